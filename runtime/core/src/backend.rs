@@ -1,0 +1,177 @@
+//! Chooses what runs a process, and starts it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempPath;
+use tokio::sync::oneshot;
+
+use crate::command_line::{self, CommandLine};
+use crate::detect::Detector;
+use crate::error::Error;
+use crate::input::Input;
+use crate::sink::Sinks;
+use crate::stop::{Stopper, stop_channel};
+use crate::wire::{ExitReason, Runtime, SpawnConfig};
+
+/// What `auto` tries, in order, after the embedded engine.
+const AUTO: [Runtime; 3] = [Runtime::Deno, Runtime::Bun, Runtime::Node];
+
+/// Everything a backend needs to know about the generation that it is to run.
+pub(crate) struct Launch {
+    pub(crate) name: String,
+    pub(crate) config: SpawnConfig,
+    pub(crate) cwd: PathBuf,
+    pub(crate) input: Input,
+    pub(crate) sinks: Sinks,
+}
+
+/// How a generation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exit {
+    pub(crate) reason: ExitReason,
+    pub(crate) code: Option<i32>,
+}
+
+/// A generation that runs.
+pub(crate) struct Running {
+    pub(crate) pid: Option<u32>,
+    /// What was chosen; `None` for `command` and `sidecar`.
+    pub(crate) runtime: Option<Runtime>,
+    pub(crate) stopper: Stopper,
+    /// Resolves after the last line of output, when nothing of the generation is left.
+    pub(crate) exit: oneshot::Receiver<Exit>,
+}
+
+/// What all processes of a supervisor share.
+pub(crate) struct Host {
+    pub(crate) detector: Detector,
+    pub(crate) bundled: crate::bundled::Bundled,
+}
+
+/// Starts what the configuration asks for.
+pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, Error> {
+    let config = &launch.config;
+    if let Some(name) = &config.sidecar {
+        return start_child(launch, &program_line(sidecar_path(name)?, config), None, None);
+    }
+    if let Some(command) = &config.command {
+        let program = host.detector.program(command, &launch.cwd).await?;
+        return start_child(launch, &program_line(program, config), None, None);
+    }
+    let mut first_error = None;
+    for runtime in candidates(config) {
+        match start_runtime(host, launch, runtime).await {
+            Ok(running) => return Ok(running),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    Err(first_error.unwrap_or_else(|| Error::RuntimeUnavailable {
+        runtime: Runtime::Auto.to_string(),
+        message: "no runtime to choose from".to_owned(),
+    }))
+}
+
+fn candidates(config: &SpawnConfig) -> Vec<Runtime> {
+    let first = config.runtime.unwrap_or(Runtime::Auto);
+    let mut candidates = Vec::new();
+    for runtime in std::iter::once(first).chain(config.fallback.iter().copied()) {
+        match runtime {
+            Runtime::Auto if cfg!(feature = "embedded") => candidates.push(Runtime::Embedded),
+            Runtime::Auto => candidates.extend(AUTO),
+            chosen => candidates.push(chosen),
+        }
+    }
+    candidates
+}
+
+async fn start_runtime(
+    host: &Arc<Host>,
+    launch: &Launch,
+    runtime: Runtime,
+) -> Result<Running, Error> {
+    let script = launch.config.script.as_deref().unwrap_or_default();
+    if runtime == Runtime::Embedded {
+        return start_embedded(host, launch, script).await;
+    }
+    let script = command_line::resolve_script(script, &launch.cwd)?;
+    let found = host.detector.find(runtime).await?;
+    let mut line =
+        command_line::for_runtime(runtime, &found.path, &launch.config, &script, &launch.cwd)?;
+    let sources = match runtime {
+        Runtime::Node => prepare_types(&script, &mut line).await?,
+        _ => None,
+    };
+    start_child(launch, &line, Some(runtime), sources)
+}
+
+#[cfg(feature = "embedded")]
+async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Result<Running, Error> {
+    use crate::isolate::{self, Entry};
+
+    let entry = match host.bundled.get(script) {
+        Some(source) => Entry::Bundled { name: script.to_owned(), source },
+        None => Entry::File(command_line::resolve_script(script, &launch.cwd)?),
+    };
+    let (stopper, stop) = stop_channel();
+    let exit = isolate::start(entry, launch, stop).await?;
+    Ok(Running { pid: None, runtime: Some(Runtime::Embedded), stopper, exit })
+}
+
+#[cfg(not(feature = "embedded"))]
+#[expect(clippy::unused_async, reason = "the same shape as with the engine")]
+async fn start_embedded(_: &Arc<Host>, _: &Launch, _: &str) -> Result<Running, Error> {
+    Err(Error::RuntimeUnavailable {
+        runtime: Runtime::Embedded.to_string(),
+        message: "this build has no embedded engine; enable the feature `embedded` of js-runtime"
+            .to_owned(),
+    })
+}
+
+/// Node gets TypeScript as JavaScript, in a file that goes with the process.
+#[cfg(feature = "embedded")]
+async fn prepare_types(script: &Path, line: &mut CommandLine) -> Result<Option<TempPath>, Error> {
+    let prepared = crate::node_types::prepare(script).await;
+    let failed = |source| Error::Path {
+        what: "folder for temporary files",
+        path: std::env::temp_dir(),
+        source,
+    };
+    let Some(prepared) = prepared.map_err(failed)? else { return Ok(None) };
+    line.args.splice(..0, prepared.flags);
+    Ok(Some(prepared.file))
+}
+
+#[cfg(not(feature = "embedded"))]
+#[expect(clippy::unused_async, reason = "the same shape as with the engine")]
+async fn prepare_types(_: &Path, _: &mut CommandLine) -> Result<Option<TempPath>, Error> {
+    Ok(None)
+}
+
+fn start_child(
+    launch: &Launch,
+    line: &CommandLine,
+    runtime: Option<Runtime>,
+    sources: Option<TempPath>,
+) -> Result<Running, Error> {
+    let (stopper, stop) = stop_channel();
+    let (pid, exit) =
+        crate::child::start(line, launch, stop, sources).map_err(|source| Error::StartFailed {
+            name: launch.name.clone(),
+            message: format!("{}: {source}", line.program.display()),
+        })?;
+    Ok(Running { pid, runtime, stopper, exit })
+}
+
+fn program_line(program: PathBuf, config: &SpawnConfig) -> CommandLine {
+    CommandLine { program, args: config.args.iter().map(Into::into).collect() }
+}
+
+fn sidecar_path(name: &str) -> Result<PathBuf, Error> {
+    let exe = std::env::current_exe().map_err(|source| Error::Path {
+        what: "executable",
+        path: PathBuf::from(name),
+        source,
+    })?;
+    command_line::sidecar(name, exe.parent().unwrap_or(&exe))
+}

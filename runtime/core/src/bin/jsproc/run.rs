@@ -1,0 +1,125 @@
+//! `jsproc run`: the terminal's three streams, connected to one process.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use js_runtime::{Error, Event, ExitReason, Subscription, Supervisor, WhenSlow};
+use tokio::io::AsyncReadExt;
+
+use crate::args::RunArgs;
+
+/// The process's name inside its supervisor.
+const NAME: &str = "script";
+
+/// What a signal that ended a program adds to its number, in a shell.
+const SIGNALLED: i32 = 128;
+
+const CHUNK: usize = 64 * 1024;
+
+/// How a run came to its end.
+enum End {
+    Exited {
+        reason: ExitReason,
+        code: Option<i32>,
+    },
+    /// Whoever read our stdout is gone.
+    OutputClosed,
+}
+
+pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
+    let supervisor = Arc::new(Supervisor::new()?);
+    let (_, events) = supervisor.spawn_subscribed(NAME, args.into_config(), WhenSlow::Wait).await?;
+    let feeder = tokio::spawn(feed(supervisor.clone()));
+    let signals = tokio::spawn(end_on_signal(supervisor.clone()));
+    // Writing to a terminal or a pipe blocks; the signals must be heard meanwhile.
+    let handle = tokio::runtime::Handle::current();
+    let copied = tokio::task::spawn_blocking(move || handle.block_on(copy_output(events))).await;
+    feeder.abort();
+
+    let end = copied.unwrap_or(End::OutputClosed);
+    let signal = if signals.is_finished() { signals.await.ok() } else { None };
+    supervisor.shutdown().await;
+    Ok(exit_code(&end, signal))
+}
+
+async fn feed(supervisor: Arc<Supervisor>) {
+    let mut stdin = tokio::io::stdin();
+    let mut buffer = vec![0; CHUNK];
+    // An unreadable stdin is like an empty one.
+    while let Ok(count @ 1..) = stdin.read(&mut buffer).await {
+        // Fails when the process does not read any more, and then nobody needs the rest.
+        if supervisor.write_stdin(NAME, buffer[..count].to_vec()).await.is_err() {
+            return;
+        }
+    }
+    // Fails when the process has just ended.
+    let _ = supervisor.close_stdin(NAME);
+}
+
+async fn copy_output(mut events: Subscription) -> End {
+    loop {
+        for record in events.recv_batch(256).await {
+            let written = match record.event {
+                Event::Stdout(data) => write(io::stdout().lock(), &data),
+                Event::Stderr(data) => write(io::stderr().lock(), &data),
+                Event::Exit { reason, code } => return End::Exited { reason, code },
+                _ => Ok(()),
+            };
+            if written.is_err() {
+                return End::OutputClosed;
+            }
+        }
+    }
+}
+
+fn write(mut to: impl Write, data: &[u8]) -> io::Result<()> {
+    to.write_all(data)?;
+    to.flush()
+}
+
+/// Ends the process gracefully; returns the signal's number.
+async fn end_on_signal(supervisor: Arc<Supervisor>) -> i32 {
+    let signal = wait_for_signal().await;
+    // It may have ended by itself a moment ago.
+    let _ = supervisor.kill(NAME).await;
+    signal
+}
+
+#[cfg(unix)]
+async fn wait_for_signal() -> i32 {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+    let (Ok(mut terminated), Ok(mut interrupted)) = (signal(terminate), signal(interrupt)) else {
+        // Without handlers the signals keep their default effect, which ends the program too.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminated.recv() => terminate.as_raw_value(),
+        _ = interrupted.recv() => interrupt.as_raw_value(),
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_for_signal() -> i32 {
+    const INTERRUPT: i32 = 2;
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => INTERRUPT,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn exit_code(end: &End, signal: Option<i32>) -> u8 {
+    const BROKEN_PIPE: i32 = 13;
+    const KILLED: i32 = 9;
+    let code = match end {
+        End::Exited { code: Some(code), .. } => *code,
+        End::Exited { reason: ExitReason::Killed { signal: Some(signal) }, .. } => {
+            SIGNALLED + signal
+        }
+        End::Exited { code: None, .. } => SIGNALLED + signal.unwrap_or(KILLED),
+        End::OutputClosed => SIGNALLED + BROKEN_PIPE,
+    };
+    // The system keeps the low eight bits of an exit code, and no more.
+    u8::try_from(code & 0xFF).unwrap_or(u8::MAX)
+}

@@ -1,0 +1,241 @@
+//! A child process in its own process group (a job object on Windows).
+//!
+//! One task owns the child from start to reaping: it alone signals, kills and waits, so no signal can
+//! reach a process id that was given to somebody else. The group is killed when its leader has ended,
+//! whatever ended it: what a backend started never outlives it.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
+use tempfile::TempPath;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::ChildStdin;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::backend::{Exit, Launch};
+use crate::command_line::CommandLine;
+use crate::event::Stream;
+use crate::input::Input;
+use crate::sink::Sink;
+use crate::stop::StopRequest;
+use crate::wire::ExitReason;
+
+/// A reader takes what a pipe holds in one go.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// Writes of up to this many bytes are all or nothing (`PIPE_BUF`).
+const ATOMIC_WRITE: usize = 4096;
+
+/// How long output may still come after the whole group was killed. Only a process that left the
+/// group can hold the pipes open for longer.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// Starts the child. The receiver resolves when it is reaped and its output was read to the end.
+pub(crate) fn start(
+    line: &CommandLine,
+    launch: &Launch,
+    stop: StopRequest,
+    sources: Option<TempPath>,
+) -> std::io::Result<(Option<u32>, oneshot::Receiver<Exit>)> {
+    let mut command = CommandWrap::with_new(&line.program, |command| {
+        command
+            .args(&line.args)
+            .current_dir(&launch.cwd)
+            .envs(&launch.config.env)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        die_with_the_host(command);
+    });
+    command.wrap(KillOnDrop);
+    #[cfg(unix)]
+    command.wrap(process_wrap::tokio::ProcessGroup::leader());
+    #[cfg(windows)]
+    command
+        .wrap(process_wrap::tokio::CreationFlags(windows_no_window()))
+        .wrap(process_wrap::tokio::JobObject);
+    let mut child = command.spawn()?;
+
+    let pid = child.id();
+    let mut readers = Vec::new();
+    if let Some(pipe) = child.stdout().take() {
+        readers.push(tokio::spawn(read(pipe, launch.sinks.stream(Stream::Stdout))));
+    }
+    if let Some(pipe) = child.stderr().take() {
+        readers.push(tokio::spawn(read(pipe, launch.sinks.stream(Stream::Stderr))));
+    }
+    let writer = child.stdin().take().map(|pipe| tokio::spawn(feed(launch.input.clone(), pipe)));
+
+    let (ended, exit) = oneshot::channel();
+    let keeper = Keeper { child, input: launch.input.clone(), writer, readers, _sources: sources };
+    let sinks = launch.sinks.clone();
+    tokio::spawn(async move {
+        let exit = keeper.keep(stop, || sinks.cut_off()).await;
+        // Nobody listens any more when the supervisor has been dropped.
+        let _ = ended.send(exit);
+    });
+    Ok((pid, exit))
+}
+
+/// A host that crashes sends no kill; the kernel does.
+fn die_with_the_host(command: &mut tokio::process::Command) {
+    #[cfg(target_os = "linux")]
+    {
+        let host = nix::unistd::Pid::this();
+        let arm = move || {
+            nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+            // The host may have died before the signal was armed.
+            if nix::unistd::Pid::parent() == host {
+                Ok(())
+            } else {
+                Err(std::io::Error::from_raw_os_error(nix::libc::ESRCH))
+            }
+        };
+        // SAFETY: the closure runs between fork and exec and makes two async-signal-safe system
+        // calls; it allocates nothing and takes no lock.
+        unsafe { command.pre_exec(arm) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
+#[cfg(windows)]
+fn windows_no_window() -> windows::Win32::System::Threading::PROCESS_CREATION_FLAGS {
+    windows::Win32::System::Threading::CREATE_NO_WINDOW
+}
+
+struct Keeper {
+    child: Box<dyn ChildWrapper>,
+    input: Input,
+    writer: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
+    /// Removed with it, should the child not have done so.
+    _sources: Option<TempPath>,
+}
+
+impl Keeper {
+    async fn keep(mut self, mut stop: StopRequest, cut_off: impl Fn()) -> Exit {
+        let (status, killed) = tokio::select! {
+            biased;
+            status = self.child.wait() => (status, false),
+            grace = stop.requested() => (self.stop(grace, &cut_off).await, true),
+        };
+        self.end_input();
+        // The leader is gone; what is left of its group goes too. An error says the group is empty.
+        let _ = self.child.start_kill();
+        self.finish_output(cut_off).await;
+        exit_of(status, killed)
+    }
+
+    async fn stop(&mut self, grace: Duration, cut_off: &impl Fn()) -> std::io::Result<ExitStatus> {
+        self.end_input();
+        if let Ok(status) = timeout(grace / 2, self.child.wait()).await {
+            return status;
+        }
+        #[cfg(unix)]
+        {
+            // Fails when it has just ended, which the wait below notices.
+            let _ = self.child.signal(nix::libc::SIGTERM);
+            if let Ok(status) = timeout(grace / 2, self.child.wait()).await {
+                return status;
+            }
+        }
+        cut_off();
+        self.child.start_kill()?;
+        self.child.wait().await
+    }
+
+    /// The writer may hang in a full pipe; dropping it drops the pipe.
+    fn end_input(&mut self) {
+        self.input.break_pipe();
+        if let Some(writer) = self.writer.take() {
+            writer.abort();
+        }
+    }
+
+    async fn finish_output(&mut self, cut_off: impl Fn()) {
+        for mut reader in std::mem::take(&mut self.readers) {
+            if timeout(DRAIN, &mut reader).await.is_err() {
+                cut_off();
+                reader.abort();
+            }
+        }
+    }
+}
+
+fn exit_of(status: std::io::Result<ExitStatus>, killed: bool) -> Exit {
+    match status {
+        Ok(status) => {
+            let signal = if killed { None } else { signal_of(status) };
+            let reason = if killed || signal.is_some() {
+                ExitReason::Killed { signal }
+            } else {
+                ExitReason::Completed
+            };
+            Exit { reason, code: status.code() }
+        }
+        Err(error) => Exit {
+            reason: ExitReason::Error {
+                message: format!("could not wait for the process: {error}"),
+                stack: None,
+            },
+            code: None,
+        },
+    }
+}
+
+#[cfg(unix)]
+fn signal_of(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal_of(_: ExitStatus) -> Option<i32> {
+    None
+}
+
+async fn read(mut pipe: impl AsyncRead + Unpin, mut sink: Sink) {
+    let mut buffer = vec![0; PIPE_BYTES];
+    // A read error means that nothing more can come, like the end.
+    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+        sink.append(&buffer[..count]);
+        if sink.flush().await.is_err() {
+            return;
+        }
+    }
+    sink.append_end();
+    // Cut off by a kill: nobody is to see it.
+    let _ = sink.flush().await;
+}
+
+/// Feeds stdin until the process stops reading it or no more comes.
+async fn feed(input: Input, mut pipe: ChildStdin) {
+    let mut buffer = vec![0; PIPE_BYTES];
+    loop {
+        let count = input.read(&mut buffer).await;
+        if count == 0 || write_whole_chars(&mut pipe, &buffer[..count]).await.is_err() {
+            break;
+        }
+    }
+    input.break_pipe();
+}
+
+/// A pipe that always ends at a character hands its reader whole characters, as long as the reader
+/// takes all there is: kkrpc's adapters decode every chunk by itself.
+async fn write_whole_chars(pipe: &mut ChildStdin, mut data: &[u8]) -> std::io::Result<()> {
+    if data.is_ascii() {
+        return pipe.write_all(data).await;
+    }
+    while !data.is_empty() {
+        let mut count = data.len().min(ATOMIC_WRITE);
+        if count < data.len() {
+            count -= crate::input::incomplete_utf8_tail(&data[..count]);
+        }
+        pipe.write_all(&data[..count]).await?;
+        data = &data[count..];
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Whether a configuration can be meant seriously, before anything is looked up or started.
+//!
+//! Each message names the field. Operating systems answer most of these cases too, but with
+//! `Invalid argument`, or by using something else than what was written.
+
+use std::path::Path;
+
+use super::invalid;
+use crate::error::Error;
+use crate::wire::{Grant, Runtime, SpawnConfig};
+
+/// Refuses what no backend could run as written.
+pub(crate) fn validate(config: &SpawnConfig) -> Result<(), Error> {
+    texts(config)?;
+    env(config)?;
+    permissions(config)?;
+    limits(config)?;
+    // `sidecar` and `command` win over `runtime`, and what they do not use is ignored.
+    if config.sidecar.is_some() || config.command.is_some() {
+        return Ok(());
+    }
+    let runtime = config.runtime.unwrap_or(Runtime::Auto);
+    if config.script.is_none() {
+        return Err(invalid(format!("'script' is required for runtime {runtime}")));
+    }
+    if runtime == Runtime::Embedded && !config.runtime_args.is_empty() {
+        return Err(invalid(
+            "'runtimeArgs' cannot be used with runtime embedded, which has no command line".into(),
+        ));
+    }
+    Ok(())
+}
+
+fn texts(config: &SpawnConfig) -> Result<(), Error> {
+    let cwd = config.cwd.as_deref().map(Path::to_string_lossy);
+    for (field, text) in [
+        ("script", config.script.as_deref()),
+        ("command", config.command.as_deref()),
+        ("sidecar", config.sidecar.as_deref()),
+        ("cwd", cwd.as_deref()),
+    ] {
+        match text {
+            Some("") => return Err(invalid(format!("'{field}' is empty"))),
+            Some(text) => no_nul(|| format!("'{field}'"), text)?,
+            None => {}
+        }
+    }
+    for (field, list) in [("args", &config.args), ("runtimeArgs", &config.runtime_args)] {
+        for (index, text) in list.iter().enumerate() {
+            no_nul(|| format!("'{field}[{index}]'"), text)?;
+        }
+    }
+    Ok(())
+}
+
+fn env(config: &SpawnConfig) -> Result<(), Error> {
+    for (key, value) in &config.env {
+        if key.is_empty() {
+            return Err(invalid("'env' has a variable without a name".into()));
+        }
+        if key.contains('=') {
+            return Err(invalid(format!("'env' has a variable whose name contains '=': '{key}'")));
+        }
+        no_nul(|| format!("a name in 'env' ({key:?})"), key)?;
+        no_nul(|| format!("'env.{key}'"), value)?;
+    }
+    Ok(())
+}
+
+fn permissions(config: &SpawnConfig) -> Result<(), Error> {
+    let Some(permissions) = &config.permissions else { return Ok(()) };
+    for (kind, grant) in [
+        ("read", &permissions.read),
+        ("write", &permissions.write),
+        ("net", &permissions.net),
+        ("env", &permissions.env),
+        ("run", &permissions.run),
+        ("sys", &permissions.sys),
+        ("import", &permissions.import),
+    ] {
+        let Grant::Some(list) = grant else { continue };
+        for (index, entry) in list.iter().enumerate() {
+            if entry.is_empty() {
+                return Err(invalid(format!("'permissions.{kind}[{index}]' is empty")));
+            }
+            no_nul(|| format!("'permissions.{kind}[{index}]'"), entry)?;
+        }
+    }
+    Ok(())
+}
+
+fn limits(config: &SpawnConfig) -> Result<(), Error> {
+    let Some(limits) = &config.limits else { return Ok(()) };
+    // No time at all to end by itself is a wish that can be granted; no memory is not.
+    for (field, limit) in [
+        ("heapMb", limits.heap_mb),
+        ("lineMb", limits.line_mb),
+        ("stdinBufferMb", limits.stdin_buffer_mb),
+        ("stdoutBufferMb", limits.stdout_buffer_mb),
+    ] {
+        if limit == Some(0) {
+            return Err(invalid(format!("'limits.{field}' is 0 (leave it out for the default)")));
+        }
+    }
+    Ok(())
+}
+
+fn no_nul(what: impl Fn() -> String, text: &str) -> Result<(), Error> {
+    if text.contains('\0') {
+        return Err(invalid(format!("{} contains a NUL byte", what())));
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Which of Bun, Deno and Node this machine has.
+//!
+//! An application started from a desktop does not see the `PATH` its user sees in a terminal, so
+//! that a look-up on `PATH` alone finds nothing where everything is installed. This module looks in
+//! more places, in a fixed order, and remembers the answer. It must not start a runtime to find it:
+//! starting a process waits for [`Detector::find`], and only a list for people waits for versions.
+
+mod places;
+mod probe;
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::OnceCell;
+
+use crate::error::Error;
+use crate::wire::{Runtime, RuntimeInfo};
+
+/// Finds runtimes and caches what it found. Clones share one cache.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Detector {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    known: Mutex<Known>,
+    login_path: OnceCell<Option<OsString>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    overrides: BTreeMap<Runtime, PathBuf>,
+    found: BTreeMap<Runtime, PathBuf>,
+    /// Keyed by executable and its time of change, so that an update in place is noticed.
+    versions: HashMap<PathBuf, (Option<SystemTime>, String)>,
+}
+
+/// An executable to start a runtime with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Absolute.
+    pub path: PathBuf,
+    /// `None` until [`Detector::detect_all`] has asked for it.
+    pub version: Option<String>,
+}
+
+impl Detector {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Uses `path` for `runtime` and looks no further; `None` goes back to looking. A path that
+    /// cannot work is refused and changes nothing.
+    pub(crate) fn set_path(&self, runtime: Runtime, path: Option<PathBuf>) -> Result<(), Error> {
+        if !matches!(runtime, Runtime::Deno | Runtime::Bun | Runtime::Node) {
+            return Err(Error::InvalidConfig(format!(
+                "no path can be set for runtime {runtime} (only for deno, bun and node)"
+            )));
+        }
+        let Some(path) = path else {
+            let mut known = self.known();
+            known.overrides.remove(&runtime);
+            known.found.remove(&runtime);
+            return Ok(());
+        };
+        let refused = |source| Error::Path { what: "runtime path", path: path.clone(), source };
+        // Children run in folders of their own, where a relative path would mean something else.
+        let absolute = std::path::absolute(&path).map_err(refused)?;
+        executable(&absolute).map_err(refused)?;
+        let mut known = self.known();
+        known.versions.remove(&absolute);
+        known.found.remove(&runtime);
+        known.overrides.insert(runtime, absolute);
+        Ok(())
+    }
+
+    /// The paths set, by name of the runtime.
+    pub(crate) fn paths(&self) -> BTreeMap<String, PathBuf> {
+        let known = self.known();
+        known.overrides.iter().map(|(name, path)| (name.to_string(), path.clone())).collect()
+    }
+
+    /// Where `runtime` is, without starting it.
+    pub(crate) async fn find(&self, runtime: Runtime) -> Result<Found, Error> {
+        let path = self.locate(runtime).await?;
+        let version = self.known_version(&path);
+        Ok(Found { path, version })
+    }
+
+    /// Where a program is that is no runtime: a bare name is looked up like one, and a path is
+    /// relative to `cwd`, which operating systems do not agree on.
+    pub(crate) async fn program(&self, command: &str, cwd: &Path) -> Result<PathBuf, Error> {
+        let failed = |path, source| Error::Path { what: "command", path, source };
+        if command.contains(std::path::is_separator) {
+            let path = cwd.join(command);
+            return match which::which_in_global(&path, None::<&OsStr>).map(|mut paths| paths.next())
+            {
+                Ok(Some(path)) => Ok(path),
+                _ => match executable(&path) {
+                    Ok(()) => Ok(path),
+                    Err(source) => Err(failed(path, source)),
+                },
+            };
+        }
+        self.look_up(command).await.ok_or_else(|| {
+            let source = io::Error::new(
+                io::ErrorKind::NotFound,
+                "not on PATH, not on the login shell's PATH and not in the usual places",
+            );
+            failed(PathBuf::from(command), source)
+        })
+    }
+
+    /// Deno, Bun and Node, in this order, asked for their versions side by side.
+    pub(crate) async fn detect_all(&self) -> Vec<RuntimeInfo> {
+        let (deno, bun, node) = tokio::join!(
+            self.describe(Runtime::Deno),
+            self.describe(Runtime::Bun),
+            self.describe(Runtime::Node),
+        );
+        vec![deno, bun, node]
+    }
+
+    /// `PATH` as the user's login shell sets it. The shell is started once, with a time limit.
+    pub(crate) async fn login_path(&self) -> Option<&OsStr> {
+        self.shared.login_path.get_or_init(probe::login_path).await.as_deref()
+    }
+
+    async fn describe(&self, runtime: Runtime) -> RuntimeInfo {
+        let name = runtime.to_string();
+        let Ok(path) = self.locate(runtime).await else {
+            let path = self.known().overrides.get(&runtime).cloned();
+            return RuntimeInfo { name, path, version: None, available: false };
+        };
+        let version = match self.known_version(&path) {
+            Some(version) => Some(version),
+            None => self.ask_version(&path).await,
+        };
+        RuntimeInfo { name, path: Some(path), available: version.is_some(), version }
+    }
+
+    async fn ask_version(&self, path: &Path) -> Option<String> {
+        let changed = changed(path);
+        let version = probe::version(path).await?;
+        self.known().versions.insert(path.to_path_buf(), (changed, version.clone()));
+        Some(version)
+    }
+
+    fn known_version(&self, path: &Path) -> Option<String> {
+        let known = self.known();
+        let (then, version) = known.versions.get(path)?;
+        (*then == changed(path)).then(|| version.clone())
+    }
+
+    async fn locate(&self, runtime: Runtime) -> Result<PathBuf, Error> {
+        let (set, cached) = {
+            let known = self.known();
+            (known.overrides.get(&runtime).cloned(), known.found.get(&runtime).cloned())
+        };
+        if let Some(path) = set {
+            return match executable(&path) {
+                Ok(()) => Ok(path),
+                Err(source) => Err(unavailable(
+                    runtime,
+                    format!("the path set for it, '{}', cannot be used: {source}", path.display()),
+                )),
+            };
+        }
+        // It may have been uninstalled since.
+        if let Some(path) = cached.filter(|path| executable(path).is_ok()) {
+            return Ok(path);
+        }
+        let path = self.look_up(runtime.as_str()).await.ok_or_else(|| not_found(runtime))?;
+        self.known().found.insert(runtime, path.clone());
+        Ok(path)
+    }
+
+    async fn look_up(&self, name: &str) -> Option<PathBuf> {
+        if let Some(path) = std::env::var_os("PATH").and_then(|path| search(name, &path)) {
+            return Some(path);
+        }
+        if let Some(path) = self.login_path().await.and_then(|path| search(name, path)) {
+            return Some(path);
+        }
+        let home = std::env::home_dir();
+        let folders = places::usual(home.as_deref(), |name| std::env::var_os(name));
+        // A folder whose name holds the separator of `PATH` cannot be joined, and cannot matter.
+        folders.iter().find_map(|folder| search(name, &std::env::join_paths([folder]).ok()?))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Every change is a single insert or remove, so a panic elsewhere leaves it whole.
+        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn search(name: &str, folders: &OsStr) -> Option<PathBuf> {
+    let found = which::which_in_global(name, Some(folders)).ok()?.next()?;
+    std::path::absolute(found).ok()
+}
+
+/// Whether a file can be started, as far as the file system tells.
+fn executable(path: &Path) -> io::Result<()> {
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder, not an executable"));
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 == 0 {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "is not executable"));
+    }
+    Ok(())
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+fn not_found(runtime: Runtime) -> Error {
+    unavailable(
+        runtime,
+        format!(
+            "not on PATH, not on the login shell's PATH and not in the usual places; install \
+             {runtime}, or name its executable with set_runtime_path"
+        ),
+    )
+}
+
+fn unavailable(runtime: Runtime, message: String) -> Error {
+    Error::RuntimeUnavailable { runtime: runtime.to_string(), message }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

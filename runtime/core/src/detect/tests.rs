@@ -1,0 +1,258 @@
+//! Looks for runtimes in folders made for the purpose; the ones of this machine are not touched.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{Detector, probe, search};
+use crate::error::Error;
+use crate::wire::Runtime;
+
+/// A folder of shell scripts that play runtimes, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("js-runtime-detect-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).expect("the temporary folder is writable");
+        Self(path)
+    }
+
+    fn script(&self, name: &str, body: &str) -> PathBuf {
+        let draft = self.file("draft", &format!("#!/bin/sh\n{body}\n"));
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).expect("it is our file");
+        // Written by another process: a child that another test forks meanwhile would inherit our
+        // open file, and what is open for writing cannot be executed (`ETXTBSY`).
+        let path = self.0.join(name);
+        let copied = Command::new("cp").args([&draft, &path]).status();
+        assert!(copied.expect("`cp` is everywhere").success());
+        path
+    }
+
+    fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, content).expect("the temporary folder is writable");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn set(runtime: Runtime, path: &Path) -> Detector {
+    let detector = Detector::new();
+    detector.set_path(runtime, Some(path.to_path_buf())).expect("the script is executable");
+    detector
+}
+
+#[test]
+fn a_path_that_cannot_work_is_refused_and_changes_nothing() {
+    let folder = Folder::new();
+    let good = folder.script("good", "exit 0");
+    let plain = folder.file("plain", "");
+    let detector = set(Runtime::Deno, &good);
+    for (path, expected) in [
+        (folder.0.join("missing"), "No such file"),
+        (folder.0.clone(), "is a folder, not an executable"),
+        (plain, "is not executable"),
+        (PathBuf::new(), "runtime path ''"),
+    ] {
+        let refused = detector.set_path(Runtime::Deno, Some(path.clone()));
+        let message = refused.expect_err("it cannot be started").to_string();
+        assert!(message.contains(expected), "{message}");
+        assert!(message.contains(&*path.to_string_lossy()), "{message}");
+    }
+    assert_eq!(detector.paths(), [("deno".to_string(), good)].into());
+}
+
+#[test]
+fn only_a_program_has_a_path_to_set() {
+    for runtime in [Runtime::Auto, Runtime::Embedded] {
+        for path in [None, Some("/bin/sh".into())] {
+            let refused = Detector::new().set_path(runtime, path).expect_err("it is no program");
+            assert!(
+                matches!(&refused, Error::InvalidConfig(text) if text.contains(runtime.as_str()))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_was_set_wins_until_it_is_removed() {
+    let folder = Folder::new();
+    let node = folder.script("my-node", "exit 1");
+    let detector = set(Runtime::Node, &node);
+    assert_eq!(detector.find(Runtime::Node).await.expect("it was set").path, node);
+    detector.set_path(Runtime::Node, None).expect("removing always works");
+    assert!(detector.paths().is_empty());
+    if let Ok(found) = detector.find(Runtime::Node).await {
+        assert_ne!(found.path, node);
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_was_set_and_then_deleted_is_an_error_and_not_another_runtime() {
+    let folder = Folder::new();
+    let node = folder.script("node", "exit 0");
+    let detector = set(Runtime::Node, &node);
+    fs::remove_file(&node).expect("it was just made");
+    let message = detector.find(Runtime::Node).await.expect_err("it is gone").to_string();
+    assert!(message.contains(&*node.to_string_lossy()), "{message}");
+    let info = &detector.detect_all().await[2];
+    assert_eq!((info.path.as_ref(), info.available), (Some(&node), false));
+}
+
+#[tokio::test]
+async fn finding_does_not_wait_for_a_version() {
+    let folder = Folder::new();
+    let detector = set(Runtime::Bun, &folder.script("bun", "sleep 60"));
+    let begin = Instant::now();
+    let found = detector.find(Runtime::Bun).await.expect("it was set");
+    assert_eq!(found.version, None);
+    assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn versions_are_asked_for_side_by_side_and_remembered_until_the_file_changes() {
+    let folder = Folder::new();
+    let log = folder.file("log", "");
+    let answer = |text: &str| format!("echo x >> '{}'; sleep 0.8; echo {text}", log.display());
+    let detector = Detector::new();
+    for (runtime, text) in
+        [(Runtime::Deno, "deno 2.9.6"), (Runtime::Bun, "1.4.5"), (Runtime::Node, "v20.1.0")]
+    {
+        let path = folder.script(runtime.as_str(), &answer(text));
+        detector.set_path(runtime, Some(path)).expect("the script is executable");
+    }
+    let versions = async || {
+        let all = detector.detect_all().await;
+        all.into_iter().map(|info| (info.name, info.version)).collect::<Vec<_>>()
+    };
+    let pair = |name: &str, version: &str| (name.to_string(), Some(version.to_string()));
+    let begin = Instant::now();
+    let expected = [pair("deno", "2.9.6"), pair("bun", "1.4.5"), pair("node", "20.1.0")];
+    assert_eq!(versions().await, expected);
+    assert!(begin.elapsed() < Duration::from_millis(2300), "{:?}", begin.elapsed());
+    assert_eq!(versions().await, expected);
+    assert_eq!(fs::read(&log).expect("it exists").len(), 6, "each was started once");
+    let found = detector.find(Runtime::Node).await.expect("it was set");
+    assert_eq!(found.version.as_deref(), Some("20.1.0"));
+
+    folder.script("node", &answer("v20.2.0"));
+    assert_eq!(versions().await[2], pair("node", "20.2.0"));
+}
+
+#[tokio::test]
+async fn what_does_not_answer_is_unavailable_and_leaves_no_process() {
+    let folder = Folder::new();
+    let pids = folder.file("pids", "");
+    let hang = format!("sleep 60 & echo $$ $! >> '{}'; wait", pids.display());
+    let detector = Detector::new();
+    for (runtime, body) in [
+        (Runtime::Deno, hang.as_str()),
+        (Runtime::Bun, "echo 1.2.3; exit 3"),
+        (Runtime::Node, "echo hi"),
+    ] {
+        let path = folder.script(runtime.as_str(), body);
+        detector.set_path(runtime, Some(path)).expect("the script is executable");
+    }
+    let begin = Instant::now();
+    for info in detector.detect_all().await {
+        assert_eq!(info.path, Some(folder.0.join(&info.name)));
+        assert_eq!((info.version, info.available), (None, false), "{}", info.name);
+    }
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+    assert_gone(&pids).await;
+}
+
+#[tokio::test]
+async fn giving_up_on_a_detection_leaves_no_process() {
+    let folder = Folder::new();
+    let pids = folder.file("pids", "");
+    let hang = format!("sleep 60 & echo $$ $! >> '{}'; wait", pids.display());
+    let detector = set(Runtime::Deno, &folder.script("deno", &hang));
+    let given_up = tokio::time::timeout(Duration::from_secs(1), detector.detect_all()).await;
+    assert!(given_up.is_err());
+    assert_gone(&pids).await;
+}
+
+async fn assert_gone(pids: &Path) {
+    let pids = fs::read_to_string(pids).expect("the script wrote it");
+    assert_eq!(pids.split_whitespace().count(), 2, "{pids:?}");
+    for pid in pids.split_whitespace() {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        // A zombie that waits for its parent answers to `kill -0`, but not for long.
+        while Command::new("kill")
+            .args(["-0", pid])
+            .stderr(Stdio::null())
+            .status()
+            .expect("`kill` is everywhere")
+            .success()
+        {
+            assert!(Instant::now() < deadline, "{pid} is still there");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_login_shell_is_understood_whatever_its_profile_does() {
+    let folder = Folder::new();
+    let limit = Duration::from_millis(1500);
+    for (name, body, expected) in [
+        ("chatty", "echo Welcome; PATH=/a:/usr/bin:/bin; eval \"$2\"; echo bye", true),
+        ("daemon", "sleep 60 & PATH=/a:/usr/bin:/bin; eval \"$2\"; wait", true),
+        ("not-interactive", "[ $1 = -lc ] || exit 2; PATH=/a:/usr/bin:/bin; eval \"$2\"", true),
+        ("asks", "read answer || exit 1", false),
+        ("hangs", "sleep 60", false),
+        ("floods", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", false),
+    ] {
+        let begin = Instant::now();
+        let path = probe::shell_path(folder.script(name, body).as_os_str(), limit).await;
+        let expected = expected.then(|| "/a:/usr/bin:/bin".into());
+        assert_eq!(path, expected, "{name}");
+        assert!(begin.elapsed() < Duration::from_secs(3), "{name} took {:?}", begin.elapsed());
+    }
+    assert_eq!(probe::shell_path("/no/such/shell".as_ref(), limit).await, None);
+}
+
+#[test]
+fn a_search_takes_the_first_executable_and_skips_what_is_none() {
+    let (first, second) = (Folder::new(), Folder::new());
+    first.file("bun", "not executable");
+    let bun = second.script("bun", "exit 0");
+    let folders = std::env::join_paths([&first.0, &second.0]).expect("no separator in them");
+    assert_eq!(search("bun", &folders), Some(bun));
+    assert_eq!(search("deno", &folders), None);
+}
+
+#[tokio::test]
+async fn a_command_is_a_name_to_look_up_or_a_path_from_the_working_directory() {
+    let folder = Folder::new();
+    let tool = folder.script("tool", "exit 0");
+    folder.file("plain", "");
+    let detector = Detector::new();
+    for command in ["./tool", &tool.to_string_lossy()] {
+        let path = detector.program(command, &folder.0).await.expect("it is there");
+        assert_eq!(path.canonicalize().ok(), tool.canonicalize().ok(), "{command}");
+    }
+    assert!(detector.program("sh", &folder.0).await.expect("it is everywhere").is_absolute());
+    for (command, expected) in [
+        ("tool", "command 'tool': not on PATH"),
+        ("./plain", "is not executable"),
+        ("./missing", "No such file"),
+        ("../", "is a folder"),
+    ] {
+        let message = detector.program(command, &folder.0).await.expect_err(command).to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong, in words that name the thing and say what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+/// Every failure of the API. Crosses IPC as `{ kind, message, name? }`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No process of this name is listed.
+    #[error("process not found: {0}")]
+    NotFound(String),
+    /// The name has a live process.
+    #[error("process already exists: {0}")]
+    AlreadyExists(String),
+    /// The process is listed but has exited, or is stopping.
+    #[error("process not running: {0}")]
+    NotRunning(String),
+    /// Only the entry of a process that has exited can be removed.
+    #[error("process still running: {0} (kill it first)")]
+    StillRunning(String),
+    /// The request makes no sense as it stands.
+    #[error("invalid config: {0}")]
+    InvalidConfig(String),
+    /// The backend could not be started.
+    #[error("could not start '{name}': {message}")]
+    StartFailed {
+        /// The process.
+        name: String,
+        /// What went wrong and what to do about it.
+        message: String,
+    },
+    /// A runtime was asked for that this machine or this build does not have.
+    #[error("runtime not available: {runtime} ({message})")]
+    RuntimeUnavailable {
+        /// Its name.
+        runtime: String,
+        /// Where it was looked for, and how to provide it.
+        message: String,
+    },
+    /// Writing to a process failed.
+    #[error("stdin write error for '{name}': {source}")]
+    Stdin {
+        /// The process.
+        name: String,
+        /// The failure.
+        source: io::Error,
+    },
+    /// A path could not be used.
+    #[error("{what} '{}': {source}", path.display())]
+    Path {
+        /// What the path was for.
+        what: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// The failure.
+        source: io::Error,
+    },
+    /// The supervisor was shut down.
+    #[error("the process supervisor has shut down")]
+    ShutDown,
+}
+
+impl Error {
+    /// A short stable name for programs to match on.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "notFound",
+            Self::AlreadyExists(_) => "alreadyExists",
+            Self::NotRunning(_) => "notRunning",
+            Self::StillRunning(_) => "stillRunning",
+            Self::InvalidConfig(_) => "invalidConfig",
+            Self::StartFailed { .. } => "startFailed",
+            Self::RuntimeUnavailable { .. } => "runtimeUnavailable",
+            Self::Stdin { .. } => "stdin",
+            Self::Path { .. } => "path",
+            Self::ShutDown => "shutDown",
+        }
+    }
+
+    /// The process it is about, where there is one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::NotFound(name)
+            | Self::AlreadyExists(name)
+            | Self::NotRunning(name)
+            | Self::StillRunning(name)
+            | Self::StartFailed { name, .. }
+            | Self::Stdin { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn unknown_runtime(text: &str) -> Self {
+        Self::InvalidConfig(format!(
+            "unknown runtime: {text} (one of auto, embedded, deno, bun, node)"
+        ))
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Error", 3)?;
+        object.serialize_field("kind", self.kind())?;
+        object.serialize_field("message", &self.to_string())?;
+        match self.name() {
+            Some(name) => object.serialize_field("name", name)?,
+            None => object.skip_field("name")?,
+        }
+        object.end()
+    }
+}

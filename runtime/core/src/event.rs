@@ -1,0 +1,94 @@
+//! What a process tells its subscribers.
+
+use bytes::Bytes;
+
+use crate::wire::{ExitReason, State};
+
+/// Something that happened to one generation of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// One line of stdout without its terminator; in byte mode a chunk exactly as written.
+    Stdout(Bytes),
+    /// The same for stderr.
+    Stderr(Bytes),
+    /// The state changed. `Exited` comes as [`Event::Exit`] instead.
+    State(State),
+    /// It ended. The last event of its generation, sent exactly once.
+    Exit {
+        /// Why.
+        reason: ExitReason,
+        /// The exit code; `None` when a signal or a kill ended it.
+        code: Option<i32>,
+    },
+    /// A line grew past `limits.lineMb` and is being dropped; the next line is read as usual.
+    LineTooLong {
+        /// Which stream.
+        stream: Stream,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// This subscriber was too slow, or a line was too long: so much output is gone.
+    Dropped {
+        /// Events that were dropped.
+        events: u64,
+        /// Bytes of output in them.
+        bytes: u64,
+    },
+}
+
+/// An output stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Protocol: frames, one a line.
+    Stdout,
+    /// Log.
+    Stderr,
+}
+
+impl Stream {
+    /// `stdout` or `stderr`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// An event with its place in the process's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Counts the events of one name, across generations. What a subscriber missed is a gap here.
+    pub seq: u64,
+    /// The start that this belongs to.
+    pub generation: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Record {
+    /// The text of a line, with what is not UTF-8 replaced; `None` for other events.
+    #[must_use]
+    pub fn text(&self) -> Option<std::borrow::Cow<'_, str>> {
+        match &self.event {
+            Event::Stdout(line) | Event::Stderr(line) => Some(String::from_utf8_lossy(line)),
+            _ => None,
+        }
+    }
+
+    /// What keeping it costs, in bytes; a flat amount stands for the bookkeeping, so that a flood
+    /// of empty lines is bounded too.
+    pub(crate) fn cost(&self) -> usize {
+        const FLAT: usize = 64;
+        FLAT + self.output_len()
+    }
+
+    pub(crate) fn output_len(&self) -> usize {
+        match &self.event {
+            Event::Stdout(data) | Event::Stderr(data) => data.len(),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What everyone but the actor holds of a process: its published state and its doors.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::backend::{Launch, Running};
+use crate::error::Error;
+use crate::event::Event;
+use crate::input::Input;
+use crate::output::{Output, Subscription, WhenSlow};
+use crate::plan::Plan;
+use crate::sink::Sinks;
+use crate::wire::{ExitReason, ProcessInfo, State};
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// Everything that can be asked of the actor.
+pub(crate) enum Command {
+    Start(Start),
+    Kill(Reply<()>),
+    /// Forget the entry.
+    Remove,
+    Shutdown(Reply<()>),
+}
+
+pub(crate) struct Start {
+    pub(crate) plan: Plan,
+    /// Whether a live generation is to be ended for it.
+    pub(crate) replace: bool,
+    pub(crate) reply: Reply<()>,
+}
+
+/// A handle that can only send and look; clones share the process.
+#[derive(Clone)]
+pub(crate) struct Process(Arc<Shared>);
+
+struct Shared {
+    commands: mpsc::UnboundedSender<Command>,
+    output: Output,
+    /// Taken by whoever may start the next generation; this is what makes a name start only once.
+    live: AtomicBool,
+    published: Mutex<Published>,
+}
+
+/// Written by the actor, read by everyone; never locked across a wait.
+struct Published {
+    info: ProcessInfo,
+    input: Option<Input>,
+    /// For a restart without a configuration.
+    last_plan: Option<Plan>,
+}
+
+impl Process {
+    pub(crate) fn new(name: &str) -> (Self, mpsc::UnboundedReceiver<Command>) {
+        let (commands, mailbox) = mpsc::unbounded_channel();
+        let info = ProcessInfo {
+            name: name.to_owned(),
+            pid: None,
+            running: false,
+            runtime: None,
+            state: State::Starting,
+            generation: 0,
+            restarts: 0,
+            start_ms: None,
+        };
+        let shared = Shared {
+            commands,
+            output: Output::new(0),
+            live: AtomicBool::new(false),
+            published: Mutex::new(Published { info, input: None, last_plan: None }),
+        };
+        (Self(Arc::new(shared)), mailbox)
+    }
+
+    pub(crate) fn info(&self) -> ProcessInfo {
+        self.published().info.clone()
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.published().info.name.clone()
+    }
+
+    pub(crate) fn last_plan(&self) -> Option<Plan> {
+        self.published().last_plan.clone()
+    }
+
+    /// Whether the caller may start a generation now; afterwards nobody else may.
+    pub(crate) fn reserve(&self) -> bool {
+        !self.0.live.swap(true, Ordering::AcqRel)
+    }
+
+    /// Gives a reservation back.
+    pub(crate) fn release(&self) {
+        self.0.live.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.0.live.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn subscribe(&self, when_slow: WhenSlow, backlog: bool) -> Subscription {
+        self.0.output.subscribe(when_slow, backlog)
+    }
+
+    /// Fails only when the actor is gone.
+    pub(crate) fn send(&self, command: Command) -> Result<(), Error> {
+        self.0.commands.send(command).map_err(|_| Error::NotFound(self.name()))
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        command: impl FnOnce(Reply<()>) -> Command,
+    ) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        self.send(command(reply))?;
+        answer.await.map_err(|_| Error::NotFound(self.name()))?
+    }
+
+    pub(crate) async fn write(&self, data: Bytes) -> Result<(), Error> {
+        let not_running = || Error::NotRunning(self.name());
+        let input = self.published().input.clone().ok_or_else(not_running)?;
+        input.write(data).await.map_err(|_| not_running())
+    }
+
+    pub(crate) fn close_stdin(&self) -> Result<(), Error> {
+        let input = self.published().input.clone();
+        input.ok_or_else(|| Error::NotRunning(self.name())).map(|input| input.close())
+    }
+
+    /// Bytes written that the process has not read yet.
+    pub(crate) fn queued(&self) -> usize {
+        self.published().input.as_ref().map_or(0, Input::queued)
+    }
+
+    // From here on, only the actor calls.
+
+    /// Publishes `starting` and makes what the new generation reads from and writes to.
+    pub(crate) fn begin(&self, generation: u64, restarts: u32, plan: &Plan) -> Launch {
+        self.0.live.store(true, Ordering::Release);
+        let input = Input::new(plan.config.framing, plan.stdin_buffer, plan.line_limit);
+        self.0.output.begin(generation, plan.stdout_buffer);
+        let name = {
+            let mut published = self.published();
+            published.last_plan = Some(plan.clone());
+            published.input = Some(input.clone());
+            let info = &mut published.info;
+            info.generation = generation;
+            info.restarts = restarts;
+            info.pid = None;
+            info.runtime = None;
+            info.start_ms = None;
+            info.name.clone()
+        };
+        self.set_state(generation, State::Starting);
+        Launch {
+            name,
+            config: plan.config.clone(),
+            cwd: plan.cwd.clone(),
+            input,
+            sinks: Sinks {
+                output: self.0.output.clone(),
+                generation,
+                framing: plan.config.framing,
+                line_limit: plan.line_limit,
+            },
+        }
+    }
+
+    pub(crate) fn running(&self, running: &Running, launch: &Launch, took: Duration) {
+        {
+            let mut published = self.published();
+            published.info.pid = running.pid;
+            published.info.runtime = running.runtime;
+            published.info.start_ms = Some(took.as_secs_f64() * 1000.0);
+        }
+        self.set_state(launch.sinks.generation, State::Running);
+    }
+
+    pub(crate) fn set_state(&self, generation: u64, state: State) {
+        {
+            let mut published = self.published();
+            published.info.running = state == State::Running;
+            published.info.state = state.clone();
+        }
+        self.0.output.push_now(generation, Event::State(state));
+    }
+
+    /// The one report of a generation's end. `goes_on` keeps the name taken for the next one.
+    pub(crate) fn exited(
+        &self,
+        generation: u64,
+        reason: ExitReason,
+        code: Option<i32>,
+        goes_on: bool,
+    ) {
+        self.0.output.cut_off(generation);
+        {
+            let mut published = self.published();
+            published.input = None;
+            let info = &mut published.info;
+            info.pid = None;
+            info.running = false;
+            info.state = State::Exited { reason: reason.clone(), code };
+        }
+        if !goes_on {
+            self.release();
+        }
+        self.0.output.push_now(generation, Event::Exit { reason, code });
+    }
+
+    /// The name is gone: subscribers end.
+    pub(crate) fn close(&self) {
+        self.0.output.close();
+    }
+
+    fn published(&self) -> MutexGuard<'_, Published> {
+        self.0.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,118 @@
+//! The way into a process: a bounded queue of bytes between writers and its stdin.
+//!
+//! Any number of writers, one reader. Writes are taken in the order of the calls; when the queue is
+//! full a writer waits and holds no lock. The reader may be a thread that blocks (an isolate's
+//! synchronous read) or a task. Breaking the pipe wakes everybody, so a kill never waits for either.
+
+mod queue;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+pub(crate) use self::queue::LineTooLong;
+use self::queue::{Available, Queue};
+pub(crate) use self::queue::{Closed, incomplete_utf8_tail};
+use crate::wire::Framing;
+
+/// Both ends of one process's stdin; clones share it.
+#[derive(Clone)]
+pub(crate) struct Input(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<Queue>,
+    /// Wakes the one reader that blocks its thread.
+    readable: Condvar,
+    /// Wakes the one reader that is a task.
+    readable_async: Notify,
+}
+
+impl Input {
+    pub(crate) fn new(framing: Framing, capacity: usize, line_limit: usize) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::new(Queue::new(framing, capacity, line_limit)),
+            readable: Condvar::new(),
+            readable_async: Notify::new(),
+        }))
+    }
+
+    /// Queues `data`; waits while the queue is full. Dropping the future withdraws what still waits.
+    pub(crate) async fn write(&self, data: Bytes) -> Result<(), Closed> {
+        let accepted = self.lock().write(data)?;
+        match accepted {
+            None => {
+                self.wake_reader();
+                Ok(())
+            }
+            Some(receiver) => receiver.await.map_err(|_| Closed),
+        }
+    }
+
+    /// No more will be written; the reader sees the end after what is queued.
+    pub(crate) fn close(&self) {
+        self.lock().close();
+        self.wake_reader();
+    }
+
+    /// Throws away what is queued; the reader sees the end, writers an error.
+    pub(crate) fn break_pipe(&self) {
+        self.lock().break_pipe();
+        self.wake_reader();
+    }
+
+    /// Bytes that the process has not read yet.
+    pub(crate) fn queued(&self) -> usize {
+        self.lock().unread()
+    }
+
+    /// Reads into `buffer`, blocking the thread; 0 is the end.
+    pub(crate) fn read_blocking(&self, buffer: &mut [u8]) -> usize {
+        let mut state = self.lock();
+        loop {
+            match state.read(buffer) {
+                Available::Data(count) => return count,
+                Available::End => return 0,
+                Available::Nothing => {
+                    state = self.0.readable.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    /// Reads into `buffer`; 0 is the end. Cancel-safe: nothing is taken before it is returned.
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> usize {
+        loop {
+            match self.lock().read(buffer) {
+                Available::Data(count) => return count,
+                Available::End => return 0,
+                Available::Nothing => {}
+            }
+            self.0.readable_async.notified().await;
+        }
+    }
+
+    /// The next line without its terminator; `None` at the end. Cancel-safe.
+    pub(crate) async fn read_line(&self) -> Result<Option<Vec<u8>>, LineTooLong> {
+        loop {
+            match self.lock().read_line() {
+                Ok(None) => {}
+                Ok(Some(line)) => return Ok(line),
+                Err(too_long) => return Err(too_long),
+            }
+            self.0.readable_async.notified().await;
+        }
+    }
+
+    fn wake_reader(&self) {
+        self.0.readable.notify_one();
+        self.0.readable_async.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

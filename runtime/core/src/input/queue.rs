@@ -1,0 +1,267 @@
+//! The bytes that wait to be read, and the rules for cutting them into reads.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::wire::Framing;
+
+/// The reader is gone, or the end was already written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Closed;
+
+/// A line grew past the limit, which is given in bytes, and was dropped.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LineTooLong(pub(crate) usize);
+
+/// What a read found.
+pub(super) enum Available {
+    Data(usize),
+    End,
+    Nothing,
+}
+
+/// Never locked across a wait: whoever finds nothing comes again.
+pub(super) struct Queue {
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    capacity: usize,
+    framing: Framing,
+    line_limit: usize,
+    /// The beginning of a line whose end has not come, once somebody reads whole lines.
+    line: Vec<u8>,
+    /// Bytes of a line that was too long, dropped so far.
+    line_dropped: bool,
+    /// Writes that found the queue full, in the order of the calls.
+    waiting: VecDeque<(Bytes, oneshot::Sender<()>)>,
+    eof: bool,
+    broken: bool,
+}
+
+impl Queue {
+    pub(super) fn new(framing: Framing, capacity: usize, line_limit: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            queued: 0,
+            capacity,
+            framing,
+            line_limit,
+            line: Vec::new(),
+            line_dropped: false,
+            waiting: VecDeque::new(),
+            eof: false,
+            broken: false,
+        }
+    }
+
+    /// Takes the bytes, or gives what tells when they were taken.
+    pub(super) fn write(&mut self, data: Bytes) -> Result<Option<oneshot::Receiver<()>>, Closed> {
+        if self.eof || self.broken {
+            return Err(Closed);
+        }
+        if data.is_empty() {
+            return Ok(None);
+        }
+        if self.has_room(data.len()) {
+            self.enqueue(data);
+            return Ok(None);
+        }
+        let (accepted, receiver) = oneshot::channel();
+        self.waiting.push_back((data, accepted));
+        Ok(Some(receiver))
+    }
+
+    pub(super) fn close(&mut self) {
+        self.eof = true;
+    }
+
+    pub(super) fn break_pipe(&mut self) {
+        self.broken = true;
+        self.queue.clear();
+        self.line.clear();
+        self.waiting.clear();
+        self.queued = 0;
+    }
+
+    pub(super) fn unread(&self) -> usize {
+        self.queued + self.waiting.iter().map(|(data, _)| data.len()).sum::<usize>()
+    }
+
+    /// An empty queue takes a write of any size, so that one frame may be larger than the queue.
+    fn has_room(&self, len: usize) -> bool {
+        self.waiting.is_empty() && (self.queued == 0 || self.queued + len <= self.capacity)
+    }
+
+    fn enqueue(&mut self, data: Bytes) {
+        self.queued += data.len();
+        self.queue.push_back(data);
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Available {
+        loop {
+            let filled = self.fill(buffer);
+            self.admit_waiting();
+            if filled > 0 {
+                return Available::Data(filled);
+            }
+            if self.broken || self.at_end() {
+                return Available::End;
+            }
+            // Only the beginning of a character is queued; the rest of it may be what waits.
+            if !self.admit_first_waiting() {
+                return Available::Nothing;
+            }
+        }
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) -> usize {
+        if !self.line.is_empty() {
+            // Somebody reads whole lines too, and has left the beginning of one.
+            let line = std::mem::take(&mut self.line);
+            self.queued += line.len();
+            self.queue.push_front(Bytes::from(line));
+        }
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let Some(front) = self.queue.front_mut() else {
+                break;
+            };
+            let count = front.len().min(buffer.len() - filled);
+            buffer[filled..filled + count].copy_from_slice(&front[..count]);
+            filled += count;
+            if count == front.len() {
+                self.queue.pop_front();
+            } else {
+                let _ = front.split_to(count);
+            }
+        }
+        self.queued -= filled;
+        filled -= self.give_back_split_line(&buffer[..filled]);
+        filled - self.give_back_split_char(&buffer[..filled])
+    }
+
+    /// Nothing yet is `None`; the end is `Some(None)`.
+    pub(super) fn read_line(&mut self) -> Result<Option<Option<Vec<u8>>>, LineTooLong> {
+        loop {
+            let Some(front) = self.queue.front_mut() else {
+                if self.admit_first_waiting() {
+                    continue;
+                }
+                if !self.eof && !self.broken {
+                    return Ok(None);
+                }
+                let last = self.take_line()?;
+                return Ok(Some(Some(last).filter(|line| !line.is_empty())));
+            };
+            let end = memchr::memchr(b'\n', front);
+            let piece = front.split_to(end.map_or(front.len(), |end| end + 1));
+            if front.is_empty() {
+                self.queue.pop_front();
+            }
+            self.queued -= piece.len();
+            self.admit_waiting();
+            let room = self.line_limit.saturating_sub(self.line.len());
+            if self.line_dropped || piece.len() > room + 1 {
+                self.line_dropped = true;
+                self.line = Vec::new();
+            } else {
+                self.line.extend_from_slice(&piece);
+            }
+            if end.is_some() {
+                return self.take_line().map(|line| Some(Some(line)));
+            }
+        }
+    }
+
+    fn take_line(&mut self) -> Result<Vec<u8>, LineTooLong> {
+        if std::mem::take(&mut self.line_dropped) {
+            return Err(LineTooLong(self.line_limit));
+        }
+        let mut line = std::mem::take(&mut self.line);
+        for terminator in [b'\n', b'\r'] {
+            if line.last() == Some(&terminator) {
+                line.pop();
+            }
+        }
+        Ok(line)
+    }
+
+    /// Where more is queued than the buffer holds, a read ends with a line if it can: kkrpc's
+    /// adapters look at every chunk by itself, and lose a terminator that comes alone.
+    fn give_back_split_line(&mut self, chunk: &[u8]) -> usize {
+        if self.framing == Framing::Bytes || self.queue.is_empty() {
+            return 0;
+        }
+        let whole = memchr::memrchr(b'\n', chunk).map_or(0, |end| end + 1);
+        let next_is_a_lone_end = whole == 0
+            && chunk.len() > 1
+            && self.queue.front().is_some_and(|next| next.first() == Some(&b'\n'));
+        match whole {
+            0 if next_is_a_lone_end => self.give_back(&chunk[chunk.len() - 1..]),
+            0 => 0,
+            whole => self.give_back(&chunk[whole..]),
+        }
+    }
+
+    fn give_back(&mut self, tail: &[u8]) -> usize {
+        if !tail.is_empty() {
+            self.queue.push_front(Bytes::copy_from_slice(tail));
+            self.queued += tail.len();
+        }
+        tail.len()
+    }
+
+    /// kkrpc's adapters decode every chunk by itself, so a chunk must not end inside a character.
+    fn give_back_split_char(&mut self, chunk: &[u8]) -> usize {
+        if self.framing == Framing::Bytes || self.at_end() {
+            return 0;
+        }
+        let tail = incomplete_utf8_tail(chunk);
+        // A buffer smaller than the character is filled all the same: its reader counts bytes.
+        if tail == 0 || (tail == chunk.len() && !self.queue.is_empty()) {
+            return 0;
+        }
+        self.give_back(&chunk[chunk.len() - tail..])
+    }
+
+    fn at_end(&self) -> bool {
+        self.eof && self.queue.is_empty() && self.waiting.is_empty()
+    }
+
+    fn admit_waiting(&mut self) {
+        while let Some((data, _)) = self.waiting.front() {
+            if self.queued > 0 && self.queued + data.len() > self.capacity {
+                return;
+            }
+            self.admit_first_waiting();
+        }
+    }
+
+    /// Whether there was one.
+    fn admit_first_waiting(&mut self) -> bool {
+        let Some((data, accepted)) = self.waiting.pop_front() else {
+            return false;
+        };
+        // A writer that gave up takes its bytes with it.
+        if accepted.send(()).is_ok() {
+            self.enqueue(data);
+        }
+        true
+    }
+}
+
+/// How many bytes at the end of `chunk` begin a UTF-8 sequence that is not complete.
+pub(crate) fn incomplete_utf8_tail(chunk: &[u8]) -> usize {
+    for back in 1..=chunk.len().min(3) {
+        let needed = match chunk[chunk.len() - back] {
+            0x80..=0xBF => continue,
+            0xC2..=0xDF => 2,
+            0xE0..=0xEF => 3,
+            0xF0..=0xF4 => 4,
+            _ => return 0,
+        };
+        return if needed > back { back } else { 0 };
+    }
+    0
+}

@@ -1,0 +1,168 @@
+//! The queue through its front door.
+
+use bytes::Bytes;
+
+use super::*;
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
+
+#[test]
+fn a_character_is_never_split_between_two_reads() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 1024, 64);
+        let text = "aé€😀z".repeat(10);
+        for byte in text.bytes() {
+            input.write(Bytes::copy_from_slice(&[byte])).await.unwrap();
+        }
+        input.close();
+        let mut seen = String::new();
+        let mut buffer = [0; 7];
+        loop {
+            let count = input.read(&mut buffer).await;
+            if count == 0 {
+                break;
+            }
+            seen.push_str(std::str::from_utf8(&buffer[..count]).expect("whole characters"));
+        }
+        assert_eq!(seen, text);
+    });
+}
+
+#[test]
+fn the_first_half_of_a_character_waits_for_the_second_even_behind_a_full_queue() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 1, 64);
+        input.write(Bytes::from_static(b"\xE2")).await.unwrap();
+        let second = input.write(Bytes::from_static(b"\x82\xAC"));
+        let mut buffer = [0; 8];
+        let (written, count) = tokio::join!(second, input.read(&mut buffer));
+        assert_eq!((written, &buffer[..count]), (Ok(()), "€".as_bytes()));
+    });
+}
+
+#[test]
+fn a_stream_that_ends_inside_a_character_is_passed_on_whole() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 16, 64);
+        input.write(Bytes::from_static(b"a\xE2\x82")).await.unwrap();
+        input.close();
+        let mut buffer = [0; 8];
+        let count = input.read(&mut buffer).await;
+        assert_eq!(&buffer[..count], b"a\xE2\x82");
+        assert_eq!(input.read(&mut buffer).await, 0);
+    });
+}
+
+#[test]
+fn byte_mode_holds_nothing_back() {
+    block_on(async {
+        let input = Input::new(Framing::Bytes, 16, 64);
+        input.write(Bytes::from_static(b"a\xE2")).await.unwrap();
+        let mut buffer = [0; 8];
+        assert_eq!(input.read(&mut buffer).await, 2);
+    });
+}
+
+#[test]
+fn writes_wait_for_room_and_keep_their_order() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 4, 64);
+        let writes = async {
+            let (a, b, c) = tokio::join!(
+                input.write(Bytes::from_static(b"aaaa")),
+                input.write(Bytes::from_static(b"bb")),
+                input.write(Bytes::from_static(b"cccccccc")),
+            );
+            input.close();
+            (a, b, c)
+        };
+        let reads = async {
+            let mut all = Vec::new();
+            let mut buffer = [0; 3];
+            loop {
+                match input.read(&mut buffer).await {
+                    0 => break all,
+                    count => all.extend_from_slice(&buffer[..count]),
+                }
+            }
+        };
+        let (written, read) = tokio::join!(writes, reads);
+        assert_eq!(written, (Ok(()), Ok(()), Ok(())));
+        assert_eq!(read, b"aaaabbcccccccc");
+    });
+}
+
+#[test]
+fn breaking_the_pipe_frees_a_blocked_reader_and_a_waiting_writer() {
+    let input = Input::new(Framing::Lines, 1, 64);
+    let reader = std::thread::spawn({
+        let input = input.clone();
+        move || input.read_blocking(&mut [0; 8])
+    });
+    input.break_pipe();
+    assert_eq!(reader.join().expect("no panic"), 0);
+    assert_eq!(block_on(input.write(Bytes::from_static(b"x"))), Err(Closed));
+}
+
+#[test]
+fn a_read_that_cannot_hold_everything_ends_with_a_line() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 1024, 64);
+        input.write(Bytes::from_static(b"one\ntwo\nthree\n12345678\n")).await.unwrap();
+        input.close();
+        let mut buffer = [0; 8];
+        let mut reads = Vec::new();
+        loop {
+            match input.read(&mut buffer).await {
+                0 => break,
+                count => reads.push(String::from_utf8_lossy(&buffer[..count]).into_owned()),
+            }
+        }
+        // The last line is as long as the buffer; its terminator does not come alone.
+        assert_eq!(reads, ["one\ntwo\n", "three\n", "1234567", "8\n"]);
+    });
+}
+
+#[test]
+fn lines_are_read_whole_however_they_were_written() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 4, 8);
+        let writes = async {
+            for piece in ["on", "e\r\n\ntwo\n", "123456789\n", "12345678\n", "last"] {
+                input.write(Bytes::from_static(piece.as_bytes())).await.unwrap();
+            }
+            input.close();
+        };
+        let reads = async {
+            let mut lines = Vec::new();
+            loop {
+                match input.read_line().await {
+                    Ok(Some(line)) => lines.push(String::from_utf8_lossy(&line).into_owned()),
+                    Ok(None) => break lines,
+                    Err(LineTooLong(limit)) => lines.push(format!("over {limit}")),
+                }
+            }
+        };
+        let ((), lines) = tokio::join!(writes, reads);
+        assert_eq!(lines, ["one", "", "two", "over 8", "12345678", "last"]);
+    });
+}
+
+#[test]
+fn a_read_takes_what_a_line_reader_has_left() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 64, 64);
+        input.write(Bytes::from_static(b"begin")).await.unwrap();
+        let waiting = tokio::time::timeout(std::time::Duration::ZERO, input.read_line());
+        assert!(waiting.await.is_err());
+        let mut buffer = [0; 8];
+        let count = input.read(&mut buffer).await;
+        assert_eq!(&buffer[..count], b"begin");
+    });
+}

@@ -1,0 +1,71 @@
+//! The outside's hold on an isolate: ask it to end, make it end, tell why it ended.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use deno_runtime::deno_core::v8;
+use tokio::sync::Notify;
+
+use super::signals::Signals;
+
+/// Shared between an isolate's thread and its keeper.
+#[derive(Default)]
+pub(super) struct Control {
+    asked: AtomicBool,
+    wake: Notify,
+    heap_exhausted: AtomicBool,
+    isolate: Mutex<Option<v8::IsolateHandle>>,
+    pub(super) signals: Signals,
+}
+
+impl Control {
+    /// From now on the isolate can be interrupted. Not before its bootstrap: an interrupted
+    /// bootstrap is a panic.
+    pub(super) fn publish(&self, isolate: v8::IsolateHandle) {
+        *self.isolate() = Some(isolate);
+    }
+
+    /// Delivers SIGTERM to the script's own listeners, if it has any.
+    pub(super) fn signal_end(&self) {
+        self.signals.deliver(nix::libc::SIGTERM);
+    }
+
+    /// Ends the event loop the next time it turns. Enough for a script that waits for something.
+    pub(super) fn ask_to_end(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Interrupts running JavaScript, and asks too.
+    pub(super) fn terminate(&self) {
+        self.ask_to_end();
+        if let Some(isolate) = &*self.isolate() {
+            isolate.terminate_execution();
+        }
+    }
+
+    /// Called by V8 on the isolate's thread when the heap is nearly full.
+    pub(super) fn heap_is_exhausted(&self) {
+        self.heap_exhausted.store(true, Ordering::Release);
+        self.terminate();
+    }
+
+    /// Resolves when the isolate is to end.
+    pub(super) async fn asked_to_end(&self) {
+        while !self.is_asked() {
+            self.wake.notified().await;
+        }
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_heap_exhausted(&self) -> bool {
+        self.heap_exhausted.load(Ordering::Acquire)
+    }
+
+    fn isolate(&self) -> MutexGuard<'_, Option<v8::IsolateHandle>> {
+        self.isolate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,73 @@
+//! The thread from which every isolate's thread descends.
+//!
+//! On CPUs with memory protection keys, V8's code pages are open only to threads that descend from
+//! the one that initialised it. A library cannot claim the application's main thread for that, so
+//! this one initialises V8 and starts all the others. V8 cannot be shut down, so the thread stays for
+//! the life of the application; it sleeps.
+
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
+use deno_runtime::deno_tls::rustls;
+use tokio::sync::oneshot;
+
+/// JavaScript recursion ends at V8's own limit long before; the room is for native recursion (deep
+/// JSON, deeply nested source), which has none. Only touched pages count.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// The first word is taken for a program's name and skipped.
+///
+/// Unrolling: when V8 150 unrolls a short inner loop that has no interrupt check of its own, it drops
+/// the outer loop's instead (`for (;;) new Array(1000)`). Such a script could neither be killed nor
+/// stopped at its heap limit.
+const V8_FLAGS: [&str; 2] = ["js-runtime", "--no-turboshaft-loop-unrolling"];
+
+struct Job {
+    name: String,
+    body: Box<dyn FnOnce() + Send>,
+    started: oneshot::Sender<std::io::Result<JoinHandle<()>>>,
+}
+
+static ENGINE: OnceLock<Result<mpsc::Sender<Job>, String>> = OnceLock::new();
+
+/// Runs `body` on a new thread for the process `name`.
+pub(super) async fn spawn(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, String> {
+    let engine = ENGINE.get_or_init(start).clone()?;
+    let (started, answer) = oneshot::channel();
+    let job = Job { name: name.to_owned(), body: Box::new(body), started };
+    engine.send(job).map_err(|_| "the engine thread is gone".to_owned())?;
+    match answer.await {
+        Ok(Ok(thread)) => Ok(thread),
+        Ok(Err(error)) => Err(format!("could not start a thread: {error}")),
+        Err(_) => Err("the engine thread is gone".to_owned()),
+    }
+}
+
+fn start() -> Result<mpsc::Sender<Job>, String> {
+    let (jobs, inbox) = mpsc::channel::<Job>();
+    thread::Builder::new()
+        .name("js-engine".to_owned())
+        .spawn(move || {
+            // Fails when the application has installed one, which is then used.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            // An isolate's stderr is a log, never the terminal that the application may have.
+            deno_runtime::colors::set_use_color(false);
+            v8_set_flags(V8_FLAGS.map(str::to_owned).to_vec());
+            JsRuntime::init_platform(None);
+            for job in inbox {
+                let thread = thread::Builder::new()
+                    .name(format!("js:{}", job.name))
+                    .stack_size(STACK_BYTES)
+                    .spawn(job.body);
+                // Nobody waits when the spawn was cancelled; the isolate ends by its own keeper.
+                let _ = job.started.send(thread);
+            }
+        })
+        .map(|_| jobs)
+        .map_err(|error| format!("could not start the engine thread: {error}"))
+}

@@ -1,0 +1,146 @@
+//! Environment variables of one embedded process.
+//!
+//! A copy: what a script sets is seen by that script alone. The real environment belongs to the
+//! application, and changing it while other threads run is undefined behaviour on most systems.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::{OpState, op2};
+use deno_runtime::deno_permissions::{
+    OpenAccessKind, PermissionCheckError, PermissionState, PermissionsContainer,
+};
+
+/// The variables that this process has.
+pub(super) struct Env(BTreeMap<String, String>);
+
+impl Env {
+    /// The application's variables with the configuration's on top.
+    pub(super) fn new(config: &BTreeMap<String, String>) -> Self {
+        let own = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        let mut env: BTreeMap<_, _> = own.filter(|(key, _)| is_key(key)).collect();
+        env.extend(config.clone());
+        Self(env)
+    }
+}
+
+/// Variables that Node itself reads, which no permission guards: the list is Deno's.
+const NODE_READS: [&str; 4] = ["FORCE_COLOR", "NODE_DEBUG", "NODE_OPTIONS", "NO_COLOR"];
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && !key.contains(['=', '\0'])
+}
+
+fn checked(key: &str) -> Result<(), JsErrorBox> {
+    match key {
+        "" => Err(JsErrorBox::type_error("Key is an empty string")),
+        key if !is_key(key) => {
+            Err(JsErrorBox::type_error(format!("Key contains invalid characters: {key:?}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `false` when the variable is to look as if it did not exist.
+fn permitted(state: &mut OpState, key: &str) -> Result<bool, PermissionCheckError> {
+    match state.borrow_mut::<PermissionsContainer>().check_env(key) {
+        Ok(()) => Ok(true),
+        Err(PermissionCheckError::PermissionDenied(denied))
+            if denied.state == PermissionState::Ignored =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[op2(stack_trace)]
+#[serde]
+pub(super) fn op_host_env(
+    state: &mut OpState,
+) -> Result<HashMap<String, String>, PermissionCheckError> {
+    state.borrow_mut::<PermissionsContainer>().check_env_all()?;
+    Ok(state.borrow::<Env>().0.clone().into_iter().collect())
+}
+
+#[op2(stack_trace)]
+#[string]
+pub(super) fn op_host_get_env(
+    state: &mut OpState,
+    #[string] key: &str,
+) -> Result<Option<String>, JsErrorBox> {
+    if !NODE_READS.contains(&key) && !permitted(state, key).map_err(JsErrorBox::from_err)? {
+        return Ok(None);
+    }
+    checked(key)?;
+    Ok(state.borrow::<Env>().0.get(key).cloned())
+}
+
+#[op2]
+#[string]
+pub(super) fn op_host_get_env_no_permission_check(
+    state: &mut OpState,
+    #[string] key: &str,
+) -> Result<Option<String>, JsErrorBox> {
+    checked(key)?;
+    Ok(state.borrow::<Env>().0.get(key).cloned())
+}
+
+#[op2(fast, stack_trace)]
+pub(super) fn op_host_set_env(
+    state: &mut OpState,
+    #[string] key: &str,
+    #[string] value: &str,
+) -> Result<(), JsErrorBox> {
+    if !permitted(state, key).map_err(JsErrorBox::from_err)? {
+        return Ok(());
+    }
+    checked(key)?;
+    if value.contains('\0') {
+        return Err(JsErrorBox::type_error(format!(
+            "Value contains invalid characters: {value:?}"
+        )));
+    }
+    state.borrow_mut::<Env>().0.insert(key.to_owned(), value.to_owned());
+    Ok(())
+}
+
+#[op2(fast, stack_trace)]
+pub(super) fn op_host_delete_env(
+    state: &mut OpState,
+    #[string] key: &str,
+) -> Result<(), JsErrorBox> {
+    if !permitted(state, key).map_err(JsErrorBox::from_err)? {
+        return Ok(());
+    }
+    checked(key)?;
+    state.borrow_mut::<Env>().0.remove(key);
+    Ok(())
+}
+
+/// `process.loadEnvFile`: a variable that is already set keeps its value, as in Node.
+#[op2(fast, stack_trace)]
+pub(super) fn op_host_load_env_file(
+    state: &mut OpState,
+    #[string] path: &str,
+) -> Result<(), JsErrorBox> {
+    let permissions = state.borrow_mut::<PermissionsContainer>();
+    permissions.check_env_all().map_err(JsErrorBox::from_err)?;
+    let path = permissions
+        .check_open(
+            Path::new(path).into(),
+            OpenAccessKind::ReadNoFollow,
+            Some("process.loadEnvFile"),
+        )
+        .map_err(JsErrorBox::from_err)?;
+    let text = std::fs::read_to_string(&*path).map_err(JsErrorBox::from_err)?;
+    let env = &mut state.borrow_mut::<Env>().0;
+    deno_dotenv::parse_env_content_hook(&text, &mut |key, value| {
+        if is_key(key) {
+            env.entry(key.to_owned()).or_insert_with(|| value.replace('\0', ""));
+        }
+    });
+    Ok(())
+}

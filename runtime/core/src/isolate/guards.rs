@@ -1,0 +1,207 @@
+//! Ops that would reach out of the isolate, replaced.
+//!
+//! Deno is a program and takes the operating system's process for its own. Here that process is the
+//! application, so whatever is global to it is either given a private copy per isolate (environment,
+//! signals, working directory), turned on the isolate alone (exit, abort, kill) or refused.
+
+use std::sync::Arc;
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::{Extension, OpDecl, OpState, op2};
+use deno_runtime::deno_os::WatcherExitHandle;
+use deno_runtime::deno_permissions::PermissionsContainer;
+use serde::Deserialize;
+
+use super::control::Control;
+use super::{env, line_door, signals};
+
+/// The script sent this signal to itself, and did not listen for it.
+#[derive(Clone, Copy)]
+pub(super) struct SelfSignalled(pub(super) i32);
+
+/// Starting this always fails: it can be no file's name. A script that starts its own executable
+/// again would otherwise start the application again.
+const NO_EXECUTABLE: &str = if cfg!(windows) { r"NUL\js-runtime" } else { "/dev/null/js-runtime" };
+
+/// The extension that puts the replacements in place.
+pub(super) fn extension() -> Extension {
+    Extension {
+        name: "js_runtime_guards",
+        middleware_fn: Some(Box::new(replace)),
+        ..Extension::default()
+    }
+}
+
+fn replace(op: OpDecl) -> OpDecl {
+    match op.name {
+        "op_process_abort" => op_host_abort(),
+        "op_kill" => op_host_kill(),
+        "op_node_process_kill" => op_host_node_kill(),
+        "op_exec_path" => op_host_exec_path(),
+        "op_node_guess_handle_type" => op_host_guess_handle_type(),
+        "op_bootstrap_stdout_no_color" | "op_bootstrap_stderr_no_color" => op_host_no_color(),
+        "op_read_line_prompt" => op_host_prompt(),
+        "op_desktop_recv_event" => line_door::op_host_read_line(),
+        "op_node_process_set_title"
+        | "op_v8_set_flags_from_string"
+        | "op_v8_set_heap_snapshot_near_heap_limit" => op_host_ignored(),
+        "op_node_process_setuid"
+        | "op_node_process_setgid"
+        | "op_node_process_seteuid"
+        | "op_node_process_setegid" => op_host_no_set_id(),
+        "op_node_os_set_priority" => op_host_no_priority(),
+        "op_create_worker" => op_host_no_worker(),
+        "op_inspector_open" | "op_inspector_wait" => op_host_no_inspector(),
+        #[cfg(not(target_os = "linux"))]
+        "op_fs_chdir" => op_host_no_chdir(),
+        #[cfg(not(target_os = "linux"))]
+        "op_fs_umask" => op_host_no_umask(),
+        "op_env" => env::op_host_env(),
+        "op_get_env" => env::op_host_get_env(),
+        "op_get_env_no_permission_check" => env::op_host_get_env_no_permission_check(),
+        "op_set_env" => env::op_host_set_env(),
+        "op_delete_env" => env::op_host_delete_env(),
+        "op_node_load_env_file" => env::op_host_load_env_file(),
+        "op_signal_bind" => signals::op_host_signal_bind(),
+        "op_signal_poll" => signals::op_host_signal_poll(),
+        "op_signal_unbind" => signals::op_host_signal_unbind(),
+        _ => op,
+    }
+}
+
+/// Ends this script as the signal would end a program, and nothing else.
+fn end_script(state: &mut OpState, signal: i32) {
+    state.put(SelfSignalled(signal));
+    state.borrow::<WatcherExitHandle>().0.terminate_execution();
+}
+
+#[op2(fast)]
+fn op_host_abort(state: &mut OpState) {
+    end_script(state, nix::libc::SIGABRT);
+}
+
+/// A signal from the script to the application's process is one to itself.
+fn signal_self(state: &mut OpState, signal: i32) {
+    if signal != 0 && !state.borrow::<Arc<Control>>().signals.deliver(signal) {
+        end_script(state, signal);
+    }
+}
+
+/// Whether `pid` is the application's process, or a group that it may belong to.
+fn is_self(pid: i32) -> bool {
+    pid <= 0 || u32::try_from(pid).is_ok_and(|pid| pid == std::process::id())
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SignalArg {
+    Name(String),
+    Number(i32),
+}
+
+#[op2(stack_trace)]
+fn op_host_kill(
+    state: &mut OpState,
+    #[smi] pid: i32,
+    #[serde] signal: SignalArg,
+    #[string] api_name: &str,
+) -> Result<(), JsErrorBox> {
+    let signal = match signal {
+        SignalArg::Name(name) => signals::number_of(&name)?,
+        SignalArg::Number(number) => number,
+    };
+    if is_self(pid) {
+        signal_self(state, signal);
+        return Ok(());
+    }
+    check_run(state, api_name)?;
+    send(pid, signal).map_err(JsErrorBox::from_err)
+}
+
+/// Returns an error number, as Node's own binding does.
+#[op2(fast, stack_trace)]
+fn op_host_node_kill(
+    state: &mut OpState,
+    #[smi] pid: i32,
+    #[smi] signal: i32,
+) -> Result<i32, JsErrorBox> {
+    if is_self(pid) {
+        signal_self(state, signal);
+        return Ok(0);
+    }
+    check_run(state, "process.kill")?;
+    Ok(send(pid, signal).err().and_then(|error| error.raw_os_error()).unwrap_or(0))
+}
+
+fn check_run(state: &mut OpState, api_name: &str) -> Result<(), JsErrorBox> {
+    let permissions = state.borrow_mut::<PermissionsContainer>();
+    permissions.check_run_all(api_name).map_err(JsErrorBox::from_err)
+}
+
+#[cfg(unix)]
+fn send(pid: i32, signal: i32) -> std::io::Result<()> {
+    let signal = match signal {
+        0 => None,
+        number => Some(nix::sys::signal::Signal::try_from(number)?),
+    };
+    Ok(nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal)?)
+}
+
+#[cfg(not(unix))]
+fn send(_: i32, _: i32) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+#[op2]
+#[string]
+fn op_host_exec_path() -> String {
+    NO_EXECUTABLE.to_owned()
+}
+
+/// The application's own descriptors 0 to 2 may be a terminal or nothing at all; a script's are pipes.
+#[op2(fast)]
+fn op_host_guess_handle_type(descriptor: u32) -> u32 {
+    const PIPE: u32 = 4;
+    const FILE: u32 = 3;
+    if descriptor <= 2 { PIPE } else { FILE }
+}
+
+/// `prompt()` answers as if there were no terminal, which is so.
+#[op2]
+#[string]
+fn op_host_prompt() -> Option<String> {
+    None
+}
+
+#[op2(fast)]
+fn op_host_no_color() -> bool {
+    true
+}
+
+#[op2(nofast)]
+fn op_host_ignored() {}
+
+macro_rules! refused {
+    ($($name:ident: $message:literal;)*) => {
+        $(#[op2(nofast)]
+        fn $name() -> Result<(), JsErrorBox> {
+            Err(JsErrorBox::new(
+                "NotSupported",
+                concat!($message, "; a child process can: runtime \"deno\""),
+            ))
+        })*
+    };
+}
+
+refused! {
+    op_host_no_set_id: "An embedded script cannot change the application's user or group";
+    op_host_no_priority: "An embedded script cannot change the application's priority";
+    op_host_no_worker: "An embedded script cannot start workers";
+    op_host_no_inspector: "An embedded script cannot open an inspector";
+}
+
+#[cfg(not(target_os = "linux"))]
+refused! {
+    op_host_no_chdir: "On this system an embedded script cannot change its working directory";
+    op_host_no_umask: "On this system an embedded script cannot change its umask";
+}

@@ -1,0 +1,12 @@
+// Whole frames in and out, without their terminators; see backends/serve.ts for a user.
+;(() => {
+  const { core } = Deno[Deno.internal]
+  const { op_desktop_recv_event: readLine } = core.ops
+  const door = {
+    /** The next line of stdin, or null at its end. */
+    read: () => readLine(),
+    /** Writes one line to stdout; waits, as every write to stdout does, while a reader is behind. */
+    write: (line) => core.print(line + '\n', false),
+  }
+  Object.defineProperty(globalThis, Symbol.for('js-runtime.lines'), { value: Object.freeze(door) })
+})()

@@ -1,0 +1,276 @@
+//! The modules of one isolate: what a specifier means, and the source behind it.
+//!
+//! Two kinds of script are served. A bundle is one ES module from memory that may import built-ins
+//! only. A file is run with everything Deno gives it that needs no network: TypeScript, JSX, JSON,
+//! WebAssembly, `CommonJS`, and the packages in `node_modules`.
+//!
+//! Must not reach for the network, must not read what the permissions forbid, and must not panic:
+//! V8 calls in here, and unwinding through it aborts the application.
+
+mod bundle;
+mod commonjs;
+mod errors;
+mod missing;
+mod require;
+mod resolve;
+mod source;
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use deno_error::JsErrorBox;
+use deno_resolver::npm::{DenoInNpmPackageChecker, NpmResolver};
+use deno_runtime::deno_core::url::Url;
+use deno_runtime::deno_core::v8;
+use deno_runtime::deno_core::{
+    ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleLoader, ModuleSource,
+    ModuleSourceCode, ModuleType, ResolutionKind,
+};
+use deno_runtime::deno_node::{NodeExtInitServices, create_host_defined_options};
+use deno_runtime::deno_permissions::PermissionsContainer;
+
+use self::commonjs::CommonJs;
+pub(crate) use self::errors::LoadError;
+use self::errors::{ImportedFrom, guard};
+use self::resolve::Packages;
+
+/// The file system and the environment as the resolver sees them.
+pub(crate) type Sys = sys_traits::impls::RealSys;
+
+/// What the isolate runs.
+pub(crate) enum Entry {
+    /// A script on the disk, by its absolute path.
+    File(PathBuf),
+    /// One ES module that is part of the application.
+    Bundled { name: String, source: Arc<str> },
+}
+
+/// The modules of one isolate. Lives on its thread.
+pub(crate) struct Modules {
+    loader: Rc<Loader>,
+}
+
+impl Modules {
+    pub(crate) fn new(entry: &Entry, permissions: PermissionsContainer) -> Result<Self, LoadError> {
+        let (main, folder, bundle) = match entry {
+            Entry::File(path) => {
+                // The resolver panics on paths that are not UTF-8.
+                let main = path.to_str().and_then(|path| Url::from_file_path(path).ok());
+                // Parsing removes `..`, as V8's copy of the address will have it.
+                let main = main.and_then(|main| Url::parse(main.as_str()).ok());
+                let main = main.ok_or_else(|| LoadError::Entry(path.clone()))?;
+                (main, path.parent(), None)
+            }
+            Entry::Bundled { name, source } => (bundle::address(name)?, None, Some(source.clone())),
+        };
+        let packages = Packages::new(folder);
+        let commonjs = CommonJs::new(&packages);
+        Ok(Self {
+            loader: Rc::new(Loader {
+                main,
+                bundle,
+                permissions,
+                packages,
+                commonjs,
+                loaded: RefCell::default(),
+                maps: RefCell::default(),
+                dynamic: RefCell::default(),
+            }),
+        })
+    }
+
+    /// The address of the main module. It is a `file:` URL for a bundle too.
+    pub(crate) fn main_module(&self) -> &Url {
+        &self.loader.main
+    }
+
+    pub(crate) fn loader(&self) -> Rc<dyn ModuleLoader> {
+        Rc::new(SharedLoader(self.loader.clone()))
+    }
+
+    pub(crate) fn node_services(
+        &self,
+    ) -> NodeExtInitServices<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys> {
+        NodeExtInitServices {
+            node_require_loader: self.loader.clone(),
+            node_resolver: self.loader.packages.node.clone(),
+            pkg_json_resolver: self.loader.packages.package_json.clone(),
+            sys: Sys::default(),
+        }
+    }
+}
+
+struct Loader {
+    main: Url,
+    bundle: Option<Arc<str>>,
+    permissions: PermissionsContainer,
+    packages: Packages,
+    commonjs: CommonJs,
+    /// What was loaded from the disk. Its source may be shown and required.
+    loaded: RefCell<HashSet<Url>>,
+    /// Source maps of what was transpiled.
+    maps: RefCell<HashMap<Url, String>>,
+    /// Who asked for a module by `import()`; the engine does not pass that on to `load`.
+    dynamic: RefCell<HashMap<Url, Url>>,
+}
+
+impl Loader {
+    fn keep_map(&self, url: &Url, map: Option<String>) {
+        if let Some(map) = map {
+            self.maps.borrow_mut().insert(url.clone(), map);
+        }
+    }
+
+    fn resolve(
+        &self,
+        specifier: &str,
+        referrer: &str,
+        kind: ResolutionKind,
+    ) -> Result<Url, LoadError> {
+        if matches!(kind, ResolutionKind::MainModule) && specifier == self.main.as_str() {
+            return Ok(self.main.clone());
+        }
+        // Scripts without an address (eval, `new Function`) import as the main module does.
+        let referrer = Url::parse(referrer).unwrap_or_else(|_| self.main.clone());
+        // The engine's own modules, which import each other.
+        if matches!(referrer.scheme(), "ext" | "node")
+            && let Ok(url) = Url::parse(specifier)
+        {
+            return Ok(url);
+        }
+        let url = self.packages.resolve(specifier, &referrer);
+        match (&self.bundle, url) {
+            (Some(_), Ok(url)) if matches!(url.scheme(), "node" | "data") || url == self.main => {
+                Ok(url)
+            }
+            (Some(_), Err(error @ LoadError::UnknownBuiltin { .. })) => Err(error),
+            (Some(_), _) => Err(LoadError::NotInBundle {
+                specifier: specifier.to_owned(),
+                from: ImportedFrom::url(&referrer),
+            }),
+            (None, url) => url,
+        }
+    }
+
+    fn imported_from(&self, url: &Url, referrer: Option<&ModuleLoadReferrer>) -> ImportedFrom {
+        let dynamic = self.dynamic.borrow_mut().remove(url);
+        match (referrer, dynamic) {
+            (Some(referrer), _) => ImportedFrom::line(referrer),
+            (None, Some(referrer)) => ImportedFrom::url(&referrer),
+            (None, None) => ImportedFrom::default(),
+        }
+    }
+
+    fn load(
+        self: &Rc<Self>,
+        url: &Url,
+        referrer: Option<&ModuleLoadReferrer>,
+        options: &ModuleLoadOptions,
+    ) -> ModuleLoadResponse {
+        let from = self.imported_from(url, referrer);
+        match &self.bundle {
+            Some(source) if *url == self.main => {
+                let code = ModuleSourceCode::String(source.clone().into());
+                ModuleLoadResponse::Sync(Ok(ModuleSource::new(
+                    ModuleType::JavaScript,
+                    code,
+                    url,
+                    None,
+                )))
+            }
+            Some(_) if url.scheme() != "data" => {
+                ModuleLoadResponse::Sync(Err(JsErrorBox::from_err(LoadError::NotInBundle {
+                    specifier: url.to_string(),
+                    from,
+                })))
+            }
+            _ => source::load(self, url, &from, options),
+        }
+    }
+}
+
+/// The loader as `deno_core` wants it; a type of its own because the trait gives only `&self`, and
+/// loading wants the `Rc`.
+struct SharedLoader(Rc<Loader>);
+
+impl ModuleLoader for SharedLoader {
+    fn resolve(
+        &self,
+        specifier: &str,
+        referrer: &str,
+        kind: ResolutionKind,
+    ) -> Result<Url, JsErrorBox> {
+        let is_dynamic = matches!(kind, ResolutionKind::DynamicImport);
+        let resolve = || self.0.resolve(specifier, referrer, kind);
+        let url = guard(specifier, resolve, |error| error).map_err(JsErrorBox::from_err)?;
+        if is_dynamic
+            && url.scheme() == "file"
+            && let Ok(referrer) = Url::parse(referrer)
+        {
+            self.0.dynamic.borrow_mut().insert(url.clone(), referrer);
+        }
+        Ok(url)
+    }
+
+    fn import_meta_resolve(&self, specifier: &str, referrer: &str) -> Result<Url, JsErrorBox> {
+        self.resolve(specifier, referrer, ResolutionKind::Import)
+    }
+
+    fn load(
+        &self,
+        module_specifier: &Url,
+        maybe_referrer: Option<&ModuleLoadReferrer>,
+        options: ModuleLoadOptions,
+    ) -> ModuleLoadResponse {
+        let load = || Ok(self.0.load(module_specifier, maybe_referrer, &options));
+        guard(module_specifier.as_str(), load, JsErrorBox::from_err)
+            .unwrap_or_else(|error| ModuleLoadResponse::Sync(Err(error)))
+    }
+
+    fn get_host_defined_options<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        name: &str,
+    ) -> Option<v8::Local<'s, v8::Data>> {
+        // Marks package code, which gets Node's globals.
+        let url = Url::parse(name).ok()?;
+        self.0.packages.contains(&url).then(|| create_host_defined_options(scope))
+    }
+
+    fn get_source_map(&self, file_name: &str) -> Option<Cow<'_, [u8]>> {
+        let url = Url::parse(file_name).ok()?;
+        let maps = self.0.maps.borrow();
+        maps.get(&url).map(|map| Cow::Owned(map.clone().into_bytes()))
+    }
+
+    fn load_external_source_map(&self, source_map_url: &str) -> Option<Cow<'_, [u8]>> {
+        let path = Url::parse(source_map_url).ok()?.to_file_path().ok()?;
+        let is_map = path.extension().is_some_and(|extension| extension == "map");
+        let bytes = (is_map && self.0.bundle.is_none()).then(|| std::fs::read(path).ok())??;
+        Some(Cow::Owned(bytes))
+    }
+
+    fn source_map_source_exists(&self, source_url: &str) -> Option<bool> {
+        let url = Url::parse(source_url).ok()?;
+        // Packages are published without their sources more often than not.
+        let known =
+            !self.0.packages.contains(&url) || url.to_file_path().is_ok_and(|at| at.is_file());
+        Some(known)
+    }
+
+    fn get_source_mapped_source_line(&self, file_name: &str, line: usize) -> Option<String> {
+        let url = Url::parse(file_name).ok()?;
+        match &self.0.bundle {
+            Some(source) if url == self.0.main => source.split('\n').nth(line).map(str::to_owned),
+            _ if self.0.loaded.borrow().contains(&url) => {
+                let text = source::read_text(&url.to_file_path().ok()?).ok()?;
+                text.split('\n').nth(line).map(str::to_owned)
+            }
+            _ => None,
+        }
+    }
+}

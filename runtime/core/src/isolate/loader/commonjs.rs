@@ -1,0 +1,163 @@
+//! Telling `CommonJS` from ES modules, and wrapping the former so that the latter can import it.
+//!
+//! The wrapper calls `require()`, which is Deno's; here is only the analysis of which names it
+//! exports. Must not run on files that cannot be `CommonJS`: each analysis is a parse.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use deno_ast::MediaType;
+use deno_error::JsErrorBox;
+use deno_resolver::cjs::{CjsTracker, IsCjsResolutionMode};
+use deno_resolver::npm::{DenoInNpmPackageChecker, NpmResolver};
+use deno_runtime::deno_core::url::Url;
+use node_resolver::DenoIsBuiltInNodeModuleChecker;
+use node_resolver::analyze::{
+    CjsAnalysis, CjsAnalysisExports, CjsCodeAnalyzer, CjsModuleExportAnalyzer, EsmAnalysisMode,
+    NodeCodeTranslator, NodeCodeTranslatorMode,
+};
+use node_resolver::errors::PackageJsonLoadError;
+
+use super::Sys;
+use super::resolve::Packages;
+use crate::transpile::{self, Cjs};
+
+type Tracker = CjsTracker<DenoInNpmPackageChecker, Sys>;
+
+pub(super) struct CommonJs {
+    tracker: Arc<Tracker>,
+    pub(super) translator: NodeCodeTranslator<
+        Analyzer,
+        DenoInNpmPackageChecker,
+        DenoIsBuiltInNodeModuleChecker,
+        NpmResolver<Sys>,
+        Sys,
+    >,
+}
+
+impl CommonJs {
+    pub(super) fn new(packages: &Packages) -> Self {
+        let tracker = Arc::new(CjsTracker::new(
+            packages.in_npm.clone(),
+            packages.package_json.clone(),
+            // As Node: without a "type" in package.json the syntax decides.
+            IsCjsResolutionMode::ImplicitTypeCommonJs,
+            Vec::new(),
+        ));
+        let exports = Arc::new(CjsModuleExportAnalyzer::new(
+            Analyzer { tracker: tracker.clone() },
+            packages.in_npm.clone(),
+            packages.node.clone(),
+            packages.npm.clone(),
+            packages.package_json.clone(),
+            Sys::default(),
+        ));
+        Self {
+            tracker,
+            translator: NodeCodeTranslator::new(exports, NodeCodeTranslatorMode::ModuleLoader),
+        }
+    }
+
+    /// Whether the file may be `CommonJS`, by its name and its package.
+    pub(super) fn may_be(&self, url: &Url) -> Result<bool, PackageJsonLoadError> {
+        self.tracker.is_maybe_cjs(url, MediaType::from_specifier(url))
+    }
+
+    /// As [`may_be`](Self::may_be), for a file that `require()` asks for.
+    pub(super) fn may_be_required(&self, url: &Url) -> Result<bool, PackageJsonLoadError> {
+        self.tracker.is_maybe_cjs_from_require(url, MediaType::from_specifier(url))
+    }
+}
+
+/// Whether the text has a word that only `CommonJS` has.
+///
+/// A file without one runs the same as an ES module, which spares the parse.
+pub(super) fn is_mentioned(text: &str) -> bool {
+    ["require", "exports", "module", "__dirname", "__filename"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+pub(super) struct Analyzer {
+    tracker: Arc<Tracker>,
+}
+
+impl Analyzer {
+    fn analyze<'a>(
+        &self,
+        url: &Url,
+        source: Cow<'a, str>,
+        mode: EsmAnalysisMode,
+    ) -> Result<CjsAnalysis<'a>, JsErrorBox> {
+        let media = MediaType::from_specifier(url);
+        if media == MediaType::Json {
+            return Ok(CjsAnalysis::Cjs(no_exports()));
+        }
+        let may_be = self.tracker.is_maybe_cjs(url, media).map_err(JsErrorBox::from_err)?;
+        let all = mode == EsmAnalysisMode::SourceImportsAndExports;
+        if !is_script_file(media, &source) || (!may_be && !all) {
+            return Ok(CjsAnalysis::Esm(source, all.then(no_exports)));
+        }
+        let cjs = match media {
+            MediaType::Cjs | MediaType::Cts => Cjs::Yes,
+            _ if may_be => Cjs::Maybe,
+            _ => Cjs::No,
+        };
+        let found = transpile::exports(url, media, &source, cjs).map_err(JsErrorBox::from_err)?;
+        if may_be {
+            // So that nobody has to ask again.
+            self.tracker
+                .is_cjs_with_known_is_script(url, media, found.is_cjs)
+                .map_err(JsErrorBox::from_err)?;
+        }
+        let exports = exports(found.names, found.reexports);
+        Ok(if found.is_cjs {
+            CjsAnalysis::Cjs(exports)
+        } else {
+            CjsAnalysis::Esm(source, all.then_some(exports))
+        })
+    }
+}
+
+#[async_trait::async_trait(?Send)]
+impl CjsCodeAnalyzer for Analyzer {
+    async fn analyze_cjs<'a>(
+        &self,
+        specifier: &Url,
+        maybe_source: Option<Cow<'a, str>>,
+        mode: EsmAnalysisMode,
+    ) -> Result<CjsAnalysis<'a>, JsErrorBox> {
+        // No source means that it may not be read; the exports are then found out by running it.
+        match maybe_source {
+            Some(source) => self.analyze(specifier, source, mode),
+            None => Ok(CjsAnalysis::Cjs(no_exports())),
+        }
+    }
+
+    async fn analyze_cjs_member_props<'a>(
+        &self,
+        _specifier: &Url,
+        _maybe_source: Option<Cow<'a, str>>,
+        _member: &str,
+    ) -> Result<Option<Vec<String>>, JsErrorBox> {
+        // `analyze_cjs` reports no member re-exports, so there is nothing to narrow.
+        Ok(None)
+    }
+}
+
+/// Packages require binaries too; swc is not made for those.
+fn is_script_file(media: MediaType, source: &str) -> bool {
+    match media {
+        MediaType::Unknown => !source.contains(['\0', char::REPLACEMENT_CHARACTER]),
+        MediaType::JavaScript | MediaType::Mjs | MediaType::Cjs | MediaType::Jsx => true,
+        other => other.is_emittable(),
+    }
+}
+
+fn no_exports() -> CjsAnalysisExports {
+    exports(Vec::new(), Vec::new())
+}
+
+fn exports(exports: Vec<String>, reexports: Vec<String>) -> CjsAnalysisExports {
+    CjsAnalysisExports { exports, reexports, member_reexports: Vec::new() }
+}

@@ -1,0 +1,167 @@
+//! What can go wrong between an `import` and a module, in words a script's author can act on.
+//!
+//! Each error names the specifier and the file that asked for it. They reach JavaScript, so each
+//! has a class and, where Node has one, its `code`.
+
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+
+use deno_runtime::deno_core::ModuleLoadReferrer;
+use deno_runtime::deno_core::url::Url;
+
+use crate::transpile::panic_text;
+
+/// Node's code for a module that is not there; programs match on it.
+const NOT_FOUND: &str = "ERR_MODULE_NOT_FOUND";
+
+#[derive(Debug, thiserror::Error, deno_error::JsError)]
+pub(crate) enum LoadError {
+    #[class(type)]
+    #[error("'{}' is not an absolute UTF-8 path, which a script's path has to be", .0.display())]
+    Entry(PathBuf),
+
+    #[class(type)]
+    #[property("code" = NOT_FOUND)]
+    #[error("Cannot find module '{module}'{from}{hint}")]
+    NotFound { module: String, from: ImportedFrom, hint: String },
+
+    #[class(type)]
+    #[property("code" = "ERR_UNSUPPORTED_DIR_IMPORT")]
+    #[error("Directory import '{module}' is not supported resolving ES modules{from}{hint}")]
+    Directory { module: String, from: ImportedFrom, hint: String },
+
+    #[class(type)]
+    #[error("Cannot read module '{module}'{from}: {source}")]
+    Read {
+        module: String,
+        from: ImportedFrom,
+        #[source]
+        source: io::Error,
+    },
+
+    #[class(type)]
+    #[property("code" = NOT_FOUND)]
+    #[error(
+        "Could not resolve \"{specifier}\"{from}\n  \
+         No package of this name is in a node_modules folder there or above. \
+         Is it installed? npm install {package}"
+    )]
+    NotInstalled { specifier: String, package: String, from: ImportedFrom },
+
+    #[class(type)]
+    #[error("Could not resolve \"{specifier}\"{from}: {reason}")]
+    Package { specifier: String, from: ImportedFrom, reason: String },
+
+    #[class(type)]
+    #[property("code" = "ERR_UNKNOWN_BUILTIN_MODULE")]
+    #[error("No such built-in module: {specifier}{from}")]
+    UnknownBuiltin { specifier: String, from: ImportedFrom },
+
+    #[class(type)]
+    #[property("code" = "ERR_UNSUPPORTED_ESM_URL_SCHEME")]
+    #[error("Cannot import \"{specifier}\"{from}: {}", remedy(scheme))]
+    Scheme { specifier: String, scheme: String, from: ImportedFrom },
+
+    #[class(type)]
+    #[error("Invalid module specifier \"{specifier}\"{from}: {reason}")]
+    Specifier { specifier: String, from: ImportedFrom, reason: String },
+
+    #[class(type)]
+    #[error(
+        "Cannot import \"{specifier}\"{from}: a bundle must be self-contained. \
+         Only \"node:\" built-ins may stay external; bundle everything else into it"
+    )]
+    NotInBundle { specifier: String, from: ImportedFrom },
+
+    #[class(type)]
+    #[error(
+        "Cannot import '{module}'{from}: a {kind} file is not a module. \
+         Import its text with {{ type: \"text\" }}, or read it with node:fs"
+    )]
+    NotAModule { module: String, kind: &'static str, from: ImportedFrom },
+
+    #[class(type)]
+    #[property("code" = "ERR_IMPORT_ATTRIBUTE_MISSING")]
+    #[error(
+        "Cannot import '{module}'{from}: a JSON module has to be imported with {{ type: \"json\" }}"
+    )]
+    JsonAttribute { module: String, from: ImportedFrom },
+
+    #[class(type)]
+    #[error("Expected a JSON module, but '{module}'{from} is not a .json file")]
+    NotJson { module: String, from: ImportedFrom },
+
+    #[class(type)]
+    #[property("code" = "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING")]
+    #[error(
+        "Stripping types is not supported for files under node_modules: '{module}'{from}. \
+         The package has to ship JavaScript"
+    )]
+    TypesInPackage { module: String, from: ImportedFrom },
+
+    #[class(generic)]
+    #[error("the module loader failed at \"{specifier}\": {reason}")]
+    Internal { specifier: String, reason: String },
+}
+
+/// Where an import stands; empty for the main module.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ImportedFrom(Option<String>);
+
+impl ImportedFrom {
+    pub(super) fn url(referrer: &Url) -> Self {
+        // A data: URL is its own source text, and says nothing to a reader.
+        Self(Some(match referrer.scheme() {
+            "data" => "a data: URL".to_owned(),
+            _ => format!("'{referrer}'"),
+        }))
+    }
+
+    pub(super) fn line(referrer: &ModuleLoadReferrer) -> Self {
+        let ModuleLoadReferrer { specifier, line_number, column_number } = referrer;
+        match specifier.scheme() {
+            "data" => Self::url(specifier),
+            _ => Self(Some(format!("'{specifier}:{line_number}:{column_number}'"))),
+        }
+    }
+}
+
+impl std::fmt::Display for ImportedFrom {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(from) => write!(formatter, " imported from {from}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn remedy(scheme: &str) -> String {
+    match scheme {
+        "http" | "https" => "modules are not fetched from the network. \
+            Bundle it into the script, or install it from npm"
+            .to_owned(),
+        "jsr" => "JSR packages are not fetched from the network. \
+            Install it through npm (npx jsr add @scope/name), or bundle it into the script"
+            .to_owned(),
+        "blob" => "blob: modules are not supported; a data: URL is".to_owned(),
+        // A drive letter parses as a scheme.
+        one if one.len() == 1 => "an absolute path has to be a file: URL".to_owned(),
+        other => format!("\"{other}:\" is not a scheme modules can be loaded from"),
+    }
+}
+
+/// Runs `work`, turning a panic into an error.
+///
+/// The loader is called from inside V8, where an unwinding panic aborts the application; the
+/// resolver and the parser below us do panic on some inputs a script can choose.
+pub(super) fn guard<T, E>(
+    specifier: &str,
+    work: impl FnOnce() -> Result<T, E>,
+    wrap: impl FnOnce(LoadError) -> E,
+) -> Result<T, E> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let reason = panic_text(&*panic);
+        Err(wrap(LoadError::Internal { specifier: specifier.to_owned(), reason }))
+    })
+}

@@ -1,0 +1,275 @@
+//! Specifier to URL, for scripts on the disk.
+//!
+//! Follows Deno where a specifier is its own (`npm:`, `jsr:`) and Node's algorithm for everything
+//! that concerns packages. Whether the module is there is found out when it is loaded, except
+//! inside packages. Must not fetch anything: what is not on the disk is an error.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use deno_resolver::npm::{
+    ByonmNpmResolverCreateOptions, CreateInNpmPkgCheckerOptions, DenoInNpmPackageChecker,
+    NpmReqResolver, NpmReqResolverOptions, NpmResolver, NpmResolverCreateOptions,
+};
+use deno_runtime::deno_core::url::Url;
+use deno_runtime::deno_node::NodeResolver;
+use deno_semver::jsr::JsrPackageReqReference;
+use deno_semver::npm::NpmPackageReqReference;
+use node_resolver::cache::NodeResolutionSys;
+use node_resolver::{
+    DenoIsBuiltInNodeModuleChecker, InNpmPackageChecker, IsBuiltInNodeModuleChecker,
+    NodeResolution, NodeResolutionKind, PackageJsonResolver, PackageJsonThreadLocalCache,
+    ResolutionMode, UrlOrPath,
+};
+
+use super::Sys;
+use super::errors::{ImportedFrom, LoadError};
+
+/// Finds packages in the `node_modules` folders that are there.
+pub(super) struct Packages {
+    pub(super) node: Arc<NodeResolver<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys>>,
+    pub(super) package_json: Arc<PackageJsonResolver<Sys>>,
+    pub(super) npm: NpmResolver<Sys>,
+    pub(super) in_npm: DenoInNpmPackageChecker,
+    requests: NpmReqResolver<
+        DenoInNpmPackageChecker,
+        DenoIsBuiltInNodeModuleChecker,
+        NpmResolver<Sys>,
+        Sys,
+    >,
+}
+
+impl Packages {
+    /// `folder` is where the script lies; `None` when it lies nowhere.
+    pub(super) fn new(folder: Option<&Path>) -> Self {
+        let cached = NodeResolutionSys::new(Sys::default(), None);
+        let package_json = Arc::new(PackageJsonResolver::new(
+            Sys::default(),
+            Some(Arc::new(PackageJsonThreadLocalCache)),
+        ));
+        let in_npm = DenoInNpmPackageChecker::new(CreateInNpmPkgCheckerOptions::Byonm);
+        let root_node_modules_dir = folder.and_then(|folder| {
+            folder.ancestors().map(|at| at.join("node_modules")).find(|found| found.is_dir())
+        });
+        let npm = NpmResolver::<Sys>::new(NpmResolverCreateOptions::Byonm(
+            ByonmNpmResolverCreateOptions {
+                root_node_modules_dir,
+                search_stop_dir: None,
+                sys: cached.clone(),
+                pkg_json_resolver: package_json.clone(),
+            },
+        ));
+        let node = Arc::new(NodeResolver::new(
+            in_npm.clone(),
+            DenoIsBuiltInNodeModuleChecker,
+            npm.clone(),
+            package_json.clone(),
+            cached,
+            node_resolver::NodeResolverOptions::default(),
+        ));
+        let requests = NpmReqResolver::new(NpmReqResolverOptions {
+            in_npm_pkg_checker: in_npm.clone(),
+            node_resolver: node.clone(),
+            npm_resolver: npm.clone(),
+            sys: Sys::default(),
+        });
+        Self { node, package_json, npm, in_npm, requests }
+    }
+
+    pub(super) fn contains(&self, url: &Url) -> bool {
+        self.in_npm.in_npm_package(url)
+    }
+
+    pub(super) fn resolve(&self, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+        let from = ImportedFrom::url(referrer);
+        if is_relative(specifier) {
+            let url = referrer.join(specifier).map_err(|error| LoadError::Specifier {
+                specifier: specifier.to_owned(),
+                from,
+                reason: error.to_string(),
+            })?;
+            return self.file(specifier, referrer, url);
+        }
+        if specifier.starts_with('#') {
+            return self.by_node(specifier, referrer);
+        }
+        let Ok(url) = Url::parse(specifier) else {
+            return self.bare(specifier, referrer);
+        };
+        match url.scheme() {
+            "file" => self.file(specifier, referrer, url),
+            "data" => Ok(url),
+            "node" if DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(url.path()) => Ok(url),
+            "node" => Err(LoadError::UnknownBuiltin { specifier: specifier.to_owned(), from }),
+            "npm" => {
+                let request = NpmPackageReqReference::from_specifier(&url).map_err(|error| {
+                    let reason = error.to_string();
+                    LoadError::Specifier { specifier: specifier.to_owned(), from, reason }
+                })?;
+                self.request(&request, specifier, referrer)
+            }
+            "jsr" => {
+                let scheme = || LoadError::Scheme {
+                    specifier: specifier.to_owned(),
+                    scheme: "jsr".to_owned(),
+                    from: ImportedFrom::url(referrer),
+                };
+                let on_npm = jsr_on_npm(&url).ok_or_else(scheme)?;
+                self.request(&on_npm, specifier, referrer).map_err(|error| match error {
+                    LoadError::NotInstalled { .. } => scheme(),
+                    other => other,
+                })
+            }
+            scheme => Err(LoadError::Scheme {
+                specifier: specifier.to_owned(),
+                scheme: scheme.to_owned(),
+                from,
+            }),
+        }
+    }
+
+    /// A file by its address. Packages are known by the path their links lead to, as in Node.
+    fn file(&self, specifier: &str, referrer: &Url, url: Url) -> Result<Url, LoadError> {
+        if url.scheme() != "file" {
+            return Err(LoadError::Specifier {
+                specifier: specifier.to_owned(),
+                from: ImportedFrom::url(referrer),
+                reason: "a relative specifier needs a file to be relative to".to_owned(),
+            });
+        }
+        if self.contains(referrer) {
+            return self.by_node(specifier, referrer);
+        }
+        Ok(self.node.handle_if_in_node_modules(&url).unwrap_or(url))
+    }
+
+    fn bare(&self, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+        if referrer.scheme() != "file" {
+            return if DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(specifier) {
+                self.by_node(specifier, referrer)
+            } else {
+                Err(not_installed(specifier, specifier, referrer))
+            };
+        }
+        let found = self.requests.resolve_if_for_npm_pkg(
+            specifier,
+            referrer,
+            ResolutionMode::Import,
+            NodeResolutionKind::Execution,
+        );
+        match found {
+            Ok(Some(resolution)) => into_url(resolution, specifier, referrer),
+            Ok(None) => Err(not_installed(specifier, specifier, referrer)),
+            Err(error) if is_missing(&error.to_string()) => {
+                Err(not_installed(specifier, specifier, referrer))
+            }
+            Err(error) => Err(failed(specifier, referrer, &error)),
+        }
+    }
+
+    fn request(
+        &self,
+        request: &NpmPackageReqReference,
+        specifier: &str,
+        referrer: &Url,
+    ) -> Result<Url, LoadError> {
+        // The folder is asked for first: only its absence means that nothing is installed.
+        self.npm
+            .resolve_pkg_folder_from_deno_module_req(request.req(), referrer)
+            .map_err(|_| not_installed(specifier, &request.req().to_string(), referrer))?;
+        self.requests
+            .resolve_req_reference(
+                request,
+                referrer,
+                ResolutionMode::Import,
+                NodeResolutionKind::Execution,
+            )
+            .map_err(|error| failed(specifier, referrer, &error))
+            .and_then(|found| url_of(found, specifier, referrer))
+    }
+
+    fn by_node(&self, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+        self.node
+            .resolve(specifier, referrer, ResolutionMode::Import, NodeResolutionKind::Execution)
+            .map_err(|error| failed(specifier, referrer, &error))
+            .and_then(|resolution| into_url(resolution, specifier, referrer))
+    }
+}
+
+fn is_relative(specifier: &str) -> bool {
+    specifier.starts_with('/')
+        || specifier.starts_with("./")
+        || specifier.starts_with("../")
+        || matches!(specifier, "." | "..")
+}
+
+/// JSR publishes every package to an npm registry of its own, as `@jsr/scope__name`.
+fn jsr_on_npm(url: &Url) -> Option<NpmPackageReqReference> {
+    let reference = JsrPackageReqReference::from_specifier(url).ok()?;
+    let (scope, name) = reference.req().name.strip_prefix('@')?.split_once('/')?;
+    let version = reference.req().version_req.version_text();
+    let path = reference.sub_path().map(|path| format!("/{path}")).unwrap_or_default();
+    NpmPackageReqReference::from_str(&format!("npm:@jsr/{scope}__{name}@{version}{path}")).ok()
+}
+
+fn into_url(resolution: NodeResolution, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+    resolution.into_url().map_err(|error| failed(specifier, referrer, &error))
+}
+
+fn url_of(found: UrlOrPath, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+    found.into_url().map_err(|error| failed(specifier, referrer, &error))
+}
+
+/// Deno says the same of a package that is declared but not there; the remedy is one for both.
+fn is_missing(message: &str) -> bool {
+    message.contains("Did you forget to run")
+}
+
+fn not_installed(specifier: &str, package: &str, referrer: &Url) -> LoadError {
+    LoadError::NotInstalled {
+        specifier: specifier.to_owned(),
+        package: package_name(package).to_owned(),
+        from: ImportedFrom::url(referrer),
+    }
+}
+
+fn failed(specifier: &str, referrer: &Url, error: &dyn std::error::Error) -> LoadError {
+    let reason = error.to_string();
+    // Node's messages mostly say it themselves.
+    let from = if reason.contains("imported from") {
+        ImportedFrom::default()
+    } else {
+        ImportedFrom::url(referrer)
+    };
+    LoadError::Package { specifier: specifier.to_owned(), from, reason }
+}
+
+/// `@scope/name/sub/path` → `@scope/name`.
+fn package_name(specifier: &str) -> &str {
+    let slashes = usize::from(specifier.starts_with('@'));
+    match specifier.match_indices('/').nth(slashes) {
+        Some((at, _)) => &specifier[..at],
+        None => specifier,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_named_without_its_path() {
+        assert_eq!(package_name("kkrpc"), "kkrpc");
+        assert_eq!(package_name("kkrpc/deno"), "kkrpc");
+        assert_eq!(package_name("@scope/name/sub/path"), "@scope/name");
+        assert_eq!(package_name("@scope"), "@scope");
+    }
+
+    #[test]
+    fn jsr_packages_are_looked_for_under_their_npm_name() {
+        let on_npm = |text: &str| jsr_on_npm(&Url::parse(text).unwrap()).map(|it| it.to_string());
+        assert_eq!(on_npm("jsr:@std/path@1/posix").unwrap(), "npm:@jsr/std__path@1/posix");
+        assert!(on_npm("jsr:@std/path").unwrap().starts_with("npm:@jsr/std__path"));
+        assert_eq!(on_npm("jsr:path"), None);
+    }
+}

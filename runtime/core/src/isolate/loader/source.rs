@@ -1,0 +1,245 @@
+//! URL to source: reads a file, and turns it into what V8 can compile.
+//!
+//! Everything here is synchronous, so that a script is up as soon as its files are read. Must not
+//! parse what V8 would parse anyway: plain ES modules pass through as they are.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use deno_ast::MediaType;
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::futures::FutureExt;
+use deno_runtime::deno_core::futures::future::LocalBoxFuture;
+use deno_runtime::deno_core::url::Url;
+use deno_runtime::deno_core::{
+    ModuleLoadOptions, ModuleLoadResponse, ModuleSource, ModuleSourceCode, ModuleType,
+    RequestedModuleType,
+};
+use deno_runtime::deno_permissions::CheckSpecifierKind;
+use node_resolver::analyze::CjsAnalysisSourceProvider;
+
+use super::Loader;
+use super::commonjs;
+use super::errors::{ImportedFrom, LoadError};
+use super::missing;
+use crate::transpile::{self, Cjs};
+
+/// A module of a script on the disk.
+pub(super) fn load(
+    loader: &Rc<Loader>,
+    url: &Url,
+    from: &ImportedFrom,
+    options: &ModuleLoadOptions,
+) -> ModuleLoadResponse {
+    match prepare(loader, url, from, options) {
+        Ok(Prepared::Ready(module, code)) => done(module, code, url),
+        Ok(Prepared::CommonJs(text)) => translate(loader, url, text),
+        Err(error) => ModuleLoadResponse::Sync(Err(error)),
+    }
+}
+
+enum Prepared {
+    Ready(ModuleType, ModuleSourceCode),
+    /// JavaScript that has to be wrapped.
+    CommonJs(String),
+}
+
+impl Prepared {
+    fn script(text: String) -> Self {
+        Self::Ready(ModuleType::JavaScript, ModuleSourceCode::String(text.into()))
+    }
+
+    fn bytes(module: ModuleType, bytes: Vec<u8>) -> Self {
+        Self::Ready(module, ModuleSourceCode::Bytes(bytes.into_boxed_slice().into()))
+    }
+}
+
+fn prepare(
+    loader: &Loader,
+    url: &Url,
+    from: &ImportedFrom,
+    options: &ModuleLoadOptions,
+) -> Result<Prepared, JsErrorBox> {
+    if url.scheme() == "data" {
+        return data(loader, url, from, &options.requested_module_type);
+    }
+    // The resolver lets no other scheme through.
+    let path = url.to_file_path().map_err(|()| {
+        JsErrorBox::from_err(LoadError::Specifier {
+            specifier: url.to_string(),
+            from: from.clone(),
+            reason: "not a path on this system".to_owned(),
+        })
+    })?;
+    let in_package = loader.packages.contains(url);
+    // What the script's author wrote down is trusted like the script. What it asks for while it
+    // runs is not, and neither is what that imports, nor ES modules that require() asks for.
+    let asked_for = options.is_dynamic_import || options.is_synchronous;
+    if asked_for && !in_package && *url != loader.main {
+        loader
+            .permissions
+            .check_specifier(url, CheckSpecifierKind::Dynamic)
+            .map_err(JsErrorBox::from_err)?;
+    }
+    let bytes = std::fs::read(&path)
+        .map_err(|error| JsErrorBox::from_err(missing::explain(url, &path, from, error)))?;
+    loader.loaded.borrow_mut().insert(url.clone());
+    if in_package && MediaType::from_specifier(url).is_emittable() {
+        return Err(JsErrorBox::from_err(LoadError::TypesInPackage {
+            module: url.to_string(),
+            from: from.clone(),
+        }));
+    }
+    convert(
+        loader,
+        url,
+        from,
+        MediaType::from_specifier(url),
+        bytes,
+        &options.requested_module_type,
+    )
+}
+
+fn data(
+    loader: &Loader,
+    url: &Url,
+    from: &ImportedFrom,
+    requested: &RequestedModuleType,
+) -> Result<Prepared, JsErrorBox> {
+    let invalid = |error: std::io::Error| LoadError::Specifier {
+        specifier: "data:".to_owned(),
+        from: from.clone(),
+        reason: error.to_string(),
+    };
+    let raw = deno_ast::data_url::RawDataUrl::parse(url)
+        .map_err(|error| JsErrorBox::from_err(invalid(error)))?;
+    let media = raw.media_type();
+    convert(loader, url, from, media, raw.into_bytes_and_mime_type().0, requested)
+}
+
+fn convert(
+    loader: &Loader,
+    url: &Url,
+    from: &ImportedFrom,
+    media: MediaType,
+    bytes: Vec<u8>,
+    requested: &RequestedModuleType,
+) -> Result<Prepared, JsErrorBox> {
+    match requested {
+        RequestedModuleType::Text => return Ok(Prepared::bytes(ModuleType::Text, bytes)),
+        RequestedModuleType::Bytes => return Ok(Prepared::bytes(ModuleType::Bytes, bytes)),
+        RequestedModuleType::Json if media != MediaType::Json => {
+            return Err(JsErrorBox::from_err(LoadError::NotJson {
+                module: url.to_string(),
+                from: from.clone(),
+            }));
+        }
+        RequestedModuleType::None | RequestedModuleType::Json | RequestedModuleType::Other(_) => {}
+    }
+    match media {
+        MediaType::Json if *requested == RequestedModuleType::Json => {
+            Ok(Prepared::bytes(ModuleType::Json, bytes))
+        }
+        MediaType::Json => Err(JsErrorBox::from_err(LoadError::JsonAttribute {
+            module: url.to_string(),
+            from: from.clone(),
+        })),
+        MediaType::Wasm => Ok(Prepared::bytes(ModuleType::Wasm, bytes)),
+        MediaType::Dts | MediaType::Dmts | MediaType::Dcts => Ok(Prepared::script(String::new())),
+        MediaType::Css
+        | MediaType::Html
+        | MediaType::Jsonc
+        | MediaType::Json5
+        | MediaType::Markdown
+        | MediaType::SourceMap
+        | MediaType::Sql => Err(JsErrorBox::from_err(LoadError::NotAModule {
+            module: url.to_string(),
+            kind: media.as_ts_extension(),
+            from: from.clone(),
+        })),
+        _ => script(loader, url, media, into_text(bytes)),
+    }
+}
+
+fn script(
+    loader: &Loader,
+    url: &Url,
+    media: MediaType,
+    text: String,
+) -> Result<Prepared, JsErrorBox> {
+    let may_be_cjs = loader.commonjs.may_be(url).map_err(JsErrorBox::from_err)?;
+    let is_cjs = if !may_be_cjs {
+        Cjs::No
+    } else if matches!(media, MediaType::Cjs | MediaType::Cts) {
+        Cjs::Yes
+    } else if loader.packages.contains(url) || commonjs::is_mentioned(&text) {
+        Cjs::Maybe
+    } else {
+        Cjs::No
+    };
+    if media.is_emittable() {
+        let emitted = transpile::emit(url, media, &text, is_cjs).map_err(JsErrorBox::from_err)?;
+        loader.keep_map(url, emitted.map);
+        return Ok(if emitted.is_cjs {
+            Prepared::CommonJs(emitted.text)
+        } else {
+            Prepared::script(emitted.text)
+        });
+    }
+    Ok(if is_cjs == Cjs::No { Prepared::script(text) } else { Prepared::CommonJs(text) })
+}
+
+/// Wraps `CommonJS` in a module that exports its names; text that turns out to be an ES module comes
+/// back as it is.
+fn translate(loader: &Rc<Loader>, url: &Url, text: String) -> ModuleLoadResponse {
+    let (loader, address) = (loader.clone(), url.clone());
+    let mut translated: LocalBoxFuture<'static, _> = async move {
+        let text = loader
+            .commonjs
+            .translator
+            .translate_cjs_to_esm_with_source_provider(
+                &address,
+                Some(Cow::Owned(text)),
+                Some(&Reexported(&loader)),
+            )
+            .await
+            .map_err(JsErrorBox::from_err)?
+            .into_owned();
+        let code = ModuleSourceCode::String(text.into());
+        Ok(ModuleSource::new(ModuleType::JavaScript, code, &address, None))
+    }
+    .boxed_local();
+    // Nothing in there waits, so that one poll does it.
+    match translated.poll_unpin(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => ModuleLoadResponse::Sync(result),
+        Poll::Pending => ModuleLoadResponse::Async(translated),
+    }
+}
+
+/// Reads what a `CommonJS` file re-exports, if it may be read.
+struct Reexported<'a>(&'a Loader);
+
+impl CjsAnalysisSourceProvider for Reexported<'_> {
+    fn load_source<'a>(&'a self, specifier: &Url) -> Option<Cow<'a, str>> {
+        let path = specifier.to_file_path().ok()?;
+        let mut permissions = self.0.permissions.clone();
+        let path = self.0.check_read(&mut permissions, Cow::Owned(path)).ok()?;
+        read_text(&path).ok().map(Cow::Owned)
+    }
+}
+
+/// As in Deno and Node, bytes that are not UTF-8 become replacement characters.
+pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
+    std::fs::read(path).map(into_text)
+}
+
+fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+fn done(module: ModuleType, code: ModuleSourceCode, url: &Url) -> ModuleLoadResponse {
+    ModuleLoadResponse::Sync(Ok(ModuleSource::new(module, code, url, None)))
+}

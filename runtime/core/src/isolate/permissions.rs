@@ -1,0 +1,88 @@
+//! A process's permissions, as Deno's own permission system takes them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use deno_runtime::deno_permissions::{
+    Permissions as DenoPermissions, PermissionsContainer, PermissionsOptions,
+    RuntimePermissionDescriptorParser,
+};
+use sys_traits::impls::RealSys;
+
+use crate::wire::{Grant, Permissions};
+
+/// Relative paths are taken from the thread's working directory. `script_dir` may always be read.
+pub(super) fn container(
+    permissions: &Permissions,
+    script_dir: Option<&Path>,
+) -> Result<PermissionsContainer, String> {
+    let parser = Arc::new(RuntimePermissionDescriptorParser::new(RealSys));
+    let options = options(permissions, script_dir);
+    let permissions = DenoPermissions::from_options(parser.as_ref(), &options)
+        .map_err(|error| format!("invalid permissions: {error}"))?;
+    Ok(PermissionsContainer::new(parser, permissions))
+}
+
+/// Native code can do anything to the application, so FFI stays denied even with `all`. Prompting
+/// would read the application's terminal.
+fn options(permissions: &Permissions, script_dir: Option<&Path>) -> PermissionsOptions {
+    let allow = |grant: &Grant| if permissions.all { Some(vec![]) } else { allowed(grant) };
+    let mut allow_read = allow(&permissions.read);
+    if let Some(dir) = script_dir
+        && allow_read.as_ref().is_none_or(|list| !list.is_empty())
+    {
+        allow_read.get_or_insert_default().push(dir.to_string_lossy().into_owned());
+    }
+    PermissionsOptions {
+        allow_read,
+        allow_write: allow(&permissions.write),
+        allow_net: allow(&permissions.net),
+        allow_env: allow(&permissions.env),
+        allow_run: allow(&permissions.run),
+        allow_sys: allow(&permissions.sys),
+        allow_import: allow(&permissions.import),
+        allow_ffi: None,
+        prompt: false,
+        ..PermissionsOptions::default()
+    }
+}
+
+/// To Deno an empty list means all of the kind, and no list none of it.
+fn allowed(grant: &Grant) -> Option<Vec<String>> {
+    match grant {
+        Grant::All(true) => Some(vec![]),
+        Grant::All(false) => None,
+        Grant::Some(list) if list.is_empty() => None,
+        Grant::Some(list) => Some(list.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_granted_but_reading_the_scripts_folder() {
+        let options = options(&Permissions::default(), Some(Path::new("/app/backends")));
+        let expected = PermissionsOptions {
+            allow_read: Some(vec!["/app/backends".to_owned()]),
+            ..PermissionsOptions::default()
+        };
+        assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn all_is_everything_but_native_code_and_prompts() {
+        let options = options(&Permissions::all(), Some(Path::new("/app/backends")));
+        assert_eq!(options.allow_read, Some(vec![]));
+        assert_eq!(options.allow_run, Some(vec![]));
+        assert_eq!(options.allow_ffi, None);
+        assert!(!options.prompt);
+    }
+
+    #[test]
+    fn an_empty_list_grants_nothing() {
+        let permissions = Permissions { net: Grant::Some(vec![]), ..Permissions::default() };
+        assert_eq!(options(&permissions, None).allow_net, None);
+    }
+}

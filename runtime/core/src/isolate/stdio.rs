@@ -1,0 +1,124 @@
+//! stdin, stdout and stderr of an embedded process: files that are no files.
+//!
+//! Put in place of resources and descriptors 0 to 2, so that every way a script has to reach them
+//! (`Deno.stdin`, `console`, `process.stdout`, `fs.writeSync(1)`, streams) ends here, in the same
+//! bounded buffers. Synchronous calls block the script's own thread, and a kill frees them.
+
+mod file;
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use deno_runtime::deno_core::OpState;
+use deno_runtime::deno_io::fs::{File, FileResource, FsError, FsResult};
+use deno_runtime::deno_io::{FdTable, StdioPipe};
+
+use crate::input::Input;
+use crate::output::CutOff;
+use crate::sink::Sink;
+
+/// One of the three.
+pub(super) enum Stdio {
+    In(Input),
+    Out(RefCell<Sink>),
+}
+
+/// The three of one process.
+pub(super) struct Streams {
+    pub(super) stdin: Rc<Stdio>,
+    pub(super) stdout: Rc<Stdio>,
+    pub(super) stderr: Rc<Stdio>,
+}
+
+impl Streams {
+    /// Replaces what the worker was built with.
+    pub(super) fn install(&self, state: &mut OpState) {
+        let streams =
+            [(0, "stdin", &self.stdin), (1, "stdout", &self.stdout), (2, "stderr", &self.stderr)];
+        for (number, name, stream) in streams {
+            let file: Rc<dyn File> = stream.clone();
+            let resource = FileResource::new(file.clone(), name.to_owned());
+            state.resource_table.replace(number, resource);
+            let table = state.borrow_mut::<FdTable>();
+            // The same three numbers, whatever type the table counts them in.
+            let descriptor = i32::try_from(number).unwrap_or_default();
+            table.remove(descriptor);
+            table.register(descriptor, file);
+        }
+    }
+
+    /// Hands on what the script left unfinished: a last line without a terminator.
+    pub(super) fn finish(&self) {
+        for stream in [&self.stdout, &self.stderr] {
+            stream.end();
+        }
+    }
+}
+
+/// What the worker is built with, and what a child's `stdio: "inherit"` gets: never the
+/// application's own.
+pub(super) fn null_device() -> io::Result<deno_runtime::deno_io::Stdio> {
+    let path = if cfg!(windows) { "NUL" } else { "/dev/null" };
+    let open = || {
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(path)?;
+        Ok::<_, io::Error>(StdioPipe::file(file))
+    };
+    Ok(deno_runtime::deno_io::Stdio { stdin: open()?, stdout: open()?, stderr: open()? })
+}
+
+impl Stdio {
+    /// Appends text, as the engine itself does for an uncaught error.
+    pub(super) fn say(&self, text: &str) {
+        if let Self::Out(sink) = self {
+            let mut sink = sink.borrow_mut();
+            sink.append(text.as_bytes());
+            // Cut off by a kill: nobody is to see it.
+            let _ = sink.flush_blocking();
+        }
+    }
+
+    fn end(&self) {
+        if let Self::Out(sink) = self {
+            let mut sink = sink.borrow_mut();
+            sink.append_end();
+            let _ = sink.flush_blocking();
+        }
+    }
+
+    fn write_now(&self, data: &[u8]) -> FsResult<()> {
+        let mut sink = self.sink()?.borrow_mut();
+        sink.append(data);
+        sink.flush_blocking().map_err(broken_pipe)
+    }
+
+    async fn write_async(&self, data: &[u8]) -> FsResult<()> {
+        let sink = self.sink()?;
+        sink.borrow_mut().append(data);
+        let output = sink.borrow().output();
+        // The sink is borrowed for each attempt only: other writes may come while this one waits.
+        output.until(|| sink.borrow_mut().try_flush()).await.map_err(broken_pipe)
+    }
+
+    fn sink(&self) -> FsResult<&RefCell<Sink>> {
+        match self {
+            Self::Out(sink) => Ok(sink),
+            Self::In(_) => Err(bad_descriptor()),
+        }
+    }
+
+    fn input(&self) -> FsResult<&Input> {
+        match self {
+            Self::In(input) => Ok(input),
+            Self::Out(_) => Err(bad_descriptor()),
+        }
+    }
+}
+
+fn broken_pipe(_: CutOff) -> FsError {
+    FsError::Io(io::ErrorKind::BrokenPipe.into())
+}
+
+fn bad_descriptor() -> FsError {
+    FsError::Io(io::Error::other("the stream does not go in this direction"))
+}

@@ -1,0 +1,75 @@
+//! Named JavaScript processes, in-process or child, behind one API.
+//!
+//! ```text
+//! Supervisor ── name ──> Process (handle) ──> Actor ──> Backend { isolate | child }
+//!     subscribers <── Output (history, cursors) <── Sink (lines) <── stdout, stderr
+//!                                           Input (bounded) ──> stdin
+//! ```
+//!
+//! One way round, and no way back but events. Reading order: [`wire`] (what crosses IPC), `supervisor`
+//! (names), `process` (the actor and its state machine), `backend` (the choice), `isolate` and `child`
+//! (the two kinds), `input`, `lines`, `output` (bytes in, lines, events out), `detect` (which runtimes
+//! there are).
+//!
+//! # Invariants
+//!
+//! 1. Rust never parses an RPC frame. stdout is protocol, stderr is log, for every backend alike.
+//! 2. A name has at most one live generation; two concurrent spawns of one name start one process.
+//! 3. Exit is reported exactly once per generation, after the last line of output, whatever ended it.
+//! 4. No lock is held across an await or a pipe write. A worker that stops reading blocks nobody else.
+//! 5. Memory is bounded end to end: stdin queue, line length, history. What was dropped is counted and
+//!    said; a subscriber that chose [`WhenSlow::Wait`] misses nothing and slows the worker down.
+//! 6. Bytes that are not UTF-8 are neither fatal nor reordered; a UTF-8 sequence is never split on its
+//!    way into an embedded process.
+//! 7. Nothing JavaScript does in an embedded process ends or blocks the application.
+//! 8. Dropping the supervisor leaves no thread, no child and no grandchild. (V8 itself, once started,
+//!    keeps its sleeping threads for the life of the application.)
+//! 9. Only Rust decides what a process may do: its permissions are fixed when it starts.
+
+#![cfg_attr(
+    not(feature = "embedded"),
+    allow(dead_code, reason = "the doors for isolates have no user without the engine")
+)]
+
+pub mod wire;
+
+mod backend;
+mod bundled;
+mod child;
+mod command_line;
+mod detect;
+mod error;
+mod event;
+mod handle;
+mod input;
+#[cfg(feature = "embedded")]
+mod isolate;
+mod keeper;
+mod lines;
+#[cfg(feature = "embedded")]
+mod node_types;
+mod output;
+mod plan;
+mod process;
+mod restart;
+mod sink;
+mod stop;
+mod supervisor;
+#[cfg(feature = "embedded")]
+mod transpile;
+
+pub use error::Error;
+pub use event::{Event, Record, Stream};
+pub use output::{Subscription, WhenSlow};
+pub use supervisor::{Builder, Supervisor};
+#[doc(inline)]
+pub use wire::*;
+
+/// The version of Deno inside the embedded engine; `None` in a build without it.
+#[must_use]
+pub fn embedded_version() -> Option<&'static str> {
+    #[cfg(feature = "embedded")]
+    return Some(isolate::DENO_VERSION);
+    #[cfg(not(feature = "embedded"))]
+    None
+}

@@ -1,0 +1,104 @@
+//! A spawn configuration that was checked, with every default filled in.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::command_line;
+use crate::error::Error;
+use crate::wire::{Limits, RestartPolicy, SpawnConfig};
+
+const MIB: usize = 1024 * 1024;
+
+/// Longest name of a process in bytes: it is shown in lists, names a thread, goes into every event.
+const LONGEST_NAME: usize = 256;
+
+/// Checked once, before the name is taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) config: SpawnConfig,
+    pub(crate) cwd: PathBuf,
+    /// Longest line in bytes.
+    pub(crate) line_limit: usize,
+    /// Bytes of stdin that may wait.
+    pub(crate) stdin_buffer: usize,
+    /// Bytes of output that are kept.
+    pub(crate) stdout_buffer: usize,
+    pub(crate) kill_grace: Duration,
+    pub(crate) restart: Option<RestartPolicy>,
+}
+
+impl Plan {
+    pub(crate) fn new(config: SpawnConfig) -> Result<Self, Error> {
+        command_line::validate(&config)?;
+        let cwd = command_line::resolve_cwd(config.cwd.as_deref())?;
+        let limits = config.limits.unwrap_or_default();
+        Ok(Self {
+            cwd,
+            line_limit: bytes(limits.line_mb, 64),
+            stdin_buffer: bytes(limits.stdin_buffer_mb, 16),
+            stdout_buffer: bytes(limits.stdout_buffer_mb, 4),
+            kill_grace: Duration::from_millis(limits.kill_grace_ms.unwrap_or(500).into()),
+            restart: config.restart,
+            config,
+        })
+    }
+}
+
+impl Limits {
+    /// The JavaScript heap in bytes.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn heap(&self) -> usize {
+        bytes(self.heap_mb, 512)
+    }
+}
+
+fn bytes(mib: Option<u32>, default: usize) -> usize {
+    mib.map_or(default, |mib| mib as usize).saturating_mul(MIB)
+}
+
+/// Refuses names that could not be shown or would be a burden to carry around.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    let refuse = |message: String| Err(Error::InvalidConfig(message));
+    if name.is_empty() {
+        return refuse("the name of a process must not be empty".to_owned());
+    }
+    if name.len() > LONGEST_NAME {
+        let start: String = name.chars().take(32).collect();
+        return refuse(format!(
+            "the name '{start}…' has {} bytes; at most {LONGEST_NAME} are allowed",
+            name.len()
+        ));
+    }
+    if let Some(bad) = name.chars().find(|c| c.is_control()) {
+        return refuse(format!("the name {name:?} contains the control character {bad:?}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_defaults_are_the_ones_used() {
+        let plan = Plan::new(SpawnConfig { script: Some("x.ts".to_owned()), ..Default::default() });
+        let plan = plan.expect("a valid plan");
+        assert_eq!(plan.line_limit, 64 * MIB);
+        assert_eq!(plan.stdin_buffer, 16 * MIB);
+        assert_eq!(plan.stdout_buffer, 4 * MIB);
+        assert_eq!(plan.kill_grace, Duration::from_millis(500));
+        assert!(plan.restart.is_none());
+    }
+
+    #[test]
+    fn names_that_cannot_be_shown_are_refused_and_named() {
+        let long = "x".repeat(1024 * 1024);
+        let cases =
+            [("", "empty"), (&long, "1048576 bytes"), ("a\0b", "control"), ("a\nb", "control")];
+        for (name, expected) in cases {
+            let message = check_name(name).expect_err("refused").to_string();
+            assert!(message.contains(expected) && message.len() < 200, "{message}");
+        }
+        assert!(check_name("größe 😀").is_ok());
+    }
+}

@@ -1,0 +1,228 @@
+//! One named process: an actor that owns its state machine, generation after generation.
+//!
+//! Everyone else holds a [`Process`], which can only send. The actor reports exactly one exit for
+//! every generation that it began, after the last line of output, whatever ended it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::backend::{self, Exit, Host, Running};
+use crate::error::Error;
+use crate::handle::{Command, Process, Reply, Start};
+use crate::plan::Plan;
+use crate::restart::Retries;
+use crate::wire::{ExitReason, State};
+
+pub(crate) struct Actor {
+    process: Process,
+    host: Arc<Host>,
+    mailbox: mpsc::UnboundedReceiver<Command>,
+    generation: u64,
+    retries: Retries,
+}
+
+/// What the actor does after a generation, or at rest.
+enum Next {
+    Start(Start),
+    /// Start again by policy, after a wait.
+    Retry(Plan, Duration),
+    Rest,
+    End,
+}
+
+/// What is asked of a generation while it lives.
+#[derive(Default)]
+struct Asked {
+    killers: VecDeque<Reply<()>>,
+    stopping: bool,
+    shutdown: bool,
+    then: Option<Start>,
+    remove: bool,
+}
+
+impl Actor {
+    pub(crate) fn new(
+        process: Process,
+        host: Arc<Host>,
+        mailbox: mpsc::UnboundedReceiver<Command>,
+    ) -> Self {
+        Self { process, host, mailbox, generation: 0, retries: Retries::default() }
+    }
+
+    /// Runs until the process is removed or the supervisor shuts down.
+    pub(crate) async fn run(mut self) {
+        let mut next = Next::Rest;
+        loop {
+            next = match next {
+                Next::Start(start) => {
+                    self.retries.reset();
+                    self.live(start.plan, Some(start.reply)).await
+                }
+                Next::Retry(plan, wait) => self.wait_to_retry(plan, wait).await,
+                Next::Rest => match self.mailbox.recv().await {
+                    Some(command) => self.at_rest(command),
+                    None => Next::End,
+                },
+                Next::End => break,
+            };
+        }
+        self.process.close();
+    }
+
+    fn at_rest(&mut self, command: Command) -> Next {
+        match command {
+            Command::Start(start) => return Next::Start(start),
+            Command::Kill(reply) => {
+                let _ = reply.send(Err(Error::NotRunning(self.process.name())));
+            }
+            Command::Remove => return Next::End,
+            Command::Shutdown(reply) => {
+                let _ = reply.send(Ok(()));
+                return Next::End;
+            }
+        }
+        Next::Rest
+    }
+
+    /// Waits out the back-off, during which the process can be killed or started by hand.
+    async fn wait_to_retry(&mut self, plan: Plan, wait: Duration) -> Next {
+        let deadline = tokio::time::sleep(wait);
+        tokio::select! {
+            biased;
+            command = self.mailbox.recv() => match command {
+                Some(Command::Kill(reply)) => {
+                    self.process.release();
+                    let _ = reply.send(Ok(()));
+                    Next::Rest
+                }
+                Some(command) => {
+                    self.process.release();
+                    self.at_rest(command)
+                }
+                None => Next::End,
+            },
+            () = deadline => self.live(plan, None).await,
+        }
+    }
+
+    /// One generation, from `starting` to `exited`.
+    async fn live(&mut self, plan: Plan, reply: Option<Reply<()>>) -> Next {
+        self.generation += 1;
+        let asked_at = Instant::now();
+        let launch = self.process.begin(self.generation, self.retries.count(), &plan);
+        let (exit, asked) = match backend::start(&self.host, &launch).await {
+            Ok(running) => {
+                self.process.running(&running, &launch, asked_at.elapsed());
+                answer(reply, Ok(()));
+                self.attend(running, &plan).await
+            }
+            Err(error) => {
+                let message = error.to_string();
+                answer(reply, Err(error));
+                let exit = Exit { reason: ExitReason::StartFailed { message }, code: None };
+                (exit, Asked::default())
+            }
+        };
+        launch.input.break_pipe();
+        self.finish(plan, exit, asked, asked_at.elapsed())
+    }
+
+    /// Waits for the end, and takes commands meanwhile.
+    async fn attend(&mut self, mut running: Running, plan: &Plan) -> (Exit, Asked) {
+        let mut asked = Asked::default();
+        loop {
+            tokio::select! {
+                biased;
+                Some(command) = self.mailbox.recv() => {
+                    self.while_live(command, &mut asked);
+                    if asked.stopping {
+                        running.stopper.stop(plan.kill_grace);
+                    }
+                }
+                exit = &mut running.exit => {
+                    let lost = Exit {
+                        reason: ExitReason::Error {
+                            message: "the engine lost the process".to_owned(),
+                            stack: None,
+                        },
+                        code: None,
+                    };
+                    return (exit.unwrap_or(lost), asked);
+                }
+            }
+        }
+    }
+
+    fn while_live(&mut self, command: Command, asked: &mut Asked) {
+        match command {
+            Command::Kill(reply) => {
+                // A kill after a restart was asked for means the end.
+                if let Some(start) = asked.then.take() {
+                    let _ = start.reply.send(Err(self.killed_meanwhile()));
+                }
+                asked.killers.push_back(reply);
+            }
+            Command::Start(start) if start.replace => {
+                if let Some(earlier) = asked.then.replace(start) {
+                    let _ = earlier.reply.send(Err(self.killed_meanwhile()));
+                }
+            }
+            Command::Start(start) => {
+                let name = self.process.name();
+                let _ = start.reply.send(Err(Error::AlreadyExists(name)));
+                return;
+            }
+            Command::Remove => asked.remove = true,
+            Command::Shutdown(reply) => {
+                asked.shutdown = true;
+                asked.killers.push_back(reply);
+            }
+        }
+        if !asked.stopping {
+            asked.stopping = true;
+            self.process.set_state(self.generation, State::Stopping);
+        }
+    }
+
+    fn killed_meanwhile(&self) -> Error {
+        Error::StartFailed {
+            name: self.process.name(),
+            message: "it was killed or restarted again before it could start".to_owned(),
+        }
+    }
+
+    fn finish(&mut self, plan: Plan, exit: Exit, asked: Asked, lived: Duration) -> Next {
+        let reason = match exit.reason {
+            ExitReason::Unresponsive => ExitReason::Unresponsive,
+            _ if asked.shutdown => ExitReason::HostShutdown,
+            _ if asked.stopping => ExitReason::Killed { signal: None },
+            reason => reason,
+        };
+        let retry = if asked.stopping {
+            None
+        } else {
+            self.retries.next_wait(plan.restart, &reason, exit.code, lived)
+        };
+        let goes_on = retry.is_some() || asked.then.is_some();
+        self.process.exited(self.generation, reason, exit.code, goes_on);
+        for killer in asked.killers {
+            let _ = killer.send(Ok(()));
+        }
+        match (asked.shutdown || asked.remove, asked.then, retry) {
+            (true, ..) => Next::End,
+            (_, Some(start), _) => Next::Start(start),
+            (_, None, Some(wait)) => Next::Retry(plan, wait),
+            (_, None, None) => Next::Rest,
+        }
+    }
+}
+
+fn answer(reply: Option<Reply<()>>, result: Result<(), Error>) {
+    if let Some(reply) = reply {
+        // The caller may have stopped waiting.
+        let _: Result<(), _> = oneshot::Sender::send(reply, result);
+    }
+}

@@ -1,0 +1,101 @@
+//! Whether and when a process that ended by itself is started again.
+
+use std::time::Duration;
+
+use crate::wire::{ExitReason, RestartPolicy, RestartWhen};
+
+/// No back-off is longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Counts the restarts in a row.
+#[derive(Debug, Default)]
+pub(crate) struct Retries(u32);
+
+impl Retries {
+    pub(crate) fn count(&self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.0 = 0;
+    }
+
+    /// How long to wait before the next start; `None` when there is to be none.
+    pub(crate) fn next_wait(
+        &mut self,
+        policy: Option<RestartPolicy>,
+        reason: &ExitReason,
+        code: Option<i32>,
+        lived: Duration,
+    ) -> Option<Duration> {
+        let policy = policy?;
+        let failed = *reason != ExitReason::Completed || code != Some(0);
+        if policy.when == RestartWhen::OnFailure && !failed {
+            return None;
+        }
+        // A process that could not start for want of a file will not find it by trying again.
+        if matches!(reason, ExitReason::StartFailed { .. }) {
+            return None;
+        }
+        if lived >= Duration::from_millis(policy.reset_after_ms.into()) {
+            self.0 = 0;
+        }
+        if self.0 >= policy.max_retries {
+            return None;
+        }
+        let wait = Duration::from_millis(policy.backoff_ms.into())
+            .saturating_mul(2u32.saturating_pow(self.0))
+            .min(LONGEST_WAIT);
+        self.0 += 1;
+        Some(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BRIEF: Duration = Duration::from_millis(1);
+
+    fn policy(when: RestartWhen) -> Option<RestartPolicy> {
+        Some(RestartPolicy { when, max_retries: 3, backoff_ms: 100, reset_after_ms: 1000 })
+    }
+
+    #[test]
+    fn the_wait_doubles_until_the_retries_are_used_up() {
+        let mut retries = Retries::default();
+        let mut next = || {
+            let policy = policy(RestartWhen::OnFailure);
+            retries.next_wait(policy, &ExitReason::Completed, Some(1), BRIEF)
+        };
+        let waits = [next(), next(), next(), next()];
+        assert_eq!(
+            waits,
+            [Some(100), Some(200), Some(400), None].map(|w| w.map(Duration::from_millis))
+        );
+    }
+
+    #[test]
+    fn a_long_life_resets_the_count() {
+        let mut retries = Retries(3);
+        let policy = policy(RestartWhen::OnFailure);
+        let lived = Duration::from_secs(1);
+        let wait = retries.next_wait(policy, &ExitReason::HeapLimit, None, lived);
+        assert_eq!((wait, retries.count()), (Some(Duration::from_millis(100)), 1));
+    }
+
+    #[test]
+    fn the_policy_says_which_endings_count() {
+        let cases = [
+            (None, ExitReason::Completed, Some(1), false),
+            (policy(RestartWhen::OnFailure), ExitReason::Completed, Some(0), false),
+            (policy(RestartWhen::OnFailure), ExitReason::Completed, Some(1), true),
+            (policy(RestartWhen::OnFailure), ExitReason::Killed { signal: Some(9) }, None, true),
+            (policy(RestartWhen::Always), ExitReason::Completed, Some(0), true),
+        ];
+        for (policy, reason, code, restarts) in cases {
+            let wait = Retries::default().next_wait(policy, &reason, code, BRIEF);
+            assert_eq!(wait.is_some(), restarts, "{policy:?} {reason:?} {code:?}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Where one stream of one generation writes: bytes in, events into the history out.
+
+use std::collections::VecDeque;
+
+use crate::event::{Event, Stream};
+use crate::lines::{Piece, Splitter};
+use crate::output::{CutOff, Output};
+use crate::wire::Framing;
+
+/// Makes the two sinks of a generation.
+#[derive(Clone)]
+pub(crate) struct Sinks {
+    pub(crate) output: Output,
+    pub(crate) generation: u64,
+    pub(crate) framing: Framing,
+    /// Longest line, in bytes.
+    pub(crate) line_limit: usize,
+}
+
+impl Sinks {
+    pub(crate) fn stream(&self, stream: Stream) -> Sink {
+        Sink {
+            splitter: Splitter::new(self.framing, self.line_limit),
+            stream,
+            sinks: self.clone(),
+            pending: VecDeque::new(),
+        }
+    }
+
+    /// Nothing more is taken, and whoever waits to write fails.
+    pub(crate) fn cut_off(&self) {
+        self.output.cut_off(self.generation);
+    }
+}
+
+/// One output stream of one generation.
+///
+/// Writing has two halves, so that a caller need not hold the sink while it waits: `append` takes the
+/// bytes, flushing hands the events that came of them to the history, in order.
+pub(crate) struct Sink {
+    splitter: Splitter,
+    stream: Stream,
+    sinks: Sinks,
+    pending: VecDeque<Event>,
+}
+
+impl Sink {
+    pub(crate) fn append(&mut self, data: &[u8]) {
+        self.cut(|splitter, emit| splitter.push(data, emit));
+    }
+
+    /// Ends the stream; a line without a terminator is a line.
+    pub(crate) fn append_end(&mut self) {
+        self.cut(|splitter, emit| splitter.finish(emit));
+    }
+
+    /// Blocks the thread while a subscriber must be waited for.
+    pub(crate) fn flush_blocking(&mut self) -> Result<(), CutOff> {
+        let Sinks { output, generation, .. } = &self.sinks;
+        self.pending.drain(..).try_for_each(|event| output.push_blocking(*generation, event))
+    }
+
+    /// `false` when a subscriber must be waited for first.
+    pub(crate) fn try_flush(&mut self) -> Result<bool, CutOff> {
+        let Sinks { output, generation, .. } = &self.sinks;
+        while let Some(event) = self.pending.pop_front() {
+            if let Some(event) = output.try_push(*generation, event)? {
+                self.pending.push_front(event);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(crate) async fn flush(&mut self) -> Result<(), CutOff> {
+        let output = self.sinks.output.clone();
+        output.until(|| self.try_flush()).await
+    }
+
+    pub(crate) fn output(&self) -> Output {
+        self.sinks.output.clone()
+    }
+
+    fn cut(&mut self, cut: impl FnOnce(&mut Splitter, &mut dyn FnMut(Piece))) {
+        let (stream, limit, pending) = (self.stream, self.sinks.line_limit, &mut self.pending);
+        cut(&mut self.splitter, &mut |piece| {
+            pending.push_back(match (piece, stream) {
+                (Piece::Data(line), Stream::Stdout) => Event::Stdout(line),
+                (Piece::Data(line), Stream::Stderr) => Event::Stderr(line),
+                (Piece::TooLong, stream) => Event::LineTooLong { stream, limit },
+                (Piece::Dropped(bytes), _) => Event::Dropped { events: 1, bytes },
+            });
+        });
+    }
+}

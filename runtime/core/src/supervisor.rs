@@ -1,0 +1,345 @@
+//! Name to process: the crate's API.
+//!
+//! Owns the names and nothing else; what a process is and does belongs to its actor. The map's lock
+//! is never held across a wait.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+
+use crate::backend::Host;
+use crate::bundled::Bundled;
+use crate::detect::Detector;
+use crate::error::Error;
+use crate::handle::{Command, Process, Start};
+use crate::keeper::Keeper;
+use crate::output::{Subscription, WhenSlow};
+use crate::plan::{self, Plan};
+use crate::process::Actor;
+use crate::wire::{ProcessInfo, Runtime, RuntimeInfo, SpawnConfig};
+
+/// How long dropping the supervisor waits for its processes to end.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// Starts, watches and ends named processes.
+///
+/// All methods can be called from any thread and any async executor. Dropping the supervisor kills
+/// every process and waits for it; [`Supervisor::shutdown`] does the same without blocking.
+///
+/// ```
+/// use js_runtime::{Event, SpawnConfig, Supervisor};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let supervisor = Supervisor::new()?;
+/// supervisor.spawn("cat", SpawnConfig::command("cat")).await?;
+/// let mut events = supervisor.subscribe("cat")?;
+/// supervisor.write_stdin("cat", "hello\n").await?;
+/// while let Some(record) = events.recv().await {
+///     if let Event::Stdout(line) = record.event {
+///         assert_eq!(&line[..], b"hello");
+///         break;
+///     }
+/// }
+/// supervisor.kill("cat").await?;
+/// # Ok::<(), js_runtime::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct Supervisor {
+    host: Arc<Host>,
+    processes: Mutex<Option<HashMap<String, Process>>>,
+    keeper: Keeper,
+}
+
+/// Settings of a [`Supervisor`].
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    bundled: HashMap<String, Arc<str>>,
+}
+
+impl Builder {
+    /// Makes one self-contained ES module available under `name`, for `SpawnConfig::script` with the
+    /// embedded engine. A bundled module comes before a file of the same name.
+    pub fn bundle(mut self, name: impl Into<String>, source: impl Into<Arc<str>>) -> Self {
+        self.bundled.insert(name.into(), source.into());
+        self
+    }
+
+    /// Starts the supervisor.
+    ///
+    /// # Errors
+    /// When its thread could not be started.
+    pub fn build(self) -> Result<Supervisor, Error> {
+        let host = Host { detector: Detector::new(), bundled: Bundled::new(self.bundled) };
+        Ok(Supervisor {
+            host: Arc::new(host),
+            processes: Mutex::new(Some(HashMap::new())),
+            keeper: Keeper::start()?,
+        })
+    }
+}
+
+impl Supervisor {
+    /// A supervisor with default settings.
+    ///
+    /// # Errors
+    /// When its thread could not be started.
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// Settings to start a supervisor with.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Starts a process. Returns when its script begins to run, or with the reason why it cannot.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when `name` has a live process; [`Error::InvalidConfig`],
+    /// [`Error::Path`], [`Error::RuntimeUnavailable`] and [`Error::StartFailed`] for a process that
+    /// cannot start.
+    pub async fn spawn(&self, name: &str, config: SpawnConfig) -> Result<ProcessInfo, Error> {
+        plan::check_name(name)?;
+        let plan = Plan::new(config)?;
+        let process = self.reserve(name)?;
+        Self::begin(&process, plan, false).await
+    }
+
+    /// Like [`Supervisor::spawn`], but with a subscription that sees the very first event.
+    ///
+    /// # Errors
+    /// Those of `spawn`.
+    pub async fn spawn_subscribed(
+        &self,
+        name: &str,
+        config: SpawnConfig,
+        when_slow: WhenSlow,
+    ) -> Result<(ProcessInfo, Subscription), Error> {
+        plan::check_name(name)?;
+        let plan = Plan::new(config)?;
+        let process = self.reserve(name)?;
+        let subscription = process.subscribe(when_slow, false);
+        Ok((Self::begin(&process, plan, false).await?, subscription))
+    }
+
+    /// Starts a process unless one of this name is live, in which case that one is returned.
+    ///
+    /// # Errors
+    /// Those of `spawn`, without [`Error::AlreadyExists`].
+    pub async fn ensure(&self, name: &str, config: SpawnConfig) -> Result<ProcessInfo, Error> {
+        match self.spawn(name, config).await {
+            Err(Error::AlreadyExists(_)) => self.status(name),
+            other => other,
+        }
+    }
+
+    /// Ends a process and returns when nothing of it is left. Its stdin ends first; what does not
+    /// end within `limits.killGraceMs` is made to.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when it has already exited.
+    pub async fn kill(&self, name: &str) -> Result<(), Error> {
+        self.process(name)?.ask(Command::Kill).await
+    }
+
+    /// Kills every live process, all at once.
+    pub async fn kill_all(&self) {
+        let live: Vec<Process> = {
+            let processes = self.processes();
+            processes.iter().flat_map(HashMap::values).filter(|p| p.is_live()).cloned().collect()
+        };
+        // One that has ended meanwhile is as dead as the others.
+        join_all(live.iter().map(|process| process.ask(Command::Kill))).await;
+    }
+
+    /// Kills a process if it lives and starts it again, with a new configuration or the last one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, otherwise those of `spawn`.
+    pub async fn restart(
+        &self,
+        name: &str,
+        config: Option<SpawnConfig>,
+    ) -> Result<ProcessInfo, Error> {
+        let process = self.process(name)?;
+        let plan = match config {
+            Some(config) => Plan::new(config)?,
+            None => process.last_plan().ok_or_else(|| Error::NotFound(name.to_owned()))?,
+        };
+        Self::begin(&process, plan, true).await
+    }
+
+    /// Forgets a process that has exited; its subscribers end.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::StillRunning`] for a live process.
+    pub fn remove(&self, name: &str) -> Result<(), Error> {
+        let mut processes = self.processes();
+        let map = processes.as_mut().ok_or(Error::ShutDown)?;
+        let process = map.get(name).ok_or_else(|| Error::NotFound(name.to_owned()))?;
+        if !process.reserve() {
+            return Err(Error::StillRunning(name.to_owned()));
+        }
+        let removed = process.send(Command::Remove);
+        map.remove(name);
+        removed
+    }
+
+    /// All processes, live and exited, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<ProcessInfo> {
+        let processes = self.processes();
+        let mut list: Vec<_> =
+            processes.iter().flat_map(HashMap::values).map(Process::info).collect();
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+        list
+    }
+
+    /// One process, live or exited.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name.
+    pub fn status(&self, name: &str) -> Result<ProcessInfo, Error> {
+        Ok(self.process(name)?.info())
+    }
+
+    /// Writes to a process's stdin, exactly as given. Waits while the process is
+    /// `limits.stdinBufferMb` behind; writes arrive in the order of the calls.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited, its
+    /// stdin was closed, or it ends while the write waits.
+    pub async fn write_stdin(&self, name: &str, data: impl Into<Bytes>) -> Result<(), Error> {
+        self.process(name)?.write(data.into()).await
+    }
+
+    /// Ends a process's stdin after what was written.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited.
+    pub fn close_stdin(&self, name: &str) -> Result<(), Error> {
+        self.process(name)?.close_stdin()
+    }
+
+    /// Bytes written to a process's stdin that it has not read yet.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name.
+    pub fn stdin_queued(&self, name: &str) -> Result<usize, Error> {
+        Ok(self.process(name)?.queued())
+    }
+
+    /// Everything a process does, from the backlog on; what this subscriber is too slow for is
+    /// dropped and counted. Goes on over restarts, until the process is removed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name.
+    pub fn subscribe(&self, name: &str) -> Result<Subscription, Error> {
+        self.subscribe_with(name, WhenSlow::Drop, true)
+    }
+
+    /// [`Supervisor::subscribe`] with a choice of what happens when the subscriber is slow, and
+    /// whether it begins with the backlog.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name.
+    pub fn subscribe_with(
+        &self,
+        name: &str,
+        when_slow: WhenSlow,
+        backlog: bool,
+    ) -> Result<Subscription, Error> {
+        Ok(self.process(name)?.subscribe(when_slow, backlog))
+    }
+
+    /// Which runtimes there are: the embedded engine first, then deno, bun and node.
+    ///
+    /// # Errors
+    /// [`Error::ShutDown`] after [`Supervisor::shutdown`].
+    pub async fn detect_runtimes(&self) -> Result<Vec<RuntimeInfo>, Error> {
+        let host = self.host.clone();
+        let mut found = self.keeper.run(async move { host.detector.detect_all().await }).await?;
+        found.insert(0, embedded_info());
+        Ok(found)
+    }
+
+    /// Uses `path` for `runtime` from now on; `None` goes back to looking for it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] unless `runtime` is deno, bun or node, [`Error::Path`] when `path` is
+    /// not an executable file; nothing changes then.
+    pub fn set_runtime_path(&self, runtime: Runtime, path: Option<PathBuf>) -> Result<(), Error> {
+        self.host.detector.set_path(runtime, path)
+    }
+
+    /// The paths that were set, by runtime.
+    #[must_use]
+    pub fn runtime_paths(&self) -> BTreeMap<String, PathBuf> {
+        self.host.detector.paths()
+    }
+
+    /// Kills every process, waits for it, and takes no more calls.
+    pub async fn shutdown(&self) {
+        let processes = self.processes().take();
+        Self::end(processes).await;
+    }
+
+    async fn end(processes: Option<HashMap<String, Process>>) {
+        let processes = processes.unwrap_or_default();
+        // An actor that is gone has nothing left to end.
+        join_all(processes.values().map(|process| process.ask(Command::Shutdown))).await;
+    }
+
+    /// Takes the name before anything is started for it.
+    fn reserve(&self, name: &str) -> Result<Process, Error> {
+        let mut processes = self.processes();
+        let map = processes.as_mut().ok_or(Error::ShutDown)?;
+        let process = match map.get(name) {
+            Some(process) => process.clone(),
+            None => {
+                let (process, mailbox) = Process::new(name);
+                let actor = Actor::new(process.clone(), self.host.clone(), mailbox);
+                self.keeper.spawn(actor.run());
+                map.insert(name.to_owned(), process.clone());
+                process
+            }
+        };
+        if process.reserve() { Ok(process) } else { Err(Error::AlreadyExists(name.to_owned())) }
+    }
+
+    async fn begin(process: &Process, plan: Plan, replace: bool) -> Result<ProcessInfo, Error> {
+        process.ask(|reply| Command::Start(Start { plan, replace, reply })).await?;
+        Ok(process.info())
+    }
+
+    fn process(&self, name: &str) -> Result<Process, Error> {
+        let processes = self.processes();
+        let map = processes.as_ref().ok_or(Error::ShutDown)?;
+        map.get(name).cloned().ok_or_else(|| Error::NotFound(name.to_owned()))
+    }
+
+    fn processes(&self) -> MutexGuard<'_, Option<HashMap<String, Process>>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let processes = self.processes().take();
+        self.keeper.finish(Self::end(processes), SHUTDOWN);
+    }
+}
+
+fn embedded_info() -> RuntimeInfo {
+    RuntimeInfo {
+        name: Runtime::Embedded.to_string(),
+        path: None,
+        version: crate::embedded_version().map(str::to_owned),
+        available: cfg!(feature = "embedded"),
+    }
+}

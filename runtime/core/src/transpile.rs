@@ -1,0 +1,120 @@
+//! TypeScript and JSX to JavaScript, and what a script exports: all that has to be parsed.
+//!
+//! Types are stripped, not checked. Options are Deno's defaults: classic JSX runtime unless the file
+//! has an `@jsxImportSource` pragma, standard decorators. Reads no tsconfig.json. Serves the embedded
+//! engine and Node alike, so that one source means the same to both.
+
+mod deep;
+
+use deno_ast::{
+    DecoratorsTranspileOption, EmitOptions, EmittedSourceText, MediaType, ModuleKind, ParseParams,
+    ParsedSource, SourceMapOption, TranspileModuleOptions, TranspileOptions,
+};
+use deno_runtime::deno_core::url::Url;
+
+pub(crate) use deep::panic_text;
+
+#[derive(Debug, thiserror::Error, deno_error::JsError)]
+pub(crate) enum Error {
+    #[class(syntax)]
+    #[error("{0}")]
+    Syntax(String),
+
+    #[class(generic)]
+    #[error("the parser failed at \"{specifier}\": {reason}")]
+    Internal { specifier: String, reason: String },
+}
+
+/// Whether a file is `CommonJS`, as far as is known without parsing it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cjs {
+    No,
+    /// If it has no module syntax.
+    Maybe,
+    Yes,
+}
+
+impl Cjs {
+    fn decide(self, parsed: &ParsedSource) -> bool {
+        self == Self::Yes || (self == Self::Maybe && parsed.compute_is_script())
+    }
+}
+
+/// JavaScript, and where each bit of it came from.
+pub(crate) struct Emitted {
+    pub(crate) text: String,
+    pub(crate) map: Option<String>,
+    pub(crate) is_cjs: bool,
+}
+
+pub(crate) fn emit(url: &Url, media: MediaType, text: &str, cjs: Cjs) -> Result<Emitted, Error> {
+    parse(url, media, text, |parsed| {
+        let is_cjs = cjs.decide(&parsed);
+        // The map is kept beside the text: inline it would be decoded for every stack trace.
+        let emitted = strip(parsed, is_cjs, SourceMapOption::Separate)?;
+        Ok(Emitted { text: emitted.text, map: emitted.source_map, is_cjs })
+    })
+}
+
+/// The JavaScript of what was parsed.
+pub(crate) fn strip(
+    parsed: ParsedSource,
+    is_cjs: bool,
+    source_map: SourceMapOption,
+) -> Result<EmittedSourceText, Error> {
+    let options = TranspileOptions {
+        decorators: DecoratorsTranspileOption::Ecma,
+        ..TranspileOptions::default()
+    };
+    // The sources are on the disk already.
+    let emit = EmitOptions { source_map, inline_sources: false, ..EmitOptions::default() };
+    let module = TranspileModuleOptions { module_kind: Some(ModuleKind::from_is_cjs(is_cjs)) };
+    Ok(parsed.transpile(&options, &module, &emit).map_err(syntax)?.into_source())
+}
+
+/// The names a script exports, and the modules it exports everything of.
+pub(crate) struct Exports {
+    pub(crate) is_cjs: bool,
+    pub(crate) names: Vec<String>,
+    pub(crate) reexports: Vec<String>,
+}
+
+pub(crate) fn exports(url: &Url, media: MediaType, text: &str, cjs: Cjs) -> Result<Exports, Error> {
+    parse(url, media, text, |parsed| {
+        let is_cjs = cjs.decide(&parsed);
+        let (names, reexports) = if is_cjs {
+            let found = parsed.analyze_cjs();
+            (found.exports, found.reexports)
+        } else {
+            let found = parsed.analyze_es_runtime_exports();
+            (found.exports, found.reexports)
+        };
+        Ok(Exports { is_cjs, names, reexports })
+    })
+}
+
+/// Parses `text` and hands it to `work`, both where there is room to recurse.
+pub(crate) fn parse<T: Send>(
+    url: &Url,
+    media: MediaType,
+    text: &str,
+    work: impl FnOnce(ParsedSource) -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    // A build with debug assertions panics at it.
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    deep::run(url.as_str(), text, || {
+        let parsed = deno_ast::parse_program(ParseParams {
+            specifier: url.clone(),
+            text: text.into(),
+            media_type: media,
+            capture_tokens: false,
+            scope_analysis: false,
+            maybe_syntax: None,
+        });
+        work(parsed.map_err(syntax)?)
+    })
+}
+
+fn syntax(error: impl std::error::Error) -> Error {
+    Error::Syntax(error.to_string())
+}

@@ -1,0 +1,222 @@
+//! A kill ends a process whatever it does, and nothing is left of it.
+
+use std::future::Future;
+
+use js_runtime::{Error, ExitReason, Limits, Permissions, SpawnConfig, State, Supervisor};
+use libtest_mimic::Failed;
+
+use crate::support::{Bench, Case, Outcome, Run, cases};
+use crate::system::{eventually, is_alive, threads};
+
+pub(crate) const CASES: &[Case] = cases![
+    a_kill_ends_an_idle_script,
+    a_kill_ends_a_script_that_ignores_its_stdin,
+    a_kill_ends_an_endless_loop,
+    a_kill_ends_endless_awaits,
+    a_kill_ends_endless_microtasks,
+    a_kill_ends_an_endless_regular_expression,
+    a_kill_ends_a_flood_of_stdout,
+    a_kill_ends_a_flood_of_both_streams_that_nobody_reads,
+    a_kill_before_it_is_ready_ends_it,
+    kills_at_the_same_time_all_succeed,
+    a_kill_leaves_no_grandchild,
+    an_exit_leaves_no_grandchild,
+    a_script_that_stops_reading_blocks_nobody_else,
+    a_kill_of_all_ends_all,
+    a_shutdown_is_told_to_subscribers_and_ends_the_supervisor,
+    dropping_the_supervisor_leaves_nothing,
+];
+
+async fn a_kill_ends_an_idle_script(bench: &Bench) -> Outcome {
+    killed_once_ready(bench, bench.fixture("idle.mjs", &[])).await
+}
+
+async fn a_kill_ends_a_script_that_ignores_its_stdin(bench: &Bench) -> Outcome {
+    killed_once_ready(bench, bench.fixture("idle.mjs", &["interval"])).await
+}
+
+async fn a_kill_ends_an_endless_loop(bench: &Bench) -> Outcome {
+    killed_once_ready(bench, bench.fixture("busy.mjs", &["loop"])).await
+}
+
+async fn a_kill_ends_endless_awaits(bench: &Bench) -> Outcome {
+    killed_once_ready(bench, bench.fixture("busy.mjs", &["tla"])).await
+}
+
+async fn a_kill_ends_endless_microtasks(bench: &Bench) -> Outcome {
+    killed_once_ready(bench, bench.fixture("busy.mjs", &["microtask"])).await
+}
+
+async fn a_kill_ends_an_endless_regular_expression(bench: &Bench) -> Outcome {
+    killed_once_ready(bench, bench.fixture("busy.mjs", &["regex"])).await
+}
+
+async fn killed_once_ready(bench: &Bench, config: SpawnConfig) -> Outcome {
+    let mut run = bench.start(config).await?;
+    run.until_ready().await?;
+    killed(bench, run).await
+}
+
+/// Kills, and checks that it is dead when the kill returns.
+async fn killed(bench: &Bench, run: Run<'_>) -> Outcome {
+    run.kill().await?;
+    let (pid, name) = (run.info.pid, run.name.clone());
+    let info = bench.supervisor.status(&name)?;
+    assert!(matches!(
+        info.state,
+        State::Exited { reason: ExitReason::Killed { signal: None }, .. }
+    ));
+    assert_eq!((info.running, info.pid), (false, None));
+    assert_eq!(run.end().await?.reason, Some(ExitReason::Killed { signal: None }));
+    gone(pid, &name);
+    Ok(())
+}
+
+fn gone(pid: Option<u32>, name: &str) {
+    assert!(pid.is_none_or(|pid| !is_alive(pid)), "process {pid:?} of '{name}' is left");
+    let thread = format!("js:{name}");
+    assert!(eventually(|| !threads().contains(&thread)), "the thread '{thread}' is left");
+}
+
+async fn a_kill_ends_a_flood_of_stdout(bench: &Bench) -> Outcome {
+    let mut run = bench.start(bench.fixture("flood.mjs", &[])).await?;
+    for n in 0..10_000 {
+        assert_eq!(run.text().await?, n.to_string());
+    }
+    killed(bench, run).await
+}
+
+async fn a_kill_ends_a_flood_of_both_streams_that_nobody_reads(bench: &Bench) -> Outcome {
+    let limits = Some(Limits { stdout_buffer_mb: Some(1), ..Limits::default() });
+    let config = SpawnConfig { limits, ..bench.fixture("flood.mjs", &["both"]) };
+    let mut run = bench.start(config).await?;
+    // From here on the history fills, and then the script has to wait for this reader.
+    run.line().await?;
+    killed(bench, run).await
+}
+
+async fn a_kill_before_it_is_ready_ends_it(bench: &Bench) -> Outcome {
+    for _ in 0..5 {
+        let name = bench.name();
+        let spawn = bench.supervisor.spawn(&name, bench.fixture("idle.mjs", &[]));
+        let (spawned, killed) = tokio::join!(spawn, bench.supervisor.kill(&name));
+        let pid = spawned.ok().and_then(|info| info.pid);
+        killed?;
+        let State::Exited { reason, .. } = bench.supervisor.status(&name)?.state else {
+            return Err("it lives".into());
+        };
+        assert_eq!(reason, ExitReason::Killed { signal: None });
+        gone(pid, &name);
+    }
+    Ok(())
+}
+
+async fn kills_at_the_same_time_all_succeed(bench: &Bench) -> Outcome {
+    let mut run = bench.start(bench.fixture("busy.mjs", &[])).await?;
+    run.until_ready().await?;
+    let kills = futures_util::future::join_all((0..5).map(|_| run.kill()));
+    kills.await.into_iter().collect::<Outcome>()?;
+    let again = bench.supervisor.kill(&run.name).await;
+    assert!(matches!(again, Err(Error::NotRunning(name)) if name == run.name));
+    Ok(())
+}
+
+async fn a_kill_leaves_no_grandchild(bench: &Bench) -> Outcome {
+    let mut run = bench.start(with_grandchild(bench, &[])).await?;
+    let grandchild = run.text().await?.parse()?;
+    assert!(is_alive(grandchild));
+    killed(bench, run).await?;
+    assert!(eventually(|| !is_alive(grandchild)), "the grandchild is left");
+    Ok(())
+}
+
+async fn an_exit_leaves_no_grandchild(bench: &Bench) -> Outcome {
+    let mut run = bench.start(with_grandchild(bench, &["exit"])).await?;
+    let grandchild = run.text().await?.parse()?;
+    assert_eq!(run.end().await?.code, Some(0));
+    assert!(eventually(|| !is_alive(grandchild)), "the grandchild is left");
+    Ok(())
+}
+
+fn with_grandchild(bench: &Bench, args: &[&str]) -> SpawnConfig {
+    let permissions = Some(Permissions::all());
+    SpawnConfig { permissions, ..bench.fixture("grandchild.mjs", args) }
+}
+
+async fn a_script_that_stops_reading_blocks_nobody_else(bench: &Bench) -> Outcome {
+    const MIB: usize = 1024 * 1024;
+    let limits = Some(Limits { stdin_buffer_mb: Some(1), ..Limits::default() });
+    let config = SpawnConfig { limits, ..bench.fixture("busy.mjs", &[]) };
+    let mut deaf = bench.start(config).await?;
+    deaf.until_ready().await?;
+    let mut other = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
+
+    // The first fill the queue and the pipe; the last wait for room that never comes.
+    let writes = (0..4).map(|_| bench.supervisor.write_stdin(&deaf.name, vec![b'x'; MIB]));
+    let meanwhile = async {
+        for n in 0..100 {
+            other.write(format!("{n}\n")).await?;
+            assert_eq!(other.text().await?, n.to_string());
+        }
+        assert!(bench.supervisor.stdin_queued(&deaf.name)? >= MIB);
+        deaf.kill().await
+    };
+    let (written, outcome) = tokio::join!(futures_util::future::join_all(writes), meanwhile);
+    outcome?;
+    assert!(written.first().is_some_and(Result::is_ok), "the queue was empty");
+    let refused = Some(Err(format!("process not running: {}", deaf.name)));
+    let last = written.into_iter().next_back();
+    assert_eq!(last.map(|last| last.map_err(|error| error.to_string())), refused);
+    other.kill().await
+}
+
+async fn a_kill_of_all_ends_all(bench: &Bench) -> Outcome {
+    let mut names = Vec::new();
+    for config in [bench.fixture("idle.mjs", &[]), bench.fixture("busy.mjs", &[])] {
+        let mut run = bench.start(config).await?;
+        run.until_ready().await?;
+        names.push((run.info.pid, run.name));
+    }
+    bench.supervisor.kill_all().await;
+    assert!(bench.supervisor.list().iter().all(|info| info.state.is_exited()));
+    assert_eq!(bench.supervisor.list().len(), names.len());
+    names.iter().for_each(|(pid, name)| gone(*pid, name));
+    Ok(())
+}
+
+async fn a_shutdown_is_told_to_subscribers_and_ends_the_supervisor(bench: &Bench) -> Outcome {
+    let mut run = bench.start(bench.fixture("idle.mjs", &[])).await?;
+    run.until_ready().await?;
+    bench.supervisor.shutdown().await;
+    assert_eq!(run.end().await?.reason, Some(ExitReason::HostShutdown));
+    let again = bench.supervisor.spawn("late", bench.fixture("idle.mjs", &[])).await;
+    assert!(matches!(again, Err(Error::ShutDown)));
+    Ok(())
+}
+
+async fn dropping_the_supervisor_leaves_nothing(bench: &Bench) -> Outcome {
+    let short = Bench::new(bench.runtime)?;
+    let mut names = Vec::new();
+    for (fixture, args) in [("idle.mjs", &[][..]), ("busy.mjs", &["loop"])] {
+        let mut run = short.start(short.fixture(fixture, args)).await?;
+        run.until_ready().await?;
+        names.push((run.info.pid, run.name));
+    }
+    let flood = short.start(short.fixture("flood.mjs", &["both"])).await?;
+    names.push((flood.info.pid, flood.name.clone()));
+    let mut parent = short.start(with_grandchild(&short, &[])).await?;
+    let grandchild = parent.text().await?.parse()?;
+    names.push((parent.info.pid, parent.name.clone()));
+
+    drop((flood, parent));
+    drop_blocking(short.supervisor).await?;
+    names.iter().for_each(|(pid, name)| gone(*pid, name));
+    assert!(eventually(|| !is_alive(grandchild)), "the grandchild is left");
+    Ok(())
+}
+
+/// Off this thread, so that a drop that hangs is a failure and not the end of all trials.
+fn drop_blocking(supervisor: Supervisor) -> impl Future<Output = Result<(), Failed>> {
+    let dropped = tokio::task::spawn_blocking(move || drop(supervisor));
+    async { Ok(dropped.await?) }
+}

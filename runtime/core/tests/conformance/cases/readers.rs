@@ -1,0 +1,165 @@
+//! Subscribers: late ones, slow ones, and lines that are too long.
+
+use js_runtime::{Event, Limits, Record, SpawnConfig, Stream, Subscription, WhenSlow};
+use libtest_mimic::Failed;
+
+use crate::support::{Bench, Case, Outcome, cases};
+
+pub(crate) const CASES: &[Case] = cases![
+    a_late_subscriber_begins_with_the_backlog,
+    a_subscriber_after_the_end_sees_all_of_it,
+    a_reader_that_may_miss_lines_is_told_how_many,
+    a_slow_reader_that_must_not_miss_lines_misses_none,
+    a_reader_that_stalls_stops_only_its_own_process,
+    a_line_over_the_limit_is_reported_and_the_next_is_fine,
+];
+
+fn flood(bench: &Bench) -> SpawnConfig {
+    let limits = Some(Limits { stdout_buffer_mb: Some(1), ..Limits::default() });
+    SpawnConfig { limits, ..bench.fixture("flood.mjs", &[]) }
+}
+
+async fn a_late_subscriber_begins_with_the_backlog(bench: &Bench) -> Outcome {
+    let mut run = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
+    run.write("early\n").await?;
+    assert_eq!(run.text().await?, "early");
+    let mut late = bench.supervisor.subscribe(&run.name)?;
+    let mut later = bench.supervisor.subscribe_with(&run.name, WhenSlow::Drop, false)?;
+    run.write("late\n").await?;
+    assert_eq!(text(&mut late).await?, "early");
+    assert_eq!(text(&mut late).await?, "late");
+    assert_eq!(text(&mut later).await?, "late");
+    run.kill().await
+}
+
+async fn text(events: &mut Subscription) -> Result<String, Failed> {
+    while let Some(record) = events.recv().await {
+        if let (Event::Stdout(_), Some(text)) = (&record.event, record.text()) {
+            return Ok(text.into_owned());
+        }
+    }
+    Err("the subscription ended".into())
+}
+
+async fn a_subscriber_after_the_end_sees_all_of_it(bench: &Bench) -> Outcome {
+    let mut run = bench.start(bench.fixture("both-streams.mjs", &["20"])).await?;
+    run.rest().await?;
+    let mut late = bench.supervisor.subscribe(&run.name)?;
+    let mut lines = (0, 0);
+    let mut seq = 0;
+    loop {
+        let record = late.recv().await.ok_or("the subscription ended")?;
+        assert_eq!(record.seq, seq);
+        seq += 1;
+        match record.event {
+            Event::Stdout(_) => lines.0 += 1,
+            Event::Stderr(_) => lines.1 += 1,
+            Event::Exit { code, .. } => {
+                assert_eq!((lines, code), ((20, 20), Some(0)));
+                return Ok(());
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn a_reader_that_may_miss_lines_is_told_how_many(bench: &Bench) -> Outcome {
+    let mut fast = bench.start(flood(bench)).await?;
+    let mut slow = bench.supervisor.subscribe(&fast.name)?;
+    // Several times of what the history holds.
+    for n in 0..60_000 {
+        assert_eq!(fast.text().await?, n.to_string());
+    }
+    fast.kill().await?;
+
+    let first = slow.recv().await.ok_or("the subscription ended")?;
+    let Event::Dropped { events, bytes } = first.event else {
+        return Err(format!("not told of a loss but {first:?}").into());
+    };
+    let next = slow.recv().await.ok_or("the subscription ended")?;
+    assert_eq!(next.seq, events, "the count is wrong");
+    let line: u64 = next.text().ok_or("not a line")?.parse()?;
+    assert_eq!(bytes, (0..line).map(|n| n.to_string().len() as u64).sum::<u64>());
+    contiguous(&mut slow, next).await
+}
+
+/// Reads to the end, without another gap.
+async fn contiguous(events: &mut Subscription, mut last: Record) -> Outcome {
+    loop {
+        let record = events.recv().await.ok_or("the subscription ended")?;
+        assert_eq!(record.seq, last.seq + 1);
+        if let Event::Exit { .. } = record.event {
+            return Ok(());
+        }
+        last = record;
+    }
+}
+
+async fn a_slow_reader_that_must_not_miss_lines_misses_none(bench: &Bench) -> Outcome {
+    const LINES: usize = 40_000;
+    let fast = bench.start(flood(bench)).await?;
+    let mut quick = bench.supervisor.subscribe_with(&fast.name, WhenSlow::Wait, true)?;
+    let mut slow = bench.supervisor.subscribe_with(&fast.name, WhenSlow::Wait, true)?;
+    let name = fast.name.clone();
+    drop(fast);
+    let (first, second) = tokio::join!(count(&mut quick, LINES, 0), count(&mut slow, LINES, 5));
+    first?;
+    second?;
+    Ok(bench.supervisor.kill(&name).await?)
+}
+
+/// Reads numbered lines, and lets others run in between.
+async fn count(events: &mut Subscription, lines: usize, pauses: usize) -> Outcome {
+    for n in 0..lines {
+        assert_eq!(text(events).await?, n.to_string());
+        for _ in 0..pauses {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
+}
+
+async fn a_reader_that_stalls_stops_only_its_own_process(bench: &Bench) -> Outcome {
+    let stalled = bench.start(flood(bench)).await?;
+    let mut other = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
+    for n in 0..1_000 {
+        other.write(format!("{n}\n")).await?;
+        assert_eq!(other.text().await?, n.to_string());
+    }
+    other.kill().await?;
+    stalled.kill().await?;
+    // What had been written is still there for the one that was waited for.
+    let lines = stalled.end().await?.lines();
+    let expected = 0..lines.len();
+    assert!(lines.iter().map(String::as_str).eq(expected.map(|n| n.to_string())), "a gap");
+    Ok(())
+}
+
+async fn a_line_over_the_limit_is_reported_and_the_next_is_fine(bench: &Bench) -> Outcome {
+    const MIB: usize = 1024 * 1024;
+    for (size, fits) in [(MIB, true), (MIB + 1, false), (3 * MIB, false)] {
+        let limits = Some(Limits { line_mb: Some(1), ..Limits::default() });
+        let config = SpawnConfig { limits, ..bench.fixture("big-line.mjs", &[&size.to_string()]) };
+        let mut run = bench.start(config).await?;
+        let mut seen = Vec::new();
+        loop {
+            match run.next().await?.event {
+                Event::Exit { code, .. } => {
+                    assert_eq!(code, Some(0));
+                    break;
+                }
+                Event::State(_) => {}
+                event => seen.push(event),
+            }
+        }
+        let small = Event::Stdout("small".into());
+        if fits {
+            assert!(seen == [Event::Stdout(vec![b'x'; size].into()), small], "{size} bytes");
+        } else {
+            let too_long = Event::LineTooLong { stream: Stream::Stdout, limit: MIB };
+            let dropped = Event::Dropped { events: 1, bytes: size as u64 };
+            assert_eq!(seen, [too_long, dropped, small]);
+        }
+    }
+    Ok(())
+}

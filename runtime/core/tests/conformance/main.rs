@@ -1,0 +1,54 @@
+//! What a process does is the same whatever runs it: one table of cases, run over every runtime.
+//!
+//! A trial is one case on one runtime, `embedded::echoes_a_line`; `config::` are the bad requests that
+//! never come as far as a runtime. A runtime that this machine does not have is ignored and said, or a
+//! failure when `JS_RUNTIME_REQUIRE_ALL` is set. At the end nothing may be left of any of them.
+
+#![allow(clippy::print_stderr, reason = "a test harness prints")]
+
+mod cases;
+#[path = "../common/paths.rs"]
+mod paths;
+mod support;
+#[path = "../common/system.rs"]
+mod system;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+/// Most of a trial is waiting, so more run at once than this many cores would need.
+const AT_ONCE: usize = 4;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let trials = support::trials(cases::ALL, cases::CONFIG);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    match left_behind() {
+        None => conclusion.exit_code(),
+        Some(left) => {
+            eprintln!("left behind after all trials: {left}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Threads and processes that no trial took down.
+fn left_behind() -> Option<String> {
+    let look = || {
+        let threads = system::threads().into_iter();
+        let ours = |name: &String| name.starts_with("js:") || name == "js-supervisor";
+        let children = system::children().into_iter().map(|child| {
+            format!("process {} '{}' in state {}", child.pid, child.name, child.state)
+        });
+        threads.filter(ours).map(|name| format!("thread '{name}'")).chain(children).collect()
+    };
+    let mut left: Vec<String> = look();
+    // A thread that was joined is still listed for a moment.
+    system::eventually(|| {
+        left = look();
+        left.is_empty()
+    });
+    (!left.is_empty()).then(|| left.join(", "))
+}

@@ -1,0 +1,97 @@
+//! What the cases are written with: a bench to start processes on, and the table they stand in.
+
+mod bench;
+mod frames;
+mod run;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use js_runtime::{Runtime, Supervisor};
+use libtest_mimic::{Completion, Failed, Trial};
+
+pub(crate) use self::bench::Bench;
+pub(crate) use self::frames::Rpc;
+pub(crate) use self::run::{Ended, Run};
+
+/// What a case returns: a failed assertion panics, everything else that goes wrong is an error.
+pub(crate) type Outcome = Result<(), Failed>;
+
+/// One case, for every runtime.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) run: for<'a> fn(&'a Bench) -> Pin<Box<dyn Future<Output = Outcome> + 'a>>,
+}
+
+/// A table of cases, each named by its function.
+macro_rules! cases {
+    ($($case:ident),+ $(,)?) => {
+        &[$($crate::support::Case {
+            name: stringify!($case),
+            run: |bench| Box::pin($case(bench)),
+        }),+]
+    };
+}
+pub(crate) use cases;
+
+/// A case that takes this long hangs; machines that run tests may be very busy.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+const RUNTIMES: [Runtime; 4] = [Runtime::Embedded, Runtime::Deno, Runtime::Bun, Runtime::Node];
+
+/// Every case over every runtime, and the cases without one.
+pub(crate) fn trials(per_runtime: &'static [&[Case]], config: &'static [Case]) -> Vec<Trial> {
+    let missing = missing_runtimes();
+    let mut trials: Vec<Trial> = config
+        .iter()
+        .map(|case| {
+            let run = || run(case, Runtime::Auto).map(|()| Completion::Completed);
+            Trial::ignorable_test(format!("config::{}", case.name), run)
+        })
+        .collect();
+    for runtime in RUNTIMES {
+        let reason = missing.iter().find(|(name, _)| *name == runtime).map(|(_, why)| why.clone());
+        for case in per_runtime.iter().copied().flatten() {
+            let reason = reason.clone();
+            let run = move || match reason {
+                None => run(case, runtime).map(|()| Completion::Completed),
+                Some(why) if must_have_all() => Err(why.into()),
+                Some(why) => Ok(Completion::ignored_with(why)),
+            };
+            trials.push(Trial::ignorable_test(format!("{runtime}::{}", case.name), run));
+        }
+    }
+    trials
+}
+
+fn run(case: &Case, runtime: Runtime) -> Outcome {
+    block_on(async {
+        let bench = Bench::new(runtime)?;
+        tokio::time::timeout(PATIENCE, (case.run)(&bench))
+            .await
+            .unwrap_or_else(|_| Err(format!("still not done after {PATIENCE:?}").into()))
+    })
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("an executor")
+        .block_on(future)
+}
+
+fn must_have_all() -> bool {
+    std::env::var_os("JS_RUNTIME_REQUIRE_ALL").is_some_and(|value| value == "1")
+}
+
+fn missing_runtimes() -> Vec<(Runtime, String)> {
+    let found = block_on(async { Supervisor::new()?.detect_runtimes().await })
+        .expect("detection answers whatever is there");
+    let missing = found.iter().filter(|info| !info.available).map(|info| {
+        let runtime = info.name.parse().expect("detection names runtimes");
+        (runtime, format!("{} is not on this machine or not in this build", info.name))
+    });
+    missing.collect()
+}

@@ -1,0 +1,76 @@
+//! A bench: one supervisor and one runtime, for one trial.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use js_runtime::{Runtime, SpawnConfig, Supervisor, WhenSlow};
+use libtest_mimic::Failed;
+
+use super::{Ended, Run};
+use crate::paths;
+
+/// What a trial works with. Dropped at its end, and everything it started with it.
+pub(crate) struct Bench {
+    pub(crate) runtime: Runtime,
+    pub(crate) supervisor: Supervisor,
+}
+
+impl Bench {
+    pub(crate) fn new(runtime: Runtime) -> Result<Self, Failed> {
+        Ok(Self { runtime, supervisor: Supervisor::new()? })
+    }
+
+    /// Whether the process lives in this program.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.runtime == Runtime::Embedded
+    }
+
+    /// Whether permissions mean anything.
+    pub(crate) fn has_permissions(&self) -> bool {
+        matches!(self.runtime, Runtime::Embedded | Runtime::Deno)
+    }
+
+    /// A name that no other trial uses: threads are named after processes.
+    pub(crate) fn name(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        format!("p{}", NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A fixture on the bench's runtime.
+    pub(crate) fn fixture(&self, name: &str, args: &[&str]) -> SpawnConfig {
+        self.script(&paths::fixture(name), args)
+    }
+
+    /// One of the repository's `backends`.
+    pub(crate) fn backend(&self, name: &str) -> SpawnConfig {
+        self.script(&paths::repository().join("backends").join(name), &[])
+    }
+
+    /// A script anywhere.
+    pub(crate) fn script(&self, path: &Path, args: &[&str]) -> SpawnConfig {
+        let script = path.to_str().expect("the repository's path is UTF-8");
+        SpawnConfig {
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            ..SpawnConfig::script(self.runtime, script)
+        }
+    }
+
+    /// Starts a process and sees everything of it.
+    pub(crate) async fn start(&self, config: SpawnConfig) -> Result<Run<'_>, Failed> {
+        let name = self.name();
+        let (info, events) =
+            self.supervisor.spawn_subscribed(&name, config, WhenSlow::Wait).await?;
+        Ok(Run::new(&self.supervisor, info, events))
+    }
+
+    /// Runs a process to its end, with `stdin` as all that it gets to read.
+    pub(crate) async fn run(&self, config: SpawnConfig, stdin: &[u8]) -> Result<Ended, Failed> {
+        let run = self.start(config).await?;
+        if !stdin.is_empty() {
+            run.write(stdin).await?;
+        }
+        // A script that does not care for its stdin may have ended.
+        let _ = run.close();
+        run.end().await
+    }
+}

@@ -1,0 +1,114 @@
+//! A process that runs, seen by a subscriber that misses nothing.
+
+use bytes::Bytes;
+use js_runtime::{Event, ExitReason, ProcessInfo, Record, Subscription, Supervisor};
+use libtest_mimic::Failed;
+
+/// One live process.
+pub(crate) struct Run<'a> {
+    supervisor: &'a Supervisor,
+    pub(crate) name: String,
+    /// As it was when the process had started.
+    pub(crate) info: ProcessInfo,
+    events: Subscription,
+}
+
+/// What a process left when it had ended; each stream's lines or chunks in order.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) stdout: Vec<Bytes>,
+    pub(crate) stderr: Vec<Bytes>,
+    pub(crate) code: Option<i32>,
+    pub(crate) reason: Option<ExitReason>,
+}
+
+impl Ended {
+    /// Lines of stdout as text.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        text(&self.stdout)
+    }
+
+    /// All of stderr as text.
+    pub(crate) fn log(&self) -> String {
+        text(&self.stderr).join("\n")
+    }
+}
+
+fn text(lines: &[Bytes]) -> Vec<String> {
+    lines.iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(supervisor: &'a Supervisor, info: ProcessInfo, events: Subscription) -> Self {
+        Self { supervisor, name: info.name.clone(), info, events }
+    }
+
+    pub(crate) async fn write(&self, data: impl AsRef<[u8]>) -> Result<(), Failed> {
+        let data = Bytes::copy_from_slice(data.as_ref());
+        Ok(self.supervisor.write_stdin(&self.name, data).await?)
+    }
+
+    pub(crate) fn close(&self) -> Result<(), Failed> {
+        Ok(self.supervisor.close_stdin(&self.name)?)
+    }
+
+    pub(crate) async fn kill(&self) -> Result<(), Failed> {
+        Ok(self.supervisor.kill(&self.name).await?)
+    }
+
+    /// The next event of any kind.
+    pub(crate) async fn next(&mut self) -> Result<Record, Failed> {
+        self.events.recv().await.ok_or_else(|| "the subscription ended".into())
+    }
+
+    /// The next line of stdout. Lines of stderr are passed over, but shown when there is no more.
+    pub(crate) async fn line(&mut self) -> Result<Bytes, Failed> {
+        let mut log = Ended::default();
+        loop {
+            match self.next().await?.event {
+                Event::Stdout(line) => return Ok(line),
+                Event::Exit { reason, code } => {
+                    let said = log.log();
+                    return Err(format!("exit {code:?} {reason:?} and no line; {said}").into());
+                }
+                Event::Stderr(line) => log.stderr.push(line),
+                Event::State(_) => {}
+                other => return Err(format!("unexpected: {other:?}").into()),
+            }
+        }
+    }
+
+    /// The next line of stdout as text.
+    pub(crate) async fn text(&mut self) -> Result<String, Failed> {
+        Ok(String::from_utf8_lossy(&self.line().await?).into_owned())
+    }
+
+    /// Waits for the line by which fixtures say that they have come to run.
+    pub(crate) async fn until_ready(&mut self) -> Result<(), Failed> {
+        let line = self.text().await?;
+        if line == "ready" { Ok(()) } else { Err(format!("not ready but '{line}'").into()) }
+    }
+
+    /// Everything that still comes, to the end.
+    pub(crate) async fn end(mut self) -> Result<Ended, Failed> {
+        self.rest().await
+    }
+
+    /// The same for a process that is started again.
+    pub(crate) async fn rest(&mut self) -> Result<Ended, Failed> {
+        let mut ended = Ended::default();
+        loop {
+            match self.next().await?.event {
+                Event::Stdout(line) => ended.stdout.push(line),
+                Event::Stderr(line) => ended.stderr.push(line),
+                Event::State(_) => {}
+                Event::Exit { reason, code } => {
+                    ended.code = code;
+                    ended.reason = Some(reason);
+                    return Ok(ended);
+                }
+                other => return Err(format!("unexpected: {other:?}").into()),
+            }
+        }
+    }
+}

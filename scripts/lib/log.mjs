@@ -1,0 +1,37 @@
+/** What scripts say: one line a step, and errors that a person can act on. */
+
+/** A failure whose message is meant for the reader as it is; shown without a stack. */
+export class UserError extends Error {
+  name = 'UserError'
+}
+
+/** One line on stdout, marked with the part of the set-up that speaks. */
+export function say(part, message) {
+  console.log(`${part.padEnd(8)} ${message}`)
+}
+
+/** 4200 -> "4.2 s", 192000 -> "3 min 12 s" */
+export function duration(ms) {
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+}
+
+/** 31048182 -> "29.6 MiB" */
+export function mebibytes(bytes) {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+}
+
+/**
+ * Runs a script's main function and turns what it throws into an exit code. The main function
+ * may return the exit code itself (for a program it ran).
+ */
+export async function runMain(main) {
+  try {
+    process.exitCode = (await main(process.argv.slice(2))) ?? 0
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    console.error(`\nerror: ${error.message}`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,29 @@
+/** Where things are: the checkout, cargo's home, this project's cache. */
+import { homedir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The root of the checkout. */
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Cargo's home folder, by cargo's own rule. */
+export function cargoHome(env = process.env) {
+  return env.CARGO_HOME ? resolve(env.CARGO_HOME) : join(env.HOME || homedir(), '.cargo')
+}
+
+/** What is worth keeping between checkouts: tools, a V8 under construction, CI's build folder. */
+export function cacheDir(env = process.env) {
+  const base = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache')
+  return join(resolve(base), 'tauri-js-runtime')
+}
+
+/** The environment for cargo and what it starts: `deno` and `bun` come from npm, in front. */
+export function buildEnv(env = process.env) {
+  const bin = join(root, 'node_modules', '.bin')
+  const result = { ...env, PATH: [bin, env.PATH ?? ''].join(delimiter) }
+  // CI starts from a fresh clone each time; a build folder outside of it stays warm.
+  if (env.CI === 'true' && !env.CARGO_TARGET_DIR) {
+    result.CARGO_TARGET_DIR = join(cacheDir(env), 'target')
+  }
+  return result
+}

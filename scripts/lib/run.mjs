@@ -1,0 +1,92 @@
+/** Starting other programs: shown to the reader, or captured. Never through a shell. */
+import { spawn, spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import os from 'node:os'
+import { delimiter, join } from 'node:path'
+import { UserError } from './log.mjs'
+
+const windows = process.platform === 'win32'
+
+/** The path of a program on PATH, or undefined. */
+export function which(program, env = process.env) {
+  const endings = windows ? ['.exe', '.cmd', '.bat'] : ['']
+  for (const folder of (env.PATH ?? '').split(delimiter)) {
+    if (folder === '') continue
+    for (const ending of endings) {
+      const candidate = join(folder, program + ending)
+      try {
+        accessSync(candidate, constants.X_OK)
+        return candidate
+      } catch {
+        // not here: look in the next folder
+      }
+    }
+  }
+  return undefined
+}
+
+/** Runs a program and returns what it printed; a failure names the command and shows stderr. */
+export function capture(program, args, options = {}) {
+  const result = spawnSync(program, args, {
+    encoding: 'utf8',
+    maxBuffer: 512 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+  })
+  if (result.error) throw cannotStart(program, result.error)
+  if (result.status !== 0) {
+    const how = result.signal ? `was ended by ${result.signal}` : `exited with ${result.status}`
+    throw new UserError(`\`${commandLine(program, args)}\` ${how}\n${result.stderr ?? ''}`.trim())
+  }
+  return result.stdout
+}
+
+/** Like `capture`, but undefined where the program is missing or fails. */
+export function tryCapture(program, args, options = {}) {
+  try {
+    return capture(program, args, options)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Runs a program on this terminal and gives its exit code (128 + n for a signal, as shells do).
+ * Ctrl-C reaches the program itself, so this script only waits for its end; what asks this script to
+ * terminate is passed on.
+ */
+export function runForCode(program, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: 'inherit', ...options })
+    const handlers = { SIGINT: () => {}, SIGTERM: () => child.kill('SIGTERM') }
+    for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
+    const settle = (done) => {
+      for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
+      done()
+    }
+    child.on('error', (error) => settle(() => reject(cannotStart(program, error))))
+    child.on('exit', (code, signal) =>
+      settle(() => resolve(code ?? 128 + (os.constants.signals[signal] ?? 0))),
+    )
+  })
+}
+
+/** Runs a program on this terminal; anything but exit code 0 is an error. */
+export async function run(program, args, options = {}) {
+  const code = await runForCode(program, args, options)
+  if (code !== 0) throw new UserError(`\`${commandLine(program, args)}\` exited with ${code}`)
+}
+
+/** npm is a shell script on Windows, which Node starts only through a shell. */
+export function runNpm(args, options = {}) {
+  return run(windows ? 'npm.cmd' : 'npm', args, { shell: windows, ...options })
+}
+
+function commandLine(program, args) {
+  return [program, ...args].join(' ')
+}
+
+function cannotStart(program, error) {
+  if (error.code === 'ENOENT') return new UserError(`the program \`${program}\` is not on PATH`)
+  return new UserError(`\`${program}\` cannot be started: ${error.message}`)
+}

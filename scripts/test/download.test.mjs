@@ -1,0 +1,55 @@
+/** Downloads from a server on this machine that behaves well, and badly. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { downloadRelease } from '../v8/download.mjs'
+import { archive, temporaryFolder } from './helpers.mjs'
+
+/** The address of a server that answers with `answer` until the test ends. */
+async function serve(t, answer) {
+  const server = createServer(answer)
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${server.address().port}/v8.a.gz`
+}
+
+test('a redirect is followed and the file written', async (t) => {
+  const file = join(temporaryFolder(t), 'v8')
+  const url = await serve(t, (request, response) => {
+    if (request.url === '/moved') return response.end(archive)
+    response.writeHead(302, { location: '/moved' }).end()
+  })
+  assert.equal(await downloadRelease(url, file), true)
+  assert.deepEqual(readFileSync(file), archive)
+})
+
+test('a release that does not exist is no error: another source follows', async (t) => {
+  const url = await serve(t, (request, response) => response.writeHead(404).end('no such thing'))
+  assert.equal(await downloadRelease(url, join(temporaryFolder(t), 'v8')), false)
+})
+
+test('a server that cannot be reached is no error either', async (t) => {
+  const url = 'http://127.0.0.1:1/v8.a.gz'
+  assert.equal(await downloadRelease(url, join(temporaryFolder(t), 'v8')), false)
+})
+
+test('a server that says nothing is given up on in time', async (t) => {
+  const url = await serve(t, () => {})
+  const start = Date.now()
+  assert.equal(await downloadRelease(url, join(temporaryFolder(t), 'v8'), 200), false)
+  assert.ok(Date.now() - start < 3_000)
+})
+
+test('a download that breaks off says how far it came', async (t) => {
+  const url = await serve(t, (request, response) => {
+    response.writeHead(200, { 'content-length': '2000000' })
+    response.write(Buffer.alloc(1024 * 1024), () => response.destroy())
+  })
+  const download = downloadRelease(url, join(temporaryFolder(t), 'v8'))
+  await assert.rejects(download, { name: 'UserError', message: /broke off after \d/ })
+})

@@ -1,0 +1,147 @@
+/** Where V8 is taken from, in which order, and what is refused. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { provideV8 } from '../v8/provide.mjs'
+import { cachePath } from '../v8/wanted.mjs'
+import {
+  archive,
+  archiveFile,
+  checksumOf,
+  emptyHome,
+  put,
+  temporaryFolder,
+  wanted,
+} from './helpers.mjs'
+
+/** Steps that note what was asked of them. `downloads` and `builds` say what they write. */
+function steps(t, { downloads, builds = archive } = {}) {
+  const asked = []
+  return {
+    asked,
+    resolve: () => wanted,
+    sharedFolder: join(temporaryFolder(t), 'shared'),
+    download: async (url, file) => {
+      asked.push('download')
+      if (downloads) writeFileSync(file, downloads)
+      return downloads !== undefined
+    },
+    build: async (of, { output }) => {
+      asked.push('build')
+      writeFileSync(output, builds)
+    },
+  }
+}
+
+function fillFolder(folder, { contents = archive, sum = checksumOf(archive) } = {}) {
+  put(join(folder, archiveFile), contents)
+  put(join(folder, 'SHA256SUMS'), `${sum}  ${archiveFile}\n`)
+}
+
+function assertCached(env) {
+  const place = cachePath(wanted, env)
+  assert.deepEqual(readFileSync(place), archive)
+  assert.equal(readdirSync(dirname(place)).length, 1, 'a temporary file was left')
+}
+
+for (const name of ['RUSTY_V8_ARCHIVE', 'RUSTY_V8_MIRROR', 'V8_FROM_SOURCE']) {
+  test(`${name} is left to the crate`, async (t) => {
+    const env = { ...emptyHome(t), [name]: '1' }
+    const resolve = () => assert.fail('cargo was asked')
+    assert.equal(await provideV8(env, { ...steps(t), resolve }), 'variable')
+    assert.ok(!existsSync(cachePath(wanted, env)))
+  })
+}
+
+test("cargo's cache comes before a folder", async (t) => {
+  const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: 'not-even-there' }
+  put(cachePath(wanted, env), archive)
+  const fake = steps(t)
+  assert.equal(await provideV8(env, fake), 'cache')
+  assert.equal(await provideV8(env, fake), 'cache')
+  assert.deepEqual(fake.asked, [])
+})
+
+test('a named folder comes before the shared one', async (t) => {
+  const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: temporaryFolder(t) }
+  const fake = steps(t)
+  fillFolder(env.JS_RUNTIME_V8_DIR)
+  fillFolder(fake.sharedFolder, { sum: '0'.repeat(64) })
+  assert.equal(await provideV8(env, fake), 'folder')
+  assertCached(env)
+})
+
+test('the shared folder comes before the release', async (t) => {
+  const env = emptyHome(t)
+  const fake = steps(t, { downloads: archive })
+  fillFolder(fake.sharedFolder)
+  assert.equal(await provideV8(env, fake), 'folder')
+  assert.deepEqual(fake.asked, [])
+  assertCached(env)
+})
+
+test('a folder without the file for this target is passed over', async (t) => {
+  const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: temporaryFolder(t) }
+  const fake = steps(t, { downloads: archive })
+  assert.equal(await provideV8(env, fake), 'release')
+  assertCached(env)
+})
+
+test('the source build is the last resort', async (t) => {
+  const env = emptyHome(t)
+  const fake = steps(t)
+  assert.equal(await provideV8(env, fake), 'source')
+  assert.deepEqual(fake.asked, ['download', 'build'])
+  assertCached(env)
+})
+
+test('a truncated archive in the cache is replaced', async (t) => {
+  const env = emptyHome(t)
+  put(cachePath(wanted, env), archive.subarray(0, archive.length - 9))
+  const fake = steps(t)
+  fillFolder(fake.sharedFolder)
+  assert.equal(await provideV8(env, fake), 'folder')
+  assertCached(env)
+})
+
+test('an archive that changed after it was found good is checked again', async (t) => {
+  const env = emptyHome(t)
+  const place = put(cachePath(wanted, env), archive)
+  const fake = steps(t, { downloads: archive })
+  assert.equal(await provideV8(env, fake), 'cache')
+  writeFileSync(place, 'not an archive')
+  assert.equal(await provideV8(env, fake), 'release')
+  assertCached(env)
+})
+
+test('a wrong checksum names the file, what was expected and what was found', async (t) => {
+  const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: temporaryFolder(t) }
+  const expected = 'a'.repeat(64)
+  fillFolder(env.JS_RUNTIME_V8_DIR, { sum: expected })
+  await assert.rejects(provideV8(env, steps(t)), ({ name, message }) => {
+    assert.equal(name, 'UserError')
+    for (const part of [join(env.JS_RUNTIME_V8_DIR, archiveFile), expected, checksumOf(archive)]) {
+      assert.ok(message.includes(part), `${part} is not in: ${message}`)
+    }
+    return true
+  })
+  assert.ok(!existsSync(cachePath(wanted, env)))
+})
+
+test('a folder without checksums is refused', async (t) => {
+  const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: temporaryFolder(t) }
+  put(join(env.JS_RUNTIME_V8_DIR, archiveFile), archive)
+  await assert.rejects(provideV8(env, steps(t)), /SHA256SUMS is missing/)
+})
+
+test('a folder that does not exist is an error that names it', async (t) => {
+  const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: join(temporaryFolder(t), 'nowhere') }
+  await assert.rejects(provideV8(env, steps(t)), /does not exist: .*nowhere/)
+})
+
+test('a damaged download is refused and leaves nothing', async (t) => {
+  const env = emptyHome(t)
+  await assert.rejects(provideV8(env, steps(t, { downloads: 'an error page' })), /is damaged/)
+  assert.deepEqual(readdirSync(dirname(cachePath(wanted, env))), [])
+})

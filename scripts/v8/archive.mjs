@@ -1,0 +1,82 @@
+/** Checking an archive of V8, and putting it in its place in one step. */
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { UserError } from '../lib/log.mjs'
+
+export async function sha256(file) {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash)
+  return hash.digest('hex')
+}
+
+/** `SHA256SUMS` as sha256sum writes it: a map of file name to checksum. */
+export function parseChecksums(text) {
+  const lines = text.split('\n').map((line) => /^([0-9a-f]{64}) [ *](.+)$/i.exec(line.trim()))
+  return new Map(lines.filter(Boolean).map(([, sum, name]) => [name, sum.toLowerCase()]))
+}
+
+/** The checksum that the folder's own list gives for `name`; without one nothing can be trusted. */
+export function expectedChecksum(folder, name) {
+  const list = join(folder, 'SHA256SUMS')
+  if (!existsSync(list)) {
+    throw new UserError(`${list} is missing: ${name} cannot be checked. Make it with sha256sum`)
+  }
+  const sum = parseChecksums(readFileSync(list, 'utf8')).get(name)
+  if (!sum) throw new UserError(`${list} has no line for ${name}. Add it with sha256sum`)
+  return sum
+}
+
+export async function verifyChecksum(file, expected) {
+  const found = await sha256(file)
+  if (found === expected) return
+  throw new UserError(
+    `wrong checksum of ${file}\n  expected ${expected}\n  found    ${found}\n` +
+      'The file is damaged or not the one the list means: fetch it again',
+  )
+}
+
+/** Why an archive cannot be used, or undefined. gzip carries a checksum and the length. */
+export async function archiveDamage(file) {
+  const handle = await open(file)
+  const start = Buffer.alloc(8)
+  await handle.read(start, 0, 8, 0)
+  await handle.close()
+  if (start.toString('latin1') === '!<arch>\n') return undefined
+  if (start[0] !== 0x1f || start[1] !== 0x8b) return 'it is neither gzip nor an ar archive'
+  const nowhere = new Writable({ write: (chunk, encoding, done) => done() })
+  try {
+    await pipeline(createReadStream(file), createGunzip(), nowhere)
+    return undefined
+  } catch (error) {
+    return `gzip: ${error.message}`
+  }
+}
+
+/**
+ * Writes `place` through a temporary file beside it: `fill` gets the temporary path, and only what
+ * it completed is renamed. An interrupted run leaves nothing that looks like the real file. Where
+ * `fill` returns false there is nothing to place, and that is the result.
+ */
+export async function placeAtomically(place, fill) {
+  await mkdir(dirname(place), { recursive: true })
+  const temporary = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}`)
+  try {
+    if ((await fill(temporary)) === false) return false
+    await rename(temporary, place)
+    return true
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** Copies contents only: the source may be read-only, its copy must be replaceable. */
+export async function copyContents(from, to) {
+  await pipeline(createReadStream(from), createWriteStream(to))
+  const [source, copy] = await Promise.all([stat(from), stat(to)])
+  if (source.size !== copy.size) throw new UserError(`${to} is shorter than ${from}: disk full?`)
+}

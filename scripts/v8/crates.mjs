@@ -1,0 +1,102 @@
+/**
+ * The Rust crates inside V8 (for Temporal). The crate `v8` leaves their sources out but keeps the
+ * build files, which give each one's name and exact version.
+ */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { UserError, say } from '../lib/log.mjs'
+import { capture, run } from '../lib/run.mjs'
+
+const vendorFolder = 'third_party/rust/chromium_crates_io/vendor'
+
+/** Puts every vendored crate that the build reads into its folder. */
+export async function addMissingCrates(source, out, work) {
+  const needed = neededFolders(capture('ninja', ['-C', out, '-t', 'inputs', 'rusty_v8']))
+  const missing = needed.filter((folder) => !existsSync(join(source, vendorFolder, folder)))
+  say('v8', `${needed.length} Rust crates are part of V8, ${missing.length} to fetch`)
+  if (missing.length === 0) return
+  const known = knownCrates(source)
+  const crates = missing.map((folder) => {
+    const crate = known.get(folder)
+    if (!crate)
+      throw new UserError(`no BUILD.gn under third_party/rust names the version of ${folder}`)
+    return crate
+  })
+  const folders = await vendor(crates, join(work, 'crates'))
+  mkdirSync(join(source, vendorFolder), { recursive: true })
+  missing.forEach((name, index) => {
+    const place = join(source, vendorFolder, name)
+    rmSync(`${place}.part`, { recursive: true, force: true })
+    cpSync(folders[index], `${place}.part`, { recursive: true })
+    renameSync(`${place}.part`, place)
+  })
+}
+
+/** The folders below vendor/ among ninja's inputs. */
+export function neededFolders(inputs) {
+  const pattern = new RegExp(`${vendorFolder}/([^/\\s]+)/`, 'g')
+  return [...new Set([...inputs.matchAll(pattern)].map(([, folder]) => folder))].sort()
+}
+
+/** `{ folder, name, version }` from the text of one crate's BUILD.gn; undefined for another file. */
+export function crateOfBuildFile(text) {
+  const folder = new RegExp(`${vendorFolder}/([^/"]+)/`).exec(text)?.[1]
+  const name = /cargo_pkg_name = "([^"]+)"/.exec(text)?.[1]
+  const version = /cargo_pkg_version = "([^"]+)"/.exec(text)?.[1]
+  return folder && name && version ? { folder, name, version } : undefined
+}
+
+function knownCrates(source) {
+  const known = new Map()
+  const rust = join(source, 'third_party', 'rust')
+  for (const crate of readdirSync(rust, { withFileTypes: true })) {
+    if (!crate.isDirectory()) continue
+    for (const epoch of readdirSync(join(rust, crate.name))) {
+      const file = join(rust, crate.name, epoch, 'BUILD.gn')
+      const found = existsSync(file) && crateOfBuildFile(readFileSync(file, 'utf8'))
+      if (found) known.set(found.folder, found)
+    }
+  }
+  return known
+}
+
+/** The manifest of a project that depends on exactly these crates, two versions of one included. */
+export function manifest(crates) {
+  const dependencies = crates.map(
+    ({ name, version }, index) =>
+      `crate-${index} = { package = "${name}", version = "=${version}", default-features = false }`,
+  )
+  const head = [
+    '[package]',
+    'name = "fetch"',
+    'version = "0.0.0"',
+    'edition = "2021"',
+    'publish = false',
+  ]
+  return [...head, '', '[workspace]', '', '[dependencies]', ...dependencies, ''].join('\n')
+}
+
+/** Fetches crates through a throw-away project in `folder`; the unpacked folders, in order. */
+export async function vendor(crates, folder) {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(join(folder, 'src'), { recursive: true })
+  writeFileSync(join(folder, 'Cargo.toml'), manifest(crates))
+  writeFileSync(join(folder, 'src', 'lib.rs'), '')
+  // What it prints is a cargo configuration that would use the folder; nothing here does.
+  const stdio = ['ignore', 'ignore', 'inherit']
+  await run('cargo', ['vendor', '--quiet', '--versioned-dirs', 'vendor'], { cwd: folder, stdio })
+  return crates.map(({ name, version }) => {
+    const unpacked = join(folder, 'vendor', `${name}-${version}`)
+    if (!existsSync(unpacked)) throw new UserError(`cargo vendor gave no ${name} ${version}`)
+    return unpacked
+  })
+}

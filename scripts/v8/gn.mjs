@@ -1,0 +1,114 @@
+/**
+ * gn, the generator of V8's ninja files. Debian 12's own is too old, so Debian's unstable suite
+ * gives it: unpacked beside its own C library into the work folder, never installed.
+ */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { UserError, say } from '../lib/log.mjs'
+import { capture, run } from '../lib/run.mjs'
+import { llvmVersion } from './tools.mjs'
+
+const packages = ['generate-ninja', 'libc6', 'libstdc++6', 'libgcc-s1']
+
+/**
+ * The command line that starts a gn which is new enough: the one that the variable GN names, as for
+ * the crate's own build, or Debian's. Older ones stop with "Assignment had no effect".
+ */
+export async function ensureGn(work, env = process.env) {
+  if (env.GN) return [env.GN]
+  const folder = join(work, 'gn')
+  if (!existsSync(folder)) await unpackGn(work, folder)
+  return gnCommand(folder)
+}
+
+/** A program of a newer Debian runs through that Debian's own loader. */
+function gnCommand(folder) {
+  const libraries = ['lib', 'usr/lib'].map((dir) => join(folder, dir, 'x86_64-linux-gnu'))
+  const loader = libraries.map((dir) => join(dir, 'ld-linux-x86-64.so.2')).find(existsSync)
+  if (!loader) {
+    throw new UserError(`${folder} holds no ld-linux-x86-64.so.2: delete it and try again`)
+  }
+  return [loader, '--library-path', libraries.join(':'), join(folder, 'usr', 'bin', 'gn')]
+}
+
+async function unpackGn(work, folder) {
+  say('v8', 'fetching gn from Debian unstable (unpacked for this build only)')
+  const apt = join(work, 'apt')
+  rmSync(apt, { recursive: true, force: true })
+  const unpacked = join(apt, 'unpacked')
+  for (const dir of ['lists/partial', 'cache/archives/partial', 'unpacked']) {
+    mkdirSync(join(apt, dir), { recursive: true })
+  }
+  writeFileSync(join(apt, 'status'), '')
+  writeFileSync(join(apt, 'sources.list'), `deb ${signedBy()}${debianMirror()} sid main\n`)
+  const options = Object.entries({
+    'Dir::Etc::SourceList': join(apt, 'sources.list'),
+    'Dir::Etc::SourceParts': '-',
+    'Dir::State::Lists': join(apt, 'lists'),
+    // An empty list of installed packages: nothing here concerns this system.
+    'Dir::State::Status': join(apt, 'status'),
+    'Dir::Cache': join(apt, 'cache'),
+    'APT::Sandbox::User': '',
+  }).flatMap(([name, value]) => ['-o', `${name}=${value}`])
+  await run('apt-get', [...options, '-q', 'update'])
+  await run('apt-get', [...options, '-q', 'download', ...packages], { cwd: apt })
+  for (const file of readdirSync(apt).filter((name) => name.endsWith('.deb'))) {
+    capture('dpkg', ['-x', join(apt, file), unpacked])
+  }
+  renameSync(unpacked, folder)
+  rmSync(apt, { recursive: true, force: true })
+}
+
+/** The mirror this machine already uses for Debian itself. */
+function debianMirror() {
+  const format = '$(REPO_URI) $(ORIGIN) $(LABEL) $(COMPONENT)'
+  const lines = capture('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'])
+  const mirror = lines.split('\n').find((line) => line.endsWith(' Debian Debian main'))
+  if (!mirror) {
+    throw new UserError(
+      'gn is fetched from Debian, but apt names no Debian mirror here: name a recent gn with the variable GN',
+    )
+  }
+  return mirror.split(' ')[0]
+}
+
+/** apt trusts Debian's own keys for this source and no others. */
+function signedBy() {
+  const keys = '/usr/share/keyrings/debian-archive-keyring.gpg'
+  return existsSync(keys) ? `[signed-by=${keys}] ` : ''
+}
+
+/** What the crate's build script would give gn, plus what Debian's compilers need. */
+export function gnArguments({ wanted, tools, sysroot, rustcVersion }) {
+  const has = (feature) => wanted.features.includes(feature)
+  const sandbox = has('v8_enable_sandbox')
+  return [
+    `is_debug=${wanted.profile === 'debug'}`,
+    `use_custom_libcxx=${has('use_custom_libcxx')}`,
+    `v8_enable_sandbox=${sandbox}`,
+    ...(sandbox ? ['v8_enable_external_code_space=true'] : []),
+    `v8_enable_pointer_compression=${sandbox || has('v8_enable_pointer_compression')}`,
+    `v8_enable_v8_checks=${has('v8_enable_v8_checks')}`,
+    `rusty_v8_enable_simdutf=${has('simdutf')}`,
+    `clang_base_path="${tools.clang}"`,
+    `clang_version="${llvmVersion}"`,
+    'treat_warnings_as_errors=false',
+    'v8_monolithic_for_shared_library=true',
+    'symbol_level=0',
+    `rust_sysroot_absolute="${sysroot}"`,
+    `rustc_version="${rustcVersion}"`,
+    `rust_bindgen_root="${tools.bindgen}"`,
+  ].join(' ')
+}
+
+/** V8 compiles Rust with unstable features; this lets a stable compiler accept them. */
+export const bootstrapEnv = { ...process.env, RUSTC_BOOTSTRAP: '1', PYTHONDONTWRITEBYTECODE: '1' }
+
+export function generate({ wanted, source, out, tools, sysroot }) {
+  const rustcVersion = /^release: (.+)$/m.exec(capture('rustc', ['-vV']))[1]
+  const args = gnArguments({ wanted, tools, sysroot, rustcVersion })
+  const [program, ...before] = tools.gn
+  const options = [`--root=${source}`, '--script-executable=python3', 'gen', out, `--args=${args}`]
+  const said = capture(program, [...before, ...options], { env: bootstrapEnv })
+  say('v8', `gn: ${said.trim().split('\n').at(-1)}`)
+}

@@ -1,0 +1,100 @@
+/**
+ * Puts the prebuilt V8 where the crate `v8` looks for it. In this order: the crate's own variables
+ * (left alone), cargo's cache, a local folder, the upstream release, a build from source.
+ */
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { UserError, say } from '../lib/log.mjs'
+import { root } from '../lib/paths.mjs'
+import {
+  archiveDamage,
+  copyContents,
+  expectedChecksum,
+  placeAtomically,
+  verifyChecksum,
+} from './archive.mjs'
+import { inspectCached } from './cache.mjs'
+import { downloadRelease } from './download.mjs'
+import { archiveName, cachePath, releaseUrl, resolveV8 } from './wanted.mjs'
+
+const crateVariables = ['RUSTY_V8_ARCHIVE', 'RUSTY_V8_MIRROR', 'V8_FROM_SOURCE']
+
+/** What is slow or leaves the machine; tests put their own in place. */
+const realSteps = {
+  resolve: resolveV8,
+  download: downloadRelease,
+  build: async (wanted, options) => {
+    const { buildFromSource } = await import('./build.mjs')
+    return buildFromSource(wanted, options)
+  },
+  sharedFolder: join(root, '..', 'shared', 'v8'),
+}
+
+/** Returns where V8 came from: "variable", "cache", "folder", "release" or "source". */
+export async function provideV8(env = process.env, steps = realSteps) {
+  const set = crateVariables.filter((name) => env[name])
+  if (set.length > 0) {
+    say('v8', `left to the crate v8: ${set.map((name) => `${name}=${env[name]}`).join(' ')}`)
+    return 'variable'
+  }
+  const wanted = steps.resolve(env)
+  const place = cachePath(wanted, env)
+  const cached = await inspectCached(place, env)
+  if (cached.state === 'good') {
+    say('v8', `${wanted.version} for ${wanted.target} is in cargo's cache`)
+    return 'cache'
+  }
+  if (cached.state === 'damaged') {
+    say('v8', `the cached ${place} is damaged (${cached.why}): replacing it`)
+  }
+
+  if (await copyFromFolder(wanted, place, env, steps)) return 'folder'
+  if (await fetchRelease(wanted, place, steps)) return 'release'
+  say('v8', 'building it from source instead; once built it is kept')
+  await placeAtomically(place, (file) => steps.build(wanted, { output: file, env }))
+  say('v8', `built and put into cargo's cache`)
+  return 'source'
+}
+
+async function copyFromFolder(wanted, place, env, steps) {
+  const name = archiveName(wanted)
+  const folder = localFolder(env, steps)
+  if (!folder) return false
+  const file = join(folder, name)
+  if (!existsSync(file)) {
+    say('v8', `${folder} has no ${name}`)
+    return false
+  }
+  await placeAtomically(place, async (temporary) => {
+    const expected = expectedChecksum(folder, name)
+    await copyContents(file, temporary)
+    // The copy is what counts; the message should name the file the reader can replace.
+    await verifyChecksum(temporary, expected).catch(async (error) => {
+      await verifyChecksum(file, expected)
+      throw error
+    })
+  })
+  say('v8', `${wanted.version} copied from ${folder} into cargo's cache, checksum right`)
+  return true
+}
+
+/** A folder that the user named must exist; the shared one need not. */
+function localFolder(env, steps) {
+  if (env.JS_RUNTIME_V8_DIR) {
+    const folder = resolve(env.JS_RUNTIME_V8_DIR)
+    if (existsSync(folder)) return folder
+    throw new UserError(`JS_RUNTIME_V8_DIR names a folder that does not exist: ${folder}`)
+  }
+  return existsSync(steps.sharedFolder) ? steps.sharedFolder : undefined
+}
+
+async function fetchRelease(wanted, place, steps) {
+  const url = releaseUrl(wanted)
+  const placed = await placeAtomically(place, async (file) => {
+    if (!(await steps.download(url, file))) return false
+    const why = await archiveDamage(file)
+    if (why) throw new UserError(`what ${url} gave is damaged (${why}): try again`)
+  })
+  if (placed) say('v8', `${wanted.version} downloaded into cargo's cache`)
+  return placed
+}

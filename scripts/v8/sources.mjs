@@ -1,0 +1,84 @@
+/** A writable copy of the crate's sources, with what Debian's compilers need changed. */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { UserError, say } from '../lib/log.mjs'
+import { capture } from '../lib/run.mjs'
+import { vendor } from './crates.mjs'
+import { link, llvmVersion } from './tools.mjs'
+
+/** Flags that came after this clang, and where the sources set them. */
+const newerFlags = [
+  ['build/config/sanitizers/sanitizers.gni', '-fsanitize-ignore-for-ubsan-feature='],
+  ['build/config/compiler/BUILD.gn', '"-fdiagnostics-show-inlining-chain"'],
+  ['build/config/compiler/BUILD.gn', '"-fno-lifetime-dse"'],
+]
+
+export async function prepareSources(wanted, work) {
+  const source = join(work, 'src')
+  if (!existsSync(source)) {
+    say('v8', 'copying the sources out of the crate')
+    const partly = `${source}.part`
+    rmSync(partly, { recursive: true, force: true })
+    cpSync(wanted.crateDir, partly, { recursive: true })
+    renameSync(partly, source)
+  }
+  for (const [file, flag] of newerFlags) dropFlag(join(source, file), flag)
+  linkRustc(source)
+  await addIcuData(source, work)
+  return source
+}
+
+function dropFlag(file, flag) {
+  const before = readFileSync(file, 'utf8')
+  const after = withoutFlag(before, flag)
+  if (after === before) return
+  writeFileSync(file, after)
+  say('v8', `dropped a flag that clang ${llvmVersion} does not know: ${flag.replace(/"/g, '')}`)
+}
+
+/** GN text without the lines that set `flag`: a list's own line, or `cflags += [ "…" ]`. */
+export function withoutFlag(text, flag) {
+  return text
+    .split('\n')
+    .filter(
+      (line) =>
+        !line
+          .trim()
+          .replace(/^cflags \+= \[ /, '')
+          .startsWith(`"${flag.replace(/^"/, '')}`),
+    )
+    .join('\n')
+}
+
+/** GN lists the compiler as an input at this path, although it is told of another. */
+function linkRustc(source) {
+  const sysroot = capture('rustc', ['--print', 'sysroot']).trim()
+  const bin = join(source, 'third_party', 'rust-toolchain', 'bin')
+  mkdirSync(bin, { recursive: true })
+  link(join(sysroot, 'bin', 'rustc'), join(bin, 'rustc'))
+}
+
+/** The crate leaves ICU's data out; another crate carries it, numbered by ICU's major version. */
+async function addIcuData(source, work) {
+  const icu = join(source, 'third_party', 'icu')
+  const place = join(icu, 'common', 'icudtl.dat')
+  if (existsSync(place)) return
+  const { major_version: major } = JSON.parse(readFileSync(join(icu, 'version.json'), 'utf8'))
+  say('v8', `fetching the data of ICU ${major}`)
+  const crate = { name: 'deno_core_icudata', version: `0.${major}.0` }
+  const [folder] = await vendor([crate], join(work, 'icu-data'))
+  const data = join(folder, 'src', 'icudtl.dat')
+  if (!existsSync(data))
+    throw new UserError(`the crate ${crate.name} ${crate.version} has no src/icudtl.dat`)
+  mkdirSync(join(icu, 'common'), { recursive: true })
+  cpSync(data, `${place}.part`)
+  renameSync(`${place}.part`, place)
+}

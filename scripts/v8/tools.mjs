@@ -1,0 +1,66 @@
+/** The tools of the build that are not V8's own: LLVM from Debian, bindgen from crates. */
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { UserError, say } from '../lib/log.mjs'
+import { capture, run } from '../lib/run.mjs'
+
+/** The newest LLVM that Debian 12 has (in its security suite). */
+export const llvmVersion = '22'
+export const llvm = `/usr/lib/llvm-${llvmVersion}`
+const bindgenVersion = '0.73.2'
+
+export const sourceBuildPackages = [
+  ...['clang', 'lld', 'llvm'].map((name) => `${name}-${llvmVersion}`),
+  `libclang-${llvmVersion}-dev`,
+  `libclang-rt-${llvmVersion}-dev`,
+  'ninja-build',
+  'libglib2.0-dev',
+  'pkg-config',
+  'python3',
+]
+
+/**
+ * A folder shaped like Chromium's clang: Debian keeps the runtime library under another name than
+ * the build looks for. Links in the work folder leave the system as it is.
+ */
+export function ensureClang(work) {
+  const base = join(work, 'clang')
+  const inside = join('lib', 'clang', llvmVersion)
+  const runtimes = join(base, inside, 'lib', 'x86_64-unknown-linux-gnu')
+  const builtins = join(llvm, inside, 'lib', 'linux', 'libclang_rt.builtins-x86_64.a')
+  if (!existsSync(builtins)) {
+    throw new UserError(`${builtins} is missing: is libclang-rt-${llvmVersion}-dev installed?`)
+  }
+  mkdirSync(runtimes, { recursive: true })
+  link(join(llvm, 'bin'), join(base, 'bin'))
+  link(join(llvm, inside, 'include'), join(base, inside, 'include'))
+  link(builtins, join(runtimes, 'libclang_rt.builtins.a'))
+  return base
+}
+
+/** bindgen with a rustfmt beside it and libclang in ../lib, where the build looks for them. */
+export async function ensureBindgen(work, env = process.env) {
+  const home = join(work, `bindgen-${bindgenVersion}`)
+  if (!existsSync(join(home, 'bin', 'bindgen'))) {
+    say('v8', `installing bindgen ${bindgenVersion} with cargo (a few minutes)`)
+    const target = join(work, 'bindgen-target')
+    const args = ['install', 'bindgen-cli', '--locked', '--version', bindgenVersion, '--root', home]
+    await run('cargo', args, {
+      env: { ...env, CARGO_TARGET_DIR: target, LIBCLANG_PATH: join(llvm, 'lib') },
+    })
+    rmSync(target, { recursive: true, force: true })
+  }
+  const sysroot = capture('rustc', ['--print', 'sysroot']).trim()
+  link(join(sysroot, 'bin', 'rustfmt'), join(home, 'bin', 'rustfmt'))
+  mkdirSync(join(home, 'lib'), { recursive: true })
+  for (const name of readdirSync(join(llvm, 'lib'))) {
+    if (/^libclang.*\.so/.test(name)) link(join(llvm, 'lib', name), join(home, 'lib', name))
+  }
+  return home
+}
+
+/** A symbolic link, made anew: an earlier run may have had another compiler. */
+export function link(to, place) {
+  rmSync(place, { force: true })
+  symlinkSync(to, place)
+}
