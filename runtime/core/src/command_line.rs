@@ -26,7 +26,7 @@ pub(crate) struct CommandLine {
     pub args: Vec<OsString>,
 }
 
-/// Runs before every script of Deno and Bun; the embedded engine runs it too.
+/// Runs before every script of Deno (2.4 or later) and Bun; the embedded engine runs it too.
 pub(crate) const PARK: &str = include_str!("park.js");
 
 /// A script as an address, for flags that want a file.

@@ -20,7 +20,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// Everything that can be asked of the actor.
 pub(crate) enum Command {
-    Start(Start),
+    Start(Box<Start>),
     Kill(Reply<()>),
     /// Forget the entry.
     Remove,

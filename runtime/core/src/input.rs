@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 pub(crate) use self::queue::LineTooLong;
-use self::queue::{Available, Queue};
+use self::queue::{Available, NextLine, Queue};
 pub(crate) use self::queue::{Closed, incomplete_utf8_tail};
 use crate::wire::Framing;
 
@@ -95,10 +95,10 @@ impl Input {
     /// The next line without its terminator; `None` at the end. Cancel-safe.
     pub(crate) async fn read_line(&self) -> Result<Option<Vec<u8>>, LineTooLong> {
         loop {
-            match self.lock().read_line() {
-                Ok(None) => {}
-                Ok(Some(line)) => return Ok(line),
-                Err(too_long) => return Err(too_long),
+            match self.lock().read_line()? {
+                NextLine::Line(line) => return Ok(Some(line)),
+                NextLine::End => return Ok(None),
+                NextLine::Nothing => {}
             }
             self.0.readable_async.notified().await;
         }

@@ -1,8 +1,8 @@
 //! TypeScript and JSX for Node, so that a script runs there as it runs on the other runtimes.
 //!
-//! Node before 22.18 cannot load TypeScript at all, none strips JSX, and none knows enums by itself.
-//! So the host turns the modules of the script into JavaScript ahead, by the same rules as in the
-//! embedded engine, and leaves the result in a temporary file for a hook inside Node.
+//! Node loads TypeScript by itself since 22.18 only, and even then neither JSX nor enums. So the host
+//! turns the modules of the script into JavaScript ahead, by the same rules as in the embedded engine,
+//! and leaves the result in a temporary file for a hook inside Node (20.6 or later).
 //!
 //! Only what can be found without running the script is prepared: what it imports, directly or not,
 //! by a literal name or, for a computed one, from the folder that the name begins with. A script that

@@ -26,9 +26,9 @@ pub(crate) struct Actor {
 
 /// What the actor does after a generation, or at rest.
 enum Next {
-    Start(Start),
+    Start(Box<Start>),
     /// Start again by policy, after a wait.
-    Retry(Plan, Duration),
+    Retry(Box<Plan>, Duration),
     Rest,
     End,
 }
@@ -39,7 +39,7 @@ struct Asked {
     killers: VecDeque<Reply<()>>,
     stopping: bool,
     shutdown: bool,
-    then: Option<Start>,
+    then: Option<Box<Start>>,
     remove: bool,
 }
 
@@ -61,7 +61,7 @@ impl Actor {
                     self.retries.reset();
                     self.live(start.plan, Some(start.reply)).await
                 }
-                Next::Retry(plan, wait) => self.wait_to_retry(plan, wait).await,
+                Next::Retry(plan, wait) => self.wait_to_retry(*plan, wait).await,
                 Next::Rest => match self.mailbox.recv().await {
                     Some(command) => self.at_rest(command),
                     None => Next::End,
@@ -214,7 +214,7 @@ impl Actor {
         match (asked.shutdown || asked.remove, asked.then, retry) {
             (true, ..) => Next::End,
             (_, Some(start), _) => Next::Start(start),
-            (_, None, Some(wait)) => Next::Retry(plan, wait),
+            (_, None, Some(wait)) => Next::Retry(Box::new(plan), wait),
             (_, None, None) => Next::Rest,
         }
     }

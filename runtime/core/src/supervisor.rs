@@ -299,21 +299,21 @@ impl Supervisor {
     fn reserve(&self, name: &str) -> Result<Process, Error> {
         let mut processes = self.processes();
         let map = processes.as_mut().ok_or(Error::ShutDown)?;
-        let process = match map.get(name) {
-            Some(process) => process.clone(),
-            None => {
-                let (process, mailbox) = Process::new(name);
-                let actor = Actor::new(process.clone(), self.host.clone(), mailbox);
-                self.keeper.spawn(actor.run());
-                map.insert(name.to_owned(), process.clone());
-                process
-            }
-        };
-        if process.reserve() { Ok(process) } else { Err(Error::AlreadyExists(name.to_owned())) }
+        let process = map.entry(name.to_owned()).or_insert_with(|| {
+            let (process, mailbox) = Process::new(name);
+            let actor = Actor::new(process.clone(), self.host.clone(), mailbox);
+            self.keeper.spawn(actor.run());
+            process
+        });
+        if process.reserve() {
+            Ok(process.clone())
+        } else {
+            Err(Error::AlreadyExists(name.to_owned()))
+        }
     }
 
     async fn begin(process: &Process, plan: Plan, replace: bool) -> Result<ProcessInfo, Error> {
-        process.ask(|reply| Command::Start(Start { plan, replace, reply })).await?;
+        process.ask(|reply| Command::Start(Box::new(Start { plan, replace, reply }))).await?;
         Ok(process.info())
     }
 

@@ -22,9 +22,16 @@ pub(super) enum Available {
     Nothing,
 }
 
+/// What a read of a whole line found.
+pub(super) enum NextLine {
+    Line(Vec<u8>),
+    End,
+    Nothing,
+}
+
 /// Never locked across a wait: whoever finds nothing comes again.
 pub(super) struct Queue {
-    queue: VecDeque<Bytes>,
+    chunks: VecDeque<Bytes>,
     queued: usize,
     capacity: usize,
     framing: Framing,
@@ -42,7 +49,7 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(framing: Framing, capacity: usize, line_limit: usize) -> Self {
         Self {
-            queue: VecDeque::new(),
+            chunks: VecDeque::new(),
             queued: 0,
             capacity,
             framing,
@@ -78,7 +85,7 @@ impl Queue {
 
     pub(super) fn break_pipe(&mut self) {
         self.broken = true;
-        self.queue.clear();
+        self.chunks.clear();
         self.line.clear();
         self.waiting.clear();
         self.queued = 0;
@@ -95,7 +102,7 @@ impl Queue {
 
     fn enqueue(&mut self, data: Bytes) {
         self.queued += data.len();
-        self.queue.push_back(data);
+        self.chunks.push_back(data);
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Available {
@@ -120,18 +127,18 @@ impl Queue {
             // Somebody reads whole lines too, and has left the beginning of one.
             let line = std::mem::take(&mut self.line);
             self.queued += line.len();
-            self.queue.push_front(Bytes::from(line));
+            self.chunks.push_front(Bytes::from(line));
         }
         let mut filled = 0;
         while filled < buffer.len() {
-            let Some(front) = self.queue.front_mut() else {
+            let Some(front) = self.chunks.front_mut() else {
                 break;
             };
             let count = front.len().min(buffer.len() - filled);
             buffer[filled..filled + count].copy_from_slice(&front[..count]);
             filled += count;
             if count == front.len() {
-                self.queue.pop_front();
+                self.chunks.pop_front();
             } else {
                 let _ = front.split_to(count);
             }
@@ -141,23 +148,22 @@ impl Queue {
         filled - self.give_back_split_char(&buffer[..filled])
     }
 
-    /// Nothing yet is `None`; the end is `Some(None)`.
-    pub(super) fn read_line(&mut self) -> Result<Option<Option<Vec<u8>>>, LineTooLong> {
+    pub(super) fn read_line(&mut self) -> Result<NextLine, LineTooLong> {
         loop {
-            let Some(front) = self.queue.front_mut() else {
+            let Some(front) = self.chunks.front_mut() else {
                 if self.admit_first_waiting() {
                     continue;
                 }
                 if !self.eof && !self.broken {
-                    return Ok(None);
+                    return Ok(NextLine::Nothing);
                 }
                 let last = self.take_line()?;
-                return Ok(Some(Some(last).filter(|line| !line.is_empty())));
+                return Ok(if last.is_empty() { NextLine::End } else { NextLine::Line(last) });
             };
             let end = memchr::memchr(b'\n', front);
             let piece = front.split_to(end.map_or(front.len(), |end| end + 1));
             if front.is_empty() {
-                self.queue.pop_front();
+                self.chunks.pop_front();
             }
             self.queued -= piece.len();
             self.admit_waiting();
@@ -169,7 +175,7 @@ impl Queue {
                 self.line.extend_from_slice(&piece);
             }
             if end.is_some() {
-                return self.take_line().map(|line| Some(Some(line)));
+                return self.take_line().map(NextLine::Line);
             }
         }
     }
@@ -190,13 +196,13 @@ impl Queue {
     /// Where more is queued than the buffer holds, a read ends with a line if it can: kkrpc's
     /// adapters look at every chunk by itself, and lose a terminator that comes alone.
     fn give_back_split_line(&mut self, chunk: &[u8]) -> usize {
-        if self.framing == Framing::Bytes || self.queue.is_empty() {
+        if self.framing == Framing::Bytes || self.chunks.is_empty() {
             return 0;
         }
         let whole = memchr::memrchr(b'\n', chunk).map_or(0, |end| end + 1);
         let next_is_a_lone_end = whole == 0
             && chunk.len() > 1
-            && self.queue.front().is_some_and(|next| next.first() == Some(&b'\n'));
+            && self.chunks.front().is_some_and(|next| next.first() == Some(&b'\n'));
         match whole {
             0 if next_is_a_lone_end => self.give_back(&chunk[chunk.len() - 1..]),
             0 => 0,
@@ -206,7 +212,7 @@ impl Queue {
 
     fn give_back(&mut self, tail: &[u8]) -> usize {
         if !tail.is_empty() {
-            self.queue.push_front(Bytes::copy_from_slice(tail));
+            self.chunks.push_front(Bytes::copy_from_slice(tail));
             self.queued += tail.len();
         }
         tail.len()
@@ -219,14 +225,14 @@ impl Queue {
         }
         let tail = incomplete_utf8_tail(chunk);
         // A buffer smaller than the character is filled all the same: its reader counts bytes.
-        if tail == 0 || (tail == chunk.len() && !self.queue.is_empty()) {
+        if tail == 0 || (tail == chunk.len() && !self.chunks.is_empty()) {
             return 0;
         }
         self.give_back(&chunk[chunk.len() - tail..])
     }
 
     fn at_end(&self) -> bool {
-        self.eof && self.queue.is_empty() && self.waiting.is_empty()
+        self.eof && self.chunks.is_empty() && self.waiting.is_empty()
     }
 
     fn admit_waiting(&mut self) {

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use deno_runtime::deno_core::error::CoreError;
-use deno_runtime::deno_core::{ModuleSpecifier, v8};
+use deno_runtime::deno_core::{CrossIsolateStore, ModuleSpecifier, v8};
+use deno_runtime::deno_fetch::dns::Resolver;
 use deno_runtime::deno_fs::RealFs;
 use deno_runtime::deno_os::WatcherExitHandle;
 use deno_runtime::deno_permissions::PermissionsContainer;
-use deno_runtime::deno_web::BlobStore;
+use deno_runtime::deno_web::{BlobStore, InMemoryBroadcastChannel};
 use deno_runtime::worker::{MainWorker, WorkerOptions, WorkerServiceOptions};
 use deno_runtime::{BootstrapOptions, FeatureChecker, WorkerExecutionMode};
 use tokio::sync::oneshot;
@@ -168,7 +169,7 @@ fn services(modules: &Modules, permissions: PermissionsContainer) -> Services {
     features.set_exit_cb(Box::new(|_, _| {}));
     WorkerServiceOptions {
         blob_store: BlobStore::default_arc(),
-        broadcast_channel: Default::default(),
+        broadcast_channel: InMemoryBroadcastChannel::default(),
         deno_rt_native_addon_loader: None,
         feature_checker: Arc::new(features),
         fs: Arc::new(RealFs),
@@ -177,9 +178,9 @@ fn services(modules: &Modules, permissions: PermissionsContainer) -> Services {
         npm_process_state_provider: None,
         permissions,
         root_cert_store_provider: None,
-        fetch_dns_resolver: Default::default(),
-        shared_array_buffer_store: Some(Default::default()),
-        compiled_wasm_module_store: Some(Default::default()),
+        fetch_dns_resolver: Resolver::default(),
+        shared_array_buffer_store: Some(CrossIsolateStore::default()),
+        compiled_wasm_module_store: Some(CrossIsolateStore::default()),
         v8_code_cache: None,
         bundle_provider: None,
     }

@@ -27,6 +27,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
+#[expect(clippy::option_option, reason = "absent, bare and with a value are three things")]
 pub(crate) struct RunArgs {
     /// What runs the script: auto, embedded, deno, bun or node.
     #[arg(long, default_value = "auto")]

@@ -28,9 +28,11 @@ enum End {
 
 pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
     let supervisor = Arc::new(Supervisor::new()?);
+    // Heard from here on: a signal during the start must not leave anything behind either.
+    let signal = listen_for_signals();
     let (_, events) = supervisor.spawn_subscribed(NAME, args.into_config(), WhenSlow::Wait).await?;
     let feeder = tokio::spawn(feed(supervisor.clone()));
-    let signals = tokio::spawn(end_on_signal(supervisor.clone()));
+    let signals = tokio::spawn(end_on_signal(supervisor.clone(), signal));
     // Writing to a terminal or a pipe blocks; the signals must be heard meanwhile.
     let handle = tokio::runtime::Handle::current();
     let copied = tokio::task::spawn_blocking(move || handle.block_on(copy_output(events))).await;
@@ -78,30 +80,33 @@ fn write(mut to: impl Write, data: &[u8]) -> io::Result<()> {
 }
 
 /// Ends the process gracefully; returns the signal's number.
-async fn end_on_signal(supervisor: Arc<Supervisor>) -> i32 {
-    let signal = wait_for_signal().await;
+async fn end_on_signal(supervisor: Arc<Supervisor>, signal: impl Future<Output = i32>) -> i32 {
+    let signal = signal.await;
     // It may have ended by itself a moment ago.
     let _ = supervisor.kill(NAME).await;
     signal
 }
 
 #[cfg(unix)]
-async fn wait_for_signal() -> i32 {
+fn listen_for_signals() -> impl Future<Output = i32> + Send {
     use tokio::signal::unix::{SignalKind, signal};
 
     let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
-    let (Ok(mut terminated), Ok(mut interrupted)) = (signal(terminate), signal(interrupt)) else {
-        // Without handlers the signals keep their default effect, which ends the program too.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminated.recv() => terminate.as_raw_value(),
-        _ = interrupted.recv() => interrupt.as_raw_value(),
+    let streams = (signal(terminate), signal(interrupt));
+    async move {
+        let (Ok(mut terminated), Ok(mut interrupted)) = streams else {
+            // Without handlers the signals keep their default effect, which ends the program too.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminated.recv() => terminate.as_raw_value(),
+            _ = interrupted.recv() => interrupt.as_raw_value(),
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn wait_for_signal() -> i32 {
+async fn listen_for_signals() -> i32 {
     const INTERRUPT: i32 = 2;
     match tokio::signal::ctrl_c().await {
         Ok(()) => INTERRUPT,
