@@ -109,6 +109,13 @@ async fn start_runtime(
 async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Result<Running, Error> {
     use crate::isolate::{self, Entry};
 
+    if !launch.config.runtime_args.is_empty() {
+        return Err(Error::InvalidConfig(
+            "'runtimeArgs' needs a child runtime, and the embedded engine was chosen; name one in \
+             'runtime'"
+                .to_owned(),
+        ));
+    }
     let entry = match host.bundled.get(script) {
         Some(source) => Entry::Bundled { name: script.to_owned(), source },
         None => Entry::File(command_line::resolve_script(script, &launch.cwd)?),

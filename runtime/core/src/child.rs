@@ -7,11 +7,12 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tempfile::TempPath;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::ChildStdin;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -19,7 +20,7 @@ use crate::backend::{Exit, Launch};
 use crate::command_line::CommandLine;
 use crate::event::Stream;
 use crate::input::Input;
-use crate::sink::Sink;
+use crate::sink::{Sink, Sinks};
 use crate::stop::StopRequest;
 use crate::wire::ExitReason;
 
@@ -29,8 +30,8 @@ const PIPE_BYTES: usize = 64 * 1024;
 /// Writes of up to this many bytes are all or nothing (`PIPE_BUF`).
 const ATOMIC_WRITE: usize = 4096;
 
-/// How long output may still come after the whole group was killed. Only a process that left the
-/// group can hold the pipes open for longer.
+/// How long a pipe may be silent after the whole group was killed. Only a process that left the group
+/// can hold it open for longer.
 const DRAIN: Duration = Duration::from_millis(500);
 
 /// Starts the child. The receiver resolves when it is reaped and its output was read to the end.
@@ -60,22 +61,31 @@ pub(crate) fn start(
     let mut child = command.spawn()?;
 
     let pid = child.id();
+    let (leader_gone, gone) = watch::channel(false);
     let mut readers = Vec::new();
     if let Some(pipe) = child.stdout().take() {
-        readers.push(tokio::spawn(read(pipe, launch.sinks.stream(Stream::Stdout))));
+        let sink = launch.sinks.stream(Stream::Stdout);
+        readers.push(tokio::spawn(read(pipe, sink, gone.clone())));
     }
     if let Some(pipe) = child.stderr().take() {
-        readers.push(tokio::spawn(read(pipe, launch.sinks.stream(Stream::Stderr))));
+        let sink = launch.sinks.stream(Stream::Stderr);
+        readers.push(tokio::spawn(read(pipe, sink, gone)));
     }
     let writer = child.stdin().take().map(|pipe| tokio::spawn(feed(launch.input.clone(), pipe)));
 
     let (ended, exit) = oneshot::channel();
-    let keeper = Keeper { child, input: launch.input.clone(), writer, readers, _sources: sources };
-    let sinks = launch.sinks.clone();
+    let keeper = Keeper {
+        child,
+        input: launch.input.clone(),
+        sinks: launch.sinks.clone(),
+        writer,
+        readers,
+        leader_gone,
+        _sources: sources,
+    };
     tokio::spawn(async move {
-        let exit = keeper.keep(stop, || sinks.cut_off()).await;
         // Nobody listens any more when the supervisor has been dropped.
-        let _ = ended.send(exit);
+        let _ = ended.send(keeper.keep(stop).await);
     });
     Ok((pid, exit))
 }
@@ -110,27 +120,30 @@ fn windows_no_window() -> windows::Win32::System::Threading::PROCESS_CREATION_FL
 struct Keeper {
     child: Box<dyn ChildWrapper>,
     input: Input,
+    sinks: Sinks,
     writer: Option<JoinHandle<()>>,
     readers: Vec<JoinHandle<()>>,
+    leader_gone: watch::Sender<bool>,
     /// Removed with it, should the child not have done so.
     _sources: Option<TempPath>,
 }
 
 impl Keeper {
-    async fn keep(mut self, mut stop: StopRequest, cut_off: impl Fn()) -> Exit {
+    async fn keep(mut self, mut stop: StopRequest) -> Exit {
         let (status, killed) = tokio::select! {
             biased;
             status = self.child.wait() => (status, false),
-            grace = stop.requested() => (self.stop(grace, &cut_off).await, true),
+            grace = stop.requested() => (self.stop(grace).await, true),
         };
         self.end_input();
         // The leader is gone; what is left of its group goes too. An error says the group is empty.
         let _ = self.child.start_kill();
-        self.finish_output(cut_off).await;
+        self.leader_gone.send_replace(true);
+        self.finish_output(stop, killed).await;
         exit_of(status, killed)
     }
 
-    async fn stop(&mut self, grace: Duration, cut_off: &impl Fn()) -> std::io::Result<ExitStatus> {
+    async fn stop(&mut self, grace: Duration) -> std::io::Result<ExitStatus> {
         self.end_input();
         if let Ok(status) = timeout(grace / 2, self.child.wait()).await {
             return status;
@@ -143,7 +156,7 @@ impl Keeper {
                 return status;
             }
         }
-        cut_off();
+        self.sinks.cut_off();
         self.child.start_kill()?;
         self.child.wait().await
     }
@@ -156,13 +169,19 @@ impl Keeper {
         }
     }
 
-    async fn finish_output(&mut self, cut_off: impl Fn()) {
-        for mut reader in std::mem::take(&mut self.readers) {
-            if timeout(DRAIN, &mut reader).await.is_err() {
-                cut_off();
-                reader.abort();
-            }
+    /// Output that a slow subscriber has not taken yet is waited for, unless somebody wants an end.
+    async fn finish_output(&mut self, mut stop: StopRequest, killed: bool) {
+        let patience = async {
+            let grace = if killed { DRAIN } else { stop.requested().await };
+            tokio::time::sleep(grace).await;
+        };
+        let mut readers = std::pin::pin!(join_all(std::mem::take(&mut self.readers)));
+        tokio::select! {
+            biased;
+            _ = &mut readers => return,
+            () = patience => self.sinks.cut_off(),
         }
+        readers.await;
     }
 }
 
@@ -197,10 +216,16 @@ fn signal_of(_: ExitStatus) -> Option<i32> {
     None
 }
 
-async fn read(mut pipe: impl AsyncRead + Unpin, mut sink: Sink) {
+async fn read(mut pipe: impl AsyncRead + Unpin, mut sink: Sink, gone: watch::Receiver<bool>) {
     let mut buffer = vec![0; PIPE_BYTES];
-    // A read error means that nothing more can come, like the end.
-    while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
+    loop {
+        let count = tokio::select! {
+            biased;
+            count = pipe.read(&mut buffer) => count,
+            () = silence_after(gone.clone()) => break,
+        };
+        // A read error means that nothing more can come, like the end.
+        let Ok(count @ 1..) = count else { break };
         sink.append(&buffer[..count]);
         if sink.flush().await.is_err() {
             return;
@@ -209,6 +234,13 @@ async fn read(mut pipe: impl AsyncRead + Unpin, mut sink: Sink) {
     sink.append_end();
     // Cut off by a kill: nobody is to see it.
     let _ = sink.flush().await;
+}
+
+/// Resolves when the leader has been gone for so long that nothing more is to be expected.
+async fn silence_after(mut gone: watch::Receiver<bool>) {
+    // An error says that the keeper is gone too.
+    let _ = gone.wait_for(|gone| *gone).await;
+    tokio::time::sleep(DRAIN).await;
 }
 
 /// Feeds stdin until the process stops reading it or no more comes.

@@ -83,24 +83,43 @@ impl Input {
     /// Reads into `buffer`; 0 is the end. Cancel-safe: nothing is taken before it is returned.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> usize {
         loop {
-            match self.lock().read(buffer) {
-                Available::Data(count) => return count,
-                Available::End => return 0,
-                Available::Nothing => {}
+            let available = self.lock().read(buffer);
+            match available {
+                Available::Data(count) => {
+                    self.wake_next_reader();
+                    return count;
+                }
+                Available::End => {
+                    self.wake_next_reader();
+                    return 0;
+                }
+                Available::Nothing => self.0.readable_async.notified().await,
             }
-            self.0.readable_async.notified().await;
         }
     }
 
     /// The next line without its terminator; `None` at the end. Cancel-safe.
     pub(crate) async fn read_line(&self) -> Result<Option<Vec<u8>>, LineTooLong> {
         loop {
-            match self.lock().read_line()? {
-                NextLine::Line(line) => return Ok(Some(line)),
-                NextLine::End => return Ok(None),
-                NextLine::Nothing => {}
+            let next = self.lock().read_line()?;
+            match next {
+                NextLine::Line(line) => {
+                    self.wake_next_reader();
+                    return Ok(Some(line));
+                }
+                NextLine::End => {
+                    self.wake_next_reader();
+                    return Ok(None);
+                }
+                NextLine::Nothing => self.0.readable_async.notified().await,
             }
-            self.0.readable_async.notified().await;
+        }
+    }
+
+    /// A script may read several times at once; what one read leaves is for the next.
+    fn wake_next_reader(&self) {
+        if self.lock().is_readable() {
+            self.0.readable_async.notify_one();
         }
     }
 

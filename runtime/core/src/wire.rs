@@ -199,7 +199,7 @@ impl Permissions {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// JavaScript heap in MiB, embedded engine only. **Default:** 512.
+    /// JavaScript heap in MiB, embedded engine only; at least 16. **Default:** 512.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heap_mb: Option<u32>,
     /// Longest line in MiB; a longer one is dropped and reported. **Default:** 64.

@@ -263,6 +263,7 @@ fn bad_input_is_refused_in_words_that_name_the_field() {
             "'permissions.read[0]' contains a NUL",
         ),
         (r#"{"script":"a","limits":{"heapMb":0}}"#, "'limits.heapMb' is 0"),
+        (r#"{"script":"a","limits":{"heapMb":15}}"#, "'limits.heapMb' is 15"),
         (r#"{"command":"a","limits":{"lineMb":0}}"#, "'limits.lineMb' is 0"),
         (
             r#"{"script":"a","runtime":"embedded","runtimeArgs":["-x"]}"#,

@@ -9,6 +9,9 @@ use super::invalid;
 use crate::error::Error;
 use crate::wire::{Grant, Runtime, SpawnConfig};
 
+/// V8 aborts the application when it cannot even set itself up; that takes about 10 MiB.
+const SMALLEST_HEAP_MB: u32 = 16;
+
 /// Refuses what no backend could run as written.
 pub(crate) fn validate(config: &SpawnConfig) -> Result<(), Error> {
     texts(config)?;
@@ -102,7 +105,12 @@ fn limits(config: &SpawnConfig) -> Result<(), Error> {
             return Err(invalid(format!("'limits.{field}' is 0 (leave it out for the default)")));
         }
     }
-    Ok(())
+    match limits.heap_mb {
+        Some(heap) if heap < SMALLEST_HEAP_MB => Err(invalid(format!(
+            "'limits.heapMb' is {heap}; the engine itself needs {SMALLEST_HEAP_MB}"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn no_nul(what: impl Fn() -> String, text: &str) -> Result<(), Error> {

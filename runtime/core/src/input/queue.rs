@@ -91,6 +91,11 @@ impl Queue {
         self.queued = 0;
     }
 
+    /// Whether a read would not have to wait.
+    pub(super) fn is_readable(&self) -> bool {
+        !self.chunks.is_empty() || self.broken || self.at_end()
+    }
+
     pub(super) fn unread(&self) -> usize {
         self.queued + self.waiting.iter().map(|(data, _)| data.len()).sum::<usize>()
     }

@@ -166,3 +166,22 @@ fn a_read_takes_what_a_line_reader_has_left() {
         assert_eq!(&buffer[..count], b"begin");
     });
 }
+
+#[test]
+fn what_one_read_leaves_wakes_the_next() {
+    block_on(async {
+        let input = Input::new(Framing::Bytes, 64, 64);
+        let (mut first, mut second, mut third) = ([0; 2], [0; 2], [0; 2]);
+        let reads = async {
+            tokio::join!(input.read(&mut first), input.read(&mut second), input.read(&mut third))
+        };
+        let write = async {
+            input.write(Bytes::from_static(b"abcd")).await.unwrap();
+            input.close();
+        };
+        let ((a, b, c), ()) = tokio::join!(reads, write);
+        let mut counts = [a, b, c];
+        counts.sort_unstable();
+        assert_eq!(counts, [0, 2, 2]);
+    });
+}

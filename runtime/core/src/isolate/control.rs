@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use deno_runtime::deno_core::v8;
 use tokio::sync::Notify;
 
-use super::signals::Signals;
+use super::signals::{SIGTERM, Signals};
 
 /// Shared between an isolate's thread and its keeper.
 #[derive(Default)]
@@ -27,7 +27,7 @@ impl Control {
 
     /// Delivers SIGTERM to the script's own listeners, if it has any.
     pub(super) fn signal_end(&self) {
-        self.signals.deliver(nix::libc::SIGTERM);
+        self.signals.deliver(SIGTERM);
     }
 
     /// Ends the event loop the next time it turns. Enough for a script that waits for something.

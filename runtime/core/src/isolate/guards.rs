@@ -77,7 +77,7 @@ fn end_script(state: &mut OpState, signal: i32) {
 
 #[op2(fast)]
 fn op_host_abort(state: &mut OpState) {
-    end_script(state, nix::libc::SIGABRT);
+    end_script(state, signals::SIGABRT);
 }
 
 /// A signal from the script to the application's process is one to itself.

@@ -17,6 +17,12 @@ use tokio::sync::watch;
 
 use super::control::Control;
 
+/// The same number on every system, like the next.
+pub(super) const SIGABRT: i32 = 6;
+
+/// What a graceful end begins with.
+pub(super) const SIGTERM: i32 = 15;
+
 /// The listeners of one process, by signal number.
 #[derive(Default)]
 pub(super) struct Signals(Mutex<HashMap<i32, watch::Sender<()>>>);
@@ -53,9 +59,24 @@ impl Resource for Listener {
 
 /// The number of a signal that a script may listen for or send.
 pub(super) fn number_of(name: &str) -> Result<i32, JsErrorBox> {
-    name.parse::<nix::sys::signal::Signal>()
-        .map(|signal| signal as i32)
-        .map_err(|_| JsErrorBox::type_error(format!("Invalid signal: {name}")))
+    parse(name).ok_or_else(|| JsErrorBox::type_error(format!("Invalid signal: {name}")))
+}
+
+#[cfg(unix)]
+fn parse(name: &str) -> Option<i32> {
+    name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32)
+}
+
+#[cfg(not(unix))]
+fn parse(name: &str) -> Option<i32> {
+    match name {
+        "SIGHUP" => Some(1),
+        "SIGINT" => Some(2),
+        "SIGABRT" => Some(SIGABRT),
+        "SIGTERM" => Some(SIGTERM),
+        "SIGBREAK" => Some(21),
+        _ => None,
+    }
 }
 
 #[op2(fast)]

@@ -30,6 +30,10 @@ use crate::wire::SpawnConfig;
 /// Blocking work of one isolate (files, name look-ups) runs on so many threads at the most.
 const BLOCKING_THREADS: usize = 8;
 
+/// How far a heap may go over its limit until the script is interrupted. V8 aborts the application
+/// when one single allocation does not fit, and a string may take 1 GiB; only touched pages count.
+const UNWIND_BYTES: usize = 4 << 30;
+
 /// Everything the thread is given.
 pub(super) struct WorkerPlan {
     pub(super) entry: Entry,
@@ -145,8 +149,7 @@ fn build(plan: &WorkerPlan, streams: &Streams) -> Result<(MainWorker, ModuleSpec
     let control = plan.control.clone();
     worker.js_runtime.add_near_heap_limit_callback(move |current, _| {
         control.heap_is_exhausted();
-        // Room for V8 to unwind in; without it, it would abort the application.
-        current.saturating_mul(2)
+        current.saturating_add(UNWIND_BYTES)
     });
     for (name, script) in
         [("js-runtime:park", crate::command_line::PARK), ("js-runtime:lines", line_door::SCRIPT)]

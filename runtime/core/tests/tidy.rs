@@ -1,0 +1,115 @@
+//! House rules that a program can check: file length, module docs, nothing left undone, and nothing
+//! that names the machine it was written on.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Longest file, in lines.
+const LONGEST: usize = 400;
+
+/// What half of the files stay under.
+const MEDIAN: usize = 170;
+
+/// Every file that git knows or would take, with its text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let listing = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(&root)
+        .output()
+        .expect("git lists the files of its checkout");
+    let names = String::from_utf8(listing.stdout).expect("file names are UTF-8");
+    names
+        .split_terminator('\0')
+        // A file may be gone from the folder and not yet from the index.
+        .filter_map(|name| {
+            Some((PathBuf::from(name), std::fs::read_to_string(root.join(name)).ok()?))
+        })
+        .collect()
+}
+
+fn is_code(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    ["rs", "ts", "tsx", "js", "mjs", "cjs", "svelte"].contains(&ending)
+}
+
+fn is_fixture(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "fixtures")
+}
+
+/// Fails with one line for each file that `fault` finds something in.
+fn assert_none(rule: &str, fault: impl Fn(&Path, &str) -> Option<String>) {
+    let faults: Vec<String> = sources()
+        .iter()
+        .filter_map(|(path, text)| Some(format!("  {}: {}", path.display(), fault(path, text)?)))
+        .collect();
+    assert!(faults.is_empty(), "{rule}:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn no_file_is_too_long() {
+    assert_none("split by responsibility", |path, text| {
+        let lines = text.lines().count();
+        (is_code(path) && lines > LONGEST).then(|| format!("{lines} lines"))
+    });
+}
+
+#[test]
+fn most_files_are_short() {
+    let mut lengths: Vec<usize> = sources()
+        .iter()
+        .filter(|(path, _)| is_code(path) && !is_fixture(path))
+        .map(|(_, text)| text.lines().count())
+        .collect();
+    lengths.sort_unstable();
+    let median = lengths[lengths.len() / 2];
+    assert!(median <= MEDIAN, "the median file has {median} lines");
+}
+
+#[test]
+fn every_rust_file_says_what_it_is_for() {
+    assert_none("begin with a //! comment", |path, text| {
+        let is_rust = path.extension().is_some_and(|ending| ending == "rs");
+        (is_rust && !text.starts_with("//!")).then(|| "no module docs".to_owned())
+    });
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    // In two parts each, so that this file does not find itself.
+    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("un", "implemented!")];
+    assert_none("do it, or say so in an issue", |path, text| {
+        let found = marks.iter().find(|mark| text.contains(**mark))?;
+        is_code(path).then(|| (*found).to_owned())
+    });
+}
+
+#[test]
+fn no_file_names_the_machine_it_was_written_on() {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root.canonicalize().expect("the checkout exists").display().to_string();
+    assert_none("use a path relative to something", |_, text| {
+        let named = [&home, &root]
+            .into_iter()
+            .find(|path| path.len() > 1 && text.contains(&format!("{path}/")))?;
+        Some(named.clone())
+    });
+}
+
+#[test]
+fn the_invariants_of_the_crate_and_the_readme_are_the_same() {
+    let find = |name: &str| {
+        let files = sources();
+        let (_, text) = files.iter().find(|(path, _)| path == Path::new(name)).expect(name).clone();
+        let plain = text.replace("//! ", "").replace("//!", "").replace(['`', '[', ']'], "");
+        plain.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let (crate_docs, readme) = (find("runtime/core/src/lib.rs"), find("README.md"));
+    let list = |text: &str| {
+        let start = text.find("1. Rust never parses").expect("the first invariant");
+        let end = text[start..].find("when it starts.").expect("the last invariant");
+        text[start..start + end].to_owned()
+    };
+    assert_eq!(list(&crate_docs), list(&readme));
+}
