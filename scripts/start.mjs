@@ -1,6 +1,6 @@
 /**
- * `npm start`: the demonstration. One worker runs on every runtime side by side. Arguments after
- * `npm start --` go to it, and its exit code is the script's.
+ * `npm start`: the demonstration. One worker runs on every runtime side by side. With `--release` it
+ * is built optimised. Other arguments after `npm start --` go to it; its exit code is the script's.
  */
 import { runMain, say } from './lib/log.mjs'
 import { buildEnv, root } from './lib/paths.mjs'
@@ -9,9 +9,13 @@ import { setUp } from './setup.mjs'
 
 await runMain(async (args) => {
   await setUp()
+  const release = args.includes('--release')
+  const profile = release ? ['--release'] : []
   const options = { cwd: root, env: buildEnv() }
-  say('build', 'the first build takes about 5 to 10 minutes, later ones seconds')
-  await run('cargo', ['build', '-p', 'js-runtime', '--bins', '--examples'], options)
-  const demo = ['run', '--quiet', '-p', 'js-runtime', '--example', 'demo', '--', ...args]
+  const time = release ? '15 to 20' : '5 to 10'
+  say('build', `the first build takes about ${time} minutes, later ones seconds`)
+  await run('cargo', ['build', ...profile, '-p', 'js-runtime', '--bins', '--examples'], options)
+  const own = args.filter((arg) => arg !== '--release')
+  const demo = ['run', '--quiet', ...profile, '-p', 'js-runtime', '--example', 'demo', '--', ...own]
   return runForCode('cargo', demo, options)
 })

@@ -122,7 +122,9 @@ impl Process {
 
     pub(crate) async fn write(&self, data: Bytes) -> Result<(), Error> {
         let not_running = || Error::NotRunning(self.name());
-        let input = self.published().input.clone().ok_or_else(not_running)?;
+        // In two steps: what a failure says is behind the same lock.
+        let input = self.published().input.clone();
+        let input = input.ok_or_else(not_running)?;
         input.write(data).await.map_err(|_| not_running())
     }
 

@@ -61,6 +61,9 @@ async fn main() -> Result<(), Failure> {
         "\nfirst answer: from spawn to the first result. round trip: median of the calls.\n\
          memory: what the backend added, private to it. The embedded one has no process of its own."
     );
+    if cfg!(debug_assertions) {
+        println!("This is an unoptimised build: `npm start -- --release` takes longer, once, and is faster.");
+    }
     supervisor.shutdown().await;
     Ok(())
 }

@@ -1,16 +1,26 @@
 //! The table: every case is in one of these files, by what it is about.
 
+mod config;
 mod exits;
 mod kills;
 mod names;
 mod readers;
+mod rpc;
+mod scripts;
 mod stdio;
 
 use crate::support::Case;
 
 /// Cases for every runtime.
-pub(crate) const ALL: &[&[Case]] =
-    &[stdio::CASES, exits::CASES, kills::CASES, names::CASES, readers::CASES];
+pub(crate) const ALL: &[&[Case]] = &[
+    stdio::CASES,
+    exits::CASES,
+    kills::CASES,
+    names::CASES,
+    readers::CASES,
+    rpc::CASES,
+    scripts::CASES,
+];
 
 /// Requests that no runtime comes to see.
-pub(crate) const CONFIG: &[Case] = &[];
+pub(crate) const CONFIG: &[Case] = config::CASES;

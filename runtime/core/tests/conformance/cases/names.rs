@@ -2,7 +2,7 @@
 
 use js_runtime::{
     Error, Event, ExitReason, Record, RestartPolicy, RestartWhen, Runtime, SpawnConfig, State,
-    WhenSlow,
+    Subscription, WhenSlow,
 };
 use libtest_mimic::Failed;
 
@@ -42,7 +42,8 @@ async fn spawns_of_one_name_at_the_same_time_start_one_process(bench: &Bench) ->
         assert_eq!(error.to_string(), format!("process already exists: {name}"));
     }
     bench.supervisor.kill(&name).await?;
-    let history = history(bench, &name).await?;
+    let all = bench.supervisor.subscribe_with(&name, WhenSlow::Wait, true)?;
+    let history = history(bench, &name, all).await?;
     let starts = history.iter().filter(|record| record.event == Event::State(State::Starting));
     assert_eq!(starts.count(), 1);
     Ok(())
@@ -110,6 +111,8 @@ async fn a_restart_can_change_the_configuration(bench: &Bench) -> Outcome {
 
 async fn exit_is_the_last_event_of_every_generation_and_comes_once(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("both-streams.mjs", &["50"])).await?;
+    // Whoever must be waited for keeps the history from being forgotten.
+    let all = bench.supervisor.subscribe_with(&run.name, WhenSlow::Wait, true)?;
     run.rest().await?;
     bench.supervisor.restart(&run.name, Some(bench.fixture("flood.mjs", &["both"]))).await?;
     run.line().await?;
@@ -117,7 +120,7 @@ async fn exit_is_the_last_event_of_every_generation_and_comes_once(bench: &Bench
     bench.supervisor.restart(&run.name, Some(bench.fixture("idle.mjs", &[]))).await?;
     run.kill().await?;
 
-    let history = history(bench, &run.name).await?;
+    let history = history(bench, &run.name, all).await?;
     for generation in 1..=4 {
         let events: Vec<_> =
             history.iter().filter(|record| record.generation == generation).collect();
@@ -129,9 +132,12 @@ async fn exit_is_the_last_event_of_every_generation_and_comes_once(bench: &Bench
     Ok(())
 }
 
-/// All events that are kept of an exited process, which is removed.
-async fn history(bench: &Bench, name: &str) -> Result<Vec<Record>, Failed> {
-    let mut events = bench.supervisor.subscribe_with(name, WhenSlow::Wait, true)?;
+/// All events of an exited process, which is removed.
+async fn history(
+    bench: &Bench,
+    name: &str,
+    mut events: Subscription,
+) -> Result<Vec<Record>, Failed> {
     bench.supervisor.remove(name)?;
     let mut history = Vec::new();
     while let Some(record) = events.recv().await {

@@ -1,4 +1,7 @@
 //! kkrpc's wire as of 0.2.2, spoken by hand: one JSON text a line.
+//!
+//! Its answers are always superjson, whatever the call was, which Rust's own client (the crate
+//! `kkrpc`) does not read.
 
 use std::collections::BTreeMap;
 
@@ -41,14 +44,19 @@ impl<'a> Rpc<'a> {
         (id, format!("{frame}\n"))
     }
 
-    /// The next frame, whatever it is. Some adapters end a frame with two line ends.
+    /// The next frame, whatever it is, out of its superjson. Some adapters end it with two line ends.
     pub(crate) async fn receive(&mut self) -> Result<Value, Failed> {
         loop {
             let line = self.run.line().await?;
-            if !line.is_empty() {
-                return serde_json::from_slice(&line)
-                    .map_err(|_| format!("no frame: {}", String::from_utf8_lossy(&line)).into());
+            if line.is_empty() {
+                continue;
             }
+            let no_frame = || format!("no frame: {}", String::from_utf8_lossy(&line));
+            let mut frame: Value = serde_json::from_slice(&line).map_err(|_| no_frame())?;
+            return match frame["json"].take() {
+                Value::Null => Ok(frame),
+                message => Ok(message),
+            };
         }
     }
 

@@ -28,9 +28,12 @@ impl Ended {
         text(&self.stdout)
     }
 
-    /// All of stderr as text.
+    /// All of stderr as text, without colours: Deno uses them whatever stderr is.
     pub(crate) fn log(&self) -> String {
-        text(&self.stderr).join("\n")
+        let log = text(&self.stderr).join("\n");
+        let mut parts = log.split("\x1b[");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |plain, part| plain + part.split_once('m').map_or(part, |(_, rest)| rest))
     }
 }
 

@@ -1,0 +1,126 @@
+//! Modules that load, and scripts that cannot: each error says what, where and what to do.
+
+use std::path::Path;
+
+use js_runtime::{Grant, Permissions, Runtime, SpawnConfig};
+use serde_json::Value;
+
+use crate::support::{Bench, Case, Ended, Outcome, cases};
+
+pub(crate) const CASES: &[Case] = cases![
+    every_kind_of_import_loads,
+    a_commonjs_program_runs,
+    a_stack_names_the_line_in_the_typescript_source,
+    a_syntax_error_names_file_line_and_column,
+    a_missing_package_names_what_and_from_where,
+    a_missing_file_names_what_and_from_where,
+    a_denied_permission_names_what_would_grant_it,
+    a_script_outside_may_be_run_but_not_read,
+];
+
+fn import_case(bench: &Bench, file: &str) -> SpawnConfig {
+    bench.fixture(&format!("import-cases/{file}"), &[])
+}
+
+async fn every_kind_of_import_loads(bench: &Bench) -> Outcome {
+    let permissions = Permissions { read: Grant::All(true), ..Permissions::default() };
+    let config = SpawnConfig { permissions: Some(permissions), ..import_case(bench, "main.ts") };
+    let ended = bench.run(config, b"").await?;
+    assert_eq!(ended.code, Some(0), "{}", ended.log());
+    let seen: Value = serde_json::from_slice(&ended.stdout[0])?;
+    assert_eq!(seen["doubled"]["value"], 42);
+    assert_eq!((&seen["cjs"], &seen["mjs"]), (&"common.cjs".into(), &"plain module".into()));
+    assert_eq!(
+        (&seen["dynamic"], &seen["kkrpc"]),
+        (&"loaded on demand".into(), &"function".into())
+    );
+    assert_eq!((&seen["filename"], &seen["dirname"]), (&"main.ts".into(), &"import-cases".into()));
+    Ok(())
+}
+
+async fn a_commonjs_program_runs(bench: &Bench) -> Outcome {
+    let ended = bench.run(import_case(bench, "main.cjs"), b"").await?;
+    assert_eq!(ended.lines(), [r#"{"name":"common.cjs","dirname":"import-cases","main":true}"#]);
+    Ok(())
+}
+
+async fn a_stack_names_the_line_in_the_typescript_source(bench: &Bench) -> Outcome {
+    let ended = bench.run(import_case(bench, "stack.ts"), b"").await?;
+    fails_with(&ended, &["inner failed", "stack.ts:16"]);
+    Ok(())
+}
+
+async fn a_syntax_error_names_file_line_and_column(bench: &Bench) -> Outcome {
+    let ended = bench.run(import_case(bench, "syntax-error.mjs"), b"").await?;
+    // Node points at the column with carets below the line.
+    let place = match bench.runtime {
+        Runtime::Node => "syntax-error.mjs:4",
+        _ => "syntax-error.mjs:4:16",
+    };
+    fails_with(&ended, &[place]);
+    Ok(())
+}
+
+async fn a_missing_package_names_what_and_from_where(bench: &Bench) -> Outcome {
+    let ended = bench.run(import_case(bench, "missing-module.mjs"), b"").await?;
+    fails_with(&ended, &["no-such-package-anywhere", "missing-module.mjs"]);
+    Ok(())
+}
+
+async fn a_missing_file_names_what_and_from_where(bench: &Bench) -> Outcome {
+    let ended = bench.run(import_case(bench, "missing-local.mjs"), b"").await?;
+    fails_with(&ended, &["no-such-file.mjs", "missing-local.mjs"]);
+    Ok(())
+}
+
+fn fails_with(ended: &Ended, expected: &[&str]) {
+    let log = ended.log();
+    assert_eq!(ended.code, Some(1), "{:?} {log}", ended.reason);
+    for part in expected {
+        assert!(log.contains(part), "stderr does not say '{part}':\n{log}");
+    }
+    assert!(ended.stdout.is_empty(), "a log on stdout: {:?}", ended.lines());
+}
+
+async fn a_denied_permission_names_what_would_grant_it(bench: &Bench) -> Outcome {
+    // Without permissions nothing is denied, and some of these would leave traces.
+    let kinds = ["read", "write", "net", "env", "run", "sys"];
+    let tried = if bench.has_permissions() { &kinds[..] } else { &["read", "sys"] };
+    for kind in tried {
+        // Starting a program hands over the environment, which is asked for first.
+        let env = Grant::All(*kind == "run");
+        let permissions = Some(Permissions { env, ..Permissions::default() });
+        let config = SpawnConfig { permissions, ..bench.fixture("permissions.mjs", &[kind]) };
+        let ended = bench.run(config, b"").await?;
+        let seen: Value = serde_json::from_slice(&ended.stdout[0])?;
+        if bench.has_permissions() {
+            let message = seen["message"].as_str().unwrap_or_default();
+            assert!(message.contains(&format!("--allow-{kind}")), "{kind}: {seen}");
+        } else {
+            assert!(seen["error"].is_null(), "{seen}");
+        }
+    }
+    Ok(())
+}
+
+async fn a_script_outside_may_be_run_but_not_read(bench: &Bench) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let secret = folder.path().join("secret.txt");
+    std::fs::write(&secret, "12345")?;
+    let secret = secret.to_str().ok_or("not UTF-8")?;
+    let read = |grant| {
+        let permissions = Some(Permissions { read: grant, ..Permissions::default() });
+        SpawnConfig { permissions, ..bench.fixture("permissions.mjs", &["read", secret]) }
+    };
+    let listed = Path::new(secret).parent().and_then(Path::to_str).ok_or("not UTF-8")?;
+    for (grant, allowed) in [
+        (Grant::All(false), !bench.has_permissions()),
+        (Grant::Some(vec![listed.to_owned()]), true),
+        (Grant::All(true), true),
+    ] {
+        let ended = bench.run(read(grant.clone()), b"").await?;
+        let seen: Value = serde_json::from_slice(&ended.stdout[0])?;
+        assert_eq!(seen["ok"] == 5, allowed, "{grant:?}: {seen}");
+    }
+    Ok(())
+}
