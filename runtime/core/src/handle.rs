@@ -22,6 +22,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 pub(crate) enum Command {
     Start(Box<Start>),
     Kill(Reply<()>),
+    /// Answered when no start is under way.
+    Settle(Reply<()>),
     /// Forget the entry.
     Remove,
     Shutdown(Reply<()>),

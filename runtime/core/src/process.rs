@@ -76,11 +76,12 @@ impl Actor {
         match command {
             Command::Start(start) => return Next::Start(start),
             Command::Kill(reply) => {
-                let _ = reply.send(Err(Error::NotRunning(self.process.name())));
+                answer(Some(reply), Err(Error::NotRunning(self.process.name())));
             }
+            Command::Settle(reply) => answer(Some(reply), Ok(())),
             Command::Remove => return Next::End,
             Command::Shutdown(reply) => {
-                let _ = reply.send(Ok(()));
+                answer(Some(reply), Ok(()));
                 return Next::End;
             }
         }
@@ -89,22 +90,26 @@ impl Actor {
 
     /// Waits out the back-off, during which the process can be killed or started by hand.
     async fn wait_to_retry(&mut self, plan: Plan, wait: Duration) -> Next {
-        let deadline = tokio::time::sleep(wait);
-        tokio::select! {
-            biased;
-            command = self.mailbox.recv() => match command {
+        let mut deadline = std::pin::pin!(tokio::time::sleep(wait));
+        loop {
+            let command = tokio::select! {
+                biased;
+                command = self.mailbox.recv() => command,
+                () = &mut deadline => return self.live(plan, None).await,
+            };
+            match command {
+                Some(Command::Settle(reply)) => answer(Some(reply), Ok(())),
                 Some(Command::Kill(reply)) => {
                     self.process.release();
-                    let _ = reply.send(Ok(()));
-                    Next::Rest
+                    answer(Some(reply), Ok(()));
+                    return Next::Rest;
                 }
                 Some(command) => {
                     self.process.release();
-                    self.at_rest(command)
+                    return self.at_rest(command);
                 }
-                None => Next::End,
-            },
-            () = deadline => self.live(plan, None).await,
+                None => return Next::End,
+            }
         }
     }
 
@@ -121,9 +126,12 @@ impl Actor {
             }
             Err(error) => {
                 let message = error.to_string();
-                answer(reply, Err(error));
                 let exit = Exit { reason: ExitReason::StartFailed { message }, code: None };
-                (exit, Asked::default())
+                launch.input.break_pipe();
+                let next = self.finish(plan, exit, Asked::default(), asked_at.elapsed());
+                // Only now is the name free, and whoever is told may start it again at once.
+                answer(reply, Err(error));
+                return next;
             }
         };
         launch.input.break_pipe();
@@ -175,6 +183,7 @@ impl Actor {
                 let _ = start.reply.send(Err(Error::AlreadyExists(name)));
                 return;
             }
+            Command::Settle(reply) => return answer(Some(reply), Ok(())),
             Command::Remove => asked.remove = true,
             Command::Shutdown(reply) => {
                 asked.shutdown = true;

@@ -132,9 +132,17 @@ impl Supervisor {
     /// # Errors
     /// Those of `spawn`, without [`Error::AlreadyExists`].
     pub async fn ensure(&self, name: &str, config: SpawnConfig) -> Result<ProcessInfo, Error> {
-        match self.spawn(name, config).await {
-            Err(Error::AlreadyExists(_)) => self.status(name),
-            other => other,
+        loop {
+            match self.spawn(name, config.clone()).await {
+                Err(Error::AlreadyExists(_)) => {}
+                other => return other,
+            }
+            // Whoever else starts it may be at it still, and may fail or end before we look.
+            let Ok(process) = self.process(name) else { continue };
+            process.ask(Command::Settle).await?;
+            if process.is_live() {
+                return Ok(process.info());
+            }
         }
     }
 

@@ -62,7 +62,9 @@ async fn main() -> Result<(), Failure> {
          memory: what the backend added, private to it. The embedded one has no process of its own."
     );
     if cfg!(debug_assertions) {
-        println!("This is an unoptimised build: `npm start -- --release` takes longer, once, and is faster.");
+        println!(
+            "This is an unoptimised build: `npm start -- --release` takes longer, once, and is faster."
+        );
     }
     supervisor.shutdown().await;
     Ok(())

@@ -7,6 +7,8 @@
 #![allow(clippy::print_stderr, reason = "a test harness prints")]
 
 mod cases;
+#[path = "../common/own.rs"]
+mod own;
 #[path = "../common/paths.rs"]
 mod paths;
 mod support;
@@ -39,11 +41,9 @@ fn main() -> ExitCode {
 /// Threads and processes that no trial took down.
 fn left_behind() -> Option<String> {
     let look = || {
-        let threads = system::threads().into_iter();
+        let threads = own::threads().into_iter();
         let ours = |name: &String| name.starts_with("js:") || name == "js-supervisor";
-        let children = system::children().into_iter().map(|child| {
-            format!("process {} '{}' in state {}", child.pid, child.name, child.state)
-        });
+        let children = own::children().into_iter().map(|child| format!("process {child}"));
         threads.filter(ours).map(|name| format!("thread '{name}'")).chain(children).collect()
     };
     let mut left: Vec<String> = look();

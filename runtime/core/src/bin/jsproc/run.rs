@@ -1,7 +1,7 @@
 //! `jsproc run`: the terminal's three streams, connected to one process.
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use js_runtime::{Error, Event, ExitReason, Subscription, Supervisor, WhenSlow};
 use tokio::io::AsyncReadExt;
@@ -32,16 +32,17 @@ pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
     let signal = listen_for_signals();
     let (_, events) = supervisor.spawn_subscribed(NAME, args.into_config(), WhenSlow::Wait).await?;
     let feeder = tokio::spawn(feed(supervisor.clone()));
-    let signals = tokio::spawn(end_on_signal(supervisor.clone(), signal));
+    let heard = Arc::new(OnceLock::new());
+    let signals = tokio::spawn(end_on_signal(supervisor.clone(), signal, heard.clone()));
     // Writing to a terminal or a pipe blocks; the signals must be heard meanwhile.
     let handle = tokio::runtime::Handle::current();
     let copied = tokio::task::spawn_blocking(move || handle.block_on(copy_output(events))).await;
     feeder.abort();
+    signals.abort();
 
     let end = copied.unwrap_or(End::OutputClosed);
-    let signal = if signals.is_finished() { signals.await.ok() } else { None };
     supervisor.shutdown().await;
-    Ok(exit_code(&end, signal))
+    Ok(exit_code(&end, heard.get().copied()))
 }
 
 async fn feed(supervisor: Arc<Supervisor>) {
@@ -79,12 +80,17 @@ fn write(mut to: impl Write, data: &[u8]) -> io::Result<()> {
     to.flush()
 }
 
-/// Ends the process gracefully; returns the signal's number.
-async fn end_on_signal(supervisor: Arc<Supervisor>, signal: impl Future<Output = i32>) -> i32 {
-    let signal = signal.await;
+/// Ends the process gracefully. The signal's number is `heard` before that: the exit may be seen
+/// before the kill returns here.
+async fn end_on_signal(
+    supervisor: Arc<Supervisor>,
+    signal: impl Future<Output = i32>,
+    heard: Arc<OnceLock<i32>>,
+) {
+    // Nobody else sets it.
+    let _ = heard.set(signal.await);
     // It may have ended by itself a moment ago.
     let _ = supervisor.kill(NAME).await;
-    signal
 }
 
 #[cfg(unix)]

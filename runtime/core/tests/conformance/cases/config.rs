@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     an_unknown_runtime_is_refused_with_the_known_ones,
     an_unknown_field_is_refused,
     a_missing_script_is_named,
+    a_start_that_failed_leaves_its_name_free,
     a_folder_is_no_script,
     a_missing_working_directory_is_named,
     a_missing_program_is_named,
@@ -118,6 +119,15 @@ async fn a_missing_script_is_named(bench: &Bench) -> Outcome {
         let message = refusal(bench, "missing", config).await.to_string();
         assert!(message.contains("script") && message.contains("no-such-script.ts"), "{message}");
     }
+    Ok(())
+}
+
+async fn a_start_that_failed_leaves_its_name_free(bench: &Bench) -> Outcome {
+    for _ in 0..100 {
+        let config = SpawnConfig::script(Runtime::Embedded, "no-such-script.ts");
+        assert_eq!(refusal(bench, "again", config).await.kind(), "path");
+    }
+    assert_eq!(bench.supervisor.status("again")?.generation, 100);
     Ok(())
 }
 

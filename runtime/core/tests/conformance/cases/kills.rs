@@ -5,8 +5,9 @@ use std::future::Future;
 use js_runtime::{Error, ExitReason, Limits, Permissions, SpawnConfig, State, Supervisor};
 use libtest_mimic::Failed;
 
+use crate::own::threads;
 use crate::support::{Bench, Case, Outcome, Run, cases};
-use crate::system::{eventually, is_alive, threads};
+use crate::system::{eventually, is_alive};
 
 pub(crate) const CASES: &[Case] = cases![
     a_kill_ends_an_idle_script,
@@ -97,7 +98,7 @@ async fn a_kill_ends_a_flood_of_both_streams_that_nobody_reads(bench: &Bench) ->
 
 async fn a_kill_before_it_is_ready_ends_it(bench: &Bench) -> Outcome {
     for _ in 0..5 {
-        let name = bench.name();
+        let name = Bench::name();
         let spawn = bench.supervisor.spawn(&name, bench.fixture("idle.mjs", &[]));
         let (spawned, killed) = tokio::join!(spawn, bench.supervisor.kill(&name));
         let pid = spawned.ok().and_then(|info| info.pid);
@@ -180,7 +181,9 @@ async fn a_kill_of_all_ends_all(bench: &Bench) -> Outcome {
     bench.supervisor.kill_all().await;
     assert!(bench.supervisor.list().iter().all(|info| info.state.is_exited()));
     assert_eq!(bench.supervisor.list().len(), names.len());
-    names.iter().for_each(|(pid, name)| gone(*pid, name));
+    for (pid, name) in &names {
+        gone(*pid, name);
+    }
     Ok(())
 }
 
@@ -210,7 +213,9 @@ async fn dropping_the_supervisor_leaves_nothing(bench: &Bench) -> Outcome {
 
     drop((flood, parent));
     drop_blocking(short.supervisor).await?;
-    names.iter().for_each(|(pid, name)| gone(*pid, name));
+    for (pid, name) in &names {
+        gone(*pid, name);
+    }
     assert!(eventually(|| !is_alive(grandchild)), "the grandchild is left");
     Ok(())
 }

@@ -34,7 +34,7 @@ async fn a_started_script_is_listed_with_what_runs_it(bench: &Bench) -> Outcome 
 }
 
 async fn spawns_of_one_name_at_the_same_time_start_one_process(bench: &Bench) -> Outcome {
-    let name = bench.name();
+    let name = Bench::name();
     let spawns = (0..8).map(|_| bench.supervisor.spawn(&name, bench.fixture("idle.mjs", &[])));
     let results = futures_util::future::join_all(spawns).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
@@ -50,13 +50,15 @@ async fn spawns_of_one_name_at_the_same_time_start_one_process(bench: &Bench) ->
 }
 
 async fn ensure_joins_the_process_that_is_there(bench: &Bench) -> Outcome {
-    let name = bench.name();
+    let name = Bench::name();
     let config = || bench.fixture("idle.mjs", &[]);
     let (first, second) = tokio::join!(
         bench.supervisor.ensure(&name, config()),
         bench.supervisor.ensure(&name, config())
     );
-    assert_eq!((first?.generation, second?.generation), (1, 1));
+    for info in [first?, second?] {
+        assert_eq!((info.generation, info.running), (1, true), "{:?}", info.state);
+    }
     bench.supervisor.kill(&name).await?;
     assert_eq!(bench.supervisor.ensure(&name, config()).await?.generation, 2);
     Ok(())
@@ -209,7 +211,7 @@ async fn a_fallback_runs_what_the_first_choice_cannot(bench: &Bench) -> Outcome 
 
     let config =
         |fallback| SpawnConfig { runtime: Some(first), fallback, ..bench.fixture("idle.mjs", &[]) };
-    let alone = bench.supervisor.spawn(&bench.name(), config(vec![])).await;
+    let alone = bench.supervisor.spawn(&Bench::name(), config(vec![])).await;
     let error = alone.expect_err("its program is gone").to_string();
     assert!(error.contains(first.as_str()) && error.contains("runtime"), "{error}");
 

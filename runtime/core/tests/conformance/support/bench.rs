@@ -31,7 +31,7 @@ impl Bench {
     }
 
     /// A name that no other trial uses: threads are named after processes.
-    pub(crate) fn name(&self) -> String {
+    pub(crate) fn name() -> String {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         format!("p{}", NEXT.fetch_add(1, Ordering::Relaxed))
     }
@@ -57,7 +57,7 @@ impl Bench {
 
     /// Starts a process and sees everything of it.
     pub(crate) async fn start(&self, config: SpawnConfig) -> Result<Run<'_>, Failed> {
-        let name = self.name();
+        let name = Self::name();
         let (info, events) =
             self.supervisor.spawn_subscribed(&name, config, WhenSlow::Wait).await?;
         Ok(Run::new(&self.supervisor, info, events))

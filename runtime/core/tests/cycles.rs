@@ -1,0 +1,119 @@
+//! A thousand embedded processes, two at a time: what the application pays stays the same.
+//!
+//! In a program of its own, so that nothing else starts threads or takes memory meanwhile.
+
+#![cfg(all(target_os = "linux", feature = "embedded"))]
+#![allow(clippy::print_stdout, reason = "a measurement is to be seen")]
+
+#[path = "common/own.rs"]
+mod own;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use js_runtime::{Event, ExitReason, Runtime, SpawnConfig, Supervisor, WhenSlow};
+
+/// A script that does what a backend does: it reads and writes lines.
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/echo-lines.mjs");
+
+const CYCLES: usize = 1_000;
+
+/// By then V8's own threads run, allocators have grown and every cache is filled.
+const WARM_UP: usize = 100;
+
+/// What memory may grow by in the 900 cycles after that: a leak of 20 KB a cycle would be seen. An
+/// isolate takes some 5 MB.
+const SLACK_KB: u64 = 18_000;
+
+/// What this program holds at a moment.
+struct Holds {
+    threads: usize,
+    files: usize,
+    memory_kb: u64,
+}
+
+impl Holds {
+    fn now() -> Self {
+        Self {
+            threads: own::threads().len(),
+            files: fs::read_dir("/proc/self/fd").expect("procfs").count(),
+            memory_kb: resident_kb(),
+        }
+    }
+}
+
+fn resident_kb() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("procfs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+}
+
+/// What was joined is still listed for a moment; waits until no isolate's thread is.
+fn settle() {
+    let give_up = Instant::now() + Duration::from_secs(10);
+    while own::threads().iter().any(|name| name.starts_with("js:")) && Instant::now() < give_up {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// One life: started, answered a line, killed.
+async fn cycle(supervisor: &Supervisor, name: &str) {
+    let config = SpawnConfig::script(Runtime::Embedded, SCRIPT);
+    let (_, mut events) =
+        supervisor.spawn_subscribed(name, config, WhenSlow::Wait).await.expect("it starts");
+    supervisor.write_stdin(name, "hello\n").await.expect("it reads");
+    let mut echoed = false;
+    while let Some(record) = events.recv().await {
+        match record.event {
+            Event::Stdout(line) => {
+                assert_eq!(line, "hello");
+                echoed = true;
+                supervisor.kill(name).await.expect("it lives");
+            }
+            Event::Exit { reason, .. } => {
+                assert_eq!(reason, ExitReason::Killed { signal: None });
+                break;
+            }
+            _ => {}
+        }
+    }
+    assert!(echoed, "it said nothing");
+    supervisor.remove(name).expect("it has exited");
+}
+
+#[test]
+fn a_thousand_cycles_leave_threads_files_and_memory_as_they_were() {
+    let executor = tokio::runtime::Builder::new_current_thread().build().expect("an executor");
+    let supervisor = Supervisor::new().expect("a thread");
+    let started = Instant::now();
+
+    println!("cycles  threads  files  memory");
+    let mut warm = None;
+    for done in (0..=CYCLES).step_by(2) {
+        if done.is_multiple_of(WARM_UP) && done > 0 {
+            settle();
+            let holds = Holds::now();
+            let megabytes = holds.memory_kb / 1024;
+            println!("{done:>6}  {:>7}  {:>5}  {megabytes:>3} MB", holds.threads, holds.files);
+            warm.get_or_insert(holds);
+        }
+        if done < CYCLES {
+            executor.block_on(async {
+                tokio::join!(cycle(&supervisor, "one"), cycle(&supervisor, "two"));
+            });
+        }
+    }
+    println!("{:?} in all", started.elapsed());
+
+    let (warm, end) = (warm.expect("warm-up is over"), Holds::now());
+    assert_eq!(end.threads, warm.threads, "threads: {:?}", own::threads());
+    assert_eq!(end.files, warm.files, "open files");
+    let grown = end.memory_kb.saturating_sub(warm.memory_kb);
+    assert!(grown < SLACK_KB, "memory grew by {grown} kB");
+
+    drop(supervisor);
+    settle();
+    assert!(own::children().is_empty(), "{:?}", own::children());
+    let left = own::threads();
+    assert!(!left.iter().any(|name| name == "js-supervisor"), "{left:?}");
+}
