@@ -163,9 +163,11 @@ fn start_child(
 ) -> Result<Running, Error> {
     let (stopper, stop) = stop_channel();
     let (pid, exit) =
-        crate::child::start(line, launch, stop, sources).map_err(|source| Error::StartFailed {
-            name: launch.name.clone(),
-            message: format!("{}: {source}", line.program.display()),
+        crate::child::start(line, runtime, launch, stop, sources).map_err(|source| {
+            Error::StartFailed {
+                name: launch.name.clone(),
+                message: format!("{}: {source}", line.program.display()),
+            }
         })?;
     Ok(Running { pid, runtime, stopper, exit })
 }

@@ -22,7 +22,7 @@ use crate::event::Stream;
 use crate::input::Input;
 use crate::sink::{Sink, Sinks};
 use crate::stop::StopRequest;
-use crate::wire::ExitReason;
+use crate::wire::{ExitReason, Runtime};
 
 /// A reader takes what a pipe holds in one go.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -37,6 +37,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// Starts the child. The receiver resolves when it is reaped and its output was read to the end.
 pub(crate) fn start(
     line: &CommandLine,
+    runtime: Option<Runtime>,
     launch: &Launch,
     stop: StopRequest,
     sources: Option<TempPath>,
@@ -45,6 +46,7 @@ pub(crate) fn start(
         command
             .args(&line.args)
             .current_dir(&launch.cwd)
+            .envs(default_env(runtime, |name| std::env::var_os(name).is_some()))
             .envs(&launch.config.env)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -88,6 +90,16 @@ pub(crate) fn start(
         let _ = ended.send(keeper.keep(stop).await);
     });
     Ok((pid, exit))
+}
+
+/// Deno colours errors on stderr even when that is a pipe, and here it is a log. Whoever has said what
+/// they want gets it.
+fn default_env(
+    runtime: Option<Runtime>,
+    is_set: impl Fn(&str) -> bool,
+) -> Option<(&'static str, &'static str)> {
+    let is_silent = !is_set("NO_COLOR") && !is_set("FORCE_COLOR");
+    (runtime == Some(Runtime::Deno) && is_silent).then_some(("NO_COLOR", "1"))
 }
 
 /// A host that crashes sends no kill; the kernel does.
@@ -270,4 +282,18 @@ async fn write_whole_chars(pipe: &mut ChildStdin, mut data: &[u8]) -> std::io::R
         data = &data[count..];
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deno_alone_is_told_not_to_colour_and_only_if_nobody_has_said_anything() {
+        let nothing_set = |_: &str| false;
+        assert_eq!(default_env(Some(Runtime::Deno), nothing_set), Some(("NO_COLOR", "1")));
+        assert_eq!(default_env(Some(Runtime::Deno), |name| name == "FORCE_COLOR"), None);
+        assert_eq!(default_env(Some(Runtime::Bun), nothing_set), None);
+        assert_eq!(default_env(None, nothing_set), None);
+    }
 }

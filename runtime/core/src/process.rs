@@ -37,6 +37,8 @@ enum Next {
 #[derive(Default)]
 struct Asked {
     killers: VecDeque<Reply<()>>,
+    /// Who wants to know when what was asked for is done.
+    settlers: Vec<Reply<()>>,
     stopping: bool,
     shutdown: bool,
     then: Option<Box<Start>>,
@@ -183,6 +185,7 @@ impl Actor {
                 let _ = start.reply.send(Err(Error::AlreadyExists(name)));
                 return;
             }
+            Command::Settle(reply) if asked.stopping => return asked.settlers.push(reply),
             Command::Settle(reply) => return answer(Some(reply), Ok(())),
             Command::Remove => asked.remove = true,
             Command::Shutdown(reply) => {
@@ -217,8 +220,8 @@ impl Actor {
         };
         let goes_on = retry.is_some() || asked.then.is_some();
         self.process.exited(self.generation, reason, exit.code, goes_on);
-        for killer in asked.killers {
-            let _ = killer.send(Ok(()));
+        for waiting in asked.killers.into_iter().chain(asked.settlers) {
+            answer(Some(waiting), Ok(()));
         }
         match (asked.shutdown || asked.remove, asked.then, retry) {
             (true, ..) => Next::End,

@@ -57,15 +57,15 @@ mod tests {
 
     const BRIEF: Duration = Duration::from_millis(1);
 
-    fn policy(when: RestartWhen) -> Option<RestartPolicy> {
-        Some(RestartPolicy { when, max_retries: 3, backoff_ms: 100, reset_after_ms: 1000 })
+    fn policy(when: RestartWhen) -> RestartPolicy {
+        RestartPolicy { when, max_retries: 3, backoff_ms: 100, reset_after_ms: 1000 }
     }
 
     #[test]
     fn the_wait_doubles_until_the_retries_are_used_up() {
         let mut retries = Retries::default();
         let mut next = || {
-            let policy = policy(RestartWhen::OnFailure);
+            let policy = Some(policy(RestartWhen::OnFailure));
             retries.next_wait(policy, &ExitReason::Completed, Some(1), BRIEF)
         };
         let waits = [next(), next(), next(), next()];
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_long_life_resets_the_count() {
         let mut retries = Retries(3);
-        let policy = policy(RestartWhen::OnFailure);
+        let policy = Some(policy(RestartWhen::OnFailure));
         let lived = Duration::from_secs(1);
         let wait = retries.next_wait(policy, &ExitReason::HeapLimit, None, lived);
         assert_eq!((wait, retries.count()), (Some(Duration::from_millis(100)), 1));
@@ -88,10 +88,15 @@ mod tests {
     fn the_policy_says_which_endings_count() {
         let cases = [
             (None, ExitReason::Completed, Some(1), false),
-            (policy(RestartWhen::OnFailure), ExitReason::Completed, Some(0), false),
-            (policy(RestartWhen::OnFailure), ExitReason::Completed, Some(1), true),
-            (policy(RestartWhen::OnFailure), ExitReason::Killed { signal: Some(9) }, None, true),
-            (policy(RestartWhen::Always), ExitReason::Completed, Some(0), true),
+            (Some(policy(RestartWhen::OnFailure)), ExitReason::Completed, Some(0), false),
+            (Some(policy(RestartWhen::OnFailure)), ExitReason::Completed, Some(1), true),
+            (
+                Some(policy(RestartWhen::OnFailure)),
+                ExitReason::Killed { signal: Some(9) },
+                None,
+                true,
+            ),
+            (Some(policy(RestartWhen::Always)), ExitReason::Completed, Some(0), true),
         ];
         for (policy, reason, code, restarts) in cases {
             let wait = Retries::default().next_wait(policy, &reason, code, BRIEF);

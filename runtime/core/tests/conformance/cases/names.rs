@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_started_script_is_listed_with_what_runs_it,
     spawns_of_one_name_at_the_same_time_start_one_process,
     ensure_joins_the_process_that_is_there,
+    ensure_does_not_join_a_process_that_is_being_killed,
     a_restart_during_output_lets_nothing_old_through,
     a_restart_can_change_the_configuration,
     exit_is_the_last_event_of_every_generation_and_comes_once,
@@ -61,6 +62,20 @@ async fn ensure_joins_the_process_that_is_there(bench: &Bench) -> Outcome {
     }
     bench.supervisor.kill(&name).await?;
     assert_eq!(bench.supervisor.ensure(&name, config()).await?.generation, 2);
+    Ok(())
+}
+
+async fn ensure_does_not_join_a_process_that_is_being_killed(bench: &Bench) -> Outcome {
+    let name = Bench::name();
+    // Its stdin's end does not impress it, so the kill takes a while.
+    let config = || bench.fixture("idle.mjs", &["interval"]);
+    bench.supervisor.spawn(&name, config()).await?;
+    let (killed, ensured) =
+        tokio::join!(bench.supervisor.kill(&name), bench.supervisor.ensure(&name, config()));
+    killed?;
+    let info = ensured?;
+    assert_eq!((info.generation, info.running), (2, true), "{:?}", info.state);
+    bench.supervisor.kill(&name).await?;
     Ok(())
 }
 
