@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempPath;
 use tokio::sync::oneshot;
@@ -24,6 +25,19 @@ pub(crate) struct Launch {
     pub(crate) cwd: PathBuf,
     pub(crate) input: Input,
     pub(crate) sinks: Sinks,
+    /// Set when there begins to be something that must be ended and not just forgotten.
+    pub(crate) committed: AtomicBool,
+}
+
+impl Launch {
+    /// From here on the start goes on to its end, whoever wants another.
+    pub(crate) fn commit(&self) {
+        self.committed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_committed(&self) -> bool {
+        self.committed.load(Ordering::Relaxed)
+    }
 }
 
 /// How a generation ended.
@@ -121,6 +135,7 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
         None => Entry::File(command_line::resolve_script(script, &launch.cwd)?),
     };
     let (stopper, stop) = stop_channel();
+    launch.commit();
     let exit = isolate::start(entry, launch, stop).await?;
     Ok(Running { pid: None, runtime: Some(Runtime::Embedded), stopper, exit })
 }

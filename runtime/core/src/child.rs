@@ -1,8 +1,8 @@
 //! A child process in its own process group (a job object on Windows).
 //!
-//! One task owns the child from start to reaping: it alone signals, kills and waits, so no signal can
-//! reach a process id that was given to somebody else. The group is killed when its leader has ended,
-//! whatever ended it: what a backend started never outlives it.
+//! One task owns the child from start to reaping: it alone signals, kills and waits. The group is killed
+//! as soon as its leader has ended, whatever ended it: what a backend started never outlives it, unless
+//! it left the group.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::ChildStdin;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use crate::backend::{Exit, Launch};
 use crate::command_line::CommandLine;
@@ -30,8 +30,8 @@ const PIPE_BYTES: usize = 64 * 1024;
 /// Writes of up to this many bytes are all or nothing (`PIPE_BUF`).
 const ATOMIC_WRITE: usize = 4096;
 
-/// How long a pipe may be silent after the whole group was killed. Only a process that left the group
-/// can hold it open for longer.
+/// How long a pipe is read after the whole group was killed. What a pipe holds is read in no time; only
+/// a process that left the group can hold it open for longer.
 const DRAIN: Duration = Duration::from_millis(500);
 
 /// Starts the child. The receiver resolves when it is reaped and its output was read to the end.
@@ -63,7 +63,7 @@ pub(crate) fn start(
     let mut child = command.spawn()?;
 
     let pid = child.id();
-    let (leader_gone, gone) = watch::channel(false);
+    let (leader_gone, gone) = watch::channel(None);
     let mut readers = Vec::new();
     if let Some(pipe) = child.stdout().take() {
         let sink = launch.sinks.stream(Stream::Stdout);
@@ -83,6 +83,7 @@ pub(crate) fn start(
         writer,
         readers,
         leader_gone,
+        group_ended: false,
         _sources: sources,
     };
     tokio::spawn(async move {
@@ -135,7 +136,8 @@ struct Keeper {
     sinks: Sinks,
     writer: Option<JoinHandle<()>>,
     readers: Vec<JoinHandle<()>>,
-    leader_gone: watch::Sender<bool>,
+    leader_gone: watch::Sender<Option<Instant>>,
+    group_ended: bool,
     /// Removed with it, should the child not have done so.
     _sources: Option<TempPath>,
 }
@@ -145,32 +147,41 @@ impl Keeper {
         let (status, killed) = tokio::select! {
             biased;
             status = self.child.wait() => (status, false),
-            grace = stop.requested() => (self.stop(grace).await, true),
+            () = stop.requested() => (self.stop(&mut stop).await, true),
         };
         self.end_input();
-        // The leader is gone; what is left of its group goes too. An error says the group is empty.
-        let _ = self.child.start_kill();
-        self.leader_gone.send_replace(true);
+        self.end_group();
+        self.leader_gone.send_replace(Some(Instant::now()));
         self.finish_output(stop, killed).await;
         exit_of(status, killed)
     }
 
-    async fn stop(&mut self, grace: Duration) -> std::io::Result<ExitStatus> {
+    async fn stop(&mut self, request: &mut StopRequest) -> std::io::Result<ExitStatus> {
         self.end_input();
-        if let Ok(status) = timeout(grace / 2, self.child.wait()).await {
-            return status;
+        tokio::select! {
+            status = self.child.wait() => return status,
+            () = request.time_to_ask() => {}
         }
         #[cfg(unix)]
         {
             // Fails when it has just ended, which the wait below notices.
             let _ = self.child.signal(nix::libc::SIGTERM);
-            if let Ok(status) = timeout(grace / 2, self.child.wait()).await {
-                return status;
+            tokio::select! {
+                status = self.child.wait() => return status,
+                () = request.time_to_force() => {}
             }
         }
         self.sinks.cut_off();
         self.child.start_kill()?;
         self.child.wait().await
+    }
+
+    /// The leader is gone, or is to go now, and all that it started with it.
+    fn end_group(&mut self) {
+        if !std::mem::replace(&mut self.group_ended, true) {
+            // An error says that the group is empty.
+            let _ = self.child.start_kill();
+        }
     }
 
     /// The writer may hang in a full pipe; dropping it drops the pipe.
@@ -184,8 +195,10 @@ impl Keeper {
     /// Output that a slow subscriber has not taken yet is waited for, unless somebody wants an end.
     async fn finish_output(&mut self, mut stop: StopRequest, killed: bool) {
         let patience = async {
-            let grace = if killed { DRAIN } else { stop.requested().await };
-            tokio::time::sleep(grace).await;
+            if !killed {
+                stop.requested().await;
+            }
+            tokio::time::sleep(DRAIN).await;
         };
         let mut readers = std::pin::pin!(join_all(std::mem::take(&mut self.readers)));
         tokio::select! {
@@ -194,6 +207,13 @@ impl Keeper {
             () = patience => self.sinks.cut_off(),
         }
         readers.await;
+    }
+}
+
+impl Drop for Keeper {
+    /// Dropped before its end only with the supervisor's thread: nobody else would end the group.
+    fn drop(&mut self) {
+        self.end_group();
     }
 }
 
@@ -228,19 +248,28 @@ fn signal_of(_: ExitStatus) -> Option<i32> {
     None
 }
 
-async fn read(mut pipe: impl AsyncRead + Unpin, mut sink: Sink, gone: watch::Receiver<bool>) {
+async fn read(
+    mut pipe: impl AsyncRead + Unpin,
+    mut sink: Sink,
+    gone: watch::Receiver<Option<Instant>>,
+) {
     let mut buffer = vec![0; PIPE_BYTES];
+    let mut flushing = Duration::ZERO;
     loop {
         let count = tokio::select! {
             biased;
+            () = time_is_up(gone.clone(), flushing) => break,
             count = pipe.read(&mut buffer) => count,
-            () = silence_after(gone.clone()) => break,
         };
         // A read error means that nothing more can come, like the end.
         let Ok(count @ 1..) = count else { break };
         sink.append(&buffer[..count]);
+        let began = Instant::now();
         if sink.flush().await.is_err() {
             return;
+        }
+        if gone.borrow().is_some() {
+            flushing += began.elapsed();
         }
     }
     sink.append_end();
@@ -248,11 +277,14 @@ async fn read(mut pipe: impl AsyncRead + Unpin, mut sink: Sink, gone: watch::Rec
     let _ = sink.flush().await;
 }
 
-/// Resolves when the leader has been gone for so long that nothing more is to be expected.
-async fn silence_after(mut gone: watch::Receiver<bool>) {
+/// Resolves when the leader has been gone for so long that what still comes is not its output. Time
+/// in which a slow subscriber held up the reader does not count.
+async fn time_is_up(mut gone: watch::Receiver<Option<Instant>>, flushing: Duration) {
     // An error says that the keeper is gone too.
-    let _ = gone.wait_for(|gone| *gone).await;
-    tokio::time::sleep(DRAIN).await;
+    let gone_at = gone.wait_for(Option::is_some).await.ok().and_then(|gone| *gone);
+    if let Some(gone_at) = gone_at {
+        tokio::time::sleep_until(gone_at + DRAIN + flushing).await;
+    }
 }
 
 /// Feeds stdin until the process stops reading it or no more comes.

@@ -41,14 +41,6 @@ pub enum Error {
         /// Where it was looked for, and how to provide it.
         message: String,
     },
-    /// Writing to a process failed.
-    #[error("stdin write error for '{name}': {source}")]
-    Stdin {
-        /// The process.
-        name: String,
-        /// The failure.
-        source: io::Error,
-    },
     /// A path could not be used.
     #[error("{what} '{}': {source}", path.display())]
     Path {
@@ -76,7 +68,6 @@ impl Error {
             Self::InvalidConfig(_) => "invalidConfig",
             Self::StartFailed { .. } => "startFailed",
             Self::RuntimeUnavailable { .. } => "runtimeUnavailable",
-            Self::Stdin { .. } => "stdin",
             Self::Path { .. } => "path",
             Self::ShutDown => "shutDown",
         }
@@ -90,8 +81,7 @@ impl Error {
             | Self::AlreadyExists(name)
             | Self::NotRunning(name)
             | Self::StillRunning(name)
-            | Self::StartFailed { name, .. }
-            | Self::Stdin { name, .. } => Some(name),
+            | Self::StartFailed { name, .. } => Some(name),
             _ => None,
         }
     }

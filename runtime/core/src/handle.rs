@@ -171,6 +171,7 @@ impl Process {
                 framing: plan.config.framing,
                 line_limit: plan.line_limit,
             },
+            committed: AtomicBool::new(false),
         }
     }
 
@@ -210,10 +211,11 @@ impl Process {
             info.running = false;
             info.state = State::Exited { reason: reason.clone(), code };
         }
+        self.0.output.push_now(generation, Event::Exit { reason, code });
+        // Last: whoever takes the name now begins after this event.
         if !goes_on {
             self.release();
         }
-        self.0.output.push_now(generation, Event::Exit { reason, code });
     }
 
     /// The name is gone: subscribers end.

@@ -39,14 +39,17 @@ impl Input {
 
     /// Queues `data`; waits while the queue is full. Dropping the future withdraws what still waits.
     pub(crate) async fn write(&self, data: Bytes) -> Result<(), Closed> {
+        // Declared before the receiver, so that it looks after that is gone.
+        let withdraw = Withdraw(self);
         let accepted = self.lock().write(data)?;
-        match accepted {
-            None => {
-                self.wake_reader();
-                Ok(())
-            }
-            Some(receiver) => receiver.await.map_err(|_| Closed),
-        }
+        // A reader that holds the beginning of a character waits for what could not be queued too.
+        self.wake_reader();
+        let written = match accepted {
+            None => Ok(()),
+            Some(accepted) => accepted.await.map_err(|_| Closed),
+        };
+        std::mem::forget(withdraw);
+        written
     }
 
     /// No more will be written; the reader sees the end after what is queued.
@@ -130,6 +133,15 @@ impl Input {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the bytes of a write that was given up out of the queue.
+struct Withdraw<'a>(&'a Input);
+
+impl Drop for Withdraw<'_> {
+    fn drop(&mut self) {
+        self.0.lock().withdraw();
     }
 }
 

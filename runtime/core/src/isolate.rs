@@ -5,12 +5,15 @@
 //! leaves its thread; only messages do. JavaScript cannot end or block the application from here.
 
 mod control;
+mod descriptors;
 mod engine;
 mod env;
 mod exit;
+mod folder;
 mod guards;
 mod line_door;
 mod loader;
+mod offspring;
 mod permissions;
 mod signals;
 mod stdio;
@@ -21,7 +24,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use self::control::Control;
 pub(crate) use self::loader::Entry;
@@ -75,7 +78,7 @@ pub(crate) async fn start(
         control,
         input: launch.input.clone(),
         sinks: launch.sinks.clone(),
-        thread,
+        thread: Some(thread),
         reported,
     };
     tokio::spawn(async move {
@@ -90,41 +93,49 @@ struct Keeper {
     control: Arc<Control>,
     input: Input,
     sinks: Sinks,
-    thread: JoinHandle<()>,
+    /// Taken when it is joined.
+    thread: Option<JoinHandle<()>>,
     reported: oneshot::Receiver<Exit>,
 }
+
+type Report = Result<Exit, oneshot::error::RecvError>;
 
 impl Keeper {
     async fn keep(mut self, mut stop: StopRequest) -> Exit {
         let report = tokio::select! {
             biased;
             report = &mut self.reported => Some(report),
-            grace = stop.requested() => self.stop(grace).await,
+            () = stop.requested() => self.stop(&mut stop).await,
+            () = self.control.script_is_over() => self.insist(&mut stop).await,
         };
-        match report {
-            Some(report) => {
+        match (report, self.thread.take()) {
+            (Some(report), Some(thread)) => {
                 // The report is the thread's last act but returning.
-                let panicked = self.thread.join().is_err();
+                let panicked = thread.join().is_err();
                 report.unwrap_or_else(|_| lost(panicked))
             }
             // Joining would wait for ever: the thread is left to itself.
-            None => Exit { reason: ExitReason::Unresponsive, code: None },
+            _ => Exit { reason: ExitReason::Unresponsive, code: None },
         }
     }
 
-    async fn stop(&mut self, grace: Duration) -> Option<Result<Exit, oneshot::error::RecvError>> {
+    async fn stop(&mut self, request: &mut StopRequest) -> Option<Report> {
         self.input.break_pipe();
         self.control.signal_end();
-        if let Ok(report) = timeout(grace / 2, &mut self.reported).await {
-            return Some(report);
+        tokio::select! {
+            report = &mut self.reported => return Some(report),
+            () = request.time_to_ask() => {}
         }
         self.control.ask_to_end();
-        if let Ok(report) = timeout(grace / 2, &mut self.reported).await {
-            return Some(report);
+        tokio::select! {
+            report = &mut self.reported => return Some(report),
+            () = request.time_to_force() => {}
         }
         self.sinks.cut_off();
         let give_up = Instant::now() + GIVE_UP;
         while Instant::now() < give_up {
+            // A script may hang in waiting for a program that it started.
+            self.control.end_offspring();
             self.control.terminate();
             let again = give_up.min(Instant::now() + TERMINATE_AGAIN);
             if let Ok(report) = timeout_at(again, &mut self.reported).await {
@@ -132,6 +143,31 @@ impl Keeper {
             }
         }
         None
+    }
+
+    /// The script has called `exit`, or is out of memory, and is to run no further. How long it then
+    /// takes is up to whoever reads its last output.
+    async fn insist(&mut self, request: &mut StopRequest) -> Option<Report> {
+        loop {
+            self.control.terminate();
+            tokio::select! {
+                biased;
+                report = &mut self.reported => return Some(report),
+                () = request.requested() => return self.stop(request).await,
+                () = tokio::time::sleep(TERMINATE_AGAIN) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Keeper {
+    /// Dropped before its end only with the supervisor's thread: nobody else would end the script.
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.input.break_pipe();
+            self.sinks.cut_off();
+            self.control.terminate();
+        }
     }
 }
 

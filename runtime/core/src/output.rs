@@ -282,7 +282,7 @@ impl Subscription {
             return std::mem::take(&mut self.ready).into();
         }
         loop {
-            let (batch, closed) = self.take(most);
+            let (batch, closed) = self.take(most.max(1));
             if !batch.is_empty() || closed {
                 return batch;
             }

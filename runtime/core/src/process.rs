@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::backend::{self, Exit, Host, Running};
+use crate::backend::{self, Exit, Host, Launch, Running};
 use crate::error::Error;
 use crate::handle::{Command, Process, Reply, Start};
 use crate::plan::Plan;
 use crate::restart::Retries;
 use crate::wire::{ExitReason, State};
+
+/// The most grace that a process gets when the supervisor shuts down.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Actor {
     process: Process,
@@ -37,12 +40,26 @@ enum Next {
 #[derive(Default)]
 struct Asked {
     killers: VecDeque<Reply<()>>,
-    /// Who wants to know when what was asked for is done.
+    /// Who wants to know when a start or an end is no longer under way.
     settlers: Vec<Reply<()>>,
+    started: bool,
     stopping: bool,
     shutdown: bool,
     then: Option<Box<Start>>,
     remove: bool,
+}
+
+impl Asked {
+    /// An application that ends does not wait long.
+    fn grace(&self, plan: &Plan) -> Duration {
+        if self.shutdown { plan.kill_grace.min(SHUTDOWN_GRACE) } else { plan.kill_grace }
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        self.process.close();
+    }
 }
 
 impl Actor {
@@ -71,7 +88,6 @@ impl Actor {
                 Next::End => break,
             };
         }
-        self.process.close();
     }
 
     fn at_rest(&mut self, command: Command) -> Next {
@@ -106,6 +122,8 @@ impl Actor {
                     answer(Some(reply), Ok(()));
                     return Next::Rest;
                 }
+                // The name stays taken: it goes from this life to the next.
+                Some(Command::Start(start)) => return Next::Start(start),
                 Some(command) => {
                     self.process.release();
                     return self.at_rest(command);
@@ -120,48 +138,57 @@ impl Actor {
         self.generation += 1;
         let asked_at = Instant::now();
         let launch = self.process.begin(self.generation, self.retries.count(), &plan);
-        let (exit, asked) = match backend::start(&self.host, &launch).await {
+        let mut asked = Asked::default();
+        let failure = match self.start(&launch, &mut asked).await {
             Ok(running) => {
                 self.process.running(&running, &launch, asked_at.elapsed());
                 answer(reply, Ok(()));
-                self.attend(running, &plan).await
-            }
-            Err(error) => {
-                let message = error.to_string();
-                let exit = Exit { reason: ExitReason::StartFailed { message }, code: None };
+                let exit = self.attend(running, &plan, &mut asked).await;
                 launch.input.break_pipe();
-                let next = self.finish(plan, exit, Asked::default(), asked_at.elapsed());
-                // Only now is the name free, and whoever is told may start it again at once.
-                answer(reply, Err(error));
-                return next;
+                return self.finish(plan, exit, asked, asked_at.elapsed());
             }
+            Err(failure) => failure,
         };
         launch.input.break_pipe();
-        self.finish(plan, exit, asked, asked_at.elapsed())
+        let reason = ExitReason::StartFailed { message: failure.to_string() };
+        let next = self.finish(plan, Exit { reason, code: None }, asked, asked_at.elapsed());
+        // Only now is the name free, and whoever is told may start it again at once.
+        answer(reply, Err(failure));
+        next
     }
 
-    /// Waits for the end, and takes commands meanwhile.
-    async fn attend(&mut self, mut running: Running, plan: &Plan) -> (Exit, Asked) {
-        let mut asked = Asked::default();
+    /// Starts the backend. Looking for runtimes and reading sources can take its time; until the
+    /// backend really starts, whoever wants an end gets it at once.
+    async fn start(&mut self, launch: &Launch, asked: &mut Asked) -> Result<Running, Error> {
+        let host = self.host.clone();
+        let mut start = std::pin::pin!(backend::start(&host, launch));
         loop {
             tokio::select! {
                 biased;
                 Some(command) = self.mailbox.recv() => {
-                    self.while_live(command, &mut asked);
-                    if asked.stopping {
-                        running.stopper.stop(plan.kill_grace);
+                    self.while_live(command, asked);
+                    if asked.stopping && !launch.is_committed() {
+                        return Err(self.killed_meanwhile());
                     }
                 }
-                exit = &mut running.exit => {
-                    let lost = Exit {
-                        reason: ExitReason::Error {
-                            message: "the engine lost the process".to_owned(),
-                            stack: None,
-                        },
-                        code: None,
-                    };
-                    return (exit.unwrap_or(lost), asked);
-                }
+                started = &mut start => return started,
+            }
+        }
+    }
+
+    /// Waits for the end, and takes commands meanwhile.
+    async fn attend(&mut self, mut running: Running, plan: &Plan, asked: &mut Asked) -> Exit {
+        asked.started = true;
+        loop {
+            if asked.stopping {
+                running.stopper.stop(asked.grace(plan));
+            } else {
+                asked.settlers.drain(..).for_each(|settler| answer(Some(settler), Ok(())));
+            }
+            tokio::select! {
+                biased;
+                Some(command) = self.mailbox.recv() => self.while_live(command, asked),
+                exit = &mut running.exit => return exit.unwrap_or_else(|_| lost()),
             }
         }
     }
@@ -185,7 +212,9 @@ impl Actor {
                 let _ = start.reply.send(Err(Error::AlreadyExists(name)));
                 return;
             }
-            Command::Settle(reply) if asked.stopping => return asked.settlers.push(reply),
+            Command::Settle(reply) if asked.stopping || !asked.started => {
+                return asked.settlers.push(reply);
+            }
             Command::Settle(reply) => return answer(Some(reply), Ok(())),
             Command::Remove => asked.remove = true,
             Command::Shutdown(reply) => {
@@ -230,6 +259,12 @@ impl Actor {
             (_, None, None) => Next::Rest,
         }
     }
+}
+
+/// Its keeper is gone without a word, which only a panic explains.
+fn lost() -> Exit {
+    let message = "the engine lost the process".to_owned();
+    Exit { reason: ExitReason::Error { message, stack: None }, code: None }
 }
 
 fn answer(reply: Option<Reply<()>>, result: Result<(), Error>) {

@@ -22,7 +22,8 @@ use crate::plan::{self, Plan};
 use crate::process::Actor;
 use crate::wire::{ProcessInfo, Runtime, RuntimeInfo, SpawnConfig};
 
-/// How long dropping the supervisor waits for its processes to end.
+/// How long dropping the supervisor waits for its processes to end: a shortened grace, and the time
+/// after which even a thread that hangs in native code is given up.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
 /// Starts, watches and ends named processes.
@@ -138,8 +139,11 @@ impl Supervisor {
                 other => return other,
             }
             // Whoever else starts it may be at it still, and may fail or end before we look.
+            // It may also be removed.
             let Ok(process) = self.process(name) else { continue };
-            process.ask(Command::Settle).await?;
+            if process.ask(Command::Settle).await.is_err() {
+                continue;
+            }
             if process.is_live() {
                 return Ok(process.info());
             }
@@ -174,12 +178,29 @@ impl Supervisor {
         name: &str,
         config: Option<SpawnConfig>,
     ) -> Result<ProcessInfo, Error> {
-        let process = self.process(name)?;
         let plan = match config {
             Some(config) => Plan::new(config)?,
-            None => process.last_plan().ok_or_else(|| Error::NotFound(name.to_owned()))?,
+            None => self.last_plan(name).await?,
+        };
+        let process = {
+            let processes = self.processes();
+            let map = processes.as_ref().ok_or(Error::ShutDown)?;
+            let process = map.get(name).ok_or_else(|| Error::NotFound(name.to_owned()))?;
+            // Taken under the map's lock, so that an exited process cannot be removed from under us. A
+            // live one has been taken already.
+            let _ = process.reserve();
+            process.clone()
         };
         Self::begin(&process, plan, true).await
+    }
+
+    /// The configuration of the last start; one that is under way is waited for.
+    async fn last_plan(&self, name: &str) -> Result<Plan, Error> {
+        let process = self.process(name)?;
+        if process.last_plan().is_none() {
+            process.ask(Command::Settle).await?;
+        }
+        process.last_plan().ok_or_else(|| Error::NotFound(name.to_owned()))
     }
 
     /// Forgets a process that has exited; its subscribers end.

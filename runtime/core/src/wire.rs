@@ -183,7 +183,8 @@ pub struct Permissions {
     pub run: Grant,
     /// System information (`hostname`, `osRelease`, …) that may be read.
     pub sys: Grant,
-    /// Hosts that modules may be imported from.
+    /// Hosts that modules may be imported from. Deno children only: the embedded engine imports
+    /// nothing over the network.
     pub import: Grant,
 }
 
@@ -310,7 +311,7 @@ pub enum ExitReason {
     Completed,
     /// An uncaught error, or a failure of the engine, ended it.
     Error {
-        /// The error's first line.
+        /// What was thrown, as `name: message`.
         message: String,
         /// The source-mapped stack, where there is one.
         stack: Option<String>,

@@ -38,7 +38,7 @@ pub(super) struct Queue {
     line_limit: usize,
     /// The beginning of a line whose end has not come, once somebody reads whole lines.
     line: Vec<u8>,
-    /// Bytes of a line that was too long, dropped so far.
+    /// Whether the beginning of the line was dropped, because it was too long.
     line_dropped: bool,
     /// Writes that found the queue full, in the order of the calls.
     waiting: VecDeque<(Bytes, oneshot::Sender<()>)>,
@@ -77,6 +77,11 @@ impl Queue {
         let (accepted, receiver) = oneshot::channel();
         self.waiting.push_back((data, accepted));
         Ok(Some(receiver))
+    }
+
+    /// Forgets the writes that nobody waits for any more.
+    pub(super) fn withdraw(&mut self) {
+        self.waiting.retain(|(_, accepted)| !accepted.is_closed());
     }
 
     pub(super) fn close(&mut self) {

@@ -185,3 +185,30 @@ fn what_one_read_leaves_wakes_the_next() {
         assert_eq!(counts, [0, 2, 2]);
     });
 }
+
+#[test]
+fn a_reader_with_half_a_character_is_woken_by_a_write_that_does_not_fit() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 4, 64);
+        input.write(Bytes::from_static(b"\xE2")).await.unwrap();
+        let mut buffer = [0; 16];
+        let write = async {
+            // The reader has looked, found half a character and gone to sleep.
+            tokio::task::yield_now().await;
+            input.write(Bytes::from_static(b"\x82\xAC and more")).await
+        };
+        let (count, written) = tokio::join!(biased; input.read(&mut buffer), write);
+        assert_eq!((written, &buffer[..count]), (Ok(()), "€ and more".as_bytes()));
+    });
+}
+
+#[test]
+fn a_write_that_is_given_up_takes_its_bytes_with_it() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 4, 64);
+        input.write(Bytes::from_static(b"full")).await.unwrap();
+        let write = input.write(Bytes::from_static(b"given up"));
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, write).await.is_err());
+        assert_eq!(input.queued(), 4);
+    });
+}

@@ -1,11 +1,12 @@
 //! The outside's hold on an isolate: ask it to end, make it end, tell why it ended.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use deno_runtime::deno_core::v8;
 use tokio::sync::Notify;
 
+use super::offspring::Offspring;
 use super::signals::{SIGTERM, Signals};
 
 /// Shared between an isolate's thread and its keeper.
@@ -13,8 +14,10 @@ use super::signals::{SIGTERM, Signals};
 pub(super) struct Control {
     asked: AtomicBool,
     wake: Notify,
+    over: Notify,
     heap_exhausted: AtomicBool,
     isolate: Mutex<Option<v8::IsolateHandle>>,
+    offspring: OnceLock<Offspring>,
     pub(super) signals: Signals,
 }
 
@@ -23,6 +26,19 @@ impl Control {
     /// bootstrap is a panic.
     pub(super) fn publish(&self, isolate: v8::IsolateHandle) {
         *self.isolate() = Some(isolate);
+    }
+
+    /// Called on the isolate's thread before the script runs: what it starts is found through this.
+    pub(super) fn watch_offspring(&self) {
+        // Called once; a second thread would have a control of its own.
+        let _ = self.offspring.set(Offspring::of_this_thread());
+    }
+
+    /// Ends the programs that the script has started.
+    pub(super) fn end_offspring(&self) {
+        if let Some(offspring) = self.offspring.get() {
+            offspring.kill();
+        }
     }
 
     /// Delivers SIGTERM to the script's own listeners, if it has any.
@@ -47,7 +63,19 @@ impl Control {
     /// Called by V8 on the isolate's thread when the heap is nearly full.
     pub(super) fn heap_is_exhausted(&self) {
         self.heap_exhausted.store(true, Ordering::Release);
+        self.end_of_script();
+    }
+
+    /// Called on the isolate's thread: not another statement is to run. One interruption may be lost
+    /// in the engine, so the keeper repeats it until the thread is gone.
+    pub(super) fn end_of_script(&self) {
+        self.over.notify_one();
         self.terminate();
+    }
+
+    /// Resolves when the script has ended itself.
+    pub(super) async fn script_is_over(&self) {
+        self.over.notified().await;
     }
 
     /// Resolves when the isolate is to end.

@@ -1,12 +1,11 @@
 //! How a script's end becomes an exit: codes as the Deno command line gives them.
 
 use deno_runtime::deno_core::error::{CoreError, CoreErrorKind};
-use deno_runtime::deno_os::WatcherExited;
 use deno_runtime::fmt_errors::format_js_error;
 use deno_runtime::worker::MainWorker;
 
 use super::control::Control;
-use super::guards::SelfSignalled;
+use super::guards::SelfEnded;
 use super::stdio::Stdio;
 use crate::backend::Exit;
 use crate::wire::ExitReason;
@@ -14,9 +13,10 @@ use crate::wire::ExitReason;
 /// What an uncaught error ends with.
 const UNCAUGHT: i32 = 1;
 
-/// Tells why the event loop came to its end; an uncaught error is said on stderr.
+/// Tells why the event loop came to its end, or was left before it (`None`); an uncaught error is said
+/// on stderr.
 pub(super) fn of(
-    result: Result<(), CoreError>,
+    result: Option<Result<(), CoreError>>,
     worker: &mut MainWorker,
     control: &Control,
     stderr: &Stdio,
@@ -25,22 +25,28 @@ pub(super) fn of(
         stderr.say("error: the JavaScript heap reached its limit (limits.heapMb)\n");
         return Exit { reason: ExitReason::HeapLimit, code: None };
     }
-    let state = worker.js_runtime.op_state();
-    if let Some(SelfSignalled(signal)) = state.borrow().try_borrow().copied() {
-        return Exit { reason: ExitReason::Killed { signal: Some(signal) }, code: None };
-    }
-    if state.borrow().has::<WatcherExited>() {
-        return Exit { reason: ExitReason::Completed, code: Some(worker.exit_code()) };
+    let ended = worker.js_runtime.op_state().borrow().try_borrow::<SelfEnded>().copied();
+    match ended {
+        Some(SelfEnded::Signal(signal)) => {
+            return Exit { reason: ExitReason::Killed { signal: Some(signal) }, code: None };
+        }
+        Some(SelfEnded::Exit) => return completed(worker),
+        None => {}
     }
     match result {
-        Ok(()) => Exit { reason: ExitReason::Completed, code: Some(worker.exit_code()) },
-        Err(_) if control.is_asked() => killed(),
-        Err(error) => {
+        None => killed(),
+        Some(Ok(())) => completed(worker),
+        Some(Err(_)) if control.is_asked() => killed(),
+        Some(Err(error)) => {
             let (message, stack) = describe(&error);
             stderr.say(&format!("error: {}\n", stack.as_deref().unwrap_or(&message)));
             Exit { reason: ExitReason::Error { message, stack }, code: Some(UNCAUGHT) }
         }
     }
+}
+
+fn completed(worker: &MainWorker) -> Exit {
+    Exit { reason: ExitReason::Completed, code: Some(worker.exit_code()) }
 }
 
 /// Ended from outside while it waited for something.

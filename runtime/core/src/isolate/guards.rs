@@ -8,32 +8,37 @@ use std::sync::Arc;
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{Extension, OpDecl, OpState, op2};
-use deno_runtime::deno_os::WatcherExitHandle;
 use deno_runtime::deno_permissions::PermissionsContainer;
 use serde::Deserialize;
 
 use super::control::Control;
-use super::{env, line_door, signals};
+use super::folder::Folder;
+use super::{descriptors, env, line_door, signals};
 
-/// The script sent this signal to itself, and did not listen for it.
+/// How a script ended itself.
 #[derive(Clone, Copy)]
-pub(super) struct SelfSignalled(pub(super) i32);
+pub(super) enum SelfEnded {
+    Exit,
+    /// It sent this signal to itself, and did not listen for it.
+    Signal(i32),
+}
 
 /// Starting this always fails: it can be no file's name. A script that starts its own executable
 /// again would otherwise start the application again.
 const NO_EXECUTABLE: &str = if cfg!(windows) { r"NUL\js-runtime" } else { "/dev/null/js-runtime" };
 
 /// The extension that puts the replacements in place.
-pub(super) fn extension() -> Extension {
+pub(super) fn extension(folder: Folder) -> Extension {
     Extension {
         name: "js_runtime_guards",
-        middleware_fn: Some(Box::new(replace)),
+        middleware_fn: Some(Box::new(move |op| replace(op, folder))),
         ..Extension::default()
     }
 }
 
-fn replace(op: OpDecl) -> OpDecl {
+fn replace(op: OpDecl, folder: Folder) -> OpDecl {
     match op.name {
+        "op_exit" => op_host_exit(),
         "op_process_abort" => op_host_abort(),
         "op_kill" => op_host_kill(),
         "op_node_process_kill" => op_host_node_kill(),
@@ -42,7 +47,8 @@ fn replace(op: OpDecl) -> OpDecl {
         "op_bootstrap_stdout_no_color" | "op_bootstrap_stderr_no_color" => op_host_no_color(),
         "op_read_line_prompt" => op_host_prompt(),
         "op_desktop_recv_event" => line_door::op_host_read_line(),
-        "op_node_process_set_title"
+        "op_require_break_on_next_statement"
+        | "op_node_process_set_title"
         | "op_v8_set_flags_from_string"
         | "op_v8_set_heap_snapshot_near_heap_limit" => op_host_ignored(),
         "op_node_process_setuid"
@@ -52,10 +58,12 @@ fn replace(op: OpDecl) -> OpDecl {
         "op_node_os_set_priority" => op_host_no_priority(),
         "op_create_worker" => op_host_no_worker(),
         "op_inspector_open" | "op_inspector_wait" => op_host_no_inspector(),
-        #[cfg(not(target_os = "linux"))]
-        "op_fs_chdir" => op_host_no_chdir(),
-        #[cfg(not(target_os = "linux"))]
-        "op_fs_umask" => op_host_no_umask(),
+        "op_node_udp_open" => op_host_no_udp_open(),
+        "op_fs_chdir" if folder == Folder::Applications => op_host_no_chdir(),
+        "op_fs_umask" if folder == Folder::Applications => op_host_no_umask(),
+        "op_tty_check_fd_permission" => descriptors::op_host_check_descriptor(),
+        "op_node_fd_set_blocking" => descriptors::op_host_set_blocking(),
+        "op_panic" => op_host_no_panic(),
         "op_env" => env::op_host_env(),
         "op_get_env" => env::op_host_get_env(),
         "op_get_env_no_permission_check" => env::op_host_get_env_no_permission_check(),
@@ -69,27 +77,47 @@ fn replace(op: OpDecl) -> OpDecl {
     }
 }
 
-/// Ends this script as the signal would end a program, and nothing else.
-fn end_script(state: &mut OpState, signal: i32) {
-    state.put(SelfSignalled(signal));
-    state.borrow::<WatcherExitHandle>().0.terminate_execution();
+/// Ends this script, and nothing else.
+fn end_script(state: &mut OpState, how: SelfEnded) {
+    state.put(how);
+    state.borrow::<Arc<Control>>().end_of_script();
+}
+
+#[op2(fast)]
+fn op_host_exit(state: &mut OpState) {
+    end_script(state, SelfEnded::Exit);
 }
 
 #[op2(fast)]
 fn op_host_abort(state: &mut OpState) {
-    end_script(state, signals::SIGABRT);
+    end_script(state, SelfEnded::Signal(signals::SIGABRT));
 }
 
 /// A signal from the script to the application's process is one to itself.
 fn signal_self(state: &mut OpState, signal: i32) {
-    if signal != 0 && !state.borrow::<Arc<Control>>().signals.deliver(signal) {
-        end_script(state, signal);
+    let is_probe = signal == 0;
+    let delivered = state.borrow::<Arc<Control>>().signals.deliver(signal);
+    if !is_probe && !delivered && !signals::is_ignored(signal) {
+        end_script(state, SelfEnded::Signal(signal));
     }
 }
 
-/// Whether `pid` is the application's process, or a group that it may belong to.
+/// Whether the application's process would get a signal to `pid`: by its own number, as one of a
+/// group, or as one of all.
 fn is_self(pid: i32) -> bool {
-    pid <= 0 || u32::try_from(pid).is_ok_and(|pid| pid == std::process::id())
+    matches!(pid, 0 | -1)
+        || pid.unsigned_abs() == std::process::id()
+        || pid.checked_neg().is_some_and(is_own_group)
+}
+
+#[cfg(unix)]
+fn is_own_group(group: i32) -> bool {
+    nix::unistd::getpgrp().as_raw() == group
+}
+
+#[cfg(not(unix))]
+fn is_own_group(_: i32) -> bool {
+    false
 }
 
 #[derive(Deserialize)]
@@ -198,10 +226,8 @@ refused! {
     op_host_no_priority: "An embedded script cannot change the application's priority";
     op_host_no_worker: "An embedded script cannot start workers";
     op_host_no_inspector: "An embedded script cannot open an inspector";
-}
-
-#[cfg(not(target_os = "linux"))]
-refused! {
+    op_host_no_panic: "An embedded script cannot end the application";
+    op_host_no_udp_open: "An embedded script cannot take over a socket";
     op_host_no_chdir: "On this system an embedded script cannot change its working directory";
     op_host_no_umask: "On this system an embedded script cannot change its umask";
 }

@@ -9,4 +9,9 @@
     write: (line) => core.print(line + '\n', false),
   }
   Object.defineProperty(globalThis, Symbol.for('js-runtime.lines'), { value: Object.freeze(door) })
+
+  // Deno's own modules have theirs. Left to scripts are such that end the application when they are
+  // called in the wrong way. Frozen, as the engine adds faster ones later.
+  for (const name of Object.keys(core.ops)) delete core.ops[name]
+  Object.freeze(core.ops)
 })()

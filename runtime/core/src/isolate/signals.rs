@@ -67,6 +67,18 @@ fn parse(name: &str) -> Option<i32> {
     name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32)
 }
 
+/// Whether a program that does not listen for the signal goes on.
+#[cfg(unix)]
+pub(super) fn is_ignored(signal: i32) -> bool {
+    use nix::libc::{SIGCHLD, SIGCONT, SIGURG, SIGWINCH};
+    [SIGCHLD, SIGCONT, SIGURG, SIGWINCH].contains(&signal)
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_ignored(_: i32) -> bool {
+    false
+}
+
 #[cfg(not(unix))]
 fn parse(name: &str) -> Option<i32> {
     match name {

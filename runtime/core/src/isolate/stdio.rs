@@ -21,7 +21,11 @@ use crate::sink::Sink;
 /// One of the three.
 pub(super) enum Stdio {
     In(Input),
-    Out(RefCell<Sink>),
+    Out {
+        sink: RefCell<Sink>,
+        /// Asynchronous writes wait for each other, so that no more than one is held here.
+        turn: tokio::sync::Mutex<()>,
+    },
 }
 
 /// The three of one process.
@@ -68,9 +72,13 @@ pub(super) fn null_device() -> io::Result<deno_runtime::deno_io::Stdio> {
 }
 
 impl Stdio {
+    pub(super) fn output(sink: Sink) -> Self {
+        Self::Out { sink: sink.into(), turn: tokio::sync::Mutex::default() }
+    }
+
     /// Appends text, as the engine itself does for an uncaught error.
     pub(super) fn say(&self, text: &str) {
-        if let Self::Out(sink) = self {
+        if let Self::Out { sink, .. } = self {
             let mut sink = sink.borrow_mut();
             sink.append(text.as_bytes());
             // Cut off by a kill: nobody is to see it.
@@ -79,7 +87,7 @@ impl Stdio {
     }
 
     fn end(&self) {
-        if let Self::Out(sink) = self {
+        if let Self::Out { sink, .. } = self {
             let mut sink = sink.borrow_mut();
             sink.append_end();
             let _ = sink.flush_blocking();
@@ -93,16 +101,17 @@ impl Stdio {
     }
 
     async fn write_async(&self, data: &[u8]) -> FsResult<()> {
-        let sink = self.sink()?;
+        let Self::Out { sink, turn } = self else { return Err(bad_descriptor()) };
+        let _turn = turn.lock().await;
         sink.borrow_mut().append(data);
         let output = sink.borrow().output();
-        // The sink is borrowed for each attempt only: other writes may come while this one waits.
+        // The sink is borrowed for each attempt only: a synchronous write may come meanwhile.
         output.until(|| sink.borrow_mut().try_flush()).await.map_err(broken_pipe)
     }
 
     fn sink(&self) -> FsResult<&RefCell<Sink>> {
         match self {
-            Self::Out(sink) => Ok(sink),
+            Self::Out { sink, .. } => Ok(sink),
             Self::In(_) => Err(bad_descriptor()),
         }
     }
@@ -110,7 +119,7 @@ impl Stdio {
     fn input(&self) -> FsResult<&Input> {
         match self {
             Self::In(input) => Ok(input),
-            Self::Out(_) => Err(bad_descriptor()),
+            Self::Out { .. } => Err(bad_descriptor()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What an isolate's thread does: build the worker, run the script to its end, take it all down.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use deno_runtime::deno_core::error::CoreError;
 use deno_runtime::deno_core::{CrossIsolateStore, ModuleSpecifier, v8};
 use deno_runtime::deno_fetch::dns::Resolver;
 use deno_runtime::deno_fs::RealFs;
-use deno_runtime::deno_os::WatcherExitHandle;
 use deno_runtime::deno_permissions::PermissionsContainer;
 use deno_runtime::deno_web::{BlobStore, InMemoryBroadcastChannel};
 use deno_runtime::worker::{MainWorker, WorkerOptions, WorkerServiceOptions};
@@ -18,9 +17,10 @@ use tokio::sync::oneshot;
 
 use super::control::Control;
 use super::env::Env;
+use super::folder::{self, Folder};
 use super::loader::{Entry, Modules};
 use super::stdio::{Stdio, Streams, null_device};
-use super::{DENO_VERSION, exit, guards, line_door, permissions};
+use super::{DENO_VERSION, descriptors, exit, guards, line_door, permissions};
 use crate::backend::Exit;
 use crate::event::Stream;
 use crate::input::Input;
@@ -76,8 +76,8 @@ pub(super) fn run(
 async fn live(plan: WorkerPlan, ready: oneshot::Sender<Result<(), String>>) -> Exit {
     let streams = Streams {
         stdin: Rc::new(Stdio::In(plan.input.clone())),
-        stdout: Rc::new(Stdio::Out(plan.sinks.stream(Stream::Stdout).into())),
-        stderr: Rc::new(Stdio::Out(plan.sinks.stream(Stream::Stderr).into())),
+        stdout: Rc::new(Stdio::output(plan.sinks.stream(Stream::Stdout))),
+        stderr: Rc::new(Stdio::output(plan.sinks.stream(Stream::Stderr))),
     };
     let control = plan.control.clone();
     let (mut worker, main) = match build(&plan, &streams) {
@@ -88,20 +88,19 @@ async fn live(plan: WorkerPlan, ready: oneshot::Sender<Result<(), String>>) -> E
         }
     };
     control.publish(worker.js_runtime.v8_isolate().thread_safe_handle());
-    let _ = ready.send(Ok(()));
+    if ready.send(Ok(())).is_err() {
+        // Whoever asked for it has gone away meanwhile.
+        return exit::killed();
+    }
 
+    control.watch_offspring();
     let result = tokio::select! {
         biased;
         () = control.asked_to_end() => None,
         result = run_to_end(&mut worker, &main) => Some(result),
     };
-    let exit = match result {
-        Some(result) => exit::of(result, &mut worker, &control, &streams.stderr),
-        None if control.is_heap_exhausted() => {
-            exit::of(Ok(()), &mut worker, &control, &streams.stderr)
-        }
-        None => exit::killed(),
-    };
+    let exit = exit::of(result, &mut worker, &control, &streams.stderr);
+    control.end_offspring();
     streams.finish();
     exit
 }
@@ -123,7 +122,7 @@ async fn run_to_end(worker: &mut MainWorker, main: &ModuleSpecifier) -> Result<(
 }
 
 fn build(plan: &WorkerPlan, streams: &Streams) -> Result<(MainWorker, ModuleSpecifier), String> {
-    enter_folder(&plan.cwd)?;
+    let folder = folder::enter(&plan.cwd)?;
     let script_dir = match &plan.entry {
         Entry::File(path) => path.parent(),
         Entry::Bundled { .. } => None,
@@ -135,8 +134,7 @@ fn build(plan: &WorkerPlan, streams: &Streams) -> Result<(MainWorker, ModuleSpec
     let main = modules.main_module().clone();
 
     let mut worker =
-        MainWorker::bootstrap_from_options(&main, services(&modules, permissions), options(plan)?);
-    let isolate = worker.js_runtime.v8_isolate().thread_safe_handle();
+        MainWorker::bootstrap_from_options(&main, services(&modules, permissions), options(plan, folder)?);
     {
         let state = worker.js_runtime.op_state();
         let mut state = state.borrow_mut();
@@ -144,7 +142,6 @@ fn build(plan: &WorkerPlan, streams: &Streams) -> Result<(MainWorker, ModuleSpec
         state.put(Env::new(&plan.config.env));
         state.put(plan.control.clone());
         state.put(plan.input.clone());
-        state.put(WatcherExitHandle(isolate));
     }
     let control = plan.control.clone();
     worker.js_runtime.add_near_heap_limit_callback(move |current, _| {
@@ -189,7 +186,7 @@ fn services(modules: &Modules, permissions: PermissionsContainer) -> Services {
     }
 }
 
-fn options(plan: &WorkerPlan) -> Result<WorkerOptions, String> {
+fn options(plan: &WorkerPlan, folder: Folder) -> Result<WorkerOptions, String> {
     let heap = plan.config.limits.unwrap_or_default().heap();
     let stdio =
         null_device().map_err(|error| format!("could not open the null device: {error}"))?;
@@ -203,34 +200,13 @@ fn options(plan: &WorkerPlan) -> Result<WorkerOptions, String> {
             has_node_modules_dir: true,
             ..BootstrapOptions::default()
         },
-        extensions: vec![guards::extension()],
+        extensions: vec![guards::extension(folder)],
         startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
-        residual_lazy_js_sources: deno_snapshots::RESIDUAL_LAZY_JS,
+        residual_lazy_js_sources: descriptors::sources()?,
         residual_lazy_esm_sources: deno_snapshots::RESIDUAL_LAZY_ESM,
         skip_op_registration: true,
         create_params: Some(v8::CreateParams::default().heap_limits(0, heap)),
         stdio,
         ..WorkerOptions::default()
     })
-}
-
-/// Gives this thread, and those that it starts, a working directory and umask of their own.
-#[cfg(target_os = "linux")]
-fn enter_folder(cwd: &Path) -> Result<(), String> {
-    nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS)
-        .map_err(|error| format!("could not separate the working directory: {error}"))?;
-    std::env::set_current_dir(cwd).map_err(|error| format!("cwd '{}': {error}", cwd.display()))
-}
-
-/// Elsewhere a working directory belongs to the whole application.
-#[cfg(not(target_os = "linux"))]
-fn enter_folder(cwd: &Path) -> Result<(), String> {
-    match std::env::current_dir() {
-        Ok(own) if own == cwd => Ok(()),
-        _ => Err(format!(
-            "cwd '{}': on this system the embedded engine runs in the application's own working \
-             directory; leave `cwd` out, or use runtime \"deno\"",
-            cwd.display()
-        )),
-    }
 }

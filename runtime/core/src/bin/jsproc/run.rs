@@ -30,10 +30,15 @@ pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
     let supervisor = Arc::new(Supervisor::new()?);
     // Heard from here on: a signal during the start must not leave anything behind either.
     let signal = listen_for_signals();
-    let (_, events) = supervisor.spawn_subscribed(NAME, args.into_config(), WhenSlow::Wait).await?;
-    let feeder = tokio::spawn(feed(supervisor.clone()));
     let heard = Arc::new(OnceLock::new());
     let signals = tokio::spawn(end_on_signal(supervisor.clone(), signal, heard.clone()));
+    let spawned = supervisor.spawn_subscribed(NAME, args.into_config(), WhenSlow::Wait).await;
+    let (_, events) = match (spawned, heard.get()) {
+        (Ok(spawned), _) => spawned,
+        (Err(_), Some(signal)) => return Ok(low_bits(SIGNALLED + signal)),
+        (Err(error), None) => return Err(error),
+    };
+    let feeder = tokio::spawn(feed(supervisor.clone()));
     // Writing to a terminal or a pipe blocks; the signals must be heard meanwhile.
     let handle = tokio::runtime::Handle::current();
     let copied = tokio::task::spawn_blocking(move || handle.block_on(copy_output(events))).await;
@@ -131,6 +136,10 @@ fn exit_code(end: &End, signal: Option<i32>) -> u8 {
         End::Exited { code: None, .. } => SIGNALLED + signal.unwrap_or(KILLED),
         End::OutputClosed => SIGNALLED + BROKEN_PIPE,
     };
-    // The system keeps the low eight bits of an exit code, and no more.
+    low_bits(code)
+}
+
+/// The system keeps the low eight bits of an exit code, and no more.
+fn low_bits(code: i32) -> u8 {
     u8::try_from(code & 0xFF).unwrap_or(u8::MAX)
 }

@@ -15,6 +15,7 @@ pub(crate) const CASES: &[Case] = cases![
     an_unhandled_rejection_ends_with_1,
     a_throw_in_a_timer_ends_with_1,
     an_exit_in_a_timer_ends_with_its_code,
+    an_exit_in_any_callback_ends_with_its_code,
     an_exit_code_that_was_set_is_used_at_the_end,
     an_abort_ends_the_script_and_not_the_application,
     the_end_of_stdin_ends_an_idle_script_with_0,
@@ -131,6 +132,13 @@ async fn an_exit_in_a_timer_ends_with_its_code(bench: &Bench) -> Outcome {
     Ok(())
 }
 
+async fn an_exit_in_any_callback_ends_with_its_code(bench: &Bench) -> Outcome {
+    for way in ["microtask", "then", "listener", "message"] {
+        assert_eq!(exit(bench, way).await?.code, Some(6), "{way}");
+    }
+    Ok(())
+}
+
 async fn an_exit_code_that_was_set_is_used_at_the_end(bench: &Bench) -> Outcome {
     assert_eq!(exit(bench, "exitcode").await?.code, Some(7));
     Ok(())
@@ -138,9 +146,11 @@ async fn an_exit_code_that_was_set_is_used_at_the_end(bench: &Bench) -> Outcome 
 
 async fn an_abort_ends_the_script_and_not_the_application(bench: &Bench) -> Outcome {
     const SIGABRT: i32 = 6;
-    let ended = exit(bench, "abort").await?;
-    assert_eq!(ended.code, None);
-    assert_eq!(ended.reason, Some(ExitReason::Killed { signal: Some(SIGABRT) }));
+    for way in ["abort", "abort-after-await"] {
+        let ended = exit(bench, way).await?;
+        assert_eq!(ended.code, None);
+        assert_eq!(ended.reason, Some(ExitReason::Killed { signal: Some(SIGABRT) }));
+    }
     Ok(())
 }
 

@@ -21,6 +21,8 @@ pub(crate) const CASES: &[Case] = cases![
     a_kill_before_it_is_ready_ends_it,
     kills_at_the_same_time_all_succeed,
     a_kill_leaves_no_grandchild,
+    a_kill_leaves_no_grandchild_of_a_grandchild,
+    a_kill_ends_a_script_that_waits_for_a_program,
     an_exit_leaves_no_grandchild,
     a_script_that_stops_reading_blocks_nobody_else,
     a_kill_of_all_ends_all,
@@ -129,6 +131,19 @@ async fn a_kill_leaves_no_grandchild(bench: &Bench) -> Outcome {
     killed(bench, run).await?;
     assert!(eventually(|| !is_alive(grandchild)), "the grandchild is left");
     Ok(())
+}
+
+async fn a_kill_leaves_no_grandchild_of_a_grandchild(bench: &Bench) -> Outcome {
+    let mut run = bench.start(with_grandchild(bench, &["tree"])).await?;
+    let sleeper = run.text().await?.parse()?;
+    assert!(is_alive(sleeper));
+    killed(bench, run).await?;
+    assert!(eventually(|| !is_alive(sleeper)), "the grandchild's child is left");
+    Ok(())
+}
+
+async fn a_kill_ends_a_script_that_waits_for_a_program(bench: &Bench) -> Outcome {
+    killed_once_ready(bench, with_grandchild(bench, &["sync"])).await
 }
 
 async fn an_exit_leaves_no_grandchild(bench: &Bench) -> Outcome {

@@ -1,0 +1,42 @@
+//! The working directory and umask of an isolate's thread.
+//!
+//! To the operating system they belong to the whole application. Linux can part a thread from it,
+//! unless a container forbids that; a script then lives in the application's own folder, and cannot
+//! leave it.
+
+use std::path::Path;
+
+/// Whose working directory and umask a thread has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Folder {
+    /// Its own, and that of the threads that it starts.
+    Own,
+    Applications,
+}
+
+/// Takes this thread to `cwd`.
+pub(super) fn enter(cwd: &Path) -> Result<Folder, String> {
+    if part() {
+        std::env::set_current_dir(cwd)
+            .map_err(|error| format!("cwd '{}': {error}", cwd.display()))?;
+        return Ok(Folder::Own);
+    }
+    match std::env::current_dir() {
+        Ok(own) if own == cwd => Ok(Folder::Applications),
+        _ => Err(format!(
+            "cwd '{}': on this system the embedded engine runs in the application's own working \
+             directory; leave `cwd` out, or use runtime \"deno\"",
+            cwd.display()
+        )),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn part() -> bool {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn part() -> bool {
+    false
+}
