@@ -44,15 +44,15 @@ struct Asked {
     settlers: Vec<Reply<()>>,
     started: bool,
     stopping: bool,
-    shutdown: bool,
+    /// No generation is to follow.
+    last: bool,
     then: Option<Box<Start>>,
-    remove: bool,
 }
 
 impl Asked {
     /// An application that ends does not wait long.
     fn grace(&self, plan: &Plan) -> Duration {
-        if self.shutdown { plan.kill_grace.min(SHUTDOWN_GRACE) } else { plan.kill_grace }
+        if self.last { plan.kill_grace.min(SHUTDOWN_GRACE) } else { plan.kill_grace }
     }
 }
 
@@ -216,9 +216,9 @@ impl Actor {
                 return asked.settlers.push(reply);
             }
             Command::Settle(reply) => return answer(Some(reply), Ok(())),
-            Command::Remove => asked.remove = true,
+            Command::Remove => asked.last = true,
             Command::Shutdown(reply) => {
-                asked.shutdown = true;
+                asked.last = true;
                 asked.killers.push_back(reply);
             }
         }
@@ -238,7 +238,7 @@ impl Actor {
     fn finish(&mut self, plan: Plan, exit: Exit, asked: Asked, lived: Duration) -> Next {
         let reason = match exit.reason {
             ExitReason::Unresponsive => ExitReason::Unresponsive,
-            _ if asked.shutdown => ExitReason::HostShutdown,
+            _ if asked.last => ExitReason::HostShutdown,
             _ if asked.stopping => ExitReason::Killed { signal: None },
             reason => reason,
         };
@@ -252,7 +252,7 @@ impl Actor {
         for waiting in asked.killers.into_iter().chain(asked.settlers) {
             answer(Some(waiting), Ok(()));
         }
-        match (asked.shutdown || asked.remove, asked.then, retry) {
+        match (asked.last, asked.then, retry) {
             (true, ..) => Next::End,
             (_, Some(start), _) => Next::Start(start),
             (_, None, Some(wait)) => Next::Retry(Box::new(plan), wait),

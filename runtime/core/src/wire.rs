@@ -194,6 +194,19 @@ impl Permissions {
     pub fn all() -> Self {
         Self { all: true, ..Self::default() }
     }
+
+    /// Each kind with its name, in the order of Deno's documentation.
+    pub(crate) fn kinds(&self) -> [(&'static str, &Grant); 7] {
+        [
+            ("read", &self.read),
+            ("write", &self.write),
+            ("net", &self.net),
+            ("env", &self.env),
+            ("run", &self.run),
+            ("sys", &self.sys),
+            ("import", &self.import),
+        ]
+    }
 }
 
 /// Bounds on one process. A field left out takes the default.

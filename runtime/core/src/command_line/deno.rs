@@ -52,15 +52,8 @@ pub(super) fn flags(
         listed.insert(0, folder.to_string());
         read = Grant::Some(listed);
     }
-    for (kind, grant) in [
-        ("read", &read),
-        ("write", &permissions.write),
-        ("net", &permissions.net),
-        ("env", &permissions.env),
-        ("run", &permissions.run),
-        ("sys", &permissions.sys),
-        ("import", &permissions.import),
-    ] {
+    for (kind, grant) in permissions.kinds() {
+        let grant = if kind == "read" { &read } else { grant };
         match grant {
             Grant::All(true) => flags.push(format!("--allow-{kind}").into()),
             Grant::Some(listed) if !listed.is_empty() => {

@@ -72,15 +72,7 @@ fn env(config: &SpawnConfig) -> Result<(), Error> {
 
 fn permissions(config: &SpawnConfig) -> Result<(), Error> {
     let Some(permissions) = &config.permissions else { return Ok(()) };
-    for (kind, grant) in [
-        ("read", &permissions.read),
-        ("write", &permissions.write),
-        ("net", &permissions.net),
-        ("env", &permissions.env),
-        ("run", &permissions.run),
-        ("sys", &permissions.sys),
-        ("import", &permissions.import),
-    ] {
+    for (kind, grant) in permissions.kinds() {
         let Grant::Some(list) = grant else { continue };
         for (index, entry) in list.iter().enumerate() {
             if entry.is_empty() {

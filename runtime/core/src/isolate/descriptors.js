@@ -3,9 +3,16 @@
 // has seen any of it before, and none sees what it was.
 {
   const { ops } = __bootstrap.core
-  const { FunctionPrototypeCall, ObjectDefineProperty } = __bootstrap.primordials
-  const { op_tty_check_fd_permission: check } = ops
   if (!ops.areDescriptorsGuarded) {
+    const {
+      ArrayPrototypeMap,
+      FunctionPrototypeCall,
+      ObjectDefineProperty,
+      SafeSet,
+      SetPrototypeAdd,
+      SetPrototypeDelete,
+    } = __bootstrap.primordials
+    const { op_tty_check_fd_permission: check } = ops
     const replace = (target, name, value) =>
       ObjectDefineProperty(target, name, {
         __proto__: null,
@@ -14,38 +21,71 @@
         enumerable: false,
         writable: false,
       })
+
+    // Pipes that were made for the script and that nothing reads yet. Each may be taken once.
+    const pipes = new SafeSet()
     const guardOpen = ({ prototype }) => {
       const { open } = prototype
       replace(prototype, 'open', function (number) {
         // Once: an object could be one number for the check and another one for the call.
         const descriptor = number | 0
-        check(descriptor)
+        if (!SetPrototypeDelete(pipes, descriptor)) check(-1)
         return FunctionPrototypeCall(open, this, descriptor)
       })
     }
     guardOpen(ops.PipeWrap)
     guardOpen(ops.TCPWrap)
 
-    // The terminal is the application's.
-    class TTY {
-      constructor() {
-        check(0)
-      }
-      static isTTY() {
-        return false
-      }
+    const { op_node_create_pipe: createPipe } = ops
+    ops.op_node_create_pipe = () => {
+      const pair = createPipe()
+      SetPrototypeAdd(pipes, pair[0])
+      SetPrototypeAdd(pipes, pair[1])
+      return pair
     }
-    replace(ops.TTY.prototype, 'constructor', TTY)
-    ops.TTY = TTY
 
-    // Its standard streams are the application's, whatever numbers it is given.
-    class WasiContext {
-      constructor() {
-        check(0)
+    // What a child would share with the application it gets from nowhere.
+    const own = (stdio) => {
+      if (typeof stdio !== 'number') return stdio === 'inherit' ? 'null' : stdio
+      const descriptor = stdio | 0
+      if (descriptor >= 0 && descriptor <= 2) return 'null'
+      check(descriptor)
+      return descriptor
+    }
+    const guardSpawn = (name) => {
+      const spawn = ops[name]
+      ops[name] = (request, apiName) => {
+        const { stdin, stdout, stderr, extraStdio } = request
+        const owned = { stdin: own(stdin), stdout: own(stdout), stderr: own(stderr) }
+        if (extraStdio) owned.extraStdio = ArrayPrototypeMap(extraStdio, own)
+        const child = spawn({ __proto__: null, ...request, ...owned }, apiName)
+        SetPrototypeAdd(pipes, child.stdinFd)
+        SetPrototypeAdd(pipes, child.stdoutFd)
+        SetPrototypeAdd(pipes, child.stderrFd)
+        ArrayPrototypeMap(child.extraPipeFds ?? [], (pipe) => SetPrototypeAdd(pipes, pipe))
+        return child
       }
     }
-    replace(ops.WasiContext.prototype, 'constructor', WasiContext)
-    ops.WasiContext = WasiContext
+    guardSpawn('op_run')
+    guardSpawn('op_spawn_child')
+    guardSpawn('op_node_spawn_child')
+    guardSpawn('op_spawn_sync')
+
+    // The terminal is the application's, and the standard streams of WASI are, whatever it is told.
+    const refuse = (kind) => {
+      const Refused = class {
+        constructor() {
+          check(-1)
+        }
+        static isTTY() {
+          return false
+        }
+      }
+      replace(ops[kind].prototype, 'constructor', Refused)
+      ops[kind] = Refused
+    }
+    refuse('TTY')
+    refuse('WasiContext')
     ops.areDescriptorsGuarded = true
   }
 }

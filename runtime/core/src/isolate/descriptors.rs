@@ -2,14 +2,14 @@
 //!
 //! Node's handles take any number for a descriptor: `new Pipe().open(1)` is the application's stdout.
 //! What they are made of is native classes, whose methods no op can stand in for. So the modules that
-//! hand those classes out begin with a piece of our own, which replaces the methods. Scripts that may
-//! run programs keep descriptors above 2: that is how `node:child_process` reaches its children.
+//! hand those classes out begin with a piece of our own, which replaces the methods. What is left are
+//! the pipes that the engine itself made, which is how `node:child_process` reaches its children.
 
 use std::sync::LazyLock;
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, op2};
-use deno_runtime::deno_permissions::{PermissionState, PermissionsContainer};
+use deno_runtime::deno_io::FdTable;
 
 /// Address and source of built-in modules, sorted by address.
 pub(super) type Sources = &'static [(&'static str, &'static str)];
@@ -17,12 +17,14 @@ pub(super) type Sources = &'static [(&'static str, &'static str)];
 const GUARD: &str = include_str!("descriptors.js");
 
 /// The modules that hand out something that takes a descriptor.
-const GUARDED: [&str; 5] = [
+const GUARDED: [&str; 7] = [
     "ext:deno_node/internal_binding/pipe_wrap.ts",
     "ext:deno_node/internal_binding/tcp_wrap.ts",
+    "ext:deno_node/internal_binding/tls_wrap.ts",
     "ext:deno_node/internal_binding/tty_wrap.ts",
     "ext:deno_node/tty.js",
     "ext:deno_node/wasi.ts",
+    "ext:deno_process/40_process.js",
 ];
 
 /// How such a module begins. The engine knows it by its first words.
@@ -58,25 +60,21 @@ fn amend(source: &str) -> Option<String> {
     Some(format!("{HEAD}() {{\n{GUARD}{body}"))
 }
 
-/// Takes the place of `op_tty_check_fd_permission`, which `node:tty` asks; the guard asks it too.
-#[op2(fast, stack_trace)]
+/// Takes the place of `op_tty_check_fd_permission`, which `node:tty` asks; the guard asks it too. A
+/// script's own descriptors are the files that it opened and the pipes that it uses.
+#[op2(fast)]
 pub(super) fn op_host_check_descriptor(
     state: &mut OpState,
     #[smi] descriptor: i32,
 ) -> Result<(), JsErrorBox> {
-    if descriptor <= 2 {
-        return Err(JsErrorBox::new(
-            "NotSupported",
-            "An embedded script has no terminal, no WASI and no descriptors 0 to 2 of its own; a \
-             child process has: runtime \"deno\"",
-        ));
-    }
-    let permissions = state.borrow_mut::<PermissionsContainer>();
-    let may_run = permissions.query_run(None).map_err(JsErrorBox::from_err)?;
-    if matches!(may_run, PermissionState::Granted | PermissionState::GrantedPartial) {
+    if descriptor > 2 && state.borrow::<FdTable>().contains(descriptor) {
         return Ok(());
     }
-    permissions.check_run_all("a file descriptor").map_err(JsErrorBox::from_err)
+    Err(JsErrorBox::new(
+        "NotSupported",
+        "An embedded script has no terminal, no node:wasi, and no file descriptors but those it \
+         opened itself; a child process has: runtime \"deno\"",
+    ))
 }
 
 /// What is sent to a descriptor's flags goes nowhere: they are shared with the application.
@@ -101,17 +99,16 @@ mod tests {
 
     /// A module that uses one of the classes without the guard would be a way around it.
     #[test]
-    fn no_other_module_hands_out_the_classes() {
-        let classes = ["PipeWrap", "TCPWrap", "TTY", "WasiContext"];
-        let takes = |source: &str| {
-            let lists = source.split('}').filter_map(|part| part.rsplit_once('{'));
-            let after = |list: &str| source.contains(&format!("{list}}} = core.ops"));
-            lists.map(|(_, list)| list).any(|list| {
-                list.split([',', ' ', '\n']).any(|name| classes.contains(&name)) && after(list)
-            })
+    fn no_other_module_uses_them() {
+        let dangerous = ["PipeWrap", "TCPWrap", "TTY", "WasiContext", "op_run", "op_spawn_child"];
+        let has_one = |source: &str| {
+            let ends = source.match_indices("} = core.ops");
+            let imports = ends.filter_map(|(end, _)| source[..end].rsplit_once('{'));
+            let mut names = imports.flat_map(|(_, list)| list.split([',', ' ', '\n']));
+            names.any(|name| dangerous.contains(&name))
         };
-        let takers = deno_snapshots::RESIDUAL_LAZY_JS.iter().filter(|(_, source)| takes(source));
-        assert!(takers.map(|(address, _)| *address).eq(GUARDED));
+        let users = deno_snapshots::RESIDUAL_LAZY_JS.iter().filter(|(_, source)| has_one(source));
+        assert!(users.map(|(address, _)| *address).eq(GUARDED));
     }
 
     /// The engine takes the text for Latin-1 without looking.
@@ -125,7 +122,7 @@ mod tests {
         assert!(guard(&[]).unwrap_err().contains("pipe_wrap"));
         assert_eq!(amend("return 1"), None);
         assert_eq!(amend(&format!("{HEAD} (a) {{}})())")), None);
-        let amended = amend(&format!("{HEAD} () {{ rest })())")).unwrap();
+        let amended = amend(&format!("{HEAD} () {{ rest }})())")).unwrap();
         assert_eq!(amended, format!("{HEAD}() {{\n{GUARD} rest }})())"));
     }
 }

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 /// Whose working directory and umask a thread has.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Folder {
     /// Its own, and that of the threads that it starts.
     Own,
@@ -21,6 +21,10 @@ pub(super) fn enter(cwd: &Path) -> Result<Folder, String> {
             .map_err(|error| format!("cwd '{}': {error}", cwd.display()))?;
         return Ok(Folder::Own);
     }
+    stay(cwd)
+}
+
+fn stay(cwd: &Path) -> Result<Folder, String> {
     match std::env::current_dir() {
         Ok(own) if own == cwd => Ok(Folder::Applications),
         _ => Err(format!(
@@ -39,4 +43,18 @@ fn part() -> bool {
 #[cfg(not(target_os = "linux"))]
 fn part() -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_thread_cannot_be_parted_only_the_applications_folder_will_do() {
+        let own = std::env::current_dir().unwrap();
+        assert_eq!(stay(&own), Ok(Folder::Applications));
+        let elsewhere = own.join("elsewhere");
+        let message = stay(&elsewhere).unwrap_err();
+        assert!(message.contains("elsewhere") && message.contains("leave `cwd` out"), "{message}");
+    }
 }

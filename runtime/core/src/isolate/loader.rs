@@ -10,6 +10,7 @@
 mod bundle;
 mod commonjs;
 mod errors;
+mod installed;
 mod missing;
 mod require;
 mod resolve;
@@ -31,7 +32,7 @@ use deno_runtime::deno_core::{
     ModuleSourceCode, ModuleType, ResolutionKind,
 };
 use deno_runtime::deno_node::{NodeExtInitServices, create_host_defined_options};
-use deno_runtime::deno_permissions::PermissionsContainer;
+use deno_runtime::deno_permissions::{CheckSpecifierKind, PermissionsContainer};
 
 use self::commonjs::CommonJs;
 pub(crate) use self::errors::LoadError;
@@ -250,7 +251,18 @@ impl ModuleLoader for SharedLoader {
     fn load_external_source_map(&self, source_map_url: &str) -> Option<Cow<'_, [u8]>> {
         let path = Url::parse(source_map_url).ok()?.to_file_path().ok()?;
         let is_map = path.extension().is_some_and(|extension| extension == "map");
-        let bytes = (is_map && self.0.bundle.is_none()).then(|| std::fs::read(path).ok())??;
+        // A script names this file, so it must be one that the script may read anyway.
+        let may_read = || {
+            self.0.packages.is_installed(&path)
+                || Url::from_file_path(&path).is_ok_and(|url| {
+                    let check = CheckSpecifierKind::Dynamic;
+                    self.0.permissions.check_specifier(&url, check).is_ok()
+                })
+        };
+        if !is_map || self.0.bundle.is_some() || !may_read() {
+            return None;
+        }
+        let bytes = source::read(&path).ok()?;
         Some(Cow::Owned(bytes))
     }
 

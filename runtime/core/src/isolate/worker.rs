@@ -133,8 +133,11 @@ fn build(plan: &WorkerPlan, streams: &Streams) -> Result<(MainWorker, ModuleSpec
         Modules::new(&plan.entry, permissions.clone()).map_err(|error| error.to_string())?;
     let main = modules.main_module().clone();
 
-    let mut worker =
-        MainWorker::bootstrap_from_options(&main, services(&modules, permissions), options(plan, folder)?);
+    let mut worker = MainWorker::bootstrap_from_options(
+        &main,
+        services(&modules, permissions),
+        options(plan, folder)?,
+    );
     {
         let state = worker.js_runtime.op_state();
         let mut state = state.borrow_mut();

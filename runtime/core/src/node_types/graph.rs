@@ -39,7 +39,9 @@ impl Graph {
     fn add(&mut self, path: &Path) {
         let Some(path) = real(path) else { return };
         let is_in_package = path.components().any(|part| part.as_os_str() == "node_modules");
-        if !is_in_package && is_module(&path) && self.seen.insert(path.clone()) {
+        // Reading what is no file, a pipe say, could take for ever.
+        let is_source = is_module(&path) && path.is_file();
+        if !is_in_package && is_source && self.seen.insert(path.clone()) {
             self.to_do.push(path);
         }
     }

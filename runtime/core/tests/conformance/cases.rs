@@ -1,6 +1,7 @@
 //! The table: every case is in one of these files, by what it is about.
 
 mod config;
+mod embedded;
 mod exits;
 mod kills;
 mod names;
@@ -21,6 +22,9 @@ pub(crate) const ALL: &[&[Case]] = &[
     rpc::CASES,
     scripts::CASES,
 ];
+
+/// What only the embedded engine has to withstand.
+pub(crate) const EMBEDDED: &[Case] = embedded::CASES;
 
 /// Requests that no runtime comes to see.
 pub(crate) const CONFIG: &[Case] = config::CASES;

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| eprintln!("\n{panic}")));
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    let trials = support::trials(cases::ALL, cases::CONFIG);
+    let trials = support::trials(cases::ALL, cases::EMBEDDED, cases::CONFIG);
     let conclusion = libtest_mimic::run(&arguments, trials);
     match left_behind() {
         None => conclusion.exit_code(),

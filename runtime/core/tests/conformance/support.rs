@@ -40,8 +40,12 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 const RUNTIMES: [Runtime; 4] = [Runtime::Embedded, Runtime::Deno, Runtime::Bun, Runtime::Node];
 
-/// Every case over every runtime, and the cases without one.
-pub(crate) fn trials(per_runtime: &'static [&[Case]], config: &'static [Case]) -> Vec<Trial> {
+/// Every case over every runtime, the cases for one of them, and the cases without one.
+pub(crate) fn trials(
+    per_runtime: &'static [&[Case]],
+    embedded: &'static [Case],
+    config: &'static [Case],
+) -> Vec<Trial> {
     let missing = missing_runtimes();
     let mut trials: Vec<Trial> = config
         .iter()
@@ -52,7 +56,8 @@ pub(crate) fn trials(per_runtime: &'static [&[Case]], config: &'static [Case]) -
         .collect();
     for runtime in RUNTIMES {
         let reason = missing.iter().find(|(name, _)| *name == runtime).map(|(_, why)| why.clone());
-        for case in per_runtime.iter().copied().flatten() {
+        let own = if runtime == Runtime::Embedded { embedded } else { &[] };
+        for case in per_runtime.iter().copied().flatten().chain(own) {
             let reason = reason.clone();
             let run = move || match reason {
                 None => run(case, runtime).map(|()| Completion::Completed),

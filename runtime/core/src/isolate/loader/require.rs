@@ -1,7 +1,7 @@
 //! What Deno's `require()` asks of us: may this be read, and what is in it.
 
 use std::borrow::Cow;
-use std::path::{Component, Path};
+use std::path::Path;
 
 use deno_ast::MediaType;
 use deno_error::JsErrorBox;
@@ -17,26 +17,22 @@ use super::source::read_text;
 use crate::transpile::{self, Cjs};
 
 impl Loader {
-    /// Packages and modules that were imported already need no permission to be required.
+    /// What is installed for the script or was imported already needs no permission to be required.
     pub(super) fn check_read<'a>(
         &self,
         permissions: &mut PermissionsContainer,
         path: Cow<'a, Path>,
     ) -> Result<Cow<'a, Path>, JsErrorBox> {
-        if permissions.query_read_all() || self.is_installed(&path) || self.is_loaded(&path) {
+        if permissions.query_read_all()
+            || self.packages.is_installed(&path)
+            || self.is_loaded(&path)
+        {
             return Ok(path);
         }
         permissions
             .check_open(path, OpenAccessKind::Read, Some("require()"))
             .map(deno_runtime::deno_permissions::CheckedPath::into_path)
             .map_err(JsErrorBox::from_err)
-    }
-
-    /// A path with `..` in it may lead out of the folder again, and is no exception.
-    fn is_installed(&self, path: &Path) -> bool {
-        self.bundle.is_none()
-            && path.components().all(|part| part != Component::ParentDir)
-            && path.components().any(|part| part.as_os_str() == "node_modules")
     }
 
     fn is_loaded(&self, path: &Path) -> bool {

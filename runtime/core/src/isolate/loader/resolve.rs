@@ -24,6 +24,7 @@ use node_resolver::{
 
 use super::Sys;
 use super::errors::{ImportedFrom, LoadError};
+use super::installed::Installed;
 
 /// Finds packages in the `node_modules` folders that are there.
 pub(super) struct Packages {
@@ -31,6 +32,7 @@ pub(super) struct Packages {
     pub(super) package_json: Arc<PackageJsonResolver<Sys>>,
     pub(super) npm: NpmResolver<Sys>,
     pub(super) in_npm: DenoInNpmPackageChecker,
+    installed: Installed,
     requests: NpmReqResolver<
         DenoInNpmPackageChecker,
         DenoIsBuiltInNodeModuleChecker,
@@ -73,11 +75,17 @@ impl Packages {
             npm_resolver: npm.clone(),
             sys: Sys::default(),
         });
-        Self { node, package_json, npm, in_npm, requests }
+        let installed = Installed::new(folder);
+        Self { node, package_json, npm, in_npm, installed, requests }
     }
 
     pub(super) fn contains(&self, url: &Url) -> bool {
         self.in_npm.in_npm_package(url)
+    }
+
+    /// Whether a file is part of what was installed for the script, and needs no permission.
+    pub(super) fn is_installed(&self, path: &Path) -> bool {
+        self.installed.contains(path)
     }
 
     pub(super) fn resolve(&self, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {

@@ -77,13 +77,13 @@ fn prepare(
     // What the script's author wrote down is trusted like the script. What it asks for while it
     // runs is not, and neither is what that imports, nor ES modules that require() asks for.
     let asked_for = options.is_dynamic_import || options.is_synchronous;
-    if asked_for && !in_package && *url != loader.main {
+    if asked_for && *url != loader.main && !loader.packages.is_installed(&path) {
         loader
             .permissions
             .check_specifier(url, CheckSpecifierKind::Dynamic)
             .map_err(JsErrorBox::from_err)?;
     }
-    let bytes = std::fs::read(&path)
+    let bytes = read(&path)
         .map_err(|error| JsErrorBox::from_err(missing::explain(url, &path, from, error)))?;
     loader.loaded.borrow_mut().insert(url.clone());
     if in_package && MediaType::from_specifier(url).is_emittable() {
@@ -230,9 +230,18 @@ impl CjsAnalysisSourceProvider for Reexported<'_> {
     }
 }
 
+/// Reads a file and nothing that only looks like one: a pipe could keep the thread for ever.
+pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    std::fs::read(path)
+}
+
 /// As in Deno and Node, bytes that are not UTF-8 become replacement characters.
 pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
-    std::fs::read(path).map(into_text)
+    read(path).map(into_text)
 }
 
 fn into_text(bytes: Vec<u8>) -> String {

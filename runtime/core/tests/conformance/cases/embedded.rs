@@ -1,0 +1,115 @@
+//! What the embedded engine alone must withstand: its scripts live in the application's process, and
+//! are to have no more of it than a child would.
+
+use std::fs;
+use std::io::{self, Read, Write};
+
+use js_runtime::{Grant, Permissions, SpawnConfig};
+
+use crate::support::{Bench, Case, Outcome, cases};
+
+pub(crate) const CASES: &[Case] = cases![
+    the_applications_descriptors_are_out_of_reach,
+    a_child_shares_no_stream_with_the_application,
+    no_op_is_within_reach,
+    only_its_own_packages_may_be_read,
+    a_group_of_its_own_may_be_killed,
+    a_signal_to_the_applications_group_is_one_to_itself,
+];
+
+fn hostile(bench: &Bench, name: &str, args: &[&str]) -> SpawnConfig {
+    bench.fixture(&format!("hostile/{name}"), args)
+}
+
+fn may_run() -> Permissions {
+    let all = || Grant::All(true);
+    Permissions { run: all(), env: all(), ..Permissions::default() }
+}
+
+#[cfg(unix)]
+async fn the_applications_descriptors_are_out_of_reach(bench: &Bench) -> Outcome {
+    use std::os::fd::AsRawFd;
+
+    // A permission to run programs gives none of them either.
+    for permissions in [None, Some(may_run())] {
+        let (mut secret, mut telling) = io::pipe()?;
+        let (mut listening, target) = io::pipe()?;
+        telling.write_all(b"secret")?;
+        let numbers = [secret.as_raw_fd(), target.as_raw_fd()].map(|number| number.to_string());
+        let config = hostile(bench, "descriptors.mjs", &[&numbers[0], &numbers[1]]);
+        let ended = bench.run(SpawnConfig { permissions, ..config }, b"").await?;
+        assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
+
+        drop((telling, target));
+        let (mut left, mut injected) = (String::new(), String::new());
+        secret.read_to_string(&mut left)?;
+        listening.read_to_string(&mut injected)?;
+        assert_eq!((left.as_str(), injected.as_str()), ("secret", ""));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn the_applications_descriptors_are_out_of_reach(_: &Bench) -> Outcome {
+    Ok(())
+}
+
+async fn a_child_shares_no_stream_with_the_application(bench: &Bench) -> Outcome {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let config =
+        SpawnConfig { permissions: Some(may_run()), ..hostile(bench, "child-streams.mjs", &[]) };
+    let ended = bench.run(config, b"").await?;
+    assert_eq!(ended.lines(), [r#"{"leaks":[],"own":"piped"}"#], "{}", ended.log());
+    Ok(())
+}
+
+async fn no_op_is_within_reach(bench: &Bench) -> Outcome {
+    let ended = bench.run(hostile(bench, "ops.mjs", &[]), b"").await?;
+    assert_eq!(ended.lines(), ["[0,0]"], "{}", ended.log());
+    Ok(())
+}
+
+async fn only_its_own_packages_may_be_read(bench: &Bench) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let package = folder.path().join("node_modules/p");
+    fs::create_dir_all(&package)?;
+    let files = [("x.json", "{}"), ("x.txt", "secret"), ("x.cjs", "module.exports = 'secret'")];
+    let mut paths = Vec::new();
+    for (name, text) in files {
+        let path = package.join(name);
+        fs::write(&path, text)?;
+        paths.push(path.to_str().ok_or("not UTF-8")?.to_owned());
+    }
+    let args = [paths[0].as_str(), &paths[1], &paths[2]];
+    let ended = bench.run(hostile(bench, "foreign-packages.mjs", &args), b"").await?;
+    assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
+
+    // The same packages are a script's own when it lies beside them.
+    let script = folder.path().join("main.mjs");
+    fs::write(&script, "console.log((await import(process.argv[2])).default)")?;
+    let ended = bench.run(bench.script(&script, &[&paths[2]]), b"").await?;
+    assert_eq!(ended.lines(), ["secret"], "{}", ended.log());
+    Ok(())
+}
+
+async fn a_group_of_its_own_may_be_killed(bench: &Bench) -> Outcome {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let config =
+        SpawnConfig { permissions: Some(may_run()), ..hostile(bench, "kill-group.mjs", &[]) };
+    let ended = bench.run(config, b"").await?;
+    assert_eq!(ended.lines(), ["SIGTERM"], "{}", ended.log());
+    Ok(())
+}
+
+async fn a_signal_to_the_applications_group_is_one_to_itself(bench: &Bench) -> Outcome {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let ended = bench.run(hostile(bench, "kill-own-group.mjs", &[]), b"").await?;
+    assert_eq!(ended.lines(), ["heard 4"], "{}", ended.log());
+    Ok(())
+}
