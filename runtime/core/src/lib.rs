@@ -21,7 +21,8 @@
 //!    said; a subscriber that chose [`WhenSlow::Wait`] misses nothing and slows the worker down.
 //! 6. Bytes that are not UTF-8 are neither fatal nor reordered; a UTF-8 sequence is never split on its
 //!    way into an embedded process.
-//! 7. Nothing JavaScript does in an embedded process ends or blocks the application.
+//! 7. Nothing JavaScript does in an embedded process ends or blocks the application, but for the
+//!    native failures that the README names.
 //! 8. Dropping the supervisor leaves no thread, no child and no grandchild. (V8 itself, once started,
 //!    keeps its sleeping threads for the life of the application.)
 //! 9. Only Rust decides what a process may do: its permissions are fixed when it starts.
