@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempPath;
 use tokio::sync::oneshot;
 
-use crate::command_line::{self, CommandLine};
+use crate::command_line::{self, CommandLine, Script};
 use crate::detect::Detector;
 use crate::error::Error;
 use crate::input::Input;
 use crate::sink::Sinks;
 use crate::stop::{Stopper, stop_channel};
+use crate::usage::Meter;
 use crate::wire::{ExitReason, Runtime, SpawnConfig};
 
 /// What `auto` tries, in order, after the embedded engine.
@@ -52,6 +53,8 @@ pub(crate) struct Running {
     pub(crate) pid: Option<u32>,
     /// What was chosen; `None` for `command` and `sidecar`.
     pub(crate) runtime: Option<Runtime>,
+    /// `None` for a child that has ended already.
+    pub(crate) meter: Option<Meter>,
     pub(crate) stopper: Stopper,
     /// Resolves after the last line of output, when nothing of the generation is left.
     pub(crate) exit: oneshot::Receiver<Exit>,
@@ -67,7 +70,7 @@ pub(crate) struct Host {
 pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, Error> {
     let config = &launch.config;
     if let Some(name) = &config.sidecar {
-        return start_child(launch, &program_line(sidecar_path(name)?, config), None, None);
+        return start_child(launch, &program_line(find_sidecar(name)?, config), None, None);
     }
     if let Some(command) = &config.command {
         let program = host.detector.program(command, &launch.cwd).await?;
@@ -108,15 +111,30 @@ async fn start_runtime(
     if runtime == Runtime::Embedded {
         return start_embedded(host, launch, script).await;
     }
-    let script = command_line::resolve_script(script, &launch.cwd)?;
+    let script = script_file(host, launch, script).await?;
     let found = host.detector.find(runtime).await?;
     let mut line =
         command_line::for_runtime(runtime, &found.path, &launch.config, &script, &launch.cwd)?;
     let sources = match runtime {
-        Runtime::Node => prepare_types(&script, &mut line).await?,
+        Runtime::Node => prepare_types(&script.path, &mut line).await?,
         _ => None,
     };
     start_child(launch, &line, Some(runtime), sources)
+}
+
+/// The file that a child is to run.
+async fn script_file(host: &Arc<Host>, launch: &Launch, name: &str) -> Result<Script, Error> {
+    let Some(source) = host.bundled.get(name) else {
+        let path = command_line::resolve_script(name, &launch.cwd)?;
+        return Ok(Script { path, is_self_contained: false });
+    };
+    let (host, name) = (host.clone(), name.to_owned());
+    let written = tokio::task::spawn_blocking(move || host.bundled.file(&name, &source)).await;
+    let path = written.map_err(|error| Error::StartFailed {
+        name: launch.name.clone(),
+        message: format!("could not write the bundled module: {error}"),
+    })??;
+    Ok(Script { path, is_self_contained: true })
 }
 
 #[cfg(feature = "embedded")]
@@ -136,8 +154,9 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
     };
     let (stopper, stop) = stop_channel();
     launch.commit();
-    let exit = isolate::start(entry, launch, stop).await?;
-    Ok(Running { pid: None, runtime: Some(Runtime::Embedded), stopper, exit })
+    let (meter, exit) = isolate::start(entry, launch, stop).await?;
+    let meter = Some(Meter::Isolate(meter));
+    Ok(Running { pid: None, runtime: Some(Runtime::Embedded), meter, stopper, exit })
 }
 
 #[cfg(not(feature = "embedded"))]
@@ -184,14 +203,19 @@ fn start_child(
                 message: format!("{}: {source}", line.program.display()),
             }
         })?;
-    Ok(Running { pid, runtime, stopper, exit })
+    Ok(Running { pid, runtime, meter: pid.map(Meter::Child), stopper, exit })
 }
 
 fn program_line(program: PathBuf, config: &SpawnConfig) -> CommandLine {
     CommandLine { program, args: config.args.iter().map(Into::into).collect() }
 }
 
-fn sidecar_path(name: &str) -> Result<PathBuf, Error> {
+/// The program called `name` that lies beside the application's executable, under one of the names that
+/// bundlers give it.
+///
+/// # Errors
+/// [`Error::InvalidConfig`] when there is none, or `name` is not a plain name.
+pub fn find_sidecar(name: &str) -> Result<PathBuf, Error> {
     let exe = std::env::current_exe().map_err(|source| Error::Path {
         what: "executable",
         path: PathBuf::from(name),

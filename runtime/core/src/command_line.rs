@@ -26,6 +26,16 @@ pub(crate) struct CommandLine {
     pub args: Vec<OsString>,
 }
 
+/// What a runtime is to run: an absolute path, as resolved by this module, cannot be taken for a flag,
+/// nor by Bun for a script of the same name in `package.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Script {
+    pub path: PathBuf,
+    /// Whether it needs nothing of what lies around it. Bundled modules lie among others that are
+    /// none of their business.
+    pub is_self_contained: bool,
+}
+
 /// Runs before every script of Deno (2.4 or later) and Bun; the embedded engine runs it too.
 pub(crate) const PARK: &str = include_str!("park.js");
 
@@ -34,14 +44,13 @@ pub(crate) fn data_url(script: &str) -> String {
     format!("data:text/javascript;base64,{}", BASE64_STANDARD.encode(script))
 }
 
-/// The command line that runs `script` with the runtime at `program`. Both `script` and `cwd` are
-/// as resolved by this module: an absolute path cannot be taken for a flag, nor by Bun for a script
-/// of the same name in `package.json`.
+/// The command line that runs `script` with the runtime at `program`; `cwd` is as resolved by this
+/// module.
 pub(crate) fn for_runtime(
     runtime: Runtime,
     program: &Path,
     config: &SpawnConfig,
-    script: &Path,
+    script: &Script,
     cwd: &Path,
 ) -> Result<CommandLine, Error> {
     let mut args: Vec<OsString> = vec![];
@@ -57,7 +66,7 @@ pub(crate) fn for_runtime(
         args.extend(["--preload".into(), data_url(PARK).into()]);
     }
     args.extend(config.runtime_args.iter().map(OsString::from));
-    args.push(script.into());
+    args.push(script.path.clone().into());
     args.extend(config.args.iter().map(OsString::from));
     Ok(CommandLine { program: program.to_path_buf(), args })
 }

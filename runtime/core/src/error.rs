@@ -51,6 +51,22 @@ pub enum Error {
         /// The failure.
         source: io::Error,
     },
+    /// As many processes are listed as are allowed, and the name is not one of them.
+    #[error(
+        "too many processes: {limit} are listed, which is the limit (remove exited ones, or raise it)"
+    )]
+    TooMany {
+        /// The most that may be listed.
+        limit: usize,
+    },
+    /// So much waits in the process's stdin that nothing more is taken; nothing was written.
+    #[error("stdin of '{name}' is full: {limit} bytes wait to be read (wait until there is room)")]
+    StdinFull {
+        /// The process.
+        name: String,
+        /// Bytes from which on nothing more is taken.
+        limit: usize,
+    },
     /// The supervisor was shut down.
     #[error("the process supervisor has shut down")]
     ShutDown,
@@ -69,6 +85,8 @@ impl Error {
             Self::StartFailed { .. } => "startFailed",
             Self::RuntimeUnavailable { .. } => "runtimeUnavailable",
             Self::Path { .. } => "path",
+            Self::TooMany { .. } => "tooMany",
+            Self::StdinFull { .. } => "stdinFull",
             Self::ShutDown => "shutDown",
         }
     }
@@ -81,7 +99,8 @@ impl Error {
             | Self::AlreadyExists(name)
             | Self::NotRunning(name)
             | Self::StillRunning(name)
-            | Self::StartFailed { name, .. } => Some(name),
+            | Self::StartFailed { name, .. }
+            | Self::StdinFull { name, .. } => Some(name),
             _ => None,
         }
     }

@@ -2,18 +2,20 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::backend::{Launch, Running};
+use crate::changes::Notice;
 use crate::error::Error;
 use crate::event::Event;
-use crate::input::Input;
+use crate::input::{Input, Refused};
 use crate::output::{Output, Subscription, WhenSlow};
 use crate::plan::Plan;
 use crate::sink::Sinks;
+use crate::usage::{Meter, Subject};
 use crate::wire::{ExitReason, ProcessInfo, State};
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -45,6 +47,7 @@ struct Shared {
     output: Output,
     /// Taken by whoever may start the next generation; this is what makes a name start only once.
     live: AtomicBool,
+    changes: Notice,
     published: Mutex<Published>,
 }
 
@@ -52,12 +55,14 @@ struct Shared {
 struct Published {
     info: ProcessInfo,
     input: Option<Input>,
+    /// There while something runs.
+    meter: Option<Meter>,
     /// For a restart without a configuration.
     last_plan: Option<Plan>,
 }
 
 impl Process {
-    pub(crate) fn new(name: &str) -> (Self, mpsc::UnboundedReceiver<Command>) {
+    pub(crate) fn new(name: &str, changes: Notice) -> (Self, mpsc::UnboundedReceiver<Command>) {
         let (commands, mailbox) = mpsc::unbounded_channel();
         let info = ProcessInfo {
             name: name.to_owned(),
@@ -68,18 +73,28 @@ impl Process {
             generation: 0,
             restarts: 0,
             start_ms: None,
+            started_at: None,
         };
         let shared = Shared {
             commands,
             output: Output::new(0),
             live: AtomicBool::new(false),
-            published: Mutex::new(Published { info, input: None, last_plan: None }),
+            changes,
+            published: Mutex::new(Published { info, input: None, meter: None, last_plan: None }),
         };
         (Self(Arc::new(shared)), mailbox)
     }
 
     pub(crate) fn info(&self) -> ProcessInfo {
         self.published().info.clone()
+    }
+
+    /// What to measure, while there is something.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        let published = self.published();
+        let meter = published.meter.clone()?;
+        let ProcessInfo { name, generation, .. } = &published.info;
+        Some(Subject { name: name.clone(), generation: *generation, meter })
     }
 
     pub(crate) fn name(&self) -> String {
@@ -108,6 +123,10 @@ impl Process {
         self.0.output.subscribe(when_slow, backlog)
     }
 
+    pub(crate) fn subscribe_held(&self) -> Subscription {
+        self.0.output.subscribe_held()
+    }
+
     /// Fails only when the actor is gone.
     pub(crate) fn send(&self, command: Command) -> Result<(), Error> {
         self.0.commands.send(command).map_err(|_| Error::NotFound(self.name()))
@@ -123,16 +142,32 @@ impl Process {
     }
 
     pub(crate) async fn write(&self, data: Bytes) -> Result<(), Error> {
-        let not_running = || Error::NotRunning(self.name());
-        // In two steps: what a failure says is behind the same lock.
-        let input = self.published().input.clone();
-        let input = input.ok_or_else(not_running)?;
-        input.write(data).await.map_err(|_| not_running())
+        self.input()?.write(data).await.map_err(|_| self.not_running())
+    }
+
+    pub(crate) fn try_write(&self, data: Bytes) -> Result<usize, Error> {
+        self.input()?.try_write(data).map_err(|refused| match refused {
+            Refused::Closed => self.not_running(),
+            Refused::Full(limit) => Error::StdinFull { name: self.name(), limit },
+        })
+    }
+
+    pub(crate) async fn room(&self) -> Result<(), Error> {
+        self.input()?.room().await.map_err(|_| self.not_running())
     }
 
     pub(crate) fn close_stdin(&self) -> Result<(), Error> {
+        self.input().map(|input| input.close())
+    }
+
+    fn input(&self) -> Result<Input, Error> {
+        // In two steps: what a failure says is behind the same lock.
         let input = self.published().input.clone();
-        input.ok_or_else(|| Error::NotRunning(self.name())).map(|input| input.close())
+        input.ok_or_else(|| self.not_running())
+    }
+
+    fn not_running(&self) -> Error {
+        Error::NotRunning(self.name())
     }
 
     /// Bytes written that the process has not read yet.
@@ -157,6 +192,7 @@ impl Process {
             info.pid = None;
             info.runtime = None;
             info.start_ms = None;
+            info.started_at = None;
             info.name.clone()
         };
         self.set_state(generation, State::Starting);
@@ -178,9 +214,11 @@ impl Process {
     pub(crate) fn running(&self, running: &Running, launch: &Launch, took: Duration) {
         {
             let mut published = self.published();
+            published.meter.clone_from(&running.meter);
             published.info.pid = running.pid;
             published.info.runtime = running.runtime;
             published.info.start_ms = Some(took.as_secs_f64() * 1000.0);
+            published.info.started_at = Some(unix_ms());
         }
         self.set_state(launch.sinks.generation, State::Running);
     }
@@ -192,6 +230,7 @@ impl Process {
             published.info.state = state.clone();
         }
         self.0.output.push_now(generation, Event::State(state));
+        self.0.changes.tell();
     }
 
     /// The one report of a generation's end. `goes_on` keeps the name taken for the next one.
@@ -206,6 +245,7 @@ impl Process {
         {
             let mut published = self.published();
             published.input = None;
+            published.meter = None;
             let info = &mut published.info;
             info.pid = None;
             info.running = false;
@@ -216,6 +256,7 @@ impl Process {
         if !goes_on {
             self.release();
         }
+        self.0.changes.tell();
     }
 
     /// The name is gone: subscribers end.
@@ -226,4 +267,10 @@ impl Process {
     fn published(&self) -> MutexGuard<'_, Published> {
         self.0.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A clock that is set before 1970 is as good as one at 1970.
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 pub(crate) use self::queue::LineTooLong;
 use self::queue::{Available, NextLine, Queue};
-pub(crate) use self::queue::{Closed, incomplete_utf8_tail};
+pub(crate) use self::queue::{Closed, Refused, incomplete_utf8_tail};
 use crate::wire::Framing;
 
 /// Both ends of one process's stdin; clones share it.
@@ -26,6 +26,8 @@ struct Shared {
     readable: Condvar,
     /// Wakes the one reader that is a task.
     readable_async: Notify,
+    /// Wakes everybody who waits for room and writes nothing meanwhile.
+    writable: Notify,
 }
 
 impl Input {
@@ -34,6 +36,7 @@ impl Input {
             state: Mutex::new(Queue::new(framing, capacity, line_limit)),
             readable: Condvar::new(),
             readable_async: Notify::new(),
+            writable: Notify::new(),
         }))
     }
 
@@ -52,16 +55,41 @@ impl Input {
         written
     }
 
+    /// Queues `data` at once or not at all; tells how many bytes are queued then.
+    pub(crate) fn try_write(&self, data: Bytes) -> Result<usize, Refused> {
+        let queued = self.lock().try_write(data)?;
+        self.wake_reader();
+        Ok(queued)
+    }
+
+    /// Waits until `try_write` would take something.
+    pub(crate) async fn room(&self) -> Result<(), Closed> {
+        loop {
+            let room = self.0.writable.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            {
+                let state = self.lock();
+                if state.is_writable() {
+                    return if state.is_closed() { Err(Closed) } else { Ok(()) };
+                }
+            }
+            room.await;
+        }
+    }
+
     /// No more will be written; the reader sees the end after what is queued.
     pub(crate) fn close(&self) {
         self.lock().close();
         self.wake_reader();
+        self.0.writable.notify_waiters();
     }
 
     /// Throws away what is queued; the reader sees the end, writers an error.
     pub(crate) fn break_pipe(&self) {
         self.lock().break_pipe();
         self.wake_reader();
+        self.0.writable.notify_waiters();
     }
 
     /// Bytes that the process has not read yet.
@@ -74,7 +102,11 @@ impl Input {
         let mut state = self.lock();
         loop {
             match state.read(buffer) {
-                Available::Data(count) => return count,
+                Available::Data(count) => {
+                    drop(state);
+                    self.0.writable.notify_waiters();
+                    return count;
+                }
                 Available::End => return 0,
                 Available::Nothing => {
                     state = self.0.readable.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -87,6 +119,7 @@ impl Input {
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> usize {
         loop {
             let available = self.lock().read(buffer);
+            self.0.writable.notify_waiters();
             match available {
                 Available::Data(count) => {
                     self.wake_next_reader();
@@ -104,8 +137,9 @@ impl Input {
     /// The next line without its terminator; `None` at the end. Cancel-safe.
     pub(crate) async fn read_line(&self) -> Result<Option<Vec<u8>>, LineTooLong> {
         loop {
-            let next = self.lock().read_line()?;
-            match next {
+            let next = self.lock().read_line();
+            self.0.writable.notify_waiters();
+            match next? {
                 NextLine::Line(line) => {
                     self.wake_next_reader();
                     return Ok(Some(line));
@@ -142,6 +176,7 @@ struct Withdraw<'a>(&'a Input);
 impl Drop for Withdraw<'_> {
     fn drop(&mut self) {
         self.0.lock().withdraw();
+        self.0.0.writable.notify_waiters();
     }
 }
 

@@ -13,6 +13,7 @@ mod folder;
 mod guards;
 mod line_door;
 mod loader;
+mod meter;
 mod offspring;
 mod permissions;
 mod signals;
@@ -28,6 +29,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::control::Control;
 pub(crate) use self::loader::Entry;
+pub(crate) use self::meter::Meter;
 use crate::backend::{Exit, Launch};
 use crate::error::Error;
 use crate::input::Input;
@@ -51,7 +53,7 @@ pub(crate) async fn start(
     entry: Entry,
     launch: &Launch,
     stop: StopRequest,
-) -> Result<oneshot::Receiver<Exit>, Error> {
+) -> Result<(Meter, oneshot::Receiver<Exit>), Error> {
     let failed = |message: String| Error::StartFailed { name: launch.name.clone(), message };
     let control = Arc::new(Control::default());
     let (ready, became_ready) = oneshot::channel();
@@ -73,6 +75,8 @@ pub(crate) async fn start(
         Err(_) => return Err(failed("the engine stopped while it was starting".to_owned())),
     }
 
+    let limit = launch.config.limits.unwrap_or_default().heap() as u64;
+    let meter = Meter { control: control.clone(), limit };
     let (ended, exit) = oneshot::channel();
     let keeper = Keeper {
         control,
@@ -85,7 +89,7 @@ pub(crate) async fn start(
         // Nobody listens any more when the supervisor has been dropped.
         let _ = ended.send(keeper.keep(stop).await);
     });
-    Ok(exit)
+    Ok((meter, exit))
 }
 
 /// Ends the isolate when asked, and tells how it ended.

@@ -9,7 +9,7 @@
 //! One way round, and no way back but events. Reading order: [`wire`] (what crosses IPC), `supervisor`
 //! (names), `process` (the actor and its state machine), `backend` (the choice), `isolate` and `child`
 //! (the two kinds), `input`, `lines`, `output` (bytes in, lines, events out), `detect` (which runtimes
-//! there are).
+//! there are), `bundled` (modules without a file), `usage` (what processes take).
 //!
 //! # Invariants
 //!
@@ -36,6 +36,7 @@ pub mod wire;
 
 mod backend;
 mod bundled;
+mod changes;
 mod child;
 mod command_line;
 mod detect;
@@ -58,7 +59,10 @@ mod stop;
 mod supervisor;
 #[cfg(feature = "embedded")]
 mod transpile;
+mod usage;
 
+pub use backend::find_sidecar;
+pub use changes::Changes;
 pub use error::Error;
 pub use event::{Event, Record, Stream};
 pub use output::{Subscription, WhenSlow};

@@ -56,9 +56,18 @@ struct Subscriber {
     id: u64,
     /// The next event it wants.
     cursor: u64,
+    /// The first event that it has not released; `None` if taking is as good as that.
+    held: Option<u64>,
     when_slow: WhenSlow,
     missed: Missed,
     wake: Arc<Notify>,
+}
+
+impl Subscriber {
+    /// The first event that must stay for it.
+    fn needs(&self) -> u64 {
+        self.held.unwrap_or(self.cursor)
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -161,6 +170,15 @@ impl Output {
     }
 
     pub(crate) fn subscribe(&self, when_slow: WhenSlow, backlog: bool) -> Subscription {
+        self.add_subscriber(when_slow, backlog, false)
+    }
+
+    /// From the backlog on, missing nothing; what it takes stays until it is released.
+    pub(crate) fn subscribe_held(&self) -> Subscription {
+        self.add_subscriber(WhenSlow::Wait, true, true)
+    }
+
+    fn add_subscriber(&self, when_slow: WhenSlow, backlog: bool, releases: bool) -> Subscription {
         let mut state = self.lock();
         let id = state.next_subscriber;
         state.next_subscriber += 1;
@@ -170,7 +188,9 @@ impl Output {
         } else {
             (state.next_seq, Missed::default())
         };
-        state.subscribers.push(Subscriber { id, cursor, when_slow, missed, wake: wake.clone() });
+        let held = releases.then_some(cursor);
+        let subscriber = Subscriber { id, cursor, held, when_slow, missed, wake: wake.clone() };
+        state.subscribers.push(subscriber);
         drop(state);
         Subscription { output: self.clone(), id, wake, ready: VecDeque::new() }
     }
@@ -204,7 +224,7 @@ impl State {
     /// Whether dropping the oldest event would cost a subscriber something it must not miss.
     fn is_waited_for(&self) -> bool {
         let first = self.first_seq();
-        self.subscribers.iter().any(|s| s.when_slow == WhenSlow::Wait && s.cursor <= first)
+        self.subscribers.iter().any(|s| s.when_slow == WhenSlow::Wait && s.needs() <= first)
     }
 
     fn append(&mut self, generation: u64, event: Event) {
@@ -290,6 +310,26 @@ impl Subscription {
         }
     }
 
+    /// Says that everything up to and including `seq` was handled, and need not be kept for this
+    /// subscriber any more. Of what was not taken yet nothing is released. Only for a subscription
+    /// by `Supervisor::subscribe_held`; for any other, taking an event releases it.
+    pub fn release(&self, seq: u64) {
+        let mut state = self.output.lock();
+        if let Some(subscriber) = state.subscribers.iter_mut().find(|s| s.id == self.id)
+            && let Some(held) = &mut subscriber.held
+        {
+            *held = seq.saturating_add(1).min(subscriber.cursor).max(*held);
+        }
+        drop(state);
+        self.output.wake_writers();
+    }
+
+    /// The number that the next event of the process will have.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.output.lock().next_seq
+    }
+
     fn take(&self, most: usize) -> (Vec<Record>, bool) {
         let mut batch = Vec::new();
         let mut state = self.output.lock();
@@ -309,3 +349,6 @@ impl Drop for Subscription {
         self.output.wake_writers();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,24 +3,27 @@
 //! Owns the names and nothing else; what a process is and does belongs to its actor. The map's lock
 //! is never held across a wait.
 
+mod builder;
+mod streams;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 
+pub use self::builder::Builder;
 use crate::backend::Host;
-use crate::bundled::Bundled;
-use crate::detect::Detector;
+use crate::changes::{Changes, Notice};
 use crate::error::Error;
 use crate::handle::{Command, Process, Start};
 use crate::keeper::Keeper;
 use crate::output::{Subscription, WhenSlow};
 use crate::plan::{self, Plan};
 use crate::process::Actor;
-use crate::wire::{ProcessInfo, Runtime, RuntimeInfo, SpawnConfig};
+use crate::usage::Meters;
+use crate::wire::{ProcessInfo, Runtime, RuntimeInfo, SpawnConfig, Usage};
 
 /// How long dropping the supervisor waits for its processes to end: a shortened grace, and the time
 /// after which even a thread that hangs in native code is given up.
@@ -52,36 +55,11 @@ const SHUTDOWN: Duration = Duration::from_secs(10);
 pub struct Supervisor {
     host: Arc<Host>,
     processes: Mutex<Option<HashMap<String, Process>>>,
+    /// The most that may be listed.
+    max_processes: usize,
+    changes: Notice,
+    meters: Meters,
     keeper: Keeper,
-}
-
-/// Settings of a [`Supervisor`].
-#[derive(Default)]
-#[must_use = "a builder does nothing until `build` is called"]
-pub struct Builder {
-    bundled: HashMap<String, Arc<str>>,
-}
-
-impl Builder {
-    /// Makes one self-contained ES module available under `name`, for `SpawnConfig::script` with the
-    /// embedded engine. A bundled module comes before a file of the same name.
-    pub fn bundle(mut self, name: impl Into<String>, source: impl Into<Arc<str>>) -> Self {
-        self.bundled.insert(name.into(), source.into());
-        self
-    }
-
-    /// Starts the supervisor.
-    ///
-    /// # Errors
-    /// When its thread could not be started.
-    pub fn build(self) -> Result<Supervisor, Error> {
-        let host = Host { detector: Detector::new(), bundled: Bundled::new(self.bundled) };
-        Ok(Supervisor {
-            host: Arc::new(host),
-            processes: Mutex::new(Some(HashMap::new())),
-            keeper: Keeper::start()?,
-        })
-    }
 }
 
 impl Supervisor {
@@ -101,7 +79,8 @@ impl Supervisor {
     /// Starts a process. Returns when its script begins to run, or with the reason why it cannot.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] when `name` has a live process; [`Error::InvalidConfig`],
+    /// [`Error::AlreadyExists`] when `name` has a live process; [`Error::TooMany`] when it is a new one
+    /// and `Builder::max_processes` are listed; [`Error::InvalidConfig`],
     /// [`Error::Path`], [`Error::RuntimeUnavailable`] and [`Error::StartFailed`] for a process that
     /// cannot start.
     pub async fn spawn(&self, name: &str, config: SpawnConfig) -> Result<ProcessInfo, Error> {
@@ -216,6 +195,8 @@ impl Supervisor {
         }
         let removed = process.send(Command::Remove);
         map.remove(name);
+        drop(processes);
+        self.changes.tell();
         removed
     }
 
@@ -237,53 +218,34 @@ impl Supervisor {
         Ok(self.process(name)?.info())
     }
 
-    /// Writes to a process's stdin, exactly as given. Waits while the process is
-    /// `limits.stdinBufferMb` behind; writes arrive in the order of the calls.
+    /// What a process was last started with.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited, its
-    /// stdin was closed, or it ends while the write waits.
-    pub async fn write_stdin(&self, name: &str, data: impl Into<Bytes>) -> Result<(), Error> {
-        self.process(name)?.write(data.into()).await
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] for one that has only just been
+    /// asked for.
+    pub fn config(&self, name: &str) -> Result<SpawnConfig, Error> {
+        let plan = self.process(name)?.last_plan();
+        plan.map(|plan| plan.config).ok_or_else(|| Error::NotRunning(name.to_owned()))
     }
 
-    /// Ends a process's stdin after what was written.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited.
-    pub fn close_stdin(&self, name: &str) -> Result<(), Error> {
-        self.process(name)?.close_stdin()
+    /// Tells when [`Supervisor::list`] would answer something else than before.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        self.changes.watch()
     }
 
-    /// Bytes written to a process's stdin that it has not read yet.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for an unknown name.
-    pub fn stdin_queued(&self, name: &str) -> Result<usize, Error> {
-        Ok(self.process(name)?.queued())
-    }
-
-    /// Everything a process does, from the backlog on; what this subscriber is too slow for is
-    /// dropped and counted. Goes on over restarts, until the process is removed.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for an unknown name.
-    pub fn subscribe(&self, name: &str) -> Result<Subscription, Error> {
-        self.subscribe_with(name, WhenSlow::Drop, true)
-    }
-
-    /// [`Supervisor::subscribe`] with a choice of what happens when the subscriber is slow, and
-    /// whether it begins with the backlog.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for an unknown name.
-    pub fn subscribe_with(
-        &self,
-        name: &str,
-        when_slow: WhenSlow,
-        backlog: bool,
-    ) -> Result<Subscription, Error> {
-        Ok(self.process(name)?.subscribe(when_slow, backlog))
+    /// What every process that runs takes of the machine, by name; empty after
+    /// [`Supervisor::shutdown`]. Costs something only when it is called, and takes a tenth of a second
+    /// when an embedded process is too busy to answer. Processor time is counted since the last call,
+    /// whoever made it.
+    pub async fn usage(&self) -> Vec<Usage> {
+        let mut subjects: Vec<_> = {
+            let processes = self.processes();
+            processes.iter().flat_map(HashMap::values).filter_map(Process::subject).collect()
+        };
+        subjects.sort_by(|a, b| a.name.cmp(&b.name));
+        let meters = self.meters.clone();
+        self.keeper.run(async move { meters.read(subjects).await }).await.unwrap_or_default()
     }
 
     /// Which runtimes there are: the embedded engine first, then deno, bun and node.
@@ -316,6 +278,8 @@ impl Supervisor {
     pub async fn shutdown(&self) {
         let processes = self.processes().take();
         Self::end(processes).await;
+        self.host.bundled.remove();
+        self.changes.end();
     }
 
     async fn end(processes: Option<HashMap<String, Process>>) {
@@ -328,17 +292,24 @@ impl Supervisor {
     fn reserve(&self, name: &str) -> Result<Process, Error> {
         let mut processes = self.processes();
         let map = processes.as_mut().ok_or(Error::ShutDown)?;
-        let process = map.entry(name.to_owned()).or_insert_with(|| {
-            let (process, mailbox) = Process::new(name);
-            let actor = Actor::new(process.clone(), self.host.clone(), mailbox);
-            self.keeper.spawn(actor.run());
-            process
-        });
-        if process.reserve() {
-            Ok(process.clone())
-        } else {
-            Err(Error::AlreadyExists(name.to_owned()))
+        if let Some(process) = map.get(name) {
+            let free = process.reserve();
+            return free
+                .then(|| process.clone())
+                .ok_or_else(|| Error::AlreadyExists(name.to_owned()));
         }
+        if map.len() >= self.max_processes {
+            return Err(Error::TooMany { limit: self.max_processes });
+        }
+        let (process, mailbox) = Process::new(name, self.changes.clone());
+        // Nobody else has seen it yet.
+        process.reserve();
+        let actor = Actor::new(process.clone(), self.host.clone(), mailbox);
+        self.keeper.spawn(actor.run());
+        map.insert(name.to_owned(), process.clone());
+        drop(processes);
+        self.changes.tell();
+        Ok(process)
     }
 
     async fn begin(process: &Process, plan: Plan, replace: bool) -> Result<ProcessInfo, Error> {
@@ -361,6 +332,8 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         let processes = self.processes().take();
         self.keeper.finish(Self::end(processes), SHUTDOWN);
+        self.host.bundled.remove();
+        self.changes.end();
     }
 }
 

@@ -6,14 +6,14 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::invalid;
+use super::{Script, invalid};
 use crate::error::Error;
 use crate::wire::{Grant, Permissions, SpawnConfig};
 
 /// Everything between `deno` and the flags of the configuration.
 pub(super) fn flags(
     config: &SpawnConfig,
-    script: &Path,
+    script: &Script,
     cwd: &Path,
 ) -> Result<Vec<OsString>, Error> {
     let given = |flag: &str| {
@@ -24,8 +24,9 @@ pub(super) fn flags(
     };
     // A lock file would appear next to the user's scripts.
     let mut flags = vec!["run".into(), "--quiet".into(), "--no-prompt".into(), "--no-lock".into()];
-    let folder = script.parent().unwrap_or(script);
-    if !given("--node-modules-dir") && uses_node_modules(folder) {
+    // What a self-contained script has around it is not there for it.
+    let folder = (!script.is_self_contained).then(|| script.path.parent().unwrap_or(&script.path));
+    if !given("--node-modules-dir") && folder.is_some_and(uses_node_modules) {
         // Otherwise `npm:` asks the registry, unless there is a `package.json`.
         flags.push("--node-modules-dir=manual".into());
     }
@@ -45,11 +46,15 @@ pub(super) fn flags(
             Grant::Some(listed) => listed,
             Grant::All(_) => vec![],
         };
-        let folder = folder.to_str().ok_or_else(|| {
-            let folder = folder.display();
-            invalid(format!("deno cannot be allowed to read '{folder}': its name is not Unicode"))
-        })?;
-        listed.insert(0, folder.to_string());
+        if let Some(folder) = folder {
+            let folder = folder.to_str().ok_or_else(|| {
+                let folder = folder.display();
+                invalid(format!(
+                    "deno cannot be allowed to read '{folder}': its name is not Unicode"
+                ))
+            })?;
+            listed.insert(0, folder.to_string());
+        }
         read = Grant::Some(listed);
     }
     for (kind, grant) in permissions.kinds() {

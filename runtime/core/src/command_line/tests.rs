@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{PARK, data_url, for_runtime, resolve_cwd, resolve_script, sidecar, validate};
+use super::{PARK, Script, data_url, for_runtime, resolve_cwd, resolve_script, sidecar, validate};
 use crate::wire::{Grant, Limits, Permissions, Runtime, SpawnConfig};
 
 /// A folder, removed at the end.
@@ -34,8 +34,8 @@ impl Drop for Folder {
 
 /// The arguments for a script in `/app`, in one text, with what runs before it as `park`.
 fn line(runtime: Runtime, config: &SpawnConfig, script: &str) -> Result<String, String> {
-    let line =
-        for_runtime(runtime, Path::new("/bin/x"), config, Path::new(script), Path::new("/app"));
+    let script = Script { path: script.into(), is_self_contained: false };
+    let line = for_runtime(runtime, Path::new("/bin/x"), config, &script, Path::new("/app"));
     let args = line.map_err(|error| error.to_string())?.args;
     let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
     Ok(args.join(" ").replace(&data_url(PARK), "park"))
@@ -138,15 +138,22 @@ fn a_comma_never_makes_one_permission_into_two() {
 
     for (script, expected) in [("/a,b/w.ts", "."), ("/a,b/c/w.ts", "./c")] {
         let config = SpawnConfig::default();
-        let line = for_runtime(
-            Runtime::Deno,
-            Path::new("d"),
-            &config,
-            Path::new(script),
-            Path::new("/a,b"),
-        );
+        let script = Script { path: script.into(), is_self_contained: false };
+        let line = for_runtime(Runtime::Deno, Path::new("d"), &config, &script, Path::new("/a,b"));
         let args = line.expect("it can be said relative to the folder").args;
         assert!(args.contains(&format!("--allow-read={expected}").into()), "{args:?}");
+    }
+}
+
+#[test]
+fn a_self_contained_script_may_read_what_is_listed_and_not_its_folder() {
+    let script = Script { path: "/bundles/w.mjs".into(), is_self_contained: true };
+    for (read, expected) in [(Grant::default(), None), (some(&["/data"]), Some("/data"))] {
+        let config = granted(Permissions { read, ..Permissions::default() });
+        let line = for_runtime(Runtime::Deno, Path::new("d"), &config, &script, Path::new("/app"));
+        let args = line.expect("a good configuration").args;
+        let flags = args.iter().filter_map(|arg| arg.to_str()?.strip_prefix("--allow-read="));
+        assert_eq!(flags.collect::<Vec<_>>(), Vec::from_iter(expected));
     }
 }
 

@@ -11,6 +11,14 @@ use crate::wire::Framing;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Closed;
 
+/// Why nothing was written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Closed,
+    /// The queue holds as much as it may, which is given in bytes.
+    Full(usize),
+}
+
 /// A line grew past the limit, which is given in bytes, and was dropped.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LineTooLong(pub(crate) usize);
@@ -28,6 +36,9 @@ pub(super) enum NextLine {
     End,
     Nothing,
 }
+
+/// Bytes of the longest character.
+const LONGEST_CHAR: usize = 4;
 
 /// Never locked across a wait: whoever finds nothing comes again.
 pub(super) struct Queue {
@@ -64,7 +75,7 @@ impl Queue {
 
     /// Takes the bytes, or gives what tells when they were taken.
     pub(super) fn write(&mut self, data: Bytes) -> Result<Option<oneshot::Receiver<()>>, Closed> {
-        if self.eof || self.broken {
+        if self.is_closed() {
             return Err(Closed);
         }
         if data.is_empty() {
@@ -77,6 +88,37 @@ impl Queue {
         let (accepted, receiver) = oneshot::channel();
         self.waiting.push_back((data, accepted));
         Ok(Some(receiver))
+    }
+
+    /// Takes the bytes now or not at all; tells how many are queued then. The last write that is taken
+    /// may go over the capacity: whoever waits for room cannot say for how much, and one that did not
+    /// fit would come again and again.
+    pub(super) fn try_write(&mut self, data: Bytes) -> Result<usize, Refused> {
+        if self.is_closed() {
+            return Err(Refused::Closed);
+        }
+        if data.is_empty() {
+            return Ok(self.unread());
+        }
+        if !self.takes_more() {
+            return Err(Refused::Full(self.capacity));
+        }
+        self.enqueue(data);
+        Ok(self.queued)
+    }
+
+    /// Whether a write now would be taken at once or fail for good.
+    pub(super) fn is_writable(&self) -> bool {
+        self.is_closed() || self.takes_more()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.eof || self.broken
+    }
+
+    /// The beginning of a character waits for its end: it alone never makes the queue full.
+    fn takes_more(&self) -> bool {
+        self.waiting.is_empty() && self.queued < self.capacity.max(LONGEST_CHAR)
     }
 
     /// Forgets the writes that nobody waits for any more.

@@ -212,3 +212,84 @@ fn a_write_that_is_given_up_takes_its_bytes_with_it() {
         assert_eq!(input.queued(), 4);
     });
 }
+
+#[test]
+fn a_write_that_may_not_wait_is_taken_whole_or_not_at_all() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 8, 64);
+        let text = |text: &'static str| Bytes::from_static(text.as_bytes());
+        assert_eq!(input.try_write(text("1234567")), Ok(7));
+        // The last one may go over the limit, whatever its size.
+        assert_eq!(input.try_write(text("89abcdef")), Ok(15));
+        assert_eq!(input.try_write(text("x")), Err(Refused::Full(8)));
+        assert_eq!(input.try_write(text("")), Ok(15));
+
+        let mut buffer = [0; 7];
+        let read = async {
+            assert_eq!(input.read(&mut buffer).await, 7);
+            assert_eq!(input.try_write(text("x")), Err(Refused::Full(8)));
+            assert_eq!(input.read(&mut buffer[..1]).await, 1);
+        };
+        let (room, ()) = tokio::join!(biased; input.room(), read);
+        assert_eq!((room, input.try_write(text("ghi"))), (Ok(()), Ok(10)));
+        input.close();
+        assert_eq!(input.try_write(text("x")), Err(Refused::Closed));
+    });
+}
+
+#[test]
+fn a_write_that_may_not_wait_does_not_overtake_one_that_does() {
+    block_on(async {
+        let input = Input::new(Framing::Bytes, 4, 64);
+        input.write(Bytes::from_static(b"ab")).await.unwrap();
+        let mut waiting = std::pin::pin!(input.write(Bytes::from_static(b"cdef")));
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, &mut waiting).await.is_err());
+        assert_eq!(input.try_write(Bytes::from_static(b"g")), Err(Refused::Full(4)));
+        let mut buffer = [0; 8];
+        assert_eq!(input.read(&mut buffer).await, 2);
+        waiting.await.unwrap();
+        assert_eq!(input.try_write(Bytes::from_static(b"g")), Err(Refused::Full(4)));
+        assert_eq!(input.read(&mut buffer).await, 4);
+        assert_eq!(input.try_write(Bytes::from_static(b"g")), Ok(1));
+    });
+}
+
+#[test]
+fn half_a_character_leaves_room_for_the_other_half() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 1, 64);
+        assert_eq!(input.try_write(Bytes::from_static(b"\xF0\x9F\x98")), Ok(3));
+        assert_eq!(input.room().await, Ok(()));
+        assert_eq!(input.try_write(Bytes::from_static(b"\x80")), Ok(4));
+        let mut buffer = [0; 8];
+        assert_eq!(input.read(&mut buffer).await, 4);
+    });
+}
+
+#[test]
+fn whoever_waits_for_room_is_told_of_a_line_a_withdrawal_and_the_end() {
+    block_on(async {
+        let input = Input::new(Framing::Lines, 4, 2);
+        // Nobody gets anything of this read, and still it makes room.
+        input.try_write(Bytes::from_static(b"12345")).unwrap();
+        let waiting = tokio::time::timeout(std::time::Duration::ZERO, input.read_line());
+        let (room, line) = tokio::join!(biased; input.room(), waiting);
+        assert_eq!((room, line.is_err()), (Ok(()), true));
+
+        input.try_write(Bytes::from_static(b"678")).unwrap();
+        let blocked = async {
+            let write = input.write(Bytes::from_static(b"too much"));
+            assert!(tokio::time::timeout(std::time::Duration::ZERO, write).await.is_err());
+        };
+        let wait = async {
+            tokio::task::yield_now().await;
+            input.room().await
+        };
+        let ((), room) = tokio::join!(biased; blocked, wait);
+        assert_eq!(room, Ok(()));
+
+        input.try_write(Bytes::from_static(b"9")).unwrap();
+        let (room, ()) = tokio::join!(biased; input.room(), async { input.break_pipe() });
+        assert_eq!((room, input.room().await), (Err(Closed), Err(Closed)));
+    });
+}

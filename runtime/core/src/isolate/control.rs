@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use deno_runtime::deno_core::v8;
 use tokio::sync::Notify;
 
+use super::meter::Gauge;
 use super::offspring::Offspring;
 use super::signals::{SIGTERM, Signals};
 
@@ -19,6 +20,7 @@ pub(super) struct Control {
     isolate: Mutex<Option<v8::IsolateHandle>>,
     offspring: OnceLock<Offspring>,
     pub(super) signals: Signals,
+    pub(super) gauge: Gauge,
 }
 
 impl Control {
@@ -55,8 +57,15 @@ impl Control {
     /// Interrupts running JavaScript, and asks too.
     pub(super) fn terminate(&self) {
         self.ask_to_end();
-        if let Some(isolate) = &*self.isolate() {
+        self.with_isolate(|isolate| {
             isolate.terminate_execution();
+        });
+    }
+
+    /// Calls `act` if the isolate has come so far that it can be interrupted.
+    pub(super) fn with_isolate(&self, act: impl FnOnce(&v8::IsolateHandle)) {
+        if let Some(isolate) = &*self.isolate() {
+            act(isolate);
         }
     }
 

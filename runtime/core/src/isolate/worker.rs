@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use deno_runtime::deno_core::error::CoreError;
-use deno_runtime::deno_core::{CrossIsolateStore, ModuleSpecifier, v8};
+use deno_runtime::deno_core::{CrossIsolateStore, ModuleSpecifier, V8CrossThreadTaskSpawner, v8};
 use deno_runtime::deno_fetch::dns::Resolver;
 use deno_runtime::deno_fs::RealFs;
 use deno_runtime::deno_permissions::PermissionsContainer;
@@ -88,6 +88,7 @@ async fn live(plan: WorkerPlan, ready: oneshot::Sender<Result<(), String>>) -> E
         }
     };
     control.publish(worker.js_runtime.v8_isolate().thread_safe_handle());
+    control.gauge.publish(event_loop(&worker));
     if ready.send(Ok(())).is_err() {
         // Whoever asked for it has gone away meanwhile.
         return exit::killed();
@@ -103,6 +104,11 @@ async fn live(plan: WorkerPlan, ready: oneshot::Sender<Result<(), String>>) -> E
     control.end_offspring();
     streams.finish();
     exit
+}
+
+/// How others have something done in the event loop.
+fn event_loop(worker: &MainWorker) -> V8CrossThreadTaskSpawner {
+    worker.js_runtime.op_state().borrow().borrow::<V8CrossThreadTaskSpawner>().clone()
 }
 
 /// The life of a program as the Deno command line runs it.

@@ -1,14 +1,18 @@
 //! The table: every case is in one of these files, by what it is about.
 
+mod bundles;
 mod config;
 mod embedded;
 mod exits;
 mod kills;
+mod lists;
 mod names;
 mod readers;
 mod rpc;
 mod scripts;
 mod stdio;
+mod usage;
+mod writers;
 
 use crate::support::Case;
 
@@ -21,10 +25,14 @@ pub(crate) const ALL: &[&[Case]] = &[
     readers::CASES,
     rpc::CASES,
     scripts::CASES,
+    lists::CASES,
+    writers::CASES,
+    usage::CASES,
+    bundles::CASES,
 ];
 
 /// What only the embedded engine has to withstand.
-pub(crate) const EMBEDDED: &[Case] = embedded::CASES;
+pub(crate) const EMBEDDED: &[&[Case]] = &[embedded::CASES, usage::embedded::CASES];
 
 /// Requests that no runtime comes to see.
 pub(crate) const CONFIG: &[Case] = config::CASES;

@@ -38,13 +38,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Threads and processes that no trial took down.
+/// Threads, processes and temporary files that no trial took down.
 fn left_behind() -> Option<String> {
     let look = || {
         let threads = own::threads().into_iter();
         let ours = |name: &String| name.starts_with("js:") || name == "js-supervisor";
         let children = own::children().into_iter().map(|child| format!("process {child}"));
-        threads.filter(ours).map(|name| format!("thread '{name}'")).chain(children).collect()
+        let threads = threads.filter(ours).map(|name| format!("thread '{name}'"));
+        threads.chain(children).chain(temporary_files()).collect()
     };
     let mut left: Vec<String> = look();
     // A thread that was joined is still listed for a moment.
@@ -53,4 +54,12 @@ fn left_behind() -> Option<String> {
         left.is_empty()
     });
     (!left.is_empty()).then(|| left.join(", "))
+}
+
+/// What this program's supervisors have left in the system's folder for temporary files.
+fn temporary_files() -> Vec<String> {
+    let prefix = format!("js-runtime-{}-", std::process::id());
+    let entries = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with(&prefix)).map(|name| format!("file '{name}'")).collect()
 }

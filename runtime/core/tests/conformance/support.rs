@@ -43,7 +43,7 @@ const RUNTIMES: [Runtime; 4] = [Runtime::Embedded, Runtime::Deno, Runtime::Bun, 
 /// Every case over every runtime, the cases for one of them, and the cases without one.
 pub(crate) fn trials(
     per_runtime: &'static [&[Case]],
-    embedded: &'static [Case],
+    embedded: &'static [&[Case]],
     config: &'static [Case],
 ) -> Vec<Trial> {
     let missing = missing_runtimes();
@@ -57,7 +57,7 @@ pub(crate) fn trials(
     for runtime in RUNTIMES {
         let reason = missing.iter().find(|(name, _)| *name == runtime).map(|(_, why)| why.clone());
         let own = if runtime == Runtime::Embedded { embedded } else { &[] };
-        for case in per_runtime.iter().copied().flatten().chain(own) {
+        for case in per_runtime.iter().chain(own).copied().flatten() {
             let reason = reason.clone();
             let run = move || match reason {
                 None => run(case, runtime).map(|()| Completion::Completed),

@@ -10,6 +10,8 @@ pub(crate) const CASES: &[Case] = cases![
     a_subscriber_after_the_end_sees_all_of_it,
     a_reader_that_may_miss_lines_is_told_how_many,
     a_slow_reader_that_must_not_miss_lines_misses_none,
+    what_a_reader_has_not_released_is_there_for_the_next,
+    a_reader_that_releases_as_it_goes_misses_nothing,
     a_reader_that_stalls_stops_only_its_own_process,
     a_line_over_the_limit_is_reported_and_the_next_is_fine,
 ];
@@ -117,6 +119,49 @@ async fn count(events: &mut Subscription, lines: usize, pauses: usize) -> Outcom
         }
     }
     Ok(())
+}
+
+async fn what_a_reader_has_not_released_is_there_for_the_next(bench: &Bench) -> Outcome {
+    let run = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
+    let mut first = bench.supervisor.subscribe_held(&run.name)?;
+    run.write("one\ntwo\nthree\n").await?;
+    let one = loop {
+        let record = first.recv().await.ok_or("the subscription ended")?;
+        if record.text().is_some() {
+            break record;
+        }
+    };
+    first.release(one.seq);
+    assert_eq!(text(&mut first).await?, "two");
+    assert_eq!(text(&mut first).await?, "three");
+    assert_eq!(first.next_seq(), one.seq + 3);
+
+    let mut second = bench.supervisor.subscribe_held(&run.name)?;
+    drop(first);
+    let seen = [text(&mut second).await?, text(&mut second).await?, text(&mut second).await?];
+    assert_eq!(seen, ["one", "two", "three"], "a history with room keeps what was released");
+    run.kill().await
+}
+
+async fn a_reader_that_releases_as_it_goes_misses_nothing(bench: &Bench) -> Outcome {
+    const LINES: usize = 40_000;
+    let run = bench.start(flood(bench)).await?;
+    let mut held = bench.supervisor.subscribe_held(&run.name)?;
+    let name = run.name.clone();
+    drop(run);
+    let (mut seen, mut last) = (0, 0);
+    while seen < LINES {
+        // Two batches behind, as a page that acknowledges is.
+        let behind = last;
+        let batch = held.recv_batch(1_000).await;
+        last = batch.last().ok_or("the subscription ended")?.seq;
+        for line in batch.iter().filter_map(Record::text) {
+            assert_eq!(line, seen.to_string());
+            seen += 1;
+        }
+        held.release(behind);
+    }
+    Ok(bench.supervisor.kill(&name).await?)
 }
 
 async fn a_reader_that_stalls_stops_only_its_own_process(bench: &Bench) -> Outcome {

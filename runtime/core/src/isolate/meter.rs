@@ -1,0 +1,167 @@
+//! What an isolate takes: its heap, which only its own thread can count, and that thread's time.
+//!
+//! Nothing happens until somebody asks. Then an isolate that waits is woken to answer from its event
+//! loop, and one that is busy answers in between, through an interrupt; one that sits in native code
+//! does not answer at all, and nobody waits for it for long.
+
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use deno_runtime::deno_core::{V8CrossThreadTaskSpawner, v8};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::control::Control;
+
+/// How long an event loop has to answer before whatever runs is interrupted.
+const LOOP_PATIENCE: Duration = Duration::from_millis(20);
+
+/// How long the interrupt has after that.
+const INTERRUPT_PATIENCE: Duration = Duration::from_millis(80);
+
+/// The isolate's side; belongs to its [`Control`].
+#[derive(Default)]
+pub(super) struct Gauge {
+    event_loop: Mutex<Option<V8CrossThreadTaskSpawner>>,
+    /// Set while an answer is owed, so that questions do not pile up in an isolate that is stuck.
+    asked_loop: AtomicBool,
+    interrupted: AtomicBool,
+    /// Bytes in use, as last counted.
+    used: watch::Sender<u64>,
+    thread: OnceLock<Thread>,
+}
+
+impl Gauge {
+    /// Called on the isolate's thread before the script runs.
+    pub(super) fn publish(&self, event_loop: V8CrossThreadTaskSpawner) {
+        *self.event_loop.lock().unwrap_or_else(PoisonError::into_inner) = Some(event_loop);
+        // Called once; a second thread would have a gauge of its own.
+        let _ = self.thread.set(Thread::this());
+    }
+
+    fn count(&self, isolate: &mut v8::Isolate) {
+        let used = isolate.get_heap_statistics().used_heap_size();
+        self.used.send_replace(used as u64);
+    }
+
+    fn ask_loop(&self, control: &Arc<Control>) {
+        let event_loop = self.event_loop.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(event_loop) = &*event_loop else { return };
+        if self.asked_loop.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // The queue belongs to the control: what it holds must not hold that.
+        let control: Weak<Control> = Arc::downgrade(control);
+        event_loop.spawn(move |scope| {
+            if let Some(control) = control.upgrade() {
+                control.gauge.asked_loop.store(false, Ordering::Release);
+                control.gauge.count(scope);
+            }
+        });
+    }
+
+    fn interrupt(&self, isolate: &v8::IsolateHandle) {
+        if !self.interrupted.swap(true, Ordering::AcqRel) {
+            let this = std::ptr::from_ref(self).cast_mut().cast::<c_void>();
+            // Fails when the isolate is gone, and then nobody answers.
+            isolate.request_interrupt(on_interrupt, this);
+        }
+    }
+}
+
+/// Called by V8 on the isolate's thread, between two steps of JavaScript.
+unsafe extern "C" fn on_interrupt(isolate: v8::UnsafeRawIsolatePtr, gauge: *mut c_void) {
+    // SAFETY: the gauge is part of the control, which the isolate's thread holds for longer than the
+    // isolate, and V8 calls back only while that exists. It is never borrowed mutably.
+    let gauge = unsafe { &*gauge.cast::<Gauge>() };
+    // SAFETY: V8 hands over the isolate that it has interrupted, on the thread that has entered it;
+    // counting neither allocates on its heap nor runs JavaScript.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
+    gauge.interrupted.store(false, Ordering::Release);
+    gauge.count(&mut isolate);
+}
+
+/// The side of whoever asks; clones ask the same isolate.
+#[derive(Clone)]
+pub(crate) struct Meter {
+    pub(super) control: Arc<Control>,
+    /// The heap's limit in bytes.
+    pub(crate) limit: u64,
+}
+
+impl Meter {
+    /// Bytes in use on the heap; `None` if the isolate could not answer in time.
+    pub(crate) async fn heap(&self) -> Option<u64> {
+        let gauge = &self.control.gauge;
+        let mut used = gauge.used.subscribe();
+        gauge.ask_loop(&self.control);
+        if timeout(LOOP_PATIENCE, used.changed()).await.is_err() {
+            self.control.with_isolate(|isolate| gauge.interrupt(isolate));
+            timeout(INTERRUPT_PATIENCE, used.changed()).await.ok()?.ok()?;
+        }
+        let used = *used.borrow();
+        Some(used)
+    }
+
+    /// Processor time of the isolate's thread so far; `None` where the system does not tell.
+    pub(crate) fn cpu_time(&self) -> Option<Duration> {
+        self.control.gauge.thread.get()?.cpu_time()
+    }
+}
+
+/// A thread as the system knows it.
+struct Thread {
+    #[cfg(target_os = "linux")]
+    id: nix::unistd::Pid,
+}
+
+#[cfg(target_os = "linux")]
+impl Thread {
+    fn this() -> Self {
+        Self { id: nix::unistd::gettid() }
+    }
+
+    /// Fails when the thread is gone.
+    fn cpu_time(&self) -> Option<Duration> {
+        // The clock of a thread is made of its number, as `pthread_getcpuclockid` does, which cannot
+        // be asked about a thread that may be gone.
+        const SCHEDULED_TIME_OF_A_THREAD: i32 = 0b110;
+        let clock = (!self.id.as_raw() << 3) | SCHEDULED_TIME_OF_A_THREAD;
+        nix::time::ClockId::from_raw(clock).now().ok().map(Duration::from)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Thread {
+    fn this() -> Self {
+        Self {}
+    }
+
+    #[expect(clippy::unused_self, reason = "the same shape as on Linux")]
+    fn cpu_time(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_of_a_thread_counts_its_work_and_not_its_sleep() {
+        const WHILE: Duration = Duration::from_millis(30);
+        let thread = Thread::this();
+        let before = thread.cpu_time().expect("a clock");
+        let worked = || thread.cpu_time().expect("a clock").saturating_sub(before);
+        std::thread::sleep(WHILE);
+        assert!(worked() < WHILE / 2, "{:?}", worked());
+        let began = std::time::Instant::now();
+        while worked() < WHILE {}
+        assert!(began.elapsed() >= WHILE / 2);
+
+        let gone = std::thread::spawn(Thread::this).join().expect("no panic");
+        assert_eq!(gone.cpu_time(), None);
+    }
+}

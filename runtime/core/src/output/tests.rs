@@ -1,0 +1,104 @@
+//! Subscriptions that hold what they have taken.
+
+use bytes::Bytes;
+
+use super::*;
+
+/// What a history of `LINES` lines may cost.
+const LINES: usize = 4;
+
+fn history() -> Output {
+    let output = Output::new(0);
+    output.begin(1, LINES * line(0).1);
+    output
+}
+
+/// An event, and what it costs.
+fn line(number: u64) -> (Event, usize) {
+    let event = Event::Stdout(Bytes::from(format!("line {}", number % 10)));
+    let record = Record { seq: 0, generation: 1, event };
+    let cost = record.cost();
+    (record.event, cost)
+}
+
+/// Writes until somebody must be waited for, or `most` lines; tells how many.
+fn fill(output: &Output, most: u64) -> u64 {
+    let write = |number: &u64| output.try_push(1, line(*number).0) == Ok(None);
+    (0..most).take_while(write).count() as u64
+}
+
+/// The lines that there are to take, by number.
+fn take(subscription: &Subscription) -> Vec<u64> {
+    let taken = subscription.take(usize::MAX).0;
+    let lines = taken.iter().filter(|record| record.text().is_some());
+    lines.map(|record| record.seq).collect()
+}
+
+#[test]
+fn what_was_taken_and_not_released_is_there_for_the_next_one() {
+    let output = history();
+    let first = output.subscribe_held();
+    assert_eq!(fill(&output, 3), 3);
+    assert_eq!(take(&first), [0, 1, 2]);
+    first.release(0);
+    assert_eq!(fill(&output, 100), 2, "one more than fits, and the one that was released");
+    let second = output.subscribe_held();
+    assert_eq!((second.next_seq(), take(&second)), (5, vec![1, 2, 3, 4]));
+}
+
+#[test]
+fn a_writer_waits_for_what_is_held_and_goes_on_when_it_is_released() {
+    let output = history();
+    let held = output.subscribe_held();
+    assert_eq!(fill(&output, 100), LINES as u64);
+    assert_eq!(take(&held), [0, 1, 2, 3]);
+    assert_eq!(fill(&output, 100), 0, "taking is not releasing");
+    held.release(1);
+    assert_eq!(fill(&output, 100), 2);
+
+    let (sender, written) = std::sync::mpsc::channel();
+    let writer = output.clone();
+    let thread = std::thread::spawn(move || sender.send(writer.push_blocking(1, line(9).0)));
+    assert!(written.recv_timeout(std::time::Duration::from_millis(20)).is_err());
+    held.release(2);
+    assert_eq!(written.recv(), Ok(Ok(())));
+    thread.join().expect("no panic").expect("somebody listens");
+}
+
+#[test]
+fn nothing_is_released_before_it_was_taken_or_taken_back_after() {
+    let output = history();
+    let held = output.subscribe_held();
+    assert_eq!(fill(&output, 100), LINES as u64);
+    held.release(u64::MAX);
+    assert_eq!(fill(&output, 100), 0, "it has seen nothing yet");
+    assert_eq!(take(&held), [0, 1, 2, 3]);
+    held.release(3);
+    held.release(0);
+    assert_eq!(fill(&output, 100), LINES as u64, "everything was released");
+    assert_eq!(take(&held), [4, 5, 6, 7], "and is not seen twice");
+}
+
+#[test]
+fn a_subscription_that_is_dropped_holds_nothing() {
+    let output = history();
+    let held = output.subscribe_held();
+    assert_eq!(fill(&output, 100), LINES as u64);
+    drop(held);
+    assert_eq!(fill(&output, 100), 100);
+    let late = output.subscribe_held();
+    assert_eq!(fill(&output, 100), 0, "a full history is held from the beginning");
+    let lost = late.take(1).0;
+    assert!(matches!(lost[0].event, Event::Dropped { events: 100, .. }), "{lost:?}");
+}
+
+#[test]
+fn releasing_means_nothing_to_a_subscription_that_does_not_hold() {
+    let output = history();
+    let plain = output.subscribe(WhenSlow::Wait, true);
+    assert_eq!(fill(&output, 100), LINES as u64);
+    plain.release(3);
+    assert_eq!(fill(&output, 100), 0);
+    assert_eq!(take(&plain), [0, 1, 2, 3]);
+    assert_eq!(fill(&output, 100), LINES as u64);
+}

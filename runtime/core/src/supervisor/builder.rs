@@ -1,0 +1,75 @@
+//! What is decided before a supervisor starts.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::Supervisor;
+use crate::backend::Host;
+use crate::bundled::Bundled;
+use crate::changes::Notice;
+use crate::detect::Detector;
+use crate::error::Error;
+use crate::keeper::Keeper;
+use crate::usage::Meters;
+
+/// Settings of a [`Supervisor`].
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    bundled: HashMap<String, Arc<str>>,
+    bundle_dir: Option<PathBuf>,
+    max_processes: Option<usize>,
+}
+
+impl Builder {
+    /// Makes one self-contained ES module available under `name`, for `SpawnConfig::script`, whatever
+    /// the runtime. A bundled module comes before a file of the same name. Like every script it may be
+    /// told to read files, but has no folder of its own that it always may.
+    pub fn bundle(mut self, name: impl Into<String>, source: impl Into<Arc<str>>) -> Self {
+        self.bundled.insert(name.into(), source.into());
+        self
+    }
+
+    /// Where bundled modules are written for child runtimes, which run files: as
+    /// `<name>-<hash of the content>.mjs`, and kept for the next time. A folder that is not there is
+    /// made, for this user only. What lies in it is verified before it is run; still, nobody else
+    /// should be able to write to it, nor to a folder above it, where runtimes look for packages.
+    /// **Default:** a temporary folder, removed with the supervisor.
+    pub fn bundle_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.bundle_dir = Some(folder.into());
+        self
+    }
+
+    /// The most processes that may be listed, live and exited. **Default:** any number.
+    pub fn max_processes(mut self, most: usize) -> Self {
+        self.max_processes = Some(most);
+        self
+    }
+
+    /// Starts the supervisor.
+    ///
+    /// # Errors
+    /// When its thread could not be started, or `bundle_dir` is empty.
+    pub fn build(self) -> Result<Supervisor, Error> {
+        // Children are started in other folders.
+        let bundle_dir = self.bundle_dir.map(|folder| {
+            let absolute = std::path::absolute(&folder);
+            absolute.map_err(|source| Error::Path {
+                what: "folder for bundled modules",
+                path: folder,
+                source,
+            })
+        });
+        let bundled = Bundled::new(self.bundled, bundle_dir.transpose()?);
+        let host = Host { detector: Detector::new(), bundled };
+        Ok(Supervisor {
+            host: Arc::new(host),
+            processes: Mutex::new(Some(HashMap::new())),
+            max_processes: self.max_processes.unwrap_or(usize::MAX),
+            changes: Notice::new(),
+            meters: Meters::default(),
+            keeper: Keeper::start()?,
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! What goes into a process and comes out of it.
+
+use bytes::Bytes;
+
+use super::Supervisor;
+use crate::error::Error;
+use crate::output::{Subscription, WhenSlow};
+
+impl Supervisor {
+    /// Writes to a process's stdin, exactly as given. Waits while the process is
+    /// `limits.stdinBufferMb` behind; writes arrive in the order of the calls.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited, its
+    /// stdin was closed, or it ends while the write waits.
+    pub async fn write_stdin(&self, name: &str, data: impl Into<Bytes>) -> Result<(), Error> {
+        self.process(name)?.write(data.into()).await
+    }
+
+    /// Writes to a process's stdin without waiting: everything or nothing. Returns the bytes that wait
+    /// to be read then. One write may go over `limits.stdinBufferMb`, and nothing more is taken after it
+    /// until the process has read so much that less than the limit waits.
+    ///
+    /// # Errors
+    /// [`Error::StdinFull`] while as much waits as may, or another write does; the others of
+    /// `write_stdin`.
+    pub fn try_write_stdin(&self, name: &str, data: impl Into<Bytes>) -> Result<usize, Error> {
+        self.process(name)?.try_write(data.into())
+    }
+
+    /// Waits until [`Supervisor::try_write_stdin`] would take something. Somebody else may be quicker.
+    ///
+    /// # Errors
+    /// Those of `write_stdin`.
+    pub async fn stdin_room(&self, name: &str) -> Result<(), Error> {
+        self.process(name)?.room().await
+    }
+
+    /// Ends a process's stdin after what was written.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited.
+    pub fn close_stdin(&self, name: &str) -> Result<(), Error> {
+        self.process(name)?.close_stdin()
+    }
+
+    /// Bytes written to a process's stdin that it has not read yet.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name.
+    pub fn stdin_queued(&self, name: &str) -> Result<usize, Error> {
+        Ok(self.process(name)?.queued())
+    }
+
+    /// Everything a process does, from the backlog on; what this subscriber is too slow for is
+    /// dropped and counted. Goes on over restarts, until the process is removed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name.
+    pub fn subscribe(&self, name: &str) -> Result<Subscription, Error> {
+        self.subscribe_with(name, WhenSlow::Drop, true)
+    }
+
+    /// [`Supervisor::subscribe`] with a choice of what happens when the subscriber is slow, and
+    /// whether it begins with the backlog.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name.
+    pub fn subscribe_with(
+        &self,
+        name: &str,
+        when_slow: WhenSlow,
+        backlog: bool,
+    ) -> Result<Subscription, Error> {
+        Ok(self.process(name)?.subscribe(when_slow, backlog))
+    }
+
+    /// A subscription from the backlog on that misses nothing, and for which the process waits, like
+    /// [`WhenSlow::Wait`]. What it has taken stays in the backlog until [`Subscription::release`] says
+    /// that it was handled: whoever subscribes next finds the rest there. Dropping it releases all.
+    ///
+    /// When `limits.stdoutBufferMb` are held, of which every event takes 64 bytes on top of its text,
+    /// the process waits and nothing more comes: release also when there is nothing left to take, and
+    /// not only after so much.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name.
+    pub fn subscribe_held(&self, name: &str) -> Result<Subscription, Error> {
+        Ok(self.process(name)?.subscribe_held())
+    }
+}

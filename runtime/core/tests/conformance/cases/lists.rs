@@ -1,0 +1,102 @@
+//! What is listed: how much of it, since when, started with what, and when it changes.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use js_runtime::{Changes, Error, ProcessInfo, State, Supervisor};
+
+use crate::support::{Bench, Case, Outcome, cases};
+
+pub(crate) const CASES: &[Case] = cases![
+    every_change_of_the_list_is_told,
+    a_full_list_takes_no_new_name_but_starts_the_old_ones,
+    the_last_configuration_is_known_after_the_end,
+    the_time_of_a_start_is_that_of_the_generation,
+];
+
+/// Waits until the list looks like this; hangs if nobody tells of it.
+async fn until(
+    supervisor: &Supervisor,
+    changes: &mut Changes,
+    looks: impl Fn(&[ProcessInfo]) -> bool,
+) {
+    while !looks(&supervisor.list()) {
+        assert!(changes.changed().await, "it is over: {:?}", supervisor.list());
+    }
+}
+
+async fn every_change_of_the_list_is_told(bench: &Bench) -> Outcome {
+    let supervisor = &bench.supervisor;
+    let mut changes = supervisor.changes();
+    let name = Bench::name();
+    let spawn = supervisor.spawn(&name, bench.fixture("idle.mjs", &[]));
+    let runs = until(supervisor, &mut changes, |list| list.iter().any(|info| info.running));
+    let (spawned, ()) = tokio::join!(spawn, runs);
+    spawned?;
+    supervisor.close_stdin(&name)?;
+    until(supervisor, &mut changes, |list| list[0].state.is_exited()).await;
+    supervisor.remove(&name)?;
+    until(supervisor, &mut changes, <[_]>::is_empty).await;
+
+    // Ends when nothing can change any more.
+    let rest = async { while changes.changed().await {} };
+    tokio::join!(rest, supervisor.shutdown());
+    Ok(())
+}
+
+async fn a_full_list_takes_no_new_name_but_starts_the_old_ones(bench: &Bench) -> Outcome {
+    let supervisor = Supervisor::builder().max_processes(1).build()?;
+    let config = || bench.fixture("idle.mjs", &[]);
+    let (first, second) = (Bench::name(), Bench::name());
+    supervisor.spawn(&first, config()).await?;
+    supervisor.kill(&first).await?;
+    for refused in
+        [supervisor.spawn(&second, config()).await, supervisor.ensure(&second, config()).await]
+    {
+        let error = refused.expect_err("an exited process is listed too");
+        assert!(matches!(error, Error::TooMany { limit: 1 }), "{error}");
+        assert_eq!((error.kind(), error.name()), ("tooMany", None));
+        assert!(error.to_string().contains("1 are listed"), "{error}");
+    }
+    assert_eq!(supervisor.ensure(&first, config()).await?.generation, 2);
+    assert_eq!(supervisor.restart(&first, None).await?.generation, 3);
+    supervisor.kill(&first).await?;
+    supervisor.remove(&first)?;
+    supervisor.spawn(&second, config()).await?;
+    Ok(())
+}
+
+async fn the_last_configuration_is_known_after_the_end(bench: &Bench) -> Outcome {
+    let first = bench.fixture("exit.mjs", &["0"]);
+    let mut run = bench.start(first.clone()).await?;
+    assert_eq!(bench.supervisor.config(&run.name)?, first);
+    run.rest().await?;
+    assert_eq!(bench.supervisor.config(&run.name)?, first);
+    let second = bench.fixture("exit.mjs", &["3"]);
+    bench.supervisor.restart(&run.name, Some(second.clone())).await?;
+    assert_eq!(bench.supervisor.config(&run.name)?, second);
+    run.rest().await?;
+    let unknown = bench.supervisor.config("nobody");
+    assert!(matches!(unknown, Err(Error::NotFound(name)) if name == "nobody"));
+    Ok(())
+}
+
+async fn the_time_of_a_start_is_that_of_the_generation(bench: &Bench) -> Outcome {
+    let now = || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or_default()
+    };
+    let before = now();
+    let mut run = bench.start(bench.fixture("exit.mjs", &["0"])).await?;
+    run.rest().await?;
+    let exited = bench.supervisor.status(&run.name)?;
+    let started = exited.started_at.ok_or("it has run")?;
+    assert!((before..=now()).contains(&started), "{started} is not after {before}");
+
+    let missing = bench.fixture("no-such-script.mjs", &[]);
+    let failed = bench.supervisor.restart(&run.name, Some(missing)).await;
+    assert!(failed.is_err());
+    let info = bench.supervisor.status(&run.name)?;
+    assert!(matches!(info.state, State::Exited { .. }));
+    assert_eq!(serde_json::to_value(&info)?["startedAt"], serde_json::Value::Null);
+    Ok(())
+}
