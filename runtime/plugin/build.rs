@@ -1,0 +1,36 @@
+//! Generates the permissions of the commands, and the schema with which editors check scope entries.
+
+#[path = "src/scope/entry.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the schema needs the types only")]
+mod entry;
+
+/// Every command but `spawn`, whose permission covers more than itself: permissions/spawn.toml.
+const COMMANDS: &[&str] = &[
+    "ack",
+    "attach",
+    "close_stdin",
+    "detach",
+    "detect_runtimes",
+    "drain",
+    "ensure",
+    "get_config",
+    "get_runtime_paths",
+    "get_status",
+    "kill",
+    "kill_all",
+    "list_backends",
+    "list_processes",
+    "remove",
+    "restart",
+    "set_runtime_path",
+    "unwatch",
+    "watch",
+    "write",
+    "write_stdin",
+];
+
+fn main() {
+    tauri_plugin::Builder::new(COMMANDS)
+        .global_scope_schema(schemars::schema_for!(entry::Entry))
+        .build();
+}

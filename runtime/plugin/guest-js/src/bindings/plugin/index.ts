@@ -1,0 +1,6 @@
+export type { Attached } from './Attached.ts'
+export type { BackendInfo } from './BackendInfo.ts'
+export type { Ensured } from './Ensured.ts'
+export type { ProcessConfig } from './ProcessConfig.ts'
+export type { SourceInfo } from './SourceInfo.ts'
+export type { WatchMessage } from './WatchMessage.ts'

@@ -1,0 +1,193 @@
+//! The form in which events cross to a page: text, one event a line.
+//!
+//! The first line is `{"first":<number of the first event>,"gen":<generation>}`, the others begin with
+//! a letter for the kind. Lines of output have no line ends in them, so nothing is escaped, and the
+//! page splits instead of parsing. Text and not objects, because Tauri puts small messages into
+//! JavaScript source, where `{"__proto__": …}` is no key.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use js_runtime::{Event, Framing, Record};
+use serde_json::json;
+use tauri::ipc::{Channel, InvokeResponseBody, Response};
+
+/// A page's end of a stream.
+pub(crate) type BatchChannel = Channel<Response>;
+
+/// A message is closed when it has grown to this many bytes.
+const FULL: usize = 64 * 1024;
+
+/// From here on Tauri lets the page fetch a message instead of evaluating it, and then raw bytes save
+/// an escape and a parse.
+const FETCHED: usize = 8 * 1024;
+
+/// One message.
+pub(super) struct Batch {
+    pub(super) text: String,
+    /// The number of its last event; `None` when it has none that is numbered.
+    pub(super) last: Option<u64>,
+}
+
+/// Takes as many events as one message holds: of one generation, with numbers in a row.
+pub(super) fn take(events: &mut VecDeque<Record>, framing: Framing) -> Batch {
+    let first = events.front().map_or((0, 0), |record| (record.seq, record.generation));
+    let (mut next, generation) = first;
+    let mut lines = String::new();
+    let mut begin = None;
+    while let Some(record) = events.front() {
+        let is_numbered = !matches!(record.event, Event::Dropped { .. });
+        let fits = lines.len() < FULL && record.generation == generation;
+        if !fits || (is_numbered && begin.is_some() && record.seq != next) {
+            break;
+        }
+        if is_numbered {
+            begin.get_or_insert(record.seq);
+            next = record.seq + 1;
+        }
+        write_line(&mut lines, record, framing);
+        events.pop_front();
+    }
+    let head = json!({ "first": begin.unwrap_or(first.0), "gen": generation });
+    Batch { text: format!("{head}{lines}"), last: begin.map(|_| next - 1) }
+}
+
+/// The message that ends a stream.
+pub(super) fn removed() -> String {
+    format!("{}\nr", json!({ "first": 0, "gen": 0 }))
+}
+
+/// Sends to a page. That it is gone is learnt from Tauri's events, not from here: a Channel cannot tell.
+pub(super) fn send(channel: &BatchChannel, text: String) {
+    let body = if text.len() < FETCHED {
+        InvokeResponseBody::Json(serde_json::Value::String(text).to_string())
+    } else {
+        InvokeResponseBody::Raw(text.into_bytes())
+    };
+    let _ = channel.send(Response::new(body));
+}
+
+fn write_line(out: &mut String, record: &Record, framing: Framing) {
+    out.push('\n');
+    // Writing to a String cannot fail.
+    let _ = match &record.event {
+        Event::Stdout(data) => output(out, 'o', data, framing),
+        Event::Stderr(data) => output(out, 'e', data, framing),
+        Event::State(state) => write!(out, "s{}", json!(state)),
+        Event::Exit { reason, code } => {
+            write!(out, "x{}", json!({ "reason": reason, "code": code }))
+        }
+        Event::LineTooLong { stream, limit } => {
+            write!(out, "t{}", json!({ "stream": stream.as_str(), "limit": limit }))
+        }
+        Event::Dropped { events, bytes } => {
+            write!(out, "d{}", json!({ "events": events, "bytes": bytes }))
+        }
+        // An event of a later version: the page skips what it does not know, the number counts.
+        _ => write!(out, "?"),
+    };
+}
+
+/// A line as text, or a chunk, which may be anything, as Base64.
+fn output(out: &mut String, kind: char, data: &[u8], framing: Framing) -> std::fmt::Result {
+    match framing {
+        Framing::Lines => {
+            out.push(kind);
+            out.write_str(&String::from_utf8_lossy(data))
+        }
+        Framing::Bytes => {
+            out.push(kind.to_ascii_uppercase());
+            out.write_str(&BASE64_STANDARD.encode(data))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use js_runtime::{ExitReason, State, Stream};
+
+    fn record(seq: u64, generation: u64, event: Event) -> Record {
+        Record { seq, generation, event }
+    }
+
+    fn line(seq: u64, generation: u64, text: &str) -> Record {
+        record(seq, generation, Event::Stdout(text.to_owned().into()))
+    }
+
+    #[test]
+    fn each_kind_of_event_is_one_line() {
+        let mut events = VecDeque::from([
+            record(1, 1, Event::State(State::Running)),
+            line(2, 1, "{\"id\":1}"),
+            record(3, 1, Event::Stderr(vec![b'a', 0xff, b'\r'].into())),
+            record(3, 1, Event::Dropped { events: 2, bytes: 9 }),
+            record(4, 1, Event::LineTooLong { stream: Stream::Stderr, limit: 8 }),
+            record(5, 1, Event::Exit { reason: ExitReason::Completed, code: Some(0) }),
+        ]);
+        let batch = take(&mut events, Framing::Lines);
+        assert_eq!(batch.last, Some(5));
+        let lines: Vec<&str> = batch.text.split('\n').collect();
+        let json = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+        assert_eq!(json(lines[0]), json!({ "first": 1, "gen": 1 }));
+        assert_eq!(
+            json(lines[1].strip_prefix('s').expect("a state")),
+            json!({ "state": "running" })
+        );
+        assert_eq!(lines[2..4], [r#"o{"id":1}"#, "ea\u{fffd}\r"]);
+        assert_eq!(
+            json(lines[4].strip_prefix('d').expect("a mark")),
+            json!({ "events": 2, "bytes": 9 })
+        );
+        let too_long = json!({ "stream": "stderr", "limit": 8 });
+        assert_eq!(json(lines[5].strip_prefix('t').expect("a mark")), too_long);
+        let exit = json!({ "reason": { "kind": "completed" }, "code": 0 });
+        assert_eq!(json(lines[6].strip_prefix('x').expect("an exit")), exit);
+    }
+
+    #[test]
+    fn a_message_ends_where_a_generation_a_row_of_numbers_or_its_size_ends() {
+        let big = "x".repeat(FULL);
+        let mut events = VecDeque::from([
+            line(1, 1, "a"),
+            line(2, 2, "b"),
+            line(5, 2, &big),
+            line(6, 2, "c"),
+            line(7, 2, "d"),
+        ]);
+        let mut seen = Vec::new();
+        while !events.is_empty() {
+            let batch = take(&mut events, Framing::Lines);
+            let head = batch.text.lines().next().expect("a head");
+            let head: serde_json::Value = serde_json::from_str(head).expect("JSON");
+            seen.push((head["gen"].as_u64(), batch.last, batch.text.lines().count() - 1));
+        }
+        assert_eq!(
+            seen,
+            [
+                (Some(1), Some(1), 1),
+                (Some(2), Some(2), 1),
+                (Some(2), Some(5), 1),
+                (Some(2), Some(7), 2)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mark_for_what_was_dropped_has_no_number_of_its_own() {
+        let mut events =
+            VecDeque::from([record(4, 1, Event::Dropped { events: 1, bytes: 1 }), line(5, 1, "a")]);
+        let batch = take(&mut events, Framing::Lines);
+        assert_eq!((batch.last, events.len()), (Some(5), 0));
+        assert!(batch.text.contains("\"first\":5"), "{}", batch.text);
+    }
+
+    #[test]
+    fn chunks_cross_exactly_as_they_are() {
+        let mut events =
+            VecDeque::from([record(1, 1, Event::Stderr(vec![b'a', b'\n', 0xff].into()))]);
+        let batch = take(&mut events, Framing::Bytes);
+        assert_eq!(batch.text.split_once('\n').map(|(_, line)| line), Some("EYQr/"));
+    }
+}

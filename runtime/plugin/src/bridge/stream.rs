@@ -1,0 +1,203 @@
+//! One page's view of one process.
+//!
+//! The actor owns the subscription and the Channel. What it has sent stays held in the process's
+//! history until the page says that it was handled; a page that does not keep up makes the process
+//! wait, and a page that reloads gets again what its former load had not handled.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use js_runtime::{Framing, Record, Subscription, Supervisor};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::batch::{self, Batch, BatchChannel};
+use super::{Attach, Begin, Bridges};
+
+/// Bytes on their way to a page, and not yet handled there, before it is waited for.
+const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// The same in messages, so that small ones are bounded too.
+const WINDOW_BATCHES: usize = 256;
+
+/// How many events are taken from the history at once.
+const MOST_EVENTS: usize = 512;
+
+/// How long a process waits for a page that is being reloaded.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) enum Command {
+    Attach {
+        attach: Attach,
+        subscription: Subscription,
+        reply: oneshot::Sender<Begin>,
+        begin: Begin,
+    },
+    Ack {
+        attachment: String,
+        seq: u64,
+    },
+    Detach {
+        attachment: String,
+    },
+    PageGone,
+}
+
+/// Where the events go.
+struct Page {
+    channel: BatchChannel,
+    attachment: String,
+    subscription: Subscription,
+    /// Taken from the history, not yet sent: no more than what is held there anyway.
+    waiting: VecDeque<Record>,
+    /// The last event and the bytes of each message that was sent and not yet handled.
+    sent: VecDeque<(u64, usize)>,
+    sent_bytes: usize,
+    generation: u64,
+    /// What the output of this generation consists of.
+    framing: Framing,
+}
+
+pub(super) struct Stream {
+    name: String,
+    supervisor: Arc<Supervisor>,
+    bridges: Bridges,
+    mailbox: mpsc::UnboundedReceiver<Command>,
+    page: Option<Page>,
+    /// What a page that is gone had not handled stays held, for so long.
+    former: Option<(Subscription, Instant)>,
+}
+
+impl Stream {
+    pub(super) fn new(
+        name: String,
+        supervisor: Arc<Supervisor>,
+        bridges: Bridges,
+        mailbox: mpsc::UnboundedReceiver<Command>,
+    ) -> Self {
+        Self { name, supervisor, bridges, mailbox, page: None, former: None }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            self.send_waiting();
+            let deadline = self.former.as_ref().map(|(_, deadline)| *deadline);
+            tokio::select! {
+                biased;
+                command = self.mailbox.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => return,
+                },
+                events = next_events(self.page.as_mut()) => {
+                    if events.is_empty() {
+                        self.removed();
+                        return;
+                    }
+                    if let Some(page) = &mut self.page {
+                        page.waiting.extend(events);
+                    }
+                }
+                () = patience(deadline) => self.former = None,
+            }
+            if self.page.is_none() && self.former.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn send_waiting(&mut self) {
+        let Some(page) = &mut self.page else { return };
+        while let Some(record) = page.waiting.front().filter(|_| page.has_room()) {
+            let generation = record.generation;
+            if std::mem::replace(&mut page.generation, generation) != generation {
+                self.bridges.reached(&self.name, generation);
+                let config = self.supervisor.config(&self.name).unwrap_or_default();
+                page.framing = config.framing;
+            }
+            let batch = batch::take(&mut page.waiting, page.framing);
+            page.send(batch);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Attach { attach, subscription, reply, begin } => {
+                self.page = Some(Page {
+                    channel: attach.channel,
+                    attachment: attach.attachment,
+                    subscription,
+                    waiting: VecDeque::new(),
+                    sent: VecDeque::new(),
+                    sent_bytes: 0,
+                    generation: 0,
+                    framing: Framing::Lines,
+                });
+                self.former = None;
+                // Whoever asked may have been reloaded meanwhile.
+                let _ = reply.send(begin);
+            }
+            Command::Ack { attachment, seq } => {
+                if let Some(page) = self.page.as_mut().filter(|page| page.attachment == attachment)
+                {
+                    page.handled(seq);
+                }
+            }
+            Command::Detach { attachment } => {
+                if self.page.as_ref().is_some_and(|page| page.attachment == attachment) {
+                    self.page = None;
+                }
+            }
+            Command::PageGone => {
+                if let Some(page) = self.page.take() {
+                    self.former = Some((page.subscription, Instant::now() + PATIENCE));
+                }
+            }
+        }
+    }
+
+    fn removed(&mut self) {
+        self.bridges.forget(&self.name);
+        if let Some(page) = self.page.take() {
+            batch::send(&page.channel, batch::removed());
+        }
+    }
+}
+
+impl Page {
+    fn has_room(&self) -> bool {
+        self.sent.is_empty() || (self.sent_bytes < WINDOW_BYTES && self.sent.len() < WINDOW_BATCHES)
+    }
+
+    fn send(&mut self, Batch { text, last }: Batch) {
+        if let Some(last) = last {
+            self.sent_bytes += text.len();
+            self.sent.push_back((last, text.len()));
+        }
+        batch::send(&self.channel, text);
+    }
+
+    fn handled(&mut self, seq: u64) {
+        while let Some((last, bytes)) = self.sent.front().copied().filter(|(last, _)| *last <= seq)
+        {
+            self.sent_bytes -= bytes;
+            self.sent.pop_front();
+            self.subscription.release(last);
+        }
+    }
+}
+
+/// The next events, once the page has room for them. Empty when the process is forgotten.
+async fn next_events(page: Option<&mut Page>) -> Vec<Record> {
+    match page {
+        Some(page) if page.waiting.is_empty() => page.subscription.recv_batch(MOST_EVENTS).await,
+        _ => std::future::pending().await,
+    }
+}
+
+async fn patience(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

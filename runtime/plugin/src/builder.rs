@@ -1,0 +1,156 @@
+//! Putting the plugin together.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use js_runtime::Supervisor;
+use tauri::plugin::{self, TauriPlugin};
+use tauri::webview::PageLoadEvent;
+use tauri::{AppHandle, Manager, RunEvent, Runtime, WindowEvent};
+
+use crate::config::Config;
+use crate::js::{Js, JsExt};
+use crate::{commands, compat, viewers};
+
+/// Most processes that are listed at once where the app says nothing else.
+const MAX_PROCESSES: usize = 128;
+
+/// How long the end of the app waits for its processes: more than any grace, so that what does not end
+/// even when it is forced to does not hold the app.
+const SHUTDOWN: Duration = Duration::from_secs(8);
+
+/// The plugin with default settings.
+#[must_use]
+pub fn init<R: Runtime>() -> TauriPlugin<R, Option<Config>> {
+    Builder::new().build()
+}
+
+/// Settings that cannot stand in `tauri.conf.json`.
+///
+/// ```no_run
+/// # fn add<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R> {
+/// builder.plugin(tauri_plugin_js::Builder::new().bundle("math", "console.error('ready')").build())
+/// # }
+/// ```
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    bundled: HashMap<String, Arc<str>>,
+    config: Option<Config>,
+}
+
+impl Builder {
+    /// Default settings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts one self-contained ES module into the app, to be run as the script `name` on any runtime:
+    /// `.bundle("worker", include_str!("../dist/worker.js"))`. A bundled module comes before a file
+    /// of the same name.
+    pub fn bundle(mut self, name: impl Into<String>, source: impl Into<Arc<str>>) -> Self {
+        self.bundled.insert(name.into(), source.into());
+        self
+    }
+
+    /// A configuration instead of the one in `tauri.conf.json`.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// The plugin.
+    #[must_use]
+    pub fn build<R: Runtime>(self) -> TauriPlugin<R, Option<Config>> {
+        plugin::Builder::<R, Option<Config>>::new("js")
+            .invoke_handler(commands::handler())
+            .setup(move |app, api| {
+                let config = self.config.or_else(|| api.config().clone()).unwrap_or_default();
+                setup(app, self.bundled, config)?;
+                Ok(())
+            })
+            .on_webview_ready(|webview| viewers::learn(&webview))
+            .on_page_load(|webview, payload| {
+                if payload.event() == PageLoadEvent::Started {
+                    webview.js().bridges.page_gone(webview.label());
+                    webview.js().watchers.page_gone(webview.label());
+                    viewers::learn(webview);
+                }
+            })
+            .on_event(on_event)
+            .build()
+    }
+}
+
+fn setup<R: Runtime>(
+    app: &AppHandle<R>,
+    bundled: HashMap<String, Arc<str>>,
+    config: Config,
+) -> Result<(), crate::Error> {
+    for (name, backend) in &config.backends {
+        backend.check(name, |module| bundled.contains_key(module))?;
+    }
+    let names = bundled.keys().cloned().collect();
+    let mut builder =
+        Supervisor::builder().max_processes(config.max_processes.unwrap_or(MAX_PROCESSES));
+    if let Some(folder) = bundle_dir(app) {
+        builder = builder.bundle_dir(folder);
+    }
+    for (name, source) in bundled {
+        builder = builder.bundle(name, source);
+    }
+    let autostart: Vec<String> = config
+        .backends
+        .iter()
+        .filter(|(_, backend)| backend.autostart)
+        .map(|(name, _)| name.clone())
+        .collect();
+    let send_events = config.events.unwrap_or(true);
+    app.manage(Js::new(app.clone(), builder.build()?, config, names));
+    if send_events {
+        tauri::async_runtime::spawn(compat::run(app.clone()));
+    }
+    for name in autostart {
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move {
+            // The entry stays listed with its reason, for whoever looks.
+            if let Err(error) = app.js().spawn_declared(&name).await {
+                compat::report(&app, &name, &error);
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Where bundled modules lie for child runtimes: a folder that survives the app, so that one which is
+/// killed leaves nothing in the system's temporary folder.
+fn bundle_dir<R: Runtime>(app: &AppHandle<R>) -> Option<PathBuf> {
+    let identifier = &app.config().identifier;
+    if identifier.is_empty() {
+        return None;
+    }
+    Some(app.path().app_cache_dir().ok()?.join("js-backends"))
+}
+
+fn on_event<R: Runtime>(app: &AppHandle<R>, event: &RunEvent) {
+    match event {
+        RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } => {
+            let js = app.js();
+            let labels = js.viewers.window_gone(label);
+            let is_gone = |label: &str| labels.iter().any(|gone| gone == label);
+            js.bridges.windows_gone(is_gone);
+            js.watchers.windows_gone(is_gone);
+            js.writers.windows_gone(is_gone);
+        }
+        RunEvent::Exit => {
+            let supervisor = app.js().supervisor().clone();
+            tauri::async_runtime::block_on(async move {
+                // Too late is no error that anybody could still be told.
+                let _ = tokio::time::timeout(SHUTDOWN, supervisor.shutdown()).await;
+            });
+        }
+        _ => {}
+    }
+}

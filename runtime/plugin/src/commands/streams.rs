@@ -1,0 +1,108 @@
+//! Commands that carry input to processes, and output to pages.
+
+#![expect(clippy::needless_pass_by_value, reason = "Tauri gives a command its arguments for good")]
+
+use js_runtime::Supervisor;
+use tauri::ipc::{Channel, Request};
+use tauri::{AppHandle, Runtime, Webview};
+
+use crate::bridge::{Attach, BatchChannel};
+use crate::error::Error;
+use crate::js::JsExt;
+use crate::scope::Rights;
+use crate::wire::{Attached, WatchMessage};
+use crate::write::Written;
+
+#[tauri::command]
+pub(crate) async fn write_stdin<R: Runtime>(
+    app: AppHandle<R>,
+    rights: Rights,
+    name: String,
+    data: String,
+) -> Result<(), Error> {
+    rights.require(&name, app.js().is_declared(&name))?;
+    app.js().write_stdin(&name, data).await
+}
+
+/// Takes the body as it is, all or nothing, and answers with the bytes that wait in stdin.
+#[tauri::command]
+pub(crate) fn write<R: Runtime>(
+    webview: Webview<R>,
+    rights: Rights,
+    request: Request<'_>,
+) -> Result<usize, Error> {
+    let Written { name, writer, seq, data } = Written::parse(&request)?;
+    let js = webview.js();
+    rights.require(&name, js.is_declared(&name))?;
+    js.writers.once(
+        webview.label(),
+        &writer,
+        seq,
+        || Ok(js.try_write_stdin(&name, data)?),
+        || Ok(js.stdin_queued(&name)?),
+    )
+}
+
+#[tauri::command]
+pub(crate) async fn close_stdin<R: Runtime>(
+    app: AppHandle<R>,
+    rights: Rights,
+    name: String,
+) -> Result<(), Error> {
+    rights.require(&name, app.js().is_declared(&name))?;
+    Ok(Supervisor::close_stdin(app.js().supervisor(), &name)?)
+}
+
+/// Answers when stdin takes more.
+#[tauri::command]
+pub(crate) async fn drain<R: Runtime>(
+    app: AppHandle<R>,
+    rights: Rights,
+    name: String,
+) -> Result<(), Error> {
+    rights.require(&name, app.js().is_declared(&name))?;
+    Ok(app.js().supervisor().stdin_room(&name).await?)
+}
+
+#[tauri::command]
+pub(crate) async fn attach<R: Runtime>(
+    webview: Webview<R>,
+    rights: Rights,
+    name: String,
+    channel: BatchChannel,
+    attachment: String,
+) -> Result<Attached, Error> {
+    let js = webview.js();
+    rights.require(&name, js.is_declared(&name))?;
+    let attach = Attach { channel, attachment };
+    let begin = js.bridges.attach(js.supervisor(), webview.label(), &name, attach).await?;
+    Ok(Attached { process: js.get_status(&name)?, next: begin.next, fresh: begin.fresh })
+}
+
+#[tauri::command]
+pub(crate) fn ack<R: Runtime>(webview: Webview<R>, name: &str, attachment: String, seq: u64) {
+    webview.js().bridges.ack(webview.label(), name, attachment, seq);
+}
+
+#[tauri::command]
+pub(crate) fn detach<R: Runtime>(webview: Webview<R>, name: &str, attachment: String) {
+    webview.js().bridges.detach(webview.label(), name, attachment);
+}
+
+#[tauri::command]
+pub(crate) async fn watch<R: Runtime>(
+    webview: Webview<R>,
+    rights: Rights,
+    channel: Channel<WatchMessage>,
+    usage_ms: Option<u64>,
+) -> Result<(), Error> {
+    let js = webview.js();
+    let app = webview.clone();
+    let may_see = Box::new(move |name: &str| rights.covers(name, app.js().is_declared(name)));
+    js.watchers.watch(webview.label(), js.supervisor().clone(), channel, usage_ms, may_see)
+}
+
+#[tauri::command]
+pub(crate) fn unwatch<R: Runtime>(webview: Webview<R>, channel: u32) {
+    webview.js().watchers.unwatch(webview.label(), channel);
+}

@@ -1,0 +1,250 @@
+//! `plugins > js` in `tauri.conf.json`.
+
+use std::collections::BTreeMap;
+
+use js_runtime::{Limits, Permissions, RestartPolicy, Runtime, SpawnConfig};
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// The plugin's configuration. Unknown keys are refused, so that a typing mistake is an error and
+/// not a default.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Config {
+    /// Backends by name, which windows with `js:default` may start and use.
+    pub backends: BTreeMap<String, Backend>,
+    /// What backends and processes get that say nothing else.
+    pub defaults: Defaults,
+    /// The folder that relative scripts lie in: absolute, or with a variable. **Default:** `$RESOURCE`
+    /// in a bundled app, the current folder during development.
+    pub script_root: Option<String>,
+    /// Most processes, live and exited, that may be listed at once. **Default:** 128.
+    pub max_processes: Option<usize>,
+    /// Whether to send the `js-process-*` events that `tauri-plugin-js` knows; the guest API does
+    /// without them. **Default:** true.
+    pub events: Option<bool>,
+}
+
+/// Defaults for processes.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Defaults {
+    /// What a script may do. **Default:** reading its own folder.
+    pub permissions: Option<Permissions>,
+    /// Bounds on memory and time.
+    pub limits: Option<Limits>,
+    /// When to start a process again.
+    pub restart: Option<RestartPolicy>,
+    /// Runtimes to try when the first choice cannot start.
+    pub fallback: Vec<Runtime>,
+}
+
+/// One declared backend. What runs is the first of these that there is: `sidecar`, `bundled`, `script`;
+/// or else `command`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Backend {
+    /// A program beside the app's executable (`bundle > externalBin`).
+    pub sidecar: Option<String>,
+    /// A module given to [`Builder::bundle`](crate::Builder::bundle), by its name.
+    pub bundled: Option<String>,
+    /// A file, relative to `scriptRoot`, or absolute or with a variable.
+    pub script: Option<String>,
+    /// A program, by path or by a name on `PATH`.
+    pub command: Option<String>,
+    /// The engine that runs the script. **Default:** `auto`.
+    pub runtime: Option<Runtime>,
+    /// Flags for a child runtime, before the script.
+    pub runtime_args: Vec<String>,
+    /// Runtimes to try when the first choice cannot start.
+    pub fallback: Option<Vec<Runtime>>,
+    /// Arguments for the script or program.
+    pub args: Vec<String>,
+    /// Environment variables, on top of the app's.
+    pub env: BTreeMap<String, String>,
+    /// Working directory: absolute, or with a variable.
+    pub cwd: Option<String>,
+    /// What the script may do.
+    pub permissions: Option<Permissions>,
+    /// Bounds on memory and time.
+    pub limits: Option<Limits>,
+    /// When to start it again.
+    pub restart: Option<RestartPolicy>,
+    /// Whether the app starts it with itself.
+    pub autostart: bool,
+}
+
+/// What a declared backend runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    Sidecar(String),
+    Bundled(String),
+    Script(String),
+    Command(String),
+}
+
+impl Backend {
+    /// What may run it, best first.
+    pub(crate) fn sources(&self) -> Vec<Source> {
+        let sources = [
+            self.sidecar.clone().map(Source::Sidecar),
+            self.bundled.clone().map(Source::Bundled),
+            self.script.clone().map(Source::Script),
+            self.command.clone().map(Source::Command),
+        ];
+        sources.into_iter().flatten().collect()
+    }
+
+    /// Its configuration with `source`; `path` finds what lies in folders.
+    pub(crate) fn config(
+        &self,
+        source: Source,
+        defaults: &Defaults,
+        path: impl Fn(&str) -> Result<String, Error>,
+    ) -> Result<SpawnConfig, Error> {
+        let mut config = SpawnConfig {
+            runtime: self.runtime,
+            args: self.args.clone(),
+            runtime_args: self.runtime_args.clone(),
+            cwd: self.cwd.as_deref().map(&path).transpose()?.map(Into::into),
+            env: self.env.clone(),
+            permissions: self.permissions.clone(),
+            limits: self.limits,
+            restart: self.restart,
+            ..SpawnConfig::default()
+        };
+        if let Some(fallback) = &self.fallback {
+            config.fallback.clone_from(fallback);
+        }
+        match source {
+            Source::Bundled(name) => config.script = Some(name),
+            Source::Script(script) => config.script = Some(path(&script)?),
+            Source::Sidecar(name) => config = program(config, |c| c.sidecar = Some(name)),
+            Source::Command(name) => config = program(config, |c| c.command = Some(name)),
+        }
+        if self.fallback.is_none() && config.script.is_some() {
+            config.fallback.clone_from(&defaults.fallback);
+        }
+        Ok(defaults.fill(config))
+    }
+
+    /// Finds what cannot be meant, before anything is started.
+    pub(crate) fn check(&self, name: &str, is_bundled: impl Fn(&str) -> bool) -> Result<(), Error> {
+        let refuse = |message: String| {
+            Err(Error::invalid(format!(
+                "tauri.conf.json > plugins > js > backends > {name}: {message}"
+            )))
+        };
+        if self.sources().is_empty() {
+            return refuse(
+                "one of 'script', 'bundled', 'command' or 'sidecar' must be given".into(),
+            );
+        }
+        if self.command.is_some() && self.sources().len() > 1 {
+            return refuse("'command' stands alone, without script, bundled or sidecar".into());
+        }
+        if self.script.is_some() && self.bundled.is_some() {
+            return refuse("'script' and 'bundled' exclude each other".into());
+        }
+        if let Some(module) = self.bundled.as_deref().filter(|module| !is_bundled(module)) {
+            return refuse(format!(
+                "no module '{module}' is bundled; give it to tauri_plugin_js::Builder::bundle"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A program instead of a script: what is meant for runtimes does not apply to it.
+fn program(mut config: SpawnConfig, set: impl FnOnce(&mut SpawnConfig)) -> SpawnConfig {
+    config.runtime = None;
+    config.runtime_args.clear();
+    config.fallback.clear();
+    config.permissions = None;
+    set(&mut config);
+    config
+}
+
+impl Defaults {
+    /// Gives `config` what it does not say.
+    pub(crate) fn fill(&self, mut config: SpawnConfig) -> SpawnConfig {
+        if config.script.is_some() && config.command.is_none() && config.sidecar.is_none() {
+            config.permissions = config.permissions.or_else(|| self.permissions.clone());
+        }
+        config.limits = Some(merge(config.limits.unwrap_or_default(), self.limits));
+        config.restart = config.restart.or(self.restart);
+        config
+    }
+}
+
+/// The limits of `own`, and those of `defaults` where it has none.
+pub(crate) fn merge(own: Limits, defaults: Option<Limits>) -> Limits {
+    let defaults = defaults.unwrap_or_default();
+    Limits {
+        heap_mb: own.heap_mb.or(defaults.heap_mb),
+        line_mb: own.line_mb.or(defaults.line_mb),
+        stdin_buffer_mb: own.stdin_buffer_mb.or(defaults.stdin_buffer_mb),
+        stdout_buffer_mb: own.stdout_buffer_mb.or(defaults.stdout_buffer_mb),
+        kill_grace_ms: own.kill_grace_ms.or(defaults.kill_grace_ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_documented_key_of_a_backend_is_read() {
+        let config = parse(
+            r#"{ "backends": { "math": { "script": "math.ts", "runtime": "deno", "fallback": ["bun"],
+                "runtimeArgs": ["--inspect"], "args": ["a"], "env": { "A": "b" }, "cwd": "$APPDATA",
+                "permissions": { "net": ["example.com"] }, "limits": { "heapMb": 64 },
+                "restart": { "when": "always" }, "autostart": true } },
+                "defaults": { "limits": { "heapMb": 128, "lineMb": 1 } }, "scriptRoot": "$RESOURCE",
+                "maxProcesses": 4, "events": false }"#,
+        )
+        .expect("a valid configuration");
+        let backend = &config.backends["math"];
+        let spawn = backend
+            .config(Source::Script("math.ts".into()), &config.defaults, |path| {
+                Ok(format!("/scripts/{path}"))
+            })
+            .expect("a configuration to spawn");
+        assert_eq!(spawn.script.as_deref(), Some("/scripts/math.ts"));
+        let limits = spawn.limits.expect("limits");
+        assert_eq!((limits.heap_mb, limits.line_mb), (Some(64), Some(1)));
+        assert!(backend.autostart && spawn.restart.is_some());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_and_named_at_every_level() {
+        for (text, key) in [
+            (r#"{ "backend": {} }"#, "backend"),
+            (r#"{ "backends": { "a": { "scirpt": "x" } } }"#, "scirpt"),
+            (r#"{ "defaults": { "limit": {} } }"#, "limit"),
+            (r#"{ "backends": { "a": { "script": "x", "limits": { "heap": 1 } } } }"#, "heap"),
+        ] {
+            let message = parse(text).expect_err("refused");
+            assert!(message.contains(&format!("unknown field `{key}`")), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_backend_that_cannot_be_meant_is_refused_by_name() {
+        for (text, expected) in [
+            ("{}", "must be given"),
+            (r#"{ "command": "a", "script": "b" }"#, "stands alone"),
+            (r#"{ "bundled": "a", "script": "b" }"#, "exclude each other"),
+            (r#"{ "bundled": "missing" }"#, "no module 'missing' is bundled"),
+        ] {
+            let backend: Backend = serde_json::from_str(text).expect("well formed");
+            let error = backend.check("math", |name| name == "a").expect_err("refused").to_string();
+            assert!(error.contains(expected) && error.contains("backends > math"), "{error}");
+        }
+    }
+}

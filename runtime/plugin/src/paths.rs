@@ -1,0 +1,41 @@
+//! Folders that configurations and capabilities name, with Tauri's variables.
+
+use std::path::PathBuf;
+
+use tauri::{AppHandle, Manager, Runtime};
+
+use crate::error::Error;
+use crate::js::JsExt;
+
+/// `None` is the folder of scripts. A path that begins with a variable (`$APPDATA/x`) or is absolute is
+/// taken as it is; others lie in the folder of scripts.
+pub(crate) fn resolve<R: Runtime>(
+    app: &AppHandle<R>,
+    path: Option<&str>,
+) -> Result<PathBuf, Error> {
+    let root = || match app.js().script_root() {
+        Some(root) => parse(app, root),
+        None => default_root(app),
+    };
+    match path {
+        None => root(),
+        Some(path) if path.starts_with('$') || PathBuf::from(path).is_absolute() => {
+            parse(app, path)
+        }
+        Some(path) => Ok(root()?.join(path)),
+    }
+}
+
+/// In a bundle scripts are resources; during development they lie where the developer started the app.
+fn default_root<R: Runtime>(app: &AppHandle<R>) -> Result<PathBuf, Error> {
+    if tauri::is_dev() {
+        return std::env::current_dir()
+            .map_err(|source| Error::Folder { path: ".".to_owned(), source: source.into() });
+    }
+    parse(app, "$RESOURCE")
+}
+
+fn parse<R: Runtime>(app: &AppHandle<R>, path: &str) -> Result<PathBuf, Error> {
+    let parsed = app.path().parse(path);
+    parsed.map_err(|source| Error::Folder { path: path.to_owned(), source })
+}

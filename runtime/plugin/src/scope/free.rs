@@ -1,0 +1,301 @@
+//! A page that wants to start something with a configuration of its own.
+//!
+//! Everything it asks for must be in one entry of the window's capability; what comes out is a
+//! configuration in which nothing is left to be looked up: paths are absolute and without links.
+
+use js_runtime::{Limits, RestartPolicy, Runtime, SpawnConfig};
+
+use super::entry::{Entry, EntryRuntime, Patterns};
+use super::narrow::{limits, permissions};
+use super::rule::{Rule, pattern};
+use super::{Rights, shown};
+use crate::error::Error;
+
+/// Variables that make a program load code or look for it elsewhere: a pattern does not cover them.
+const LOADING: &[&str] = &[
+    "BASH_ENV",
+    "BUN_",
+    "DENO_",
+    "DYLD_",
+    "ENV",
+    "GCONV_PATH",
+    "GIT_",
+    "GTK_",
+    "IFS",
+    "JAVA_TOOL_OPTIONS",
+    "LD_",
+    "NODE_",
+    "NPM_CONFIG_",
+    "OPENSSL_",
+    "PATH",
+    "PATHEXT",
+    "PERL5",
+    "PROMPT_COMMAND",
+    "PYTHON",
+    "RUBY",
+    "SHELL",
+    "SSL_CERT_",
+    "SSLKEYLOGFILE",
+    "TMPDIR",
+    "XDG_",
+];
+
+/// The shortest wait before a restart that a page may ask for, in milliseconds.
+const SHORTEST_BACKOFF_MS: u32 = 50;
+
+/// The most restarts in a row that a page may ask for.
+const MOST_RETRIES: u32 = 100;
+
+/// What a page asks for under a name.
+pub(crate) struct Request<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) is_declared: bool,
+    pub(crate) config: SpawnConfig,
+    /// Whether the app has a module of that name inside.
+    pub(crate) is_bundled: &'a dyn Fn(&str) -> bool,
+    /// The app's own limits: the most a page may ask for where its capability names no other.
+    pub(crate) default_limits: Option<Limits>,
+}
+
+impl Rights {
+    /// The configuration to start, or what the capability lacks for it.
+    pub(crate) fn authorize(&self, request: &Request<'_>) -> Result<SpawnConfig, Error> {
+        self.require(request.name, request.is_declared)?;
+        let mut closest = None;
+        let rules = self.allow.iter().filter(|rule| rule.covers(request.name, request.is_declared));
+        // An entry about declared backends says nothing about what else may run under their names.
+        for rule in rules.filter(|rule| !rule.entry.declared) {
+            match rule.permit(request) {
+                Ok(config) => return Ok(config),
+                Err(refusal) => closest = closest.max(Some(refusal)),
+            }
+        }
+        let what = match closest {
+            Some(refusal) => format!("may not start '{}': {}", shown(request.name), refusal.why),
+            None => format!(
+                "may start '{0}' only as it is declared: call spawn('{0}') without a configuration",
+                shown(request.name)
+            ),
+        };
+        Err(self.refused(request.name, &what, &grant_for(request)))
+    }
+}
+
+/// Why an entry does not permit a start. The one that got furthest is told.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Refusal {
+    step: usize,
+    why: String,
+}
+
+impl Rule {
+    fn permit(&self, request: &Request<'_>) -> Result<SpawnConfig, Refusal> {
+        let config = request.config.clone();
+        let steps: [&dyn Fn(SpawnConfig) -> Result<SpawnConfig, String>; 7] = [
+            &|config| self.program(config, request),
+            &|config| runtime(&self.entry, config),
+            &|config| arguments(&self.entry, config),
+            &|config| environment(&self.entry, config),
+            &|config| self.folder(config),
+            &|mut config| {
+                let is_script = config.script.is_some();
+                let wanted = config.permissions.take();
+                config.permissions =
+                    permissions(wanted, self.entry.permissions.as_ref(), is_script)?;
+                Ok(config)
+            },
+            &|mut config| {
+                config.limits = limits(config.limits, self.entry.limits, request.default_limits)?;
+                restart(config.restart)?;
+                Ok(config)
+            },
+        ];
+        steps.iter().enumerate().try_fold(config, |config, (step, check)| {
+            check(config).map_err(|why| Refusal { step, why })
+        })
+    }
+
+    /// What runs: exactly one of script, command and sidecar, and one that the entry names.
+    fn program(
+        &self,
+        mut config: SpawnConfig,
+        request: &Request<'_>,
+    ) -> Result<SpawnConfig, String> {
+        let named = [&config.script, &config.command, &config.sidecar];
+        if named.iter().filter(|part| part.is_some()).count() > 1 {
+            return Err("a configuration has one of script, command and sidecar".to_owned());
+        }
+        let programs = [
+            ("command", &config.command, &self.entry.command),
+            ("sidecar", &config.sidecar, &self.entry.sidecar),
+        ];
+        for (what, wanted, allowed) in programs {
+            if let Some(wanted) = wanted.as_ref().filter(|wanted| allowed.as_ref() != Some(wanted))
+            {
+                return Err(format!("its entry does not name the {what} '{}'", shown(wanted)));
+            }
+        }
+        let Some(script) = config.script.clone() else {
+            if config.command.is_some() || config.sidecar.is_some() {
+                return Ok(config);
+            }
+            return Err("the configuration names neither script, command nor sidecar".to_owned());
+        };
+        if (request.is_bundled)(&script)
+            && self.bundled.as_ref().is_some_and(|bundled| bundled.is_match(&script))
+        {
+            return Ok(config);
+        }
+        let Some((folder, pattern)) = &self.scripts else {
+            return Err(format!("its entry does not name the script '{}'", shown(&script)));
+        };
+        let path = folder.script(&script, pattern)?;
+        config.script = Some(path.to_str().ok_or("the script's path is not UTF-8")?.to_owned());
+        Ok(config)
+    }
+
+    fn folder(&self, mut config: SpawnConfig) -> Result<SpawnConfig, String> {
+        if let Some(wanted) = &config.cwd {
+            let allowed = self.cwd.as_ref().ok_or("its entry does not allow to choose 'cwd'")?;
+            config.cwd = Some(allowed.folder(wanted)?);
+        }
+        Ok(config)
+    }
+}
+
+fn runtime(entry: &Entry, mut config: SpawnConfig) -> Result<SpawnConfig, String> {
+    if config.script.is_none() {
+        return match (config.runtime, config.fallback.as_slice()) {
+            (None, []) => Ok(config),
+            _ => Err("'runtime' and 'fallback' are for scripts".to_owned()),
+        };
+    }
+    let allowed: Vec<Runtime> = match entry.runtime.as_deref() {
+        Some([]) | None => vec![Runtime::Embedded],
+        Some(list) => list.iter().copied().map(Runtime::from).collect(),
+    };
+    // `auto` is the entry's choice, not the machine's: Bun and Node know no permissions.
+    let first = config.runtime.filter(|runtime| *runtime != Runtime::Auto).unwrap_or(allowed[0]);
+    let wanted = std::iter::once(&first).chain(&config.fallback);
+    if let Some(other) = wanted.into_iter().find(|runtime| !allowed.contains(runtime)) {
+        return Err(format!("its entry does not name the runtime '{other}'"));
+    }
+    config.runtime = Some(first);
+    Ok(config)
+}
+
+fn arguments(entry: &Entry, config: SpawnConfig) -> Result<SpawnConfig, String> {
+    let args = entry.args.as_ref();
+    if let Some(arg) = config.args.iter().find(|arg| !Patterns::allow(args, arg)) {
+        return Err(format!("its entry does not allow the argument '{}'", shown(arg)));
+    }
+    if let Some(flag) = config.runtime_args.iter().find(|flag| !entry.runtime_args.contains(flag)) {
+        return Err(format!("its entry does not name the flag '{}' in 'runtimeArgs'", shown(flag)));
+    }
+    Ok(config)
+}
+
+fn environment(entry: &Entry, config: SpawnConfig) -> Result<SpawnConfig, String> {
+    for name in config.env.keys() {
+        let is_spelt_out = entry.env.contains(name);
+        if !is_spelt_out && loads_code(name) {
+            return Err(format!(
+                "the variable '{}' makes programs load code; its entry must spell it out in 'env'",
+                shown(name)
+            ));
+        }
+        let matches = |text: &String| pattern(text).is_ok_and(|glob| glob.is_match(name));
+        if !is_spelt_out && !entry.env.iter().any(matches) {
+            return Err(format!("its entry does not name the variable '{}' in 'env'", shown(name)));
+        }
+    }
+    Ok(config)
+}
+
+fn loads_code(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    LOADING.iter().any(|one| match one.strip_suffix('_') {
+        Some(_) => name.starts_with(one),
+        None => name == *one || (one.len() > 4 && name.starts_with(one)),
+    })
+}
+
+fn restart(policy: Option<RestartPolicy>) -> Result<(), String> {
+    match policy {
+        Some(policy)
+            if policy.backoff_ms < SHORTEST_BACKOFF_MS || policy.max_retries > MOST_RETRIES =>
+        {
+            Err(format!(
+                "a page may ask for restarts after {SHORTEST_BACKOFF_MS} ms at the soonest and for \
+                 {MOST_RETRIES} in a row at the most"
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The entry that would permit the request, to copy and to think about.
+fn grant_for(request: &Request<'_>) -> String {
+    let config = &request.config;
+    let mut entry = serde_json::json!({ "name": shown(request.name) });
+    let mut set = |key: &str, value: serde_json::Value| entry[key] = value;
+    match (&config.script, &config.command, &config.sidecar) {
+        (Some(script), ..) if (request.is_bundled)(script) => set("bundled", shown(script).into()),
+        (Some(script), ..) => set("script", shown(script).into()),
+        (_, Some(command), _) => set("command", shown(command).into()),
+        (_, _, Some(sidecar)) => set("sidecar", shown(sidecar).into()),
+        _ => {}
+    }
+    if let Some(runtime) = config.runtime.filter(|runtime| *runtime != Runtime::Auto) {
+        set("runtime", serde_json::json!([runtime]));
+    }
+    if !config.args.is_empty() {
+        set("args", true.into());
+    }
+    if !config.env.is_empty() {
+        set("env", config.env.keys().take(8).map(|name| shown(name)).collect());
+    }
+    if let Some(cwd) = &config.cwd {
+        set("cwd", shown(&cwd.display().to_string()).into());
+    }
+    if let Some(permissions) = &config.permissions {
+        let text = serde_json::to_string(permissions).unwrap_or_default();
+        if text.len() < 400 {
+            set("permissions", serde_json::from_str(&text).unwrap_or_default());
+        }
+    }
+    format!(r#"{{ "identifier": "js:allow-spawn", "allow": [{entry}] }}"#)
+}
+
+impl From<EntryRuntime> for Runtime {
+    fn from(runtime: EntryRuntime) -> Self {
+        match runtime {
+            EntryRuntime::Embedded => Self::Embedded,
+            EntryRuntime::Deno => Self::Deno,
+            EntryRuntime::Bun => Self::Bun,
+            EntryRuntime::Node => Self::Node,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_load_code_are_known_in_any_case() {
+        for name in [
+            "LD_PRELOAD",
+            "NODE_OPTIONS",
+            "path",
+            "DYLD_INSERT_LIBRARIES",
+            "BUN_CONFIG",
+            "PYTHONPATH",
+        ] {
+            assert!(loads_code(name), "{name}");
+        }
+        for name in ["API_KEY", "LANG", "PATHS", "ENVIRONMENT", "LDAP_HOST"] {
+            assert!(!loads_code(name), "{name}");
+        }
+    }
+}

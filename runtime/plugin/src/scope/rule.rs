@@ -1,0 +1,137 @@
+//! A scope entry, made ready for matching.
+
+use globset::{GlobBuilder, GlobMatcher};
+use tauri::ipc::ScopeObject;
+use tauri::utils::acl::Value;
+use tauri::{AppHandle, Runtime};
+
+use super::entry::{Entry, Patterns};
+use super::script::Folder;
+use crate::error::Error;
+use crate::paths;
+
+/// One entry of a capability.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(super) entry: Entry,
+    name: GlobMatcher,
+    /// Where scripts may lie, and which.
+    pub(super) scripts: Option<(Folder, GlobMatcher)>,
+    pub(super) bundled: Option<GlobMatcher>,
+    /// Where the working directory may lie.
+    pub(super) cwd: Option<Folder>,
+}
+
+impl ScopeObject for Rule {
+    type Error = Error;
+
+    fn deserialize<R: Runtime>(app: &AppHandle<R>, raw: Value) -> Result<Self, Error> {
+        let entry: Entry = serde_json::from_value(raw.into()).map_err(|error| {
+            Error::invalid(format!("a scope entry of a js permission: {error}"))
+        })?;
+        Self::new(entry, |path| paths::resolve(app, path))
+    }
+}
+
+impl Rule {
+    /// `resolve` finds folders given with variables; `None` asks for the folder of scripts.
+    pub(super) fn new(
+        entry: Entry,
+        resolve: impl Fn(Option<&str>) -> Result<std::path::PathBuf, Error>,
+    ) -> Result<Self, Error> {
+        let scripts = match &entry.script {
+            Some(script) => {
+                let folder = Folder::new(resolve(entry.root.as_deref())?);
+                Some((folder, path_pattern(script)?))
+            }
+            None => None,
+        };
+        let cwd = match &entry.cwd {
+            Some(cwd) => Some(Folder::new(resolve(Some(cwd))?)),
+            None => None,
+        };
+        Ok(Self {
+            name: pattern(&entry.name)?,
+            scripts,
+            bundled: entry.bundled.as_deref().map(pattern).transpose()?,
+            cwd,
+            entry,
+        })
+    }
+
+    pub(super) fn covers(&self, name: &str, is_declared: bool) -> bool {
+        self.name.is_match(name) && (is_declared || !self.entry.declared)
+    }
+}
+
+/// `*` stands for any characters; nothing else is special.
+pub(super) fn pattern(text: &str) -> Result<GlobMatcher, Error> {
+    glob(text, false)
+}
+
+/// `*` stands for any characters within a folder's or file's name, `**` for any folders.
+fn path_pattern(text: &str) -> Result<GlobMatcher, Error> {
+    glob(text, true)
+}
+
+fn glob(text: &str, in_folders: bool) -> Result<GlobMatcher, Error> {
+    let special = |c: char| matches!(c, '?' | '[' | ']' | '{' | '}' | '\\');
+    let literal: String = text
+        .chars()
+        .flat_map(|c| special(c).then_some(['[', c, ']']).map_or(vec![c], Vec::from))
+        .collect();
+    let glob = GlobBuilder::new(&literal)
+        .literal_separator(in_folders)
+        .backslash_escape(false)
+        .build()
+        .map_err(|error| {
+            Error::invalid(format!("the pattern '{text}' of a scope entry: {error}"))
+        })?;
+    Ok(glob.compile_matcher())
+}
+
+impl Patterns {
+    /// Whether `text` is one of what is meant.
+    pub(super) fn allow(patterns: Option<&Self>, text: &str) -> bool {
+        match patterns {
+            None => false,
+            Some(Self::All(all)) => *all,
+            Some(Self::Some(list)) => {
+                list.iter().any(|one| pattern(one).is_ok_and(|glob| glob.is_match(text)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_stars_are_special_in_patterns() {
+        for (text, name, expected) in [
+            ("worker-*", "worker-1", true),
+            ("worker-*", "worker", false),
+            ("*", "any/thing", true),
+            ("a[b]?{c}", "a[b]?{c}", true),
+            ("a[b]", "ab", false),
+            ("a\\b", "a\\b", true),
+            ("!x", "!x", true),
+        ] {
+            assert_eq!(pattern(text).expect(text).is_match(name), expected, "{text} {name}");
+        }
+    }
+
+    #[test]
+    fn a_star_stays_in_its_folder_and_two_do_not() {
+        for (text, path, expected) in [
+            ("backends/*.ts", "backends/a.ts", true),
+            ("backends/*.ts", "backends/deep/a.ts", false),
+            ("backends/**/*.ts", "backends/deep/er/a.ts", true),
+            ("backends/**", "backends/deep/a.ts", true),
+            ("backends/*.ts", "a.ts", false),
+        ] {
+            assert_eq!(path_pattern(text).expect(text).is_match(path), expected, "{text} {path}");
+        }
+    }
+}

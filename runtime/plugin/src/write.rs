@@ -1,0 +1,131 @@
+//! Input on its way from a page: the raw command, and what keeps a resent request from counting twice.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tauri::ipc::{InvokeBody, Request};
+
+use crate::error::Error;
+
+/// How many writers of one window are remembered: the open streams of its page and of the one before.
+const WRITERS: usize = 256;
+
+/// The last request of each writer. `WebKit` lets a request fail when a page is reloaded, and Tauri then
+/// sends it again, although it has arrived.
+#[derive(Default)]
+pub(crate) struct Writers(Mutex<HashMap<String, VecDeque<(String, u64)>>>);
+
+impl Writers {
+    /// Does `write` unless this request, the writer's `seq`th, was done before.
+    pub(crate) fn once<T>(
+        &self,
+        label: &str,
+        writer: &str,
+        seq: u64,
+        write: impl FnOnce() -> Result<T, Error>,
+        again: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut writers = self.lock();
+        let known = writers.entry(label.to_owned()).or_default();
+        let index = known.iter().position(|(id, _)| id == writer);
+        let last = index.and_then(|index| known.remove(index)).map_or(0, |(_, last)| last);
+        known.push_back((writer.to_owned(), last.max(seq)));
+        if known.len() > WRITERS {
+            known.pop_front();
+        }
+        // Writing neither waits nor calls back, so the lock may be held: two requests of one writer
+        // must not overtake each other here.
+        if seq <= last { again() } else { write() }
+    }
+
+    pub(crate) fn windows_gone(&self, is_gone: impl Fn(&str) -> bool) {
+        self.lock().retain(|label, _| !is_gone(label));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, VecDeque<(String, u64)>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A `write` request, taken apart.
+pub(crate) struct Written {
+    pub(crate) name: String,
+    pub(crate) writer: String,
+    pub(crate) seq: u64,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Written {
+    pub(crate) fn parse(request: &Request<'_>) -> Result<Self, Error> {
+        let seq = header(request, "js-seq")?;
+        let writer = header(request, "js-writer")?;
+        if writer.is_empty() || writer.len() > 64 {
+            return Err(Error::invalid("the header 'js-writer' must have 1 to 64 characters"));
+        }
+        Ok(Self {
+            name: percent_decoded(header(request, "js-name")?)?,
+            writer: writer.to_owned(),
+            seq: seq.parse().map_err(|_| Error::invalid("the header 'js-seq' must be a number"))?,
+            data: body(request.body())?,
+        })
+    }
+}
+
+fn header<'a>(request: &'a Request<'_>, name: &str) -> Result<&'a str, Error> {
+    let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+    value.ok_or_else(|| Error::invalid(format!("'write' needs the header '{name}' (ASCII)")))
+}
+
+/// The isolation pattern and the fallback over `postMessage` turn bytes into a list of numbers.
+fn body(body: &InvokeBody) -> Result<Vec<u8>, Error> {
+    match body {
+        InvokeBody::Raw(data) => Ok(data.clone()),
+        InvokeBody::Json(value) => serde_json::from_value(value.clone())
+            .map_err(|_| Error::invalid("'write' takes its data as bytes (a Uint8Array)")),
+    }
+}
+
+/// The inverse of `encodeURIComponent`: headers are ASCII, names are not.
+fn percent_decoded(text: &str) -> Result<String, Error> {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    decoded
+        .map(String::from)
+        .map_err(|_| Error::invalid("the header 'js-name' must be made with encodeURIComponent"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_comes_again_counts_once() {
+        let writers = Writers::default();
+        let write = |writer: &str, seq| {
+            writers.once("main", writer, seq, || Ok(true), || Ok(false)).expect("written")
+        };
+        assert!(write("a", 1));
+        assert!(!write("a", 1));
+        assert!(write("b", 1));
+        assert!(write("a", 2));
+        assert!(!write("a", 1));
+        writers.windows_gone(|label| label == "main");
+        assert!(write("a", 1));
+    }
+
+    #[test]
+    fn the_writers_that_are_remembered_are_bounded() {
+        let writers = Writers::default();
+        for number in 0..10_000 {
+            writers.once("main", &number.to_string(), 1, || Ok(()), || Ok(())).expect("written");
+        }
+        assert_eq!(writers.lock()["main"].len(), WRITERS);
+    }
+
+    #[test]
+    fn names_survive_the_header() {
+        for (text, name) in [("math", Some("math")), ("gr%C3%B6%C3%9Fe%20%25", Some("größe %"))] {
+            assert_eq!(percent_decoded(text).ok().as_deref(), name);
+        }
+        assert!(percent_decoded("%FF").is_err());
+    }
+}

@@ -1,0 +1,235 @@
+//! What a window must not be able to do: two windows, three capabilities, one table.
+
+use serde_json::{Value, json};
+
+use crate::support::{Bench, bench, capability, fixtures};
+
+/// `main` uses what is declared and may start some things of its own; `viewer` may look at one process;
+/// `bare` has no permission at all.
+fn app(scripts: &str) -> Bench {
+    let config = json!({
+        "scriptRoot": scripts,
+        "backends": {
+            "math": { "bundled": "sleeper", "runtime": "embedded", "env": { "TOKEN": "hush-hush" } },
+            "other": { "bundled": "sleeper", "runtime": "embedded" },
+        },
+    });
+    let own = json!({ "identifier": "js:allow-spawn", "allow": [
+        { "name": "own-*", "script": "allowed/*.mjs", "env": ["LANG", "MY_*"], "args": ["--level=*"],
+          "cwd": scripts, "permissions": { "net": ["api.example.com"] }, "limits": { "heapMb": 64 } },
+        { "name": "tool", "command": "true" },
+    ], "deny": [{ "name": "own-secret" }] });
+    let capabilities = json!([
+        capability("main", json!(["js:default", own])),
+        capability(
+            "viewer",
+            json!([{ "identifier": "js:allow-observe", "allow": [{ "name": "math" }] }])
+        ),
+        capability("bare", json!([])),
+    ]);
+    bench(config, &capabilities, &["main", "viewer", "bare"])
+}
+
+/// A folder with an allowed script and links that lead out of what is allowed.
+fn scripts() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(at("allowed")).expect("a folder");
+    std::fs::create_dir_all(at("private")).expect("a folder");
+    std::fs::copy(fixtures().join("sleeper.mjs"), at("allowed/good.mjs")).expect("a script");
+    std::fs::write(at("private/secret.mjs"), "").expect("a script");
+    #[cfg(unix)]
+    {
+        let link = std::os::unix::fs::symlink::<std::path::PathBuf, _>;
+        link(at("private/secret.mjs"), at("allowed/inside.mjs")).expect("a link");
+        link(fixtures().join("echo.mjs"), at("allowed/outside.mjs")).expect("a link");
+        link("/".into(), at("root")).expect("a link");
+    }
+    folder
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
+    let folder = scripts();
+    let path = folder.path().to_str().expect("UTF-8");
+    let bench = app(path);
+    bench.call("main", "spawn", json!({ "name": "math" })).expect("declared");
+    bench.call("main", "spawn", json!({ "name": "other" })).expect("declared");
+
+    let spawn = |name: &str, config: Value| ("spawn", json!({ "name": name, "config": config }));
+    let script = |fields: Value| {
+        let mut config = json!({ "script": "allowed/good.mjs" });
+        for (key, value) in fields.as_object().expect("fields") {
+            config[key] = value.clone();
+        }
+        ("spawn", json!({ "name": "own-1", "config": config }))
+    };
+    let named =
+        |command: &'static str, name: &str| (command, json!({ "name": name, "config": null }));
+    let absolute = folder.path().join("allowed/good.mjs");
+    let attach = |name: &str| {
+        ("attach", json!({ "name": name, "channel": "__CHANNEL__:1", "attachment": "a" }))
+    };
+
+    let forbidden = [
+        // Other names.
+        ("main", named("kill", "stranger"), "js:allow-kill"),
+        ("main", named("get_status", "stranger"), "js:allow-get-status"),
+        ("main", spawn("stranger", json!({ "script": "allowed/good.mjs" })), "js:allow-spawn"),
+        ("main", named("spawn", "own-secret"), "js:allow-spawn"),
+        ("main", spawn("own-secret", json!({ "script": "allowed/good.mjs" })), "js:allow-spawn"),
+        // A declared backend with something else in it.
+        ("main", spawn("math", json!({ "script": "allowed/good.mjs" })), "only as it is declared"),
+        ("main", spawn("math", json!({ "env": { "A": "b" } })), "only as it is declared"),
+        (
+            "main",
+            spawn("math", json!({ "permissions": { "all": true } })),
+            "only as it is declared",
+        ),
+        (
+            "main",
+            ("restart", json!({ "name": "math", "config": { "command": "sh" } })),
+            "only as it is declared",
+        ),
+        (
+            "main",
+            ("ensure", json!({ "name": "math", "config": { "command": "sh" } })),
+            "only as it is declared",
+        ),
+        // Other scripts.
+        ("main", script(json!({ "script": "private/secret.mjs" })), "not one that the entry names"),
+        (
+            "main",
+            script(json!({ "script": "allowed/../private/secret.mjs" })),
+            "must not contain '..'",
+        ),
+        ("main", script(json!({ "script": "../outside.mjs" })), "must not contain '..'"),
+        ("main", script(json!({ "script": absolute })), "must be relative"),
+        ("main", script(json!({ "script": "allowed/inside.mjs" })), "is a link to a file"),
+        ("main", script(json!({ "script": "allowed/outside.mjs" })), "is a link to a file"),
+        ("main", script(json!({ "script": "allowed/missing.mjs" })), "No such file"),
+        ("main", script(json!({ "script": "echo" })), "not one that the entry names"),
+        (
+            "main",
+            script(json!({ "script": "https://example.com/a.mjs" })),
+            "not one that the entry names",
+        ),
+        // Programs.
+        ("main", spawn("own-1", json!({ "command": "sh" })), "the command 'sh'"),
+        ("main", spawn("tool", json!({ "command": "/bin/true" })), "the command '/bin/true'"),
+        ("main", spawn("tool", json!({ "command": "true", "args": ["x"] })), "the argument 'x'"),
+        ("main", spawn("own-1", json!({ "sidecar": "deno" })), "the sidecar 'deno'"),
+        ("main", script(json!({ "command": "true" })), "one of script, command and sidecar"),
+        // Runtimes, which may know no permissions.
+        ("main", script(json!({ "runtime": "bun" })), "the runtime 'bun'"),
+        ("main", script(json!({ "fallback": ["node"] })), "the runtime 'node'"),
+        ("main", script(json!({ "runtimeArgs": ["--allow-all"] })), "the flag '--allow-all'"),
+        ("main", script(json!({ "args": ["--evil"] })), "the argument '--evil'"),
+        // Environment, folder, permissions, limits.
+        ("main", script(json!({ "env": { "LD_PRELOAD": "x.so" } })), "makes programs load code"),
+        (
+            "main",
+            script(json!({ "env": { "NODE_OPTIONS": "--import x" } })),
+            "makes programs load code",
+        ),
+        ("main", script(json!({ "env": { "HOME": "x" } })), "the variable 'HOME'"),
+        ("main", script(json!({ "cwd": "/" })), "lies outside of"),
+        ("main", script(json!({ "cwd": "root/etc" })), "lies outside of"),
+        ("main", script(json!({ "permissions": { "net": true } })), "'net' for everything"),
+        ("main", script(json!({ "permissions": { "net": ["evil.com"] } })), "'net' for 'evil.com'"),
+        ("main", script(json!({ "permissions": { "run": ["sh"] } })), "'run' for 'sh'"),
+        ("main", script(json!({ "limits": { "heapMb": 65 } })), "'heapMb' of 64"),
+        ("main", script(json!({ "restart": { "backoffMs": 0 } })), "after 50 ms"),
+        (
+            "main",
+            ("set_runtime_path", json!({ "runtime": "bun", "path": "/tmp/x" })),
+            "js:allow-set-runtime-path",
+        ),
+        // A window that may only look, and at one process.
+        ("viewer", named("kill", "math"), "not allowed"),
+        ("viewer", named("spawn", "math"), "not allowed"),
+        ("viewer", ("write_stdin", json!({ "name": "math", "data": "x" })), "not allowed"),
+        ("viewer", attach("other"), "js:allow-attach"),
+        ("viewer", named("get_config", "other"), "js:allow-get-config"),
+        // A window without permissions.
+        ("bare", ("list_processes", json!({})), "not allowed"),
+        ("bare", attach("math"), "not allowed"),
+    ];
+    assert!(forbidden.len() >= 30);
+    let before = bench.call("main", "list_processes", json!({})).expect("listed");
+    for (window, (command, args), expected) in forbidden {
+        let error =
+            bench.call(window, command, args.clone()).expect_err(&format!("{command} {args}"));
+        let text = error.to_string();
+        assert!(text.contains(expected), "{window} {command} {args}:\n{text}\nlacks: {expected}");
+        assert!(error.is_string() || error["kind"] == "notAllowed", "{text}");
+        assert!(!text.contains("hush-hush"), "the environment of a backend is told: {text}");
+    }
+    let after = bench.call("main", "list_processes", json!({})).expect("listed");
+    assert_eq!(before, after, "what was refused has left no trace");
+}
+
+#[test]
+fn what_a_capability_names_is_allowed_in_just_that_form() {
+    let folder = scripts();
+    let path = folder.path().to_str().expect("UTF-8");
+    let bench = app(path);
+    let config = json!({ "script": "./allowed/good.mjs", "args": ["--level=3"], "cwd": "allowed",
+        "env": { "LANG": "C", "MY_KEY": "x" }, "permissions": { "net": ["api.example.com:443"] },
+        "limits": { "heapMb": 64 } });
+    bench.call("main", "spawn", json!({ "name": "own-1", "config": config })).expect("allowed");
+    let started = bench.call("main", "get_config", json!({ "name": "own-1" })).expect("known");
+    assert_eq!(started["runtime"], "embedded", "the entry's runtime, not the machine's");
+    let script = folder.path().canonicalize().expect("a folder").join("allowed/good.mjs");
+    assert_eq!(started["script"], json!(script));
+
+    bench
+        .call(
+            "main",
+            "spawn",
+            json!({ "name": "own-2", "config": { "script": "allowed/good.mjs" } }),
+        )
+        .expect("allowed");
+    let started = bench.call("main", "get_config", json!({ "name": "own-2" })).expect("known");
+    assert_eq!(started["permissions"]["net"], json!(["api.example.com"]), "what the entry grants");
+    assert_eq!(started["permissions"]["read"], json!(false));
+
+    bench
+        .call("main", "spawn", json!({ "name": "tool", "config": { "command": "true" } }))
+        .expect("allowed");
+}
+
+#[test]
+fn a_window_lists_and_ends_only_what_it_may() {
+    let folder = scripts();
+    let bench = app(folder.path().to_str().expect("UTF-8"));
+    for name in ["math", "other"] {
+        bench.call("main", "spawn", json!({ "name": name })).expect("declared");
+    }
+    let names = |window: &str| -> Vec<String> {
+        let listed = bench.call(window, "list_processes", json!({})).expect("listed");
+        let processes = listed.as_array().expect("a list").clone();
+        processes.iter().map(|p| p["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(names("main"), ["math", "other"]);
+    assert_eq!(names("viewer"), ["math"]);
+    let backends = bench.call("viewer", "list_backends", json!({})).expect("listed");
+    assert_eq!(backends.as_array().map(Vec::len), Some(1));
+
+    bench
+        .call("viewer", "watch", json!({ "channel": "__CHANNEL__:9", "usageMs": null }))
+        .expect("watches");
+    let snapshot = crate::support::wait_for("a snapshot", || bench.messages(9).first().cloned());
+    assert!(snapshot.contains("\"math\"") && !snapshot.contains("\"other\""), "{snapshot}");
+
+    // Rust's own processes are nobody's.
+    let js = tauri_plugin_js::JsExt::js(&bench.app).supervisor().clone();
+    tauri::async_runtime::block_on(async {
+        let config = tauri_plugin_js::SpawnConfig::command("cat");
+        js.spawn("rusts-own", config).await.expect("spawned");
+    });
+    bench.call("main", "kill_all", json!({})).expect("killed");
+    assert!(js.status("rusts-own").expect("listed").running);
+    assert!(js.status("math").expect("listed").state.is_exited());
+}

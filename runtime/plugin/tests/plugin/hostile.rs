@@ -1,0 +1,161 @@
+//! Pages that send nonsense. An answer is all they get.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tauri::ipc::InvokeBody;
+
+use crate::support::{simple, wait_for};
+
+fn config() -> Value {
+    json!({ "backends": { "echo": { "bundled": "echo", "runtime": "embedded" },
+        "sleeper": { "bundled": "sleeper", "runtime": "embedded", "limits": { "stdinBufferMb": 1 } } },
+        "maxProcesses": 16 })
+}
+
+fn anything() -> Value {
+    json!({ "identifier": "js:allow-spawn", "allow": [
+        { "name": "*", "bundled": "*", "runtime": ["embedded"], "args": true, "env": ["*"] }] })
+}
+
+#[test]
+fn arguments_of_any_type_and_size_are_answered() {
+    let bench = simple(config(), &[anything()]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    let long = "x".repeat(1024 * 1024);
+    let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    let values = [
+        Value::Null,
+        json!(1),
+        json!(-1e308),
+        json!(""),
+        json!(long),
+        json!("a\u{0}b"),
+        json!([]),
+        json!({}),
+        deep,
+    ];
+    let commands = [
+        "spawn",
+        "ensure",
+        "kill",
+        "restart",
+        "remove",
+        "get_status",
+        "get_config",
+        "write_stdin",
+        "close_stdin",
+        "drain",
+        "attach",
+        "ack",
+        "detach",
+        "watch",
+        "unwatch",
+        "set_runtime_path",
+    ];
+    for command in commands {
+        for value in &values {
+            let args = json!({ "name": value, "config": value, "data": value, "runtime": value,
+                "path": value, "channel": value, "attachment": value, "after": value, "seq": value,
+                "usageMs": value, "unknown": value });
+            // Refused or not: it is answered, and nothing panics.
+            let answer = bench.call("main", command, args);
+            // What Tauri itself answers is a string, and as long as it likes.
+            let own = answer.err().filter(Value::is_object).unwrap_or_default().to_string();
+            assert!(own.len() < 2000, "{command} answers with {} bytes", own.len());
+        }
+    }
+    bench.call("main", "list_processes", json!({})).expect("all is well");
+}
+
+#[test]
+fn unknown_and_mistyped_fields_of_a_configuration_are_named() {
+    let bench = simple(config(), &[anything()]);
+    for (config, expected) in [
+        (json!({ "scirpt": "x" }), "unknown field `scirpt`"),
+        (json!({ "script": 1 }), "invalid type: integer `1`, expected a string"),
+        (json!({ "args": "x" }), "invalid type: string \"x\", expected a sequence"),
+        (json!({ "script": "echo", "limits": { "heapMb": -1 } }), "invalid value: integer `-1`"),
+        (json!({ "script": "echo", "limits": { "heap": 1 } }), "unknown field `heap`"),
+        (json!("echo"), "invalid type: string \"echo\""),
+        (json!([]), "invalid"),
+    ] {
+        let error = bench
+            .call("main", "spawn", json!({ "name": "a", "config": config }))
+            .expect_err("refused");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.contains(expected) && error["kind"] == "invalidConfig", "{error}");
+    }
+}
+
+#[test]
+fn spawning_in_a_loop_ends_with_an_error_that_says_so() {
+    let bench = simple(config(), &[anything()]);
+    let mut refused = 0;
+    for number in 0..10_000 {
+        let config = json!({ "script": "sleeper" });
+        let args = json!({ "name": format!("p{number}"), "config": config });
+        if let Err(error) = bench.call("main", "spawn", args) {
+            assert_eq!(error["kind"], "tooMany", "{error}");
+            assert!(error["message"].as_str().is_some_and(|text| text.contains("16")), "{error}");
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 10_000 - 16);
+    bench.call("main", "kill", json!({ "name": "p0" })).expect("killed");
+    bench.call("main", "remove", json!({ "name": "p0" })).expect("removed");
+    let args = json!({ "name": "again", "config": { "script": "sleeper" } });
+    bench.call("main", "spawn", args).expect("there is room again");
+}
+
+#[test]
+fn bodies_of_fifty_megabytes_neither_block_nor_grow_without_bound() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "sleeper" })).expect("spawned");
+    let big = "x".repeat(50 * 1024 * 1024);
+    let start = Instant::now();
+    bench.write("main", "sleeper", "w", 1, &big).expect("one is taken whatever its size");
+    for seq in 2..6 {
+        let error = bench.write("main", "sleeper", "w", seq, &big).expect_err("full");
+        assert_eq!(error["kind"], "stdinFull", "{error}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "a write has waited");
+    bench.call("main", "kill", json!({ "name": "sleeper" })).expect("killed");
+}
+
+#[test]
+fn raw_writes_that_make_no_sense_are_refused() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    let body = || InvokeBody::Raw(b"x\n".to_vec());
+    let good = [("js-name", "echo"), ("js-writer", "w"), ("js-seq", "1")];
+    for missing in 0..good.len() {
+        let headers: Vec<_> = good
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != missing)
+            .map(|(_, h)| *h)
+            .collect();
+        let error = bench.request("main", "write", body(), &headers).expect_err("refused");
+        assert!(error.to_string().contains(good[missing].0), "{error}");
+    }
+    let long = "w".repeat(65);
+    for (header, value) in
+        [("js-seq", "one"), ("js-seq", "-1"), ("js-writer", &long), ("js-name", "%FF")]
+    {
+        let headers: Vec<_> = good
+            .iter()
+            .map(|(name, old)| (*name, if *name == header { value } else { *old }))
+            .collect();
+        let error = bench.request("main", "write", body(), &headers).expect_err("refused");
+        assert!(error.to_string().contains(header), "{error}");
+    }
+    let numbers = InvokeBody::Json(json!([104, 105, 10]));
+    bench.request("main", "write", numbers, &good).expect("the isolation pattern's form");
+    for body in [json!([256]), json!("x"), json!({})] {
+        let error = bench.request("main", "write", InvokeBody::Json(body), &good);
+        assert!(error.expect_err("refused").to_string().contains("bytes"));
+    }
+    bench.attach("main", "echo", 3).expect("attached");
+    wait_for("the echo", || (bench.stdout(3) == ["echo hi"]).then_some(()));
+}

@@ -1,0 +1,217 @@
+//! Output to pages and input from them: backlog, order, credit, and pages that come back.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Bench, bench, capability, simple, wait_for};
+
+fn config() -> Value {
+    json!({ "backends": { "echo": { "bundled": "echo", "runtime": "embedded", "args": ["hello"] } } })
+}
+
+fn write(bench: &Bench, seq: u64, text: &str) {
+    bench.write("main", "echo", "w", seq, text).expect("written");
+}
+
+/// What a page that handles all it gets has seen: numbers in a row, each once.
+fn assert_in_a_row(events: &[(Option<u64>, String)]) {
+    let numbers: Vec<u64> = events.iter().filter_map(|(seq, _)| *seq).collect();
+    let first = numbers.first().copied().unwrap_or(0);
+    let expected: Vec<u64> = (first..).take(numbers.len()).collect();
+    assert_eq!(numbers, expected);
+}
+
+/// The bytes that came over Channel `id`, once no more come.
+fn settled(bench: &Bench, id: u32) -> usize {
+    let mut last = 0;
+    wait_for("the flood to stand still", || {
+        let now = bench.messages(id).iter().map(String::len).sum::<usize>();
+        std::thread::sleep(Duration::from_millis(300));
+        (std::mem::replace(&mut last, now) == now && now > 0).then_some(now)
+    })
+}
+
+#[test]
+fn a_page_that_attaches_late_gets_the_backlog_and_is_told_where_it_ends() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    write(&bench, 1, "a\n");
+    wait_for("the echo to be in the backlog", || {
+        bench.attach("main", "echo", 1).expect("attached");
+        bench.stdout(1).contains(&"echo a".to_owned()).then_some(())
+    });
+    let attached = bench.attach("main", "echo", 2).expect("attached");
+    write(&bench, 2, "b\n");
+    wait_for("both", || (bench.stdout(2) == ["hello", "echo a", "echo b"]).then_some(()));
+    let events = bench.events(2);
+    assert_in_a_row(&events);
+    let next = attached["next"].as_u64().expect("a number");
+    let line = events.iter().find(|(_, line)| line == "oecho b").expect("the new line");
+    assert_eq!(line.0, Some(next));
+}
+
+#[test]
+fn only_the_first_page_of_a_generation_is_told_that_it_is_fresh() {
+    let capabilities = json!([
+        capability("main", json!(["js:default"])),
+        capability("second", json!(["js:default"]))
+    ]);
+    let bench = bench(config(), &capabilities, &["main", "second"]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    let fresh =
+        |label: &str, id| bench.attach(label, "echo", id).expect("attached")["fresh"].clone();
+    assert_eq!(
+        (fresh("main", 1), fresh("second", 2), fresh("main", 3)),
+        (json!(true), json!(false), json!(false))
+    );
+    bench.call("main", "restart", json!({ "name": "echo", "config": null })).expect("restarted");
+    // The pages that are attached get the new generation too.
+    wait_for("the new generation", || {
+        bench.messages(3).iter().any(|text| text.contains("\"gen\":2")).then_some(())
+    });
+    assert_eq!(fresh("second", 4), json!(false));
+}
+
+#[test]
+fn output_waits_for_a_page_that_does_not_keep_up_and_nothing_is_lost() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    bench.attach("main", "echo", 1).expect("attached");
+    let lines = 400_000;
+    write(&bench, 1, &format!("flood {lines}\n"));
+    let unhandled = settled(&bench, 1);
+    assert!(unhandled < 2 * 1024 * 1024, "{unhandled} bytes were sent to a page that is busy");
+
+    let mut handled = None;
+    wait_for("all of it", || {
+        let newest = bench.events(1).iter().filter_map(|(seq, _)| *seq).next_back();
+        if newest != handled {
+            handled = newest;
+            bench
+                .call("main", "ack", json!({ "name": "echo", "attachment": "1", "seq": newest }))
+                .expect("acknowledged");
+        }
+        (bench.stdout(1).len() == lines + 1).then_some(())
+    });
+    let events = bench.events(1);
+    assert_in_a_row(&events);
+    assert!(!events.iter().any(|(_, line)| line.starts_with('d')), "something was dropped");
+}
+
+#[test]
+fn a_page_that_comes_back_gets_what_it_had_not_handled() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    bench.attach("main", "echo", 1).expect("attached");
+    // More than the history holds, of which the page handles the first part only.
+    write(&bench, 1, "flood 300000\n");
+    let handled =
+        wait_for("a part", || bench.events(1).iter().filter_map(|(seq, _)| *seq).nth(1000));
+    bench.attach("main", "echo", 2).expect("attached again");
+    let mut acked = 0;
+    wait_for("the rest", || {
+        let newest = bench.events(2).iter().filter_map(|(seq, _)| *seq).next_back().unwrap_or(0);
+        if newest > acked {
+            acked = newest;
+            bench
+                .call("main", "ack", json!({ "name": "echo", "attachment": "2", "seq": newest }))
+                .expect("acknowledged");
+        }
+        bench.stdout(2).last().is_some_and(|line| line == "line 299999").then_some(())
+    });
+    let seen = |id, until: &dyn Fn(u64) -> bool| -> Vec<String> {
+        let events = bench.events(id).into_iter();
+        events.filter(|(seq, _)| seq.is_some_and(until)).map(|(_, line)| line).collect()
+    };
+    let mut lines = seen(1, &|seq| seq <= handled);
+    lines.extend(seen(2, &|seq| seq > handled));
+    let lines: Vec<&String> = lines.iter().filter(|line| line.starts_with("oline")).collect();
+    assert_eq!(lines.len(), 300_000);
+    assert!(lines.iter().enumerate().all(|(n, line)| **line == format!("oline {n}")));
+}
+
+#[test]
+fn acknowledgements_of_a_former_page_count_for_nothing() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    bench.attach("main", "echo", 1).expect("attached");
+    bench.attach("main", "echo", 2).expect("attached again");
+    write(&bench, 1, "flood 300000\n");
+    let before = settled(&bench, 2);
+    assert!(bench.stdout(2).len() < 300_000, "nothing is left to be sent");
+    let args = json!({ "name": "echo", "attachment": "1", "seq": 1_000_000 });
+    bench.call("main", "ack", args).expect("ignored");
+    assert_eq!(settled(&bench, 2), before);
+}
+
+#[test]
+fn a_request_that_is_resent_is_written_once_and_order_is_kept() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    bench.attach("main", "echo", 1).expect("attached");
+    for seq in 1..=500 {
+        write(&bench, seq, &format!("{seq}\n"));
+        if seq % 7 == 0 {
+            write(&bench, seq, &format!("{seq}\n"));
+        }
+    }
+    wait_for("the last echo", || bench.stdout(1).contains(&"echo 500".to_owned()).then_some(()));
+    let expected: Vec<String> =
+        std::iter::once("hello".to_owned()).chain((1..=500).map(|n| format!("echo {n}"))).collect();
+    assert_eq!(bench.stdout(1), expected);
+}
+
+#[test]
+fn the_exit_is_the_last_event_of_its_generation_and_removal_ends_the_stream() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    bench.attach("main", "echo", 1).expect("attached");
+    write(&bench, 1, "flood 100\nexit\n");
+    let events = wait_for("the exit", || {
+        let events = bench.events(1);
+        events.last().is_some_and(|(_, line)| line.starts_with('x')).then_some(events)
+    });
+    assert_eq!(events.iter().filter(|(_, line)| line.starts_with("oline")).count(), 100);
+    let exit: Value = serde_json::from_str(&events[events.len() - 1].1[1..]).expect("JSON");
+    assert_eq!(exit, json!({ "reason": { "kind": "completed" }, "code": 3 }));
+    bench.call("main", "remove", json!({ "name": "echo" })).expect("removed");
+    wait_for("the end", || {
+        bench.events(1).last().is_some_and(|(_, line)| line == "r").then_some(())
+    });
+}
+
+#[test]
+fn killing_a_process_whose_page_does_not_keep_up_takes_no_longer() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    bench.attach("main", "echo", 1).expect("attached");
+    write(&bench, 1, "flood 1000000\n");
+    wait_for("the flood", || (bench.messages(1).len() > 5).then_some(()));
+    let start = std::time::Instant::now();
+    bench.call("main", "kill", json!({ "name": "echo" })).expect("killed");
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[test]
+fn watchers_get_a_snapshot_then_changes_and_usage_until_they_end() {
+    let bench = simple(config(), &[]);
+    bench
+        .call("main", "watch", json!({ "channel": "__CHANNEL__:5", "usageMs": 250 }))
+        .expect("watches");
+    wait_for("the snapshot", || {
+        (bench.messages(5) == [r#"{"kind":"snapshot","processes":[]}"#]).then_some(())
+    });
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    let said = |part: &str| bench.messages(5).iter().any(|text| text.contains(part));
+    wait_for("the process", || said(r#""state":{"state":"running"}"#).then_some(()));
+    wait_for("its usage", || said(r#""kind":"usage""#).then_some(()));
+    bench.call("main", "kill", json!({ "name": "echo" })).expect("killed");
+    bench.call("main", "remove", json!({ "name": "echo" })).expect("removed");
+    wait_for("its removal", || said(r#"{"kind":"removed","name":"echo"}"#).then_some(()));
+    bench.call("main", "unwatch", json!({ "channel": 5 })).expect("ended");
+    let count = bench.messages(5).len();
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(bench.messages(5).len(), count);
+}
