@@ -1,0 +1,192 @@
+// The plugin's commands, answered as the real one does.
+import type {
+  BackendInfo,
+  ProcessConfig,
+  ProcessInfo,
+  RuntimeInfo,
+  Usage,
+  WatchMessage,
+} from 'tauri-plugin-js-api'
+import { FakeProcess, type FakeRuntime } from './fake-process'
+
+type Args = Record<string, unknown>
+type ChannelLike = { id: number }
+
+interface Internals {
+  runCallback(id: number, data: unknown): void
+}
+
+const MB = 1 << 20
+const decoder = new TextDecoder()
+
+/** A channel of this page, as Rust holds it. */
+function sender(channel: unknown): (message: unknown) => void {
+  const { id } = channel as ChannelLike
+  const internals = (window as unknown as { __TAURI_INTERNALS__: Internals }).__TAURI_INTERNALS__
+  let index = 0
+  return (message) => internals.runCallback(id, { index: index++, message })
+}
+
+export class FakePlugin {
+  backends: BackendInfo[] = []
+  runtimes: RuntimeInfo[] = []
+  paths: Record<string, string> = {}
+  /** Answers `watch` with an error instead. */
+  refusal: unknown = null
+  readonly processes = new Map<string, FakeProcess>()
+  #watchers: ((message: WatchMessage) => void)[] = []
+
+  declare(name: string, runtime: FakeRuntime, more: Partial<ProcessConfig> = {}): BackendInfo {
+    const config: ProcessConfig = {
+      runtime,
+      script: 'backends/worker.ts',
+      args: [],
+      runtimeArgs: [],
+      env: [],
+      fallback: [],
+      framing: 'lines',
+      ...more,
+    }
+    const backend: BackendInfo = {
+      name,
+      source: { kind: 'script', value: config.script ?? '' },
+      config,
+      autostart: false,
+    }
+    this.backends.push(backend)
+    return backend
+  }
+
+  start(name: string, ago = 0): FakeProcess {
+    const backend = this.backends.find((declared) => declared.name === name)
+    if (!backend) {
+      throw {
+        kind: 'notAllowed',
+        name,
+        message: `the capability of window "main" does not allow to spawn "${name}": add { "name": "${name}", "script": "…" } to the scope of js:allow-spawn`,
+      }
+    }
+    const missing = this.runtimes.find((runtime) => runtime.name === backend.config.runtime)
+    if (missing && !missing.available) {
+      throw { kind: 'runtimeUnavailable', name, message: `${missing.name} was not found` }
+    }
+    const known = this.processes.get(name)
+    const process =
+      known ??
+      new FakeProcess(name, backend.config, (info) =>
+        this.#tell({ kind: 'process', process: info }),
+      )
+    this.processes.set(name, process)
+    if (!known || known.info.state.state === 'exited') process.start(ago)
+    return process
+  }
+
+  async invoke(command: string, args: unknown, headers: Headers): Promise<unknown> {
+    const { name, channel } = (args ?? {}) as { name: string; channel: unknown }
+    switch (command) {
+      case 'spawn':
+      case 'ensure':
+        return { ...this.start(name).info, started: true }
+      case 'kill':
+        return this.#process(name).stop()
+      case 'kill_all':
+        return this.processes.forEach((process) => process.stop())
+      case 'restart':
+        return this.#restart(name)
+      case 'remove':
+        this.processes.delete(name)
+        return this.#tell({ kind: 'removed', name })
+      case 'list_processes':
+        return this.#list()
+      case 'list_backends':
+        return this.backends
+      case 'get_config':
+        return this.#process(name).config
+      case 'detect_runtimes':
+        return this.runtimes
+      case 'get_runtime_paths':
+        return this.paths
+      case 'set_runtime_path':
+        return this.#setPath(args as { runtime: string; path: string })
+      case 'watch':
+        return this.#watch(sender(channel))
+      case 'attach':
+        return this.#attach(name, sender(channel))
+      case 'write':
+        this.#process(decodeURIComponent(headers.get('js-name') ?? '')).write(
+          decoder.decode(args as Uint8Array),
+        )
+        return 0
+      case 'write_stdin':
+        return this.#process(name).write((args as Args).data as string)
+      default:
+        return null
+    }
+  }
+
+  #process(name: string): FakeProcess {
+    const process = this.processes.get(name)
+    if (!process) throw { kind: 'notFound', name, message: `no process is called "${name}"` }
+    return process
+  }
+
+  #list = (): ProcessInfo[] => [...this.processes.values()].map(({ info }) => info)
+
+  #restart(name: string): Promise<ProcessInfo> {
+    const process = this.#process(name)
+    process.stop()
+    return new Promise((resolve) =>
+      setTimeout(() => {
+        process.start()
+        resolve(process.info)
+      }, 600),
+    )
+  }
+
+  #setPath({ runtime, path }: { runtime: string; path: string }): void {
+    if (path && !path.startsWith('/')) {
+      throw { kind: 'path', message: `"${path}" is not an absolute path` }
+    }
+    this.paths = { ...this.paths, [runtime]: path }
+    if (!path) delete this.paths[runtime]
+    this.runtimes = this.runtimes.map((info) =>
+      info.name === runtime && path ? { ...info, path, version: '24.1.0', available: true } : info,
+    )
+  }
+
+  #attach(name: string, send: (message: unknown) => void) {
+    const process = this.#process(name)
+    const next = process.attach('main', send)
+    return { process: process.info, next, fresh: true }
+  }
+
+  #watch(send: (message: WatchMessage) => void): null {
+    if (this.refusal !== null) throw this.refusal
+    this.#watchers.push(send)
+    send({ kind: 'snapshot', processes: this.#list() })
+    const measure = () => send({ kind: 'usage', usage: this.#usage() })
+    measure()
+    setInterval(measure, 1000)
+    return null
+  }
+
+  #usage(): Usage[] {
+    const live = [...this.processes.values()].filter(({ info }) => info.running)
+    return live.map(({ info, runtime, hung }) => {
+      const wobble = Math.random()
+      const inside = runtime === 'embedded'
+      const memory = { embedded: 11, deno: 74, bun: 41, node: 63 }[runtime]
+      return {
+        name: info.name,
+        cpuPercent: hung ? 99.6 : wobble < 0.5 ? wobble : wobble * 3,
+        memoryBytes: (memory + wobble) * MB,
+        memoryKind: inside ? 'heap' : 'rss',
+        limitBytes: inside ? 64 * MB : null,
+      }
+    })
+  }
+
+  #tell(message: WatchMessage): void {
+    for (const send of this.#watchers) send(message)
+  }
+}

@@ -1,0 +1,99 @@
+// A process that exists in the page alone: its states, its output, its input.
+import type { ExitReason, ProcessConfig, ProcessInfo, State } from 'tauri-plugin-js-api'
+import { serveFake } from './fake-worker'
+
+export type FakeRuntime = 'embedded' | 'deno' | 'bun' | 'node'
+type Send = (message: string) => void
+
+export class FakeProcess {
+  info: ProcessInfo
+  hung = false
+  readonly runtime: FakeRuntime
+  readonly config: ProcessConfig
+  readonly onChange: (info: ProcessInfo) => void
+  #records: { gen: number; record: string }[] = []
+  #listeners = new Map<string, Send>()
+  #input: string[] = []
+  #reader: ((text: string) => void) | null = null
+
+  constructor(name: string, config: ProcessConfig, onChange: (info: ProcessInfo) => void) {
+    this.config = config
+    this.onChange = onChange
+    this.runtime = (config.runtime ?? 'embedded') as FakeRuntime
+    this.info = {
+      name,
+      pid: null,
+      running: false,
+      runtime: config.command ? null : this.runtime,
+      state: { state: 'starting' },
+      generation: 0,
+      restarts: 0,
+      startMs: null,
+      startedAt: null,
+    }
+  }
+
+  get pid(): number | null {
+    return this.runtime === 'embedded' ? null : 4120 + this.info.name.length * 7
+  }
+
+  start(ago = 0): void {
+    const starts = { embedded: 38, deno: 74, bun: 21, node: 52 }
+    this.hung = false
+    this.#input = []
+    this.#reader = null
+    this.#set({ state: 'starting' }, { generation: this.info.generation + 1, pid: null })
+    const startMs = starts[this.runtime] + Math.random() * 8
+    this.#set({ state: 'running' }, { pid: this.pid, startMs, startedAt: Date.now() - ago })
+    serveFake(this)
+  }
+
+  exit(reason: ExitReason, code: number | null = reason.kind === 'error' ? 1 : null): void {
+    if (this.info.state.state === 'exited') return
+    this.send([`x${JSON.stringify({ reason, code })}`])
+    const state: State = { state: 'exited', reason, code }
+    this.info = { ...this.info, state, running: false, pid: null }
+    this.onChange(this.info)
+  }
+
+  stop(): void {
+    if (this.info.state.state === 'exited') return
+    this.#set({ state: 'stopping' }, {})
+    setTimeout(() => this.exit({ kind: 'killed' }), this.hung ? 500 : 60)
+  }
+
+  /** Records as the plugin writes them: a letter, then the payload. */
+  send(records: string[]): void {
+    const gen = this.info.generation
+    const first = this.#records.length + 1
+    this.#records.push(...records.map((record) => ({ gen, record })))
+    const batch = [JSON.stringify({ first, gen }), ...records].join('\n')
+    for (const send of this.#listeners.values()) send(batch)
+  }
+
+  attach(window: string, send: Send): number {
+    this.#listeners.set(window, send)
+    this.#records.forEach(({ gen, record }, i) =>
+      send(`${JSON.stringify({ first: i + 1, gen })}\n${record}`),
+    )
+    return this.#records.length + 1
+  }
+
+  write(text: string): void {
+    if (this.#reader) this.#reader(text)
+    else this.#input.push(text)
+    this.#reader = null
+  }
+
+  nextInput(): Promise<string> {
+    const text = this.#input.shift()
+    if (text !== undefined) return Promise.resolve(text)
+    return new Promise((resolve) => (this.#reader = resolve))
+  }
+
+  #set(state: State, change: Partial<ProcessInfo>): void {
+    this.info = { ...this.info, ...change, state, running: state.state === 'running' }
+    this.send([`s${JSON.stringify(state)}`])
+    this.onChange(this.info)
+  }
+}

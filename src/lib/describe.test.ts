@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import { describe, describeExit } from './describe'
+
+test('live states are their own word', () => {
+  expect(describe({ state: 'stopping' })).toEqual({
+    shape: 'stopping',
+    word: 'stopping',
+    detail: '',
+  })
+})
+
+test.each([
+  [{ kind: 'completed' }, 0, 'ended', 'exited'],
+  [{ kind: 'completed' }, 3, 'failed', 'failed'],
+  [{ kind: 'killed' }, null, 'ended', 'killed'],
+  [{ kind: 'killed', signal: 11 }, null, 'failed', 'killed'],
+  [{ kind: 'heapLimit' }, null, 'failed', 'out of memory'],
+  [{ kind: 'error', message: 'TypeError: x\n  at y', stack: null }, 1, 'failed', 'crashed'],
+] as const)('%o with code %s is %s: %s', (reason, code, shape, word) => {
+  expect(describeExit(reason, code)).toMatchObject({ shape, word })
+})
+
+test('only the first line of an error is told in a row', () => {
+  const reason = { kind: 'startFailed', message: 'no such file\nhint: …' } as const
+  expect(describeExit(reason, null).detail).toBe('no such file')
+})

@@ -1,0 +1,39 @@
+// How a process was started, as names and values; what is left to defaults is left out.
+import type { ProcessConfig, ProcessInfo } from 'tauri-plugin-js-api'
+import { runtimeLabel } from './describe'
+import { millis } from './format'
+
+export type Fact = [name: string, value: string]
+
+export function facts(config: ProcessConfig, info: ProcessInfo): Fact[] {
+  const { limits, restart } = config
+  const found: [string, string | null | undefined | false][] = [
+    ['Script', config.script],
+    ['Program', config.command ?? config.sidecar],
+    ['Runtime', runtimeText(config, info)],
+    ['Arguments', config.args.join(' ')],
+    ['Runtime flags', config.runtimeArgs.join(' ')],
+    ['Folder', config.cwd],
+    ['Variables', config.env.join(', ')],
+    ['Heap limit', limits?.heapMb != null && `${limits.heapMb} MB`],
+    ['Longest line', limits?.lineMb != null && `${limits.lineMb} MB`],
+    ['Grace at kill', limits?.killGraceMs != null && `${limits.killGraceMs} ms`],
+    ['Restart', restart && (restart.when === 'always' ? 'always' : 'on failure')],
+    ['Framing', config.framing === 'bytes' && 'bytes'],
+    ['Started in', info.startMs !== null && millis(info.startMs)],
+    [
+      'Starts',
+      info.restarts ? `${info.generation}, ${info.restarts} by itself` : `${info.generation}`,
+    ],
+  ]
+  return found.flatMap(([name, value]) => (value ? [[name, value] satisfies Fact] : []))
+}
+
+/** What runs it, and what else was to be tried. */
+function runtimeText({ runtime, fallback }: ProcessConfig, info: ProcessInfo): string | null {
+  if (info.runtime === null && runtime == null) return null
+  const asked = runtimeLabel(runtime ?? 'auto')
+  const actual = runtimeLabel(info.runtime)
+  const text = asked === actual || info.runtime === null ? asked : `${actual} (asked for ${asked})`
+  return fallback.length > 0 ? `${text}, else ${fallback.map(runtimeLabel).join(', ')}` : text
+}

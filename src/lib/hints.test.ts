@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { explain, kindOf, messageOf } from './hints'
+
+test('a refused spawn says where to allow it', () => {
+  const problem = explain('Could not start x', { kind: 'notAllowed', message: 'not in scope' })
+  expect(problem).toMatchObject({ title: 'Could not start x', message: 'not in scope' })
+  expect(problem.hint).toMatch(/capabilities/)
+})
+
+test('a denied permission says what to grant', () => {
+  const message = 'Requires env access to "HOME", run again with the --allow-env flag'
+  expect(explain('env', new Error(message)).hint).toContain('"env": ["HOME"]')
+})
+
+test('anything can be thrown', () => {
+  expect(messageOf('text')).toBe('text')
+  expect(messageOf(undefined)).toBe('undefined')
+  expect(kindOf(null)).toBeNull()
+  expect(explain('t', { kind: 'constructor', message: 'm' }).message).toBe('m')
+})

@@ -1,0 +1,42 @@
+// What to do about an error: the message says what happened, the hint says what helps.
+import { deniedIn } from './denied'
+
+export interface Problem {
+  title: string
+  message: string
+  hint: string | null
+}
+
+const HINTS: Record<string, string> = {
+  notAllowed: 'What a window may do is written in its capability, in src-tauri/capabilities.',
+  alreadyExists: 'Choose another name, or restart the process that has it.',
+  stillRunning: 'Kill it first.',
+  notRunning: 'Restart it and try again.',
+  notFound: 'It was removed, perhaps in another window.',
+  runtimeUnavailable: 'Install it, or set its path under Runtimes.',
+  path: 'Check the path. Relative ones start at the working directory.',
+  invalidConfig: 'Fix the field that the message names.',
+  stdinFull: 'The process does not read its input. It may be busy.',
+  tooMany: 'Remove processes that have exited, or raise plugins.js.maxProcesses.',
+  shutDown: 'The app is closing.',
+}
+
+/** The part of a rejected command that says which kind of error it is. */
+export function kindOf(error: unknown): string | null {
+  const kind = (error as { kind?: unknown } | null)?.kind
+  return typeof kind === 'string' ? kind : null
+}
+
+export function messageOf(error: unknown): string {
+  if (typeof error === 'string') return error
+  const message = (error as { message?: unknown } | null)?.message
+  return typeof message === 'string' ? message : String(error)
+}
+
+export function explain(title: string, error: unknown): Problem {
+  const message = messageOf(error)
+  const denied = deniedIn(message)
+  if (denied) return { title, message, hint: `Grant it with ${denied.grant}` }
+  const kind = kindOf(error)
+  return { title, message, hint: kind && Object.hasOwn(HINTS, kind) ? HINTS[kind]! : null }
+}

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { verdictOn } from './verdict'
+
+const lane = (runtime: 'embedded' | 'deno' | 'bun', mean: number | null) => ({
+  runtime,
+  result: mean === null ? null : { mean },
+})
+
+test('either way, and not before there is something to compare', () => {
+  expect(verdictOn([lane('embedded', 1), lane('deno', null)])).toBeNull()
+  expect(verdictOn([lane('deno', 1), lane('bun', 2)])).toBeNull()
+  expect(verdictOn([lane('embedded', 1), lane('deno', 4), lane('bun', 3)])).toContain('3.0 to 4.0×')
+  expect(verdictOn([lane('embedded', 2), lane('deno', 4), lane('bun', 1)])).toContain(
+    'Bun is the fastest here; the embedded engine takes 2.0×',
+  )
+})

@@ -1,0 +1,183 @@
+// The page's one store: the processes, which of them is selected, and what can be done.
+import { invoke } from '@tauri-apps/api/core'
+import {
+  ensure,
+  kill,
+  killAll,
+  listBackends,
+  remove,
+  restart,
+  spawn,
+  watchProcesses,
+  type BackendInfo,
+  type ProcessInfo,
+  type SpawnConfig,
+  type WatchMessage,
+} from 'tauri-plugin-js-api'
+import { describe } from '../lib/describe'
+import { explain, type Problem } from '../lib/hints'
+import { nothingListed, reduce, totals } from './processes'
+import { Process } from './process.svelte'
+import { load, save } from './storage'
+import { toasts } from './toasts.svelte'
+
+export const TABS = ['console', 'playground', 'faults', 'permissions'] as const
+export type Tab = (typeof TABS)[number]
+export type Dialog = 'spawn' | 'runtimes' | 'palette' | 'kill-all' | 'keys'
+
+const USAGE_MS = 1000
+const HEARTBEAT_MS = 2000
+
+class App {
+  status: 'connecting' | 'ready' | 'failed' = $state('connecting')
+  problem: Problem | null = $state.raw(null)
+  /** By name. */
+  processes: Process[] = $state.raw([])
+  backends: BackendInfo[] = $state.raw([])
+  selectedName: string | null = $state(load('selected', null))
+  tab: Tab = $state('console')
+  dialog: Dialog | null = $state(null)
+  heartbeat = $state(load('heartbeat', true))
+  /** Names of backends whose start was asked for and not yet answered. */
+  starting: ReadonlySet<string> = $state.raw(new Set<string>())
+  /** The last change of a state, for screen readers. */
+  announcement = $state('')
+
+  #listed = $state.raw(nothingListed)
+  #waiting = new Map<string, (process: Process) => void>()
+
+  readonly selected = $derived(
+    this.processes.find(({ name }) => name === this.selectedName) ?? this.processes[0] ?? null,
+  )
+  readonly totals = $derived(
+    totals(this.#listed, (info) => describe(info.state).shape === 'failed'),
+  )
+
+  async connect(): Promise<void> {
+    this.status = 'connecting'
+    try {
+      await watchProcesses((message) => this.apply(message), { usageMs: USAGE_MS })
+      this.status = 'ready'
+    } catch (error) {
+      this.problem = explain('This window can not watch processes', error)
+      this.status = 'failed'
+      return
+    }
+    await this.loadBackends()
+    setInterval(() => this.#beat(), HEARTBEAT_MS)
+  }
+
+  apply(message: WatchMessage): void {
+    this.#listed = reduce(this.#listed, message)
+    if (message.kind === 'usage') {
+      for (const process of this.processes) {
+        process.usage = this.#listed.usage.get(process.name) ?? null
+      }
+      return
+    }
+    this.#announce(message)
+    this.#keep([...this.#listed.processes.values()])
+  }
+
+  /** Resolves with the process once this page has heard of it running. */
+  arrived(name: string): Promise<Process> {
+    const known = this.processes.find((process) => process.name === name && process.info.running)
+    if (known) return Promise.resolve(known)
+    return new Promise((resolve) => this.#waiting.set(name, resolve))
+  }
+
+  select(name: string): void {
+    this.selectedName = name
+    save('selected', name)
+  }
+
+  /** Selects the next process, or the one before. */
+  move(by: 1 | -1): void {
+    const at = this.processes.findIndex((process) => process === this.selected)
+    const next = this.processes[Math.min(Math.max(at + by, 0), this.processes.length - 1)]
+    if (next) this.select(next.name)
+  }
+
+  async start(name: string): Promise<void> {
+    if (this.starting.has(name)) return
+    this.starting = new Set(this.starting).add(name)
+    try {
+      await ensure(name)
+      this.select(name)
+    } catch (error) {
+      toasts.fail(`Could not start ${name}`, error)
+    } finally {
+      this.starting = new Set([...this.starting].filter((other) => other !== name))
+    }
+  }
+
+  async startAll(): Promise<void> {
+    await Promise.all(this.backends.map(({ name }) => this.start(name)))
+  }
+
+  /** Starts what is not declared; throws, so that the form can say why it was refused. */
+  async spawn(name: string, config: SpawnConfig): Promise<void> {
+    await spawn(name, config)
+    this.select(name)
+  }
+
+  kill = (name: string) => this.#act(`Could not kill ${name}`, () => kill(name))
+  restart = (name: string) => this.#act(`Could not restart ${name}`, () => restart(name))
+  remove = (name: string) => this.#act(`Could not remove ${name}`, () => remove(name))
+  killAll = () => this.#act('Could not kill all processes', killAll)
+  openWindow = () => this.#act('Could not open a window', () => invoke('open_window'))
+
+  setHeartbeat(on: boolean): void {
+    this.heartbeat = on
+    save('heartbeat', on)
+  }
+
+  async loadBackends(): Promise<void> {
+    try {
+      this.backends = await listBackends()
+    } catch (error) {
+      toasts.fail('Could not list the declared backends', error)
+    }
+  }
+
+  async #act(title: string, action: () => Promise<unknown>): Promise<void> {
+    try {
+      await action()
+    } catch (error) {
+      toasts.fail(title, error)
+    }
+  }
+
+  #announce(message: WatchMessage): void {
+    if (message.kind === 'process') {
+      const { name, state } = message.process
+      this.announcement = `${name}: ${describe(state).word}`
+    } else if (message.kind === 'removed') this.announcement = `${message.name} removed`
+  }
+
+  /** Brings the processes in step with the list; those that stay keep their consoles. */
+  #keep(infos: ProcessInfo[]): void {
+    const known = new Map(this.processes.map((process) => [process.name, process]))
+    const kept = infos.map((info) => {
+      const process = known.get(info.name)
+      if (!process) return new Process(info)
+      known.delete(info.name)
+      if (process.info !== info) process.update(info)
+      return process
+    })
+    for (const gone of known.values()) gone.dispose()
+    this.processes = kept.sort((a, b) => a.name.localeCompare(b.name))
+    for (const process of kept) {
+      if (!process.info.running) continue
+      this.#waiting.get(process.name)?.(process)
+      this.#waiting.delete(process.name)
+    }
+  }
+
+  #beat(): void {
+    if (!this.heartbeat || document.hidden) return
+    for (const process of this.processes) void process.ping()
+  }
+}
+
+export const app = new App()

@@ -1,0 +1,56 @@
+import type { ProcessEvent } from 'tauri-plugin-js-api'
+import { expect, test } from 'vitest'
+import { ConsoleLog, linesOf } from './console'
+
+const at = { seq: 1, generation: 1 }
+const stdout = (data: string): ProcessEvent => ({ ...at, kind: 'stdout', data })
+
+test('frames are told from output', () => {
+  const frame = '{"json":{"id":"1-2","method":"","args":{"result":1},"type":"response"}}'
+  expect(linesOf(stdout(frame))[0]!.stream).toBe('rpc')
+  expect(linesOf(stdout('{"id":7}'))[0]!.stream).toBe('out')
+})
+
+test('frames have a place of their own', () => {
+  const log = new ConsoleLog()
+  log.add(stdout('first'), 0)
+  for (let i = 0; i < 6000; i++) log.add(stdout(`{"id":"${i}","args":{},"type":"response"}`), 0)
+  expect(log.lines(false).map((line) => line.text)).toEqual(['first'])
+  expect(log.lines(true)).toHaveLength(1001)
+})
+
+test('it is bounded', () => {
+  const log = new ConsoleLog()
+  for (let i = 0; i < 5010; i++) log.add(stdout(String(i)), 0)
+  expect(log.lines(false)).toHaveLength(5000)
+  expect(log.lines(false)[0]!.text).toBe('10')
+  expect(log.evicted).toBe(10)
+})
+
+test('a crash shows its stack and then the end', () => {
+  const reason = {
+    kind: 'error',
+    message: 'TypeError: x',
+    stack: 'TypeError: x\n    at a.ts:1',
+  } as const
+  const lines = linesOf({ ...at, generation: 2, kind: 'exit', reason, code: 1 })
+  expect(lines.map((line) => line.text)).toEqual([
+    'TypeError: x',
+    '    at a.ts:1',
+    'crashed: TypeError: x · start 2',
+  ])
+  expect(lines.at(-1)).toMatchObject({ stream: 'life', failed: true })
+})
+
+test('a denied call is followed by what would allow it', () => {
+  const data = 'NotCapable: Requires net access to "a.b:443", run again with the --allow-net flag'
+  expect(linesOf({ ...at, kind: 'stderr', data })[1]).toEqual({
+    stream: 'hint',
+    text: 'To allow it: "permissions": { "net": ["a.b:443"] }',
+  })
+})
+
+test('lost output leaves a mark', () => {
+  const event: ProcessEvent = { ...at, seq: null, kind: 'dropped', events: 412, bytes: 2048 }
+  expect(linesOf(event)[0]).toEqual({ stream: 'gap', text: '412 lines dropped (2.0 KB)' })
+})

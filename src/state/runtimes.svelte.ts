@@ -1,0 +1,44 @@
+// The runtimes on this machine.
+import {
+  detectRuntimes,
+  getRuntimePaths,
+  setRuntimePath,
+  type RuntimeInfo,
+} from 'tauri-plugin-js-api'
+import { explain, type Problem } from '../lib/hints'
+
+export type Source = 'built in' | 'set path' | 'found' | 'missing'
+
+class Runtimes {
+  list: RuntimeInfo[] = $state.raw([])
+  paths: Record<string, string> = $state.raw({})
+  scanning = $state(false)
+  problem: Problem | null = $state.raw(null)
+
+  async scan(): Promise<void> {
+    if (this.scanning) return
+    this.scanning = true
+    this.problem = null
+    try {
+      ;[this.list, this.paths] = await Promise.all([detectRuntimes(), getRuntimePaths()])
+    } catch (error) {
+      this.problem = explain('The runtimes could not be detected', error)
+    } finally {
+      this.scanning = false
+    }
+  }
+
+  /** An empty path goes back to what is found by itself. Throws when the plugin refuses. */
+  async setPath(runtime: string, path: string): Promise<void> {
+    await setRuntimePath(runtime as Parameters<typeof setRuntimePath>[0], path)
+    await this.scan()
+  }
+
+  source({ name, available }: RuntimeInfo): Source {
+    if (Object.hasOwn(this.paths, name)) return 'set path'
+    if (!available) return 'missing'
+    return name === 'embedded' ? 'built in' : 'found'
+  }
+}
+
+export const runtimes = new Runtimes()

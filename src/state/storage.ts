@@ -1,0 +1,20 @@
+// What outlives a reload: in localStorage, which may be full, forbidden or hold something old.
+
+const PREFIX = 'js-runtime:'
+
+export function load<T>(key: string, fallback: T): T {
+  try {
+    const text = localStorage.getItem(PREFIX + key)
+    return text === null ? fallback : (JSON.parse(text) as T)
+  } catch {
+    return fallback
+  }
+}
+
+export function save(key: string, value: unknown): void {
+  try {
+    localStorage.setItem(PREFIX + key, JSON.stringify(value))
+  } catch {
+    // It is a convenience: the page works without.
+  }
+}
