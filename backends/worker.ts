@@ -1,9 +1,13 @@
 // One backend for all four: the embedded engine, Deno, Bun and Node run this file unchanged.
+import { readFile } from 'node:fs/promises'
 import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { faults } from './faults.ts'
 import { serve, systemInfo } from './serve.ts'
 import type { WorkerApi } from './shared-api.ts'
 
 const api: WorkerApi = {
+  ...faults,
   async add(a, b) {
     return a + b
   },
@@ -13,22 +17,37 @@ const api: WorkerApi = {
   async getSystemInfo() {
     return systemInfo()
   },
-  async fail(message) {
-    throw new Error(message)
-  },
   async count(n, onTick) {
     for (let tick = 1; tick <= n; tick++) onTick(tick)
     return n
   },
+  async stream(n, intervalMs, onItem) {
+    for (let item = 1; item <= n; item++) {
+      await sleep(intervalMs)
+      onItem(item)
+    }
+    return n
+  },
+  async bytes(data) {
+    return data.toReversed()
+  },
   async sleep(ms) {
-    await new Promise((resolve) => setTimeout(resolve, ms))
+    await sleep(ms)
   },
   async memory() {
     const { heapUsed, rss } = process.memoryUsage()
     return { heapUsed, rss }
   },
-  async exit(code) {
-    process.exit(code)
+  async readFile(path) {
+    return readFile(path, 'utf8')
+  },
+  async fetchText(url) {
+    const answer = await fetch(url)
+    if (!answer.ok) throw new Error(`${url} answered ${answer.status} ${answer.statusText}`)
+    return answer.text()
+  },
+  async env(name) {
+    return process.env[name] ?? null
   },
 }
 

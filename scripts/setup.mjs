@@ -9,8 +9,9 @@ import { buildPackages, ensureSystemPackages } from './setup/system.mjs'
 import { ensureRust } from './setup/rust.mjs'
 import { provideV8 } from './v8/provide.mjs'
 
-export async function setUp() {
-  await ensureSystemPackages(buildPackages)
+/** `packages` are those of Debian that are needed for what comes next. */
+export async function setUp(packages = buildPackages) {
+  await ensureSystemPackages(packages)
   ensureRust()
   await ensureNpmPackages()
   await provideV8()

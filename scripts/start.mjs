@@ -1,21 +1,33 @@
 /**
- * `npm start`: the demonstration. One worker runs on every runtime side by side. With `--release` it
- * is built optimised. Other arguments after `npm start --` go to it; its exit code is the script's.
+ * `npm start`: the app, built and opened. Where there is no display, and with `--headless` (`npm run
+ * demo`), the demonstration for a terminal instead. With `--release` it is built optimised. Other
+ * arguments after `npm start --` go to what is started; its exit code is the script's.
  */
+import { buildApp, hasDisplay } from './lib/app.mjs'
+import { runDemo } from './lib/demo.mjs'
 import { runMain, say } from './lib/log.mjs'
-import { buildEnv, root } from './lib/paths.mjs'
-import { run, runForCode } from './lib/run.mjs'
+import { buildEnv } from './lib/paths.mjs'
+import { runForCode } from './lib/run.mjs'
 import { setUp } from './setup.mjs'
+import { buildPackages, enginePackages } from './setup/system.mjs'
+
+const ours = ['--release', '--headless']
 
 await runMain(async (args) => {
-  await setUp()
+  const env = buildEnv()
   const release = args.includes('--release')
-  const profile = release ? ['--release'] : []
-  const options = { cwd: root, env: buildEnv() }
+  const headless = args.includes('--headless')
+  const own = args.filter((arg) => !ours.includes(arg))
+  const window = !headless && hasDisplay(env)
+
+  await setUp(window ? buildPackages : enginePackages)
+  if (!headless && !window) {
+    say('start', 'no display (neither DISPLAY nor WAYLAND_DISPLAY is set): without a window')
+  }
   const time = release ? '15 to 20' : '5 to 10'
   say('build', `the first build takes about ${time} minutes, later ones seconds`)
-  await run('cargo', ['build', ...profile, '-p', 'js-runtime', '--bins', '--examples'], options)
-  const own = args.filter((arg) => arg !== '--release')
-  const demo = ['run', '--quiet', ...profile, '-p', 'js-runtime', '--example', 'demo', '--', ...own]
-  return runForCode('cargo', demo, options)
+  if (!window) return runDemo(env, own, { release })
+  const app = await buildApp(env, { release })
+  say('start', 'the app is open; it ends with its last window')
+  return runForCode(app, own, { env })
 })

@@ -5,7 +5,7 @@
  */
 import { UserError, runMain, say } from './lib/log.mjs'
 import { ensureRust } from './setup/rust.mjs'
-import { buildPackages, ensureSystemPackages } from './setup/system.mjs'
+import { enginePackages, ensureSystemPackages } from './setup/system.mjs'
 import { placeAtomically } from './v8/archive.mjs'
 import { buildFromSource } from './v8/build.mjs'
 import { cachePath, resolveV8 } from './v8/wanted.mjs'
@@ -22,7 +22,7 @@ function readArguments(args) {
 await runMain(async (args) => {
   if (args.includes('--help')) return console.log(usage)
   const options = readArguments(args)
-  await ensureSystemPackages(buildPackages)
+  await ensureSystemPackages(enginePackages)
   ensureRust()
   const wanted = resolveV8()
   if (options.untilDryRun) return buildFromSource(wanted, options)

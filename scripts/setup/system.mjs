@@ -3,10 +3,18 @@ import { UserError, say } from '../lib/log.mjs'
 import { run, tryCapture, which } from '../lib/run.mjs'
 
 /**
- * What the Rust build needs beside Rust: a C and C++ compiler with make (aws-lc, zstd, libffi,
- * lcms2, linking) and libclang (bindings of SQLite are generated while building).
+ * What the engine needs beside Rust: a C and C++ compiler with make (aws-lc, zstd, libffi, lcms2,
+ * linking) and libclang (bindings of SQLite are generated while building).
  */
-export const buildPackages = ['build-essential', 'libclang-dev']
+export const enginePackages = ['build-essential', 'libclang-dev']
+
+const webKit = 'libwebkit2gtk-4.1-dev'
+
+/** The app on top: its window is WebKitGTK, which pkg-config finds. */
+export const buildPackages = [...enginePackages, 'pkg-config', webKit]
+
+/** What drives the app in tests: a screen that nobody sees, with OpenGL, and WebKit's driver. */
+export const testPackages = ['xvfb', 'libgl1-mesa-dri', 'webkit2gtk-driver']
 
 /** The packages of `wanted` that dpkg does not know as installed. */
 export function missingPackages(wanted, capture = tryCapture) {
@@ -22,7 +30,7 @@ export function hasApt() {
 }
 
 export async function ensureSystemPackages(wanted) {
-  if (!hasApt()) return checkCompiler()
+  if (!hasApt()) return checkByHand(wanted)
   const missing = missingPackages(wanted)
   if (missing.length === 0) return say('system', `packages are there: ${wanted.join(', ')}`)
   if (process.getuid?.() !== 0) {
@@ -52,8 +60,8 @@ async function installPackages(names) {
   }
 }
 
-/** Elsewhere only the compiler can be checked; its package has another name on every system. */
-function checkCompiler() {
+/** Elsewhere packages have other names on every system: what they bring is looked for instead. */
+function checkByHand(wanted) {
   // Windows compilers are found through the registry by cargo itself, not on PATH.
   if (process.platform === 'win32') return say('system', 'the MSVC build tools are left to cargo')
   if (which('cc') === undefined) {
@@ -63,4 +71,11 @@ function checkCompiler() {
     )
   }
   say('system', `C compiler: ${which('cc')} (libclang is needed too)`)
+  const needsWebKit = process.platform === 'linux' && wanted.includes(webKit)
+  if (needsWebKit && tryCapture('pkg-config', ['--exists', 'webkit2gtk-4.1']) === undefined) {
+    throw new UserError(
+      'pkg-config does not find webkit2gtk-4.1: install pkg-config and the development package of ' +
+        'WebKitGTK 4.1 (Fedora: webkit2gtk4.1-devel, Arch: webkit2gtk-4.1)',
+    )
+  }
 }

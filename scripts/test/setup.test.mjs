@@ -4,10 +4,12 @@ import { utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { denyChecks } from '../check/deny.mjs'
+import { checks, testsIn } from '../check/steps.mjs'
+import { hasDisplay, requireDisplay } from '../lib/app.mjs'
 import { buildEnv } from '../lib/paths.mjs'
 import { npmPackagesAreCurrent } from '../setup/npm.mjs'
 import { ensureRust } from '../setup/rust.mjs'
-import { missingPackages } from '../setup/system.mjs'
+import { buildPackages, enginePackages, missingPackages, testPackages } from '../setup/system.mjs'
 import { put, temporaryFolder } from './helpers.mjs'
 
 test('a package that was removed but not purged counts as missing', () => {
@@ -44,4 +46,30 @@ test('advisories are checked only where their database answers', async () => {
     throw new Error('no network')
   })
   assert.deepEqual(unreachable, ['bans', 'licenses', 'sources'])
+})
+
+test('the engine needs less than the app, and neither needs what drives tests', () => {
+  const windows = buildPackages.filter((name) => !enginePackages.includes(name))
+  assert.deepEqual(windows, ['pkg-config', 'libwebkit2gtk-4.1-dev'])
+  assert.ok(enginePackages.every((name) => buildPackages.includes(name)))
+  assert.ok(testPackages.every((name) => !buildPackages.includes(name)))
+})
+
+test('checks begin with set-up and end with the app; what is quick comes before cargo', () => {
+  const names = checks({}).map(({ name }) => name)
+  assert.equal(names[0], 'set-up')
+  assert.equal(names.at(-1), 'app')
+  assert.equal(new Set(names).size, names.length)
+  assert.ok(names.indexOf('page, bundled') < names.indexOf('clippy'))
+  assert.ok(names.indexOf('clippy') < names.indexOf('cargo test'))
+  assert.ok(testsIn('scripts/test').some((file) => file.endsWith('setup.test.mjs')))
+})
+
+test('a window needs a display, which only Linux may lack', () => {
+  assert.ok(!hasDisplay({}, 'linux'))
+  assert.ok(!hasDisplay({ DISPLAY: '' }, 'linux'))
+  assert.ok(hasDisplay({ DISPLAY: ':0' }, 'linux'))
+  assert.ok(hasDisplay({ WAYLAND_DISPLAY: 'wayland-0' }, 'linux'))
+  assert.ok(hasDisplay({}, 'darwin') && hasDisplay({}, 'win32'))
+  if (process.platform === 'linux') assert.throws(() => requireDisplay({}), /npm run demo/)
 })

@@ -1,0 +1,71 @@
+/** The page itself, as a person uses it: by its buttons. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { openApp } from './lib/app.mjs'
+import { until } from './lib/processes.mjs'
+
+/** @type {import('./lib/app.mjs').App} */
+let app
+before(async () => (app = await openApp()))
+after(() => app?.close())
+
+/**
+ * Waits until the row of a process says so.
+ * @param {string} name
+ * @param {string} word
+ */
+async function stateIs(name, word) {
+  await app.find(`process-${name}`)
+  const css = `[data-testid="process-${name}"] [data-testid="state"]`
+  const state = () => app.session.execute((css) => document.querySelector(css)?.textContent, css)
+  await until(async () => (await state()) === word, 10_000, `${name} is ${word}`)
+}
+
+test('the backend that starts with the app is in the list', async () => {
+  await stateIs('worker', 'running')
+})
+
+test('a backend is started from the menu and answers in the playground', async () => {
+  await app.click('start')
+  await app.click('start-embedded')
+  await stateIs('embedded', 'running')
+  await app.click('process-embedded')
+  await app.click('tab-playground')
+  await app.click('call')
+  await until(async () => (await app.text('result')).includes('hello'), 10_000, 'the echo is shown')
+})
+
+test('a crash shows in the list, and a click starts the backend again', async () => {
+  await app.click('tab-faults')
+  await app.click('fault-crash')
+  await stateIs('embedded', 'crashed')
+  await app.click('restart')
+  await stateIs('embedded', 'running')
+})
+
+test('log lines are in the console', async () => {
+  await app.run(async (js) => (await js.worker('embedded')).flood(1_000))
+  await app.click('tab-console')
+  await until(
+    async () => (await app.text('console')).includes('line 1000 of 1000'),
+    10_000,
+    'the last line is shown',
+  )
+})
+
+test('all are killed at once', async () => {
+  await app.click('kill-all')
+  await app.click('confirm-kill-all')
+  await stateIs('embedded', 'killed')
+  await stateIs('worker', 'killed')
+})
+
+test('the page has drawn something and nothing was against its policy', async () => {
+  const picture = await app.session.screenshot()
+  assert.deepEqual(
+    [...picture.subarray(1, 4)].map((byte) => String.fromCharCode(byte)).join(''),
+    'PNG',
+  )
+  assert.ok(picture.length > 10_000, `a picture of ${picture.length} bytes`)
+  assert.deepEqual(await app.run(async (js) => js.problems), [])
+})

@@ -1,0 +1,35 @@
+/**
+ * `npm run build`: one optimised executable with the page, the backends and the engine inside, and
+ * a deb and an rpm package of it. Arguments after `npm run build --` go to `tauri build`.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { executable, runTauri, targetFolder } from './lib/app.mjs'
+import { mebibytes, runMain, say } from './lib/log.mjs'
+import { buildEnv } from './lib/paths.mjs'
+import { setUp } from './setup.mjs'
+
+await runMain(async (args) => {
+  const env = buildEnv()
+  await setUp()
+  say('build', 'the first optimised build takes about 20 minutes')
+  const start = Date.now()
+  const code = await runTauri(['build', '--ci', ...args], env)
+  if (code !== 0) return code
+  for (const file of results(join(targetFolder(env), 'release'), start)) {
+    say('built', `${mebibytes(statSync(file).size).padStart(10)}  ${file}`)
+  }
+})
+
+/** The executable, and the packages that this build wrote. */
+function* results(folder, since) {
+  const app = join(folder, executable)
+  if (existsSync(app)) yield app
+  const packages = join(folder, 'bundle')
+  if (!existsSync(packages)) return
+  for (const entry of readdirSync(packages, { withFileTypes: true, recursive: true })) {
+    const file = join(entry.parentPath ?? entry.path, entry.name)
+    const isPackage = entry.isFile() && /\.(?:deb|rpm|dmg|msi|exe)$/.test(entry.name)
+    if (isPackage && statSync(file).mtimeMs >= since) yield file
+  }
+}
