@@ -7,7 +7,7 @@ import { Session } from './webdriver.mjs'
 /** @typedef {import('../../src/e2e.ts').Hook} Hook */
 
 /** The executable; `npm test` builds it and says where. */
-function executable() {
+export function executable() {
   const path = process.env.JS_DEMO_APP
   if (path && existsSync(path)) return realpathSync(path)
   throw new Error(
@@ -17,11 +17,15 @@ function executable() {
 
 /** @typedef {Awaited<ReturnType<typeof openApp>>} App */
 
-export async function openApp() {
-  const binary = executable()
+/**
+ * @param {object} [how]
+ * @param {string} [how.binary] the app's executable
+ * @param {string} [how.command] what starts it
+ */
+export async function openApp({ binary = executable(), command = binary } = {}) {
   const desktop = await openDesktop()
   try {
-    const session = await Session.start(desktop.url, binary)
+    const session = await Session.start(desktop.url, command)
     const app = control(session, desktop, binary)
     await app.loaded()
     return app

@@ -126,6 +126,15 @@ export class Session {
     return request(`${this.#url}/element/${element}/text`, 'GET')
   }
 
+  /**
+   * Makes the window as large as that, in pixels.
+   * @param {number} width
+   * @param {number} height
+   */
+  async resize(width, height) {
+    await this.#post('/window/rect', { x: 0, y: 0, width, height })
+  }
+
   async reload() {
     await this.#post('/refresh', {})
   }

@@ -13,7 +13,7 @@ import { denyChecks, ensureCargoDeny } from './deny.mjs'
 const clippyFlags = ['--all-targets', '--', '-D', 'warnings']
 
 /** What has a tsconfig.json of its own, beside the page, which svelte-check checks. */
-const typeScriptFolders = ['.', 'runtime/plugin/guest-js', 'e2e']
+const typeScriptFolders = ['.', 'runtime/plugin/guest-js', 'runtime/plugin/guest-js/test', 'e2e']
 
 /** `env` is what cargo and the tests get; the first step makes node_modules and V8 for the others. */
 export function checks(env) {

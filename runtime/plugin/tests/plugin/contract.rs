@@ -116,8 +116,6 @@ fn the_known_events_are_sent_with_the_known_payloads_and_exit_comes_last() {
             let _ = sender.send((event, payload));
         });
     }
-    // The window has to be known first; until then nothing is sent.
-    bench.call("main", "list_processes", json!({})).expect("listed");
     bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     let args = json!({ "name": "echo", "data": "größe \u{2028} \u{1f600}\nexit\n" });
     bench.call("main", "write_stdin", args).expect("written");

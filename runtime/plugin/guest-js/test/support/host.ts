@@ -1,0 +1,173 @@
+/** The Rust side in memory: what the commands of the plugin do, by the letter. */
+import type { Channel } from '@tauri-apps/api/core'
+import { mockIPC } from '@tauri-apps/api/mocks'
+import { FakeBridge } from './bridge.ts'
+import { FakeProcess } from './process.ts'
+
+interface Internals {
+  runCallback(id: number, data: unknown): void
+}
+
+export interface Refusal {
+  kind: string
+  message: string
+  name?: string
+}
+
+type Args = Record<string, unknown>
+
+export class FakeHost {
+  readonly processes = new Map<string, FakeProcess>()
+  /** By window and process. */
+  readonly bridges = new Map<string, FakeBridge>()
+  readonly calls: { label: string; command: string; args: Args }[] = []
+  /** The bodies of `write`, as text. */
+  readonly bodies: string[] = []
+  /** Commands that answer in their own way, or are refused. */
+  readonly overrides = new Map<string, (args: Args) => unknown>()
+  readonly #attached = new Map<string, number>()
+  readonly #writers = new Map<string, number>()
+
+  static #present: FakeHost | null = null
+
+  constructor() {
+    // What a former test left running would talk to this one's pages.
+    for (const bridge of FakeHost.#present?.bridges.values() ?? []) bridge.close()
+    FakeHost.#present = this
+    // Keeps the callbacks of Channels; the commands come in by `invoke`.
+    mockIPC(() => null)
+  }
+
+  /** Starts a process, or starts it anew. */
+  start(name: string): FakeProcess {
+    let process = this.processes.get(name)
+    if (!process) {
+      process = new FakeProcess(name, () => this.#eachBridge(name, (bridge) => bridge.changed()))
+      this.processes.set(name, process)
+    }
+    process.start()
+    return process
+  }
+
+  remove(name: string): void {
+    this.processes.delete(name)
+    this.#attached.delete(name)
+    this.#eachBridge(name, (bridge) => bridge.removed())
+  }
+
+  bridge(name: string, label = 'main'): FakeBridge {
+    return this.bridges.get(`${label}/${name}`)!
+  }
+
+  countOf(command: string): number {
+    return this.calls.filter((call) => call.command === command).length
+  }
+
+  /** The page of a window is left. */
+  pageGone(label: string): void {
+    for (const [key, bridge] of this.bridges) {
+      if (!key.startsWith(`${label}/`)) continue
+      bridge.close()
+      this.bridges.delete(key)
+    }
+  }
+
+  async invoke(
+    label: string,
+    cmd: string,
+    args: Args | Uint8Array = {},
+    options?: { headers: Record<string, string> },
+  ): Promise<unknown> {
+    const command = cmd.replace('plugin:js|', '')
+    if (args instanceof Uint8Array) {
+      // The body is read when the request arrives, as it is then.
+      return this.#write(label, args.slice(), options!.headers)
+    }
+    this.calls.push({ label, command, args })
+    const override = this.overrides.get(command)
+    if (override) return override(args)
+    // Synchronous commands run in the order of their arrival.
+    if (command === 'ack') return this.#ack(label, args)
+    await Promise.resolve()
+    if (command === 'attach') return this.#attach(label, args)
+    if (command === 'detach') return this.#detach(label, args)
+    if (command === 'drain') return this.#process(args['name']).drain()
+    if (command === 'get_status') return this.#process(args['name']).info
+    return null
+  }
+
+  #process(name: unknown): FakeProcess {
+    const process = this.processes.get(String(name))
+    if (!process) throw refusal('notFound', `process not found: ${String(name)}`, name)
+    return process
+  }
+
+  #attach(label: string, args: Args): unknown {
+    const process = this.#process(args['name'])
+    const { name, generation } = process
+    const fresh = this.#attached.get(name) !== generation
+    this.#attached.set(name, generation)
+    const key = `${label}/${name}`
+    this.bridges.get(key)?.close()
+    const send = sender(args['channel'] as Channel<unknown>)
+    this.bridges.set(key, new FakeBridge(process, String(args['attachment']), send))
+    return { process: structuredClone(process.info), next: process.nextSeq, fresh }
+  }
+
+  #detach(label: string, { name, attachment }: Args): null {
+    const key = `${label}/${String(name)}`
+    const bridge = this.bridges.get(key)
+    if (bridge?.attachment === attachment) {
+      bridge?.close()
+      this.bridges.delete(key)
+    }
+    return null
+  }
+
+  #ack(label: string, { name, attachment, seq }: Args): null {
+    const bridge = this.bridges.get(`${label}/${String(name)}`)
+    if (bridge?.attachment === attachment) bridge?.ack(Number(seq))
+    return null
+  }
+
+  #write(label: string, body: Uint8Array, headers: Record<string, string>): number {
+    const name = decodeURIComponent(headers['js-name']!)
+    this.calls.push({ label, command: 'write', args: { ...headers } })
+    this.overrides.get('write')?.({ ...headers })
+    const process = this.#process(name)
+    const writer = `${label}/${headers['js-writer']}`
+    const seq = Number(headers['js-seq'])
+    const last = this.#writers.get(writer) ?? 0
+    this.#writers.set(writer, Math.max(last, seq))
+    if (seq <= last) return process.queued
+    if (process.state.state !== 'running') {
+      throw refusal('notRunning', `process not running: ${name}`, name)
+    }
+    if (!process.write(body)) throw refusal('stdinFull', `stdin of ${name} is full`, name)
+    this.bodies.push(new TextDecoder().decode(body))
+    return process.queued
+  }
+
+  #eachBridge(name: string, act: (bridge: FakeBridge) => void): void {
+    for (const [key, bridge] of this.bridges) if (key.endsWith(`/${name}`)) act(bridge)
+  }
+}
+
+/** Small messages are evaluated in the page at once, big ones are fetched by it. */
+function sender(channel: Channel<unknown>): (message: string | ArrayBuffer) => void {
+  let index = 0
+  return (message) => {
+    const data = { index: index++, message }
+    const run = () =>
+      (window as unknown as { __TAURI_INTERNALS__: Internals }).__TAURI_INTERNALS__.runCallback(
+        channel.id,
+        data,
+      )
+    if (typeof message === 'string') run()
+    else setTimeout(run, 1)
+  }
+}
+
+export function refusal(kind: string, message: string, name?: unknown): Refusal {
+  return name === undefined ? { kind, message } : { kind, message, name: String(name) }
+}

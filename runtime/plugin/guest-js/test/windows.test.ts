@@ -1,0 +1,70 @@
+import { beforeEach, expect, test, vi } from 'vitest'
+import { FakeHost } from './support/host.ts'
+import { load, settled, type Page } from './support/page.ts'
+import type { FakeProcess } from './support/process.ts'
+import { serveClassic } from './support/workers.ts'
+
+interface Api {
+  add(a: number, b: number): Promise<number>
+  count(n: number, onTick: (tick: number) => void): Promise<number>
+}
+
+let host: FakeHost
+let main: Page
+let other: Page
+let process: FakeProcess
+let remote: { ask(): Promise<string> }
+
+beforeEach(async () => {
+  sessionStorage.clear()
+  host = new FakeHost()
+  main = await load(host, 'main')
+  other = await load(host, 'other')
+  process = host.start('p')
+  remote = serveClassic(process, {
+    add: (a: number, b: number) => a + b,
+    count: (n: number, onTick: (tick: number) => void) => {
+      for (let tick = 1; tick <= n; tick++) onTick(tick)
+      return n
+    },
+  })
+})
+
+test('two windows call one worker, and each gets its own answers and callbacks', async () => {
+  const errors = vi.spyOn(console, 'error')
+  const { api: a } = await main.createChannel<object, Api>('p')
+  const { api: b } = await other.createChannel<object, Api>('p')
+  expect(host.bridges.size).toBe(2)
+  const ticks: string[] = []
+  const answers = await Promise.all([
+    a.add(1, 1),
+    b.add(2, 2),
+    a.count(1, () => ticks.push('a')),
+    b.count(1, () => ticks.push('b')),
+  ])
+  expect(answers).toEqual([2, 4, 1, 1])
+  expect(ticks.sort()).toEqual(['a', 'b'])
+  expect(errors).not.toHaveBeenCalled()
+  errors.mockRestore()
+})
+
+test('a request of the worker is answered once, by the window that has an API', async () => {
+  const ask = vi.fn(() => 'main')
+  await main.createChannel('p', { ask })
+  await other.createChannel<object, Api>('p')
+  expect(await remote.ask()).toBe('main')
+  await settled()
+  expect(ask).toHaveBeenCalledTimes(1)
+  const answers = process.stdin.split('\n').filter((line) => line.includes('"type":"response"'))
+  expect(answers).toHaveLength(1)
+})
+
+test('a window that comes later does not answer what was asked before', async () => {
+  const ask = vi.fn(() => 'main')
+  await main.createChannel('p', { ask })
+  expect(await remote.ask()).toBe('main')
+  const late = vi.fn(() => 'other')
+  await other.createChannel('p', { ask: late })
+  await settled()
+  expect(late).not.toHaveBeenCalled()
+})

@@ -1,0 +1,151 @@
+import { beforeEach, expect, test } from 'vitest'
+import { FakeHost, refusal } from './support/host.ts'
+import { load, rejection, settled, until, type Page } from './support/page.ts'
+
+let host: FakeHost
+let page: Page
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+beforeEach(async () => {
+  host = new FakeHost()
+  page = await load(host)
+})
+
+test('bytes arrive in the order of the calls, in fewer requests than writes', async () => {
+  const process = host.start('p')
+  const writes = Array.from({ length: 500 }, (_, index) =>
+    page.writeStdin('p', bytes(`${index}\n`)),
+  )
+  await Promise.all(writes)
+  await settled()
+  expect(process.stdin.split('\n').slice(0, 500)).toEqual(writes.map((_, index) => String(index)))
+  expect(host.bodies.length).toBeLessThan(5)
+})
+
+test('one request is under way at a time, also when they are slow', async () => {
+  const process = host.start('p')
+  const invoke = host.invoke.bind(host)
+  let under = 0
+  let most = 0
+  host.invoke = async (...args) => {
+    most = Math.max(most, ++under)
+    // Later requests are quicker: they would overtake.
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, 8 - host.bodies.length * 2)))
+    const answer = await invoke(...args)
+    under--
+    return answer
+  }
+  const writes: Promise<void>[] = []
+  for (let index = 0; index < 20; index++) {
+    writes.push(page.writeStdin('p', bytes(`${index} `)))
+    await settled(1)
+  }
+  await Promise.all(writes)
+  expect(most).toBe(1)
+  expect(host.bodies.length).toBeGreaterThan(2)
+  await settled()
+  expect(process.stdin).toBe(writes.map((_, index) => `${index} `).join(''))
+})
+
+test('requests are bounded in size, and a larger write goes alone', async () => {
+  host.start('p').capacity = 1e9
+  const sizes = [200_000, 100_000, 100_000, 600_000, 1]
+  await Promise.all(sizes.map((size) => page.writeStdin('p', new Uint8Array(size))))
+  expect(host.bodies.map(({ length }) => length)).toEqual([200_000, 200_000, 600_000, 1])
+})
+
+test('a full stdin makes the writer wait, and nothing is lost or doubled', async () => {
+  const process = host.start('p')
+  process.capacity = 10
+  process.stopReading()
+  await page.writeStdin('p', bytes('0123456789'))
+  let written = false
+  const waiting = page.writeStdin('p', bytes('more')).then(() => (written = true))
+  const behind = page.writeStdin('p', bytes('!'))
+  await settled()
+  expect(written).toBe(false)
+  expect(host.countOf('drain')).toBe(1)
+  process.goOnReading()
+  await Promise.all([waiting, behind])
+  await settled()
+  expect(process.stdin).toBe('0123456789more!')
+  const seqs = host.calls
+    .filter(({ command }) => command === 'write')
+    .map(({ args }) => args['js-seq'])
+  expect(new Set(seqs).size).toBe(seqs.length)
+})
+
+test('a request that Tauri sends twice counts once', async () => {
+  const process = host.start('p')
+  const invoke = host.invoke.bind(host)
+  host.invoke = async (...args) => {
+    await invoke(...args)
+    return invoke(...args)
+  }
+  await page.writeStdin('p', bytes('once'))
+  await page.writeStdin('p', bytes(' and once'))
+  await settled()
+  expect(process.stdin).toBe('once and once')
+})
+
+test('names that are not ASCII cross in a header', async () => {
+  const process = host.start('größe 🦕%')
+  await page.writeStdin('größe 🦕%', bytes('x'))
+  await settled()
+  expect(process.stdin).toBe('x')
+  const write = host.calls.find(({ command }) => command === 'write')
+  expect(write?.args['js-name']).toMatch(/^[\x20-\x7e]+$/)
+})
+
+test('a write to a process that has ended rejects, and later ones are tried anew', async () => {
+  const process = host.start('p')
+  process.exit(0)
+  expect(await rejection(page.writeStdin('p', bytes('x')))).toMatchObject({ kind: 'notRunning' })
+  host.start('p')
+  await page.writeStdin('p', bytes('y'))
+  await settled()
+  expect(process.stdin).toBe('y')
+})
+
+test('what waits for a process that then ends is not written to the next one', async () => {
+  const process = host.start('p')
+  process.capacity = 4
+  process.stopReading()
+  await page.onStdout('p', () => {})
+  await page.writeStdin('p', bytes('full'))
+  // Room is there only after the end has been heard.
+  host.overrides.set('drain', () => settled(20))
+  const waiting = rejection(page.writeStdin('p', bytes('never')))
+  await settled()
+  const behind = rejection(page.writeStdin('p', bytes('neither')))
+  process.exit(null, { kind: 'killed' })
+  host.start('p')
+  process.goOnReading()
+  expect(await waiting).toMatchObject({ kind: 'exited', message: 'process "p" was killed' })
+  expect(await behind).toMatchObject({ kind: 'exited' })
+  await page.writeStdin('p', bytes('next'))
+  await settled()
+  expect(process.stdin).toBe('next')
+})
+
+test('the caller may use its buffer again at once', async () => {
+  const process = host.start('p')
+  const buffer = bytes('abc')
+  const written = page.writeStdin('p', buffer)
+  buffer.fill(0)
+  await written
+  await settled()
+  expect(process.stdin).toBe('abc')
+})
+
+test('an error other than a full stdin is not tried again', async () => {
+  host.start('p')
+  host.overrides.set('write', () => {
+    throw refusal('notAllowed', 'not allowed: add "p"', 'p')
+  })
+  expect(await rejection(page.writeStdin('p', bytes('x')))).toMatchObject({ kind: 'notAllowed' })
+  expect(host.countOf('write')).toBe(1)
+  host.overrides.delete('write')
+  await page.writeStdin('p', bytes('y'))
+  await until(() => host.bodies.length === 1)
+})
