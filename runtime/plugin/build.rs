@@ -16,6 +16,7 @@ const COMMANDS: &[&str] = &[
     "get_config",
     "get_runtime_paths",
     "get_status",
+    "hear",
     "kill",
     "kill_all",
     "list_backends",

@@ -123,8 +123,8 @@ impl Process {
         self.0.output.subscribe(when_slow, backlog)
     }
 
-    pub(crate) fn subscribe_held(&self) -> Subscription {
-        self.0.output.subscribe_held()
+    pub(crate) fn subscribe_held(&self, after: Option<u64>) -> Subscription {
+        self.0.output.subscribe_held(after)
     }
 
     /// Fails only when the actor is gone.

@@ -46,6 +46,8 @@ struct State {
     generation: u64,
     subscribers: Vec<Subscriber>,
     next_subscriber: u64,
+    /// The latest generation that a subscriber said it hears.
+    heard: u64,
     /// The name is gone: subscribers end after what is left.
     closed: bool,
     /// Dropped from the history before anybody could ask, for late subscribers.
@@ -94,6 +96,7 @@ impl Output {
                 generation: 0,
                 subscribers: Vec::new(),
                 next_subscriber: 0,
+                heard: 0,
                 closed: false,
                 forgotten: Missed::default(),
             }),
@@ -170,21 +173,29 @@ impl Output {
     }
 
     pub(crate) fn subscribe(&self, when_slow: WhenSlow, backlog: bool) -> Subscription {
-        self.add_subscriber(when_slow, backlog, false)
+        self.add_subscriber(when_slow, backlog, false, None)
     }
 
     /// From the backlog on, missing nothing; what it takes stays until it is released.
-    pub(crate) fn subscribe_held(&self) -> Subscription {
-        self.add_subscriber(WhenSlow::Wait, true, true)
+    /// What it knows already, up to and including `after`, is not reported as missed.
+    pub(crate) fn subscribe_held(&self, after: Option<u64>) -> Subscription {
+        self.add_subscriber(WhenSlow::Wait, true, true, after)
     }
 
-    fn add_subscriber(&self, when_slow: WhenSlow, backlog: bool, releases: bool) -> Subscription {
+    fn add_subscriber(
+        &self,
+        when_slow: WhenSlow,
+        backlog: bool,
+        releases: bool,
+        after: Option<u64>,
+    ) -> Subscription {
         let mut state = self.lock();
         let id = state.next_subscriber;
         state.next_subscriber += 1;
         let wake = Arc::new(Notify::new());
+        let knows_all = after.is_some_and(|after| after.saturating_add(1) >= state.first_seq());
         let (cursor, missed) = if backlog {
-            (state.first_seq(), state.forgotten)
+            (state.first_seq(), if knows_all { Missed::default() } else { state.forgotten })
         } else {
             (state.next_seq, Missed::default())
         };
@@ -322,6 +333,15 @@ impl Subscription {
         }
         drop(state);
         self.output.wake_writers();
+    }
+
+    /// Says that somebody hears this generation; whether nobody has before.
+    #[must_use]
+    pub fn is_first_to_hear(&self, generation: u64) -> bool {
+        let mut state = self.output.lock();
+        let is_first = state.heard < generation;
+        state.heard = state.heard.max(generation);
+        is_first
     }
 
     /// The number that the next event of the process will have.

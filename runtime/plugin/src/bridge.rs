@@ -8,9 +8,10 @@ mod stream;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use js_runtime::Supervisor;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::error::Error;
 pub(crate) use batch::BatchChannel;
@@ -19,23 +20,30 @@ use stream::{Command, Stream};
 /// A window's label and a process's name.
 type Key = (String, String);
 
+/// A stream is attached to again no sooner than this, but for a few times in a row: each time it sends
+/// the backlog anew.
+const BETWEEN_ATTACHMENTS: Duration = Duration::from_millis(100);
+
+/// So many times in a row.
+const ATTACHMENTS_AT_ONCE: u32 = 8;
+
 /// All streams. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Bridges(Arc<Mutex<State>>);
+pub(crate) struct Bridges(Arc<Mutex<HashMap<Key, Known>>>);
 
-#[derive(Default)]
-struct State {
-    streams: HashMap<Key, mpsc::UnboundedSender<Command>>,
-    /// The newest generation of each process that some page was attached to.
-    attached: HashMap<String, u64>,
+struct Known {
+    stream: mpsc::UnboundedSender<Command>,
+    /// Until when what was attached so far counts.
+    busy_until: Instant,
 }
 
 /// A page that wants to see a process.
-#[derive(Clone)]
 pub(crate) struct Attach {
     pub(crate) channel: BatchChannel,
     /// Tells this attachment from later ones of the same page.
     pub(crate) attachment: String,
+    /// The last event that a former load of the page has handled.
+    pub(crate) after: Option<u64>,
 }
 
 /// Where a stream begins.
@@ -47,7 +55,10 @@ pub(crate) struct Begin {
 
 impl Bridges {
     /// Connects a page to a process; a former load of the same page loses its connection.
-    pub(crate) async fn attach(
+    ///
+    /// Waits for nothing, so that it can be called on the main thread: there what a page asked for
+    /// before it was left comes before the news that it was.
+    pub(crate) fn attach(
         &self,
         supervisor: &Arc<Supervisor>,
         label: &str,
@@ -55,32 +66,27 @@ impl Bridges {
         attach: Attach,
     ) -> Result<Begin, Error> {
         let generation = supervisor.status(name)?.generation;
-        let fresh = self.lock().attached.insert(name.to_owned(), generation) != Some(generation);
         let key = (label.to_owned(), name.to_owned());
-        loop {
-            // The backlog is held from here on, before a former stream lets go of it.
-            let subscription = supervisor.subscribe_held(name)?;
-            let begin = Begin { next: subscription.next_seq(), fresh };
-            let (reply, answer) = oneshot::channel();
-            let command = Command::Attach { attach: attach.clone(), subscription, reply, begin };
-            self.stream(supervisor, &key).send(command).ok();
-            // A stream that was about to end takes the request along.
-            if let Ok(begin) = answer.await {
-                return Ok(begin);
-            }
+        // The backlog is held from here on, before a former attachment lets go of it.
+        let subscription = supervisor.subscribe_held(name, attach.after)?;
+        // A stream ends only under this lock, and only if nothing waits for it.
+        let mut streams = self.lock();
+        let known = streams.entry(key).or_insert_with_key(|key| Known {
+            stream: self.start(supervisor.clone(), key),
+            busy_until: Instant::now(),
+        });
+        let now = Instant::now();
+        if known.busy_until > now + BETWEEN_ATTACHMENTS * ATTACHMENTS_AT_ONCE {
+            return Err(Error::invalid(format!(
+                "the page attaches to '{name}' again and again; one attachment serves it all"
+            )));
         }
-    }
-
-    /// The stream of this page and process, which may be about to end.
-    fn stream(&self, supervisor: &Arc<Supervisor>, key: &Key) -> mpsc::UnboundedSender<Command> {
-        let mut state = self.lock();
-        let known = state.streams.get(key).filter(|stream| !stream.is_closed());
-        if let Some(stream) = known {
-            return stream.clone();
-        }
-        let stream = self.start(supervisor.clone(), key);
-        state.streams.insert(key.clone(), stream.clone());
-        stream
+        known.busy_until = known.busy_until.max(now) + BETWEEN_ATTACHMENTS;
+        let fresh = subscription.is_first_to_hear(generation);
+        let begin = Begin { next: subscription.next_seq(), fresh };
+        // It is there, or was made a moment ago.
+        let _ = known.stream.send(Command::Attach { attach, subscription });
+        Ok(begin)
     }
 
     /// Everything up to `seq` was handled by the page.
@@ -95,7 +101,7 @@ impl Bridges {
 
     /// The page of this window was left: its streams wait for the next.
     pub(crate) fn page_gone(&self, label: &str) {
-        for ((owner, _), stream) in &self.lock().streams {
+        for ((owner, _), Known { stream, .. }) in &*self.lock() {
             if owner == label {
                 // One that has ended meanwhile waits for nobody.
                 let _ = stream.send(Command::PageGone);
@@ -106,22 +112,12 @@ impl Bridges {
     /// Windows are gone: so are their streams.
     pub(crate) fn windows_gone(&self, is_gone: impl Fn(&str) -> bool) {
         // A stream ends when its sender is dropped.
-        self.lock().streams.retain(|(label, _), _| !is_gone(label));
-    }
-
-    /// A later generation reached a page.
-    fn reached(&self, name: &str, generation: u64) {
-        self.lock().attached.insert(name.to_owned(), generation);
-    }
-
-    /// The process is forgotten: a later one of its name begins anew.
-    fn forget(&self, name: &str) {
-        self.lock().attached.remove(name);
+        self.lock().retain(|(label, _), _| !is_gone(label));
     }
 
     fn tell(&self, label: &str, name: &str, command: Command) {
         let key = (label.to_owned(), name.to_owned());
-        if let Some(stream) = self.lock().streams.get(&key) {
+        if let Some(Known { stream, .. }) = self.lock().get(&key) {
             // One that has ended needs not to be told.
             let _ = stream.send(command);
         }
@@ -129,28 +125,26 @@ impl Bridges {
 
     fn start(&self, supervisor: Arc<Supervisor>, key: &Key) -> mpsc::UnboundedSender<Command> {
         let (sender, mailbox) = mpsc::unbounded_channel();
-        let stream = Stream::new(key.1.clone(), supervisor, self.clone(), mailbox);
-        let (bridges, key, own) = (self.clone(), key.clone(), sender.downgrade());
-        tauri::async_runtime::spawn(async move {
-            stream.run().await;
-            bridges.ended(&key, &own);
-        });
+        let stream = Stream::new(key.clone(), supervisor, self.clone(), mailbox);
+        tauri::async_runtime::spawn(stream.run());
         sender
     }
 
-    /// Removes a stream that has ended, unless another has taken its place.
-    fn ended(&self, key: &Key, own: &mpsc::WeakUnboundedSender<Command>) {
-        let mut state = self.lock();
-        let own = own.upgrade();
-        let is_own = |stream: &mpsc::UnboundedSender<Command>| {
-            own.as_ref().is_some_and(|own| own.same_channel(stream))
-        };
-        if state.streams.get(key).is_some_and(is_own) {
-            state.streams.remove(key);
+    /// Forgets a stream that wants to end, unless somebody has just asked something of it.
+    fn may_end(&self, key: &Key, mailbox: &mpsc::UnboundedReceiver<Command>) -> bool {
+        let mut streams = self.lock();
+        // Its window is gone, and what has its key is another's.
+        if mailbox.is_closed() {
+            return true;
         }
+        let may_end = mailbox.is_empty();
+        if may_end {
+            streams.remove(key);
+        }
+        may_end
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

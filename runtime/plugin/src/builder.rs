@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use js_runtime::Supervisor;
@@ -109,6 +109,10 @@ fn setup<R: Runtime>(
         .collect();
     let send_events = config.events.unwrap_or(true);
     app.manage(Js::new(app.clone(), builder.build()?, config, names));
+    // Windows that were there before the plugin.
+    for window in app.webview_windows().values() {
+        viewers::learn(window.as_ref());
+    }
     if send_events {
         tauri::async_runtime::spawn(compat::run(app.clone()));
     }
@@ -146,10 +150,16 @@ fn on_event<R: Runtime>(app: &AppHandle<R>, event: &RunEvent) {
         }
         RunEvent::Exit => {
             let supervisor = app.js().supervisor().clone();
-            tauri::async_runtime::block_on(async move {
-                // Too late is no error that anybody could still be told.
-                let _ = tokio::time::timeout(SHUTDOWN, supervisor.shutdown()).await;
+            let (done, is_done) = mpsc::channel();
+            // Neither on this thread, which may be in a runtime already, nor on Tauri's, which may be busy.
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build();
+                runtime.map(|runtime| runtime.block_on(supervisor.shutdown())).ok();
+                // Nobody waits any more when it took too long.
+                let _ = done.send(());
             });
+            // Too late is no error that anybody could still be told.
+            let _ = is_done.recv_timeout(SHUTDOWN);
         }
         _ => {}
     }

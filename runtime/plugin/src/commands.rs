@@ -1,6 +1,6 @@
 //! What pages can call. Each command asks the window's rights and then calls on.
 //!
-//! `write` and `ack` are not async: they run on the main thread, in the order in which the page called,
+//! Those about streams are not async: they run on the main thread, in the order in which the page called,
 //! and do nothing that could wait.
 
 mod processes;
@@ -33,6 +33,7 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         streams::attach,
         streams::ack,
         streams::detach,
+        streams::hear,
         streams::watch,
         streams::unwatch,
     ]

@@ -101,6 +101,18 @@ impl<R: TauriRuntime> Js<R> {
         Ok(self.supervisor.spawn(name.as_ref(), config).await?)
     }
 
+    /// Starts a process, or joins the live one of that name.
+    ///
+    /// # Errors
+    /// Those of [`Supervisor::ensure`].
+    pub async fn ensure(
+        &self,
+        name: impl AsRef<str>,
+        config: SpawnConfig,
+    ) -> Result<ProcessInfo, Error> {
+        Ok(self.supervisor.ensure(name.as_ref(), self.config.defaults.fill(config)).await?)
+    }
+
     /// Ends a process.
     ///
     /// # Errors
@@ -193,7 +205,7 @@ impl<R: TauriRuntime> Js<R> {
 
     /// What a declared backend runs here, and how.
     pub(crate) fn declared(&self, name: &str) -> Result<(Source, SpawnConfig), Error> {
-        let backend = self.config.backends.get(name).ok_or_else(|| self.not_declared(name))?;
+        let backend = self.config.backends.get(name).ok_or_else(|| not_declared(name))?;
         let mut sources = backend.sources();
         // A sidecar may be missing, as in a development build; whatever else is given stands in.
         let is_there = |source: &Source| match source {
@@ -212,26 +224,20 @@ impl<R: TauriRuntime> Js<R> {
         Ok((source, config))
     }
 
-    fn not_declared(&self, name: &str) -> Error {
-        let names: Vec<&str> = self.config.backends.keys().map(String::as_str).take(20).collect();
-        let name: String = name.chars().take(64).collect();
-        Error::invalid(format!(
-            "no backend '{name}' is declared in tauri.conf.json > plugins > js > backends ({}); \
-             declare it, or give a configuration",
-            if names.is_empty() { "there are none".to_owned() } else { names.join(", ") }
-        ))
-    }
-
-    /// Declared backends for which `may_see` holds.
-    pub(crate) fn backends(
-        &self,
-        may_see: impl Fn(&str) -> bool,
-    ) -> Result<Vec<BackendInfo>, Error> {
+    /// Declared backends for which `may_see` holds. One whose folders are not there is listed as it is
+    /// declared: what is wrong is told when it is started.
+    pub(crate) fn backends(&self, may_see: impl Fn(&str) -> bool) -> Vec<BackendInfo> {
         let visible = self.config.backends.iter().filter(|(name, _)| may_see(name));
         visible
-            .map(|(name, backend)| {
-                let (source, config) = self.declared(name)?;
-                Ok(BackendInfo::new(name, backend, source, config))
+            .filter_map(|(name, backend)| {
+                let as_declared = || {
+                    let source = backend.sources().into_iter().next()?;
+                    let path = |path: &str| Ok(path.to_owned());
+                    let config = backend.config(source.clone(), &self.config.defaults, path);
+                    Some((source, config.ok()?))
+                };
+                let (source, config) = self.declared(name).ok().or_else(as_declared)?;
+                Some(BackendInfo::new(name, backend, source, config))
             })
             .collect()
     }
@@ -250,4 +256,12 @@ impl<R: TauriRuntime> Js<R> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn not_declared(name: &str) -> Error {
+    let name: String = name.chars().take(64).collect();
+    Error::invalid(format!(
+        "no backend '{name}' is declared in tauri.conf.json > plugins > js > backends; declare it, or \
+         give a configuration"
+    ))
 }

@@ -1,6 +1,6 @@
 //! Folders that configurations and capabilities name, with Tauri's variables.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use tauri::{AppHandle, Manager, Runtime};
 
@@ -14,7 +14,9 @@ pub(crate) fn resolve<R: Runtime>(
     path: Option<&str>,
 ) -> Result<PathBuf, Error> {
     let root = || match app.js().script_root() {
-        Some(root) => parse(app, root),
+        Some(root) if root.starts_with('$') || Path::new(root).is_absolute() => parse(app, root),
+        // Relative to where the developer started the app; a bundle has no such folder.
+        Some(root) => Ok(default_root(app)?.join(root)),
         None => default_root(app),
     };
     match path {
@@ -36,6 +38,14 @@ fn default_root<R: Runtime>(app: &AppHandle<R>) -> Result<PathBuf, Error> {
 }
 
 fn parse<R: Runtime>(app: &AppHandle<R>, path: &str) -> Result<PathBuf, Error> {
+    let refuse = |why: &str| Err(Error::invalid(format!("the path '{path}' {why}")));
+    if Path::new(path).components().any(|part| part == Component::ParentDir) {
+        return refuse("must not contain '..'");
+    }
     let parsed = app.path().parse(path);
-    parsed.map_err(|source| Error::Folder { path: path.to_owned(), source })
+    let parsed = parsed.map_err(|source| Error::Folder { path: path.to_owned(), source })?;
+    if parsed.is_absolute() {
+        return Ok(parsed);
+    }
+    refuse("begins with a variable that Tauri does not know")
 }

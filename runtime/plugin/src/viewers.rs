@@ -1,12 +1,14 @@
 //! Which processes each window may see, for events that nobody asked for.
 //!
-//! Tauri works out a window's scope only when the window calls a command. So the plugin calls
-//! `list_processes` in the window's name as soon as there is one, and keeps the scope that comes along.
+//! Tauri works out a window's scope only when the window calls a command. So the plugin calls `hear` in
+//! the window's name as soon as there is one, and keeps the scope that comes along.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tauri::http::{HeaderMap, HeaderName, HeaderValue};
 use tauri::ipc::{CallbackFn, InvokeBody, InvokeResponse};
 use tauri::webview::InvokeRequest;
 use tauri::{Manager, Runtime, Webview};
@@ -14,6 +16,9 @@ use tokio::sync::Notify;
 
 use crate::js::JsExt;
 use crate::scope::Rights;
+
+/// The header that carries the number of a page.
+pub(crate) const PAGE: HeaderName = HeaderName::from_static("js-page");
 
 /// How long an event waits for a window whose rights are being found out.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -26,6 +31,8 @@ pub(crate) struct Viewers<R: Runtime> {
 
 struct Viewer<R: Runtime> {
     webview: Webview<R>,
+    /// Which page of the window is meant: an answer may be about one that was left.
+    page: u64,
     rights: Known,
 }
 
@@ -33,7 +40,7 @@ struct Viewer<R: Runtime> {
 enum Known {
     /// It was asked, and has not answered.
     NotYet,
-    /// It may list what these cover; without permission for the command that is nothing.
+    /// It may hear of what these cover; without permission for the command that is nothing.
     Rights(Rights),
 }
 
@@ -44,14 +51,20 @@ impl<R: Runtime> Default for Viewers<R> {
 }
 
 impl<R: Runtime> Viewers<R> {
-    /// There is a new window, or a new page in one: what it may do is not known yet.
-    pub(crate) fn add(&self, webview: Webview<R>) {
-        self.lock().insert(webview.label().to_owned(), Viewer { webview, rights: Known::NotYet });
+    /// There is a new window, or a new page in one: what it may do is not known yet. Returns the number
+    /// of the page.
+    fn add(&self, webview: Webview<R>) -> u64 {
+        static PAGES: AtomicU64 = AtomicU64::new(0);
+        let page = PAGES.fetch_add(1, Ordering::Relaxed);
+        let viewer = Viewer { webview, page, rights: Known::NotYet };
+        self.lock().insert(viewer.webview.label().to_owned(), viewer);
+        page
     }
 
-    /// Remembers what a window may list.
-    pub(crate) fn remember(&self, rights: &Rights) {
-        if let Some(viewer) = self.lock().get_mut(rights.label()) {
+    /// Remembers what a page may hear of.
+    pub(crate) fn remember(&self, page: u64, rights: &Rights) {
+        if let Some(viewer) = self.lock().get_mut(rights.label()).filter(|known| known.page == page)
+        {
             viewer.rights = Known::Rights(rights.clone());
         }
         self.learnt.notify_waiters();
@@ -73,9 +86,16 @@ impl<R: Runtime> Viewers<R> {
                 learnt.await;
             }
         };
-        // One that stays silent sees nothing.
-        let _ = tokio::time::timeout(PATIENCE, settled).await;
-        let viewers = self.lock();
+        let is_settled = tokio::time::timeout(PATIENCE, settled).await.is_ok();
+        let mut viewers = self.lock();
+        if !is_settled {
+            // One that stays silent hears nothing, and is not waited for again.
+            for (label, viewer) in viewers.iter_mut() {
+                if matches!(viewer.rights, Known::NotYet) {
+                    viewer.rights = Known::Rights(Rights::none(label));
+                }
+            }
+        }
         let may_see = |viewer: &&Viewer<R>| match &viewer.rights {
             Known::NotYet => false,
             Known::Rights(rights) => rights.covers(name, is_declared),
@@ -108,7 +128,7 @@ impl<R: Runtime> Viewers<R> {
 /// Finds out what a window may see. Returns at once: plugins must not be called from their own hooks.
 pub(crate) fn learn<R: Runtime>(webview: &Webview<R>) {
     // What it was allowed at its former address says nothing about this one.
-    webview.js().viewers.add(webview.clone());
+    let page = webview.js().viewers.add(webview.clone());
     let webview = webview.clone();
     tauri::async_runtime::spawn(async move {
         let label = webview.label().to_owned();
@@ -116,18 +136,18 @@ pub(crate) fn learn<R: Runtime>(webview: &Webview<R>) {
         // The answer is of no interest, but a refusal is: no scope comes along with that.
         let answered = move |_, _, response, _, _| {
             if matches!(response, InvokeResponse::Err(_)) {
-                app.js().viewers.remember(&Rights::none(&label));
+                app.js().viewers.remember(page, &Rights::none(&label));
             }
         };
         // A window without an address yet is asked about when its page begins to load.
         let Ok(url) = webview.url() else { return };
         let request = InvokeRequest {
-            cmd: "plugin:js|list_processes".to_owned(),
+            cmd: "plugin:js|hear".to_owned(),
             callback: CallbackFn(0),
             error: CallbackFn(1),
             url,
             body: InvokeBody::default(),
-            headers: tauri::http::HeaderMap::new(),
+            headers: HeaderMap::from_iter([(PAGE, HeaderValue::from(page))]),
             invoke_key: webview.app_handle().invoke_key().to_owned(),
         };
         // The command itself remembers the scope that it was called with.

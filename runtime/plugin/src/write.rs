@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize;
 use tauri::ipc::{InvokeBody, Request};
 
 use crate::error::Error;
@@ -10,13 +11,39 @@ use crate::error::Error;
 /// How many writers of one window are remembered: the open streams of its page and of the one before.
 const WRITERS: usize = 256;
 
-/// The last request of each writer. `WebKit` lets a request fail when a page is reloaded, and Tauri then
-/// sends it again, although it has arrived.
+/// Most bytes of one window's `write_stdin` calls that may wait for processes to read.
+const MOST_WAITING: usize = 64 * 1024 * 1024;
+
+/// What is known of the windows that write.
 #[derive(Default)]
-pub(crate) struct Writers(Mutex<HashMap<String, VecDeque<(String, u64)>>>);
+pub(crate) struct Writers(Mutex<HashMap<String, Window>>);
+
+#[derive(Default)]
+struct Window {
+    /// The last request of each writer, the latest writer last. `WebKit` lets a request fail when a page
+    /// is reloaded, and Tauri then sends it again, although it has arrived.
+    writers: VecDeque<(String, u64)>,
+    /// Bytes that wait in commands.
+    waiting: usize,
+}
+
+/// Bytes that wait, until it is dropped.
+pub(crate) struct Waiting<'a> {
+    writers: &'a Writers,
+    label: String,
+    bytes: usize,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(window) = self.writers.lock().get_mut(&self.label) {
+            window.waiting = window.waiting.saturating_sub(self.bytes);
+        }
+    }
+}
 
 impl Writers {
-    /// Does `write` unless this request, the writer's `seq`th, was done before.
+    /// Does `write` unless this request, the writer's `seq`th, was done before. One that failed was not.
     pub(crate) fn once<T>(
         &self,
         label: &str,
@@ -25,37 +52,49 @@ impl Writers {
         write: impl FnOnce() -> Result<T, Error>,
         again: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut writers = self.lock();
-        let known = writers.entry(label.to_owned()).or_default();
+        let mut windows = self.lock();
+        let known = &mut windows.entry(label.to_owned()).or_default().writers;
         let index = known.iter().position(|(id, _)| id == writer);
         let last = index.and_then(|index| known.remove(index)).map_or(0, |(_, last)| last);
-        known.push_back((writer.to_owned(), last.max(seq)));
+        // Writing neither waits nor calls back, so the lock may be held: two requests of one writer
+        // must not overtake each other here.
+        let done = if seq <= last { again() } else { write() };
+        known.push_back((writer.to_owned(), if done.is_ok() { last.max(seq) } else { last }));
         if known.len() > WRITERS {
             known.pop_front();
         }
-        // Writing neither waits nor calls back, so the lock may be held: two requests of one writer
-        // must not overtake each other here.
-        if seq <= last { again() } else { write() }
+        done
+    }
+
+    /// Lets so many bytes wait for a process, unless too many of that window do already.
+    pub(crate) fn wait(&self, label: &str, name: &str, bytes: usize) -> Result<Waiting<'_>, Error> {
+        let mut windows = self.lock();
+        let window = windows.entry(label.to_owned()).or_default();
+        if window.waiting > 0 && window.waiting.saturating_add(bytes) > MOST_WAITING {
+            let name = name.to_owned();
+            return Err(js_runtime::Error::StdinFull { name, limit: MOST_WAITING }.into());
+        }
+        window.waiting += bytes;
+        Ok(Waiting { writers: self, label: label.to_owned(), bytes })
     }
 
     pub(crate) fn windows_gone(&self, is_gone: impl Fn(&str) -> bool) {
         self.lock().retain(|label, _| !is_gone(label));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, VecDeque<(String, u64)>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Window>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A `write` request, taken apart.
-pub(crate) struct Written {
+/// What a `write` request says about its body.
+pub(crate) struct Head {
     pub(crate) name: String,
     pub(crate) writer: String,
     pub(crate) seq: u64,
-    pub(crate) data: Vec<u8>,
 }
 
-impl Written {
+impl Head {
     pub(crate) fn parse(request: &Request<'_>) -> Result<Self, Error> {
         let seq = header(request, "js-seq")?;
         let writer = header(request, "js-writer")?;
@@ -66,7 +105,6 @@ impl Written {
             name: percent_decoded(header(request, "js-name")?)?,
             writer: writer.to_owned(),
             seq: seq.parse().map_err(|_| Error::invalid("the header 'js-seq' must be a number"))?,
-            data: body(request.body())?,
         })
     }
 }
@@ -76,11 +114,12 @@ fn header<'a>(request: &'a Request<'_>, name: &str) -> Result<&'a str, Error> {
     value.ok_or_else(|| Error::invalid(format!("'write' needs the header '{name}' (ASCII)")))
 }
 
-/// The isolation pattern and the fallback over `postMessage` turn bytes into a list of numbers.
-fn body(body: &InvokeBody) -> Result<Vec<u8>, Error> {
+/// The bytes of a request. The isolation pattern and the fallback over `postMessage` turn them into a
+/// list of numbers.
+pub(crate) fn body(body: &InvokeBody) -> Result<Vec<u8>, Error> {
     match body {
         InvokeBody::Raw(data) => Ok(data.clone()),
-        InvokeBody::Json(value) => serde_json::from_value(value.clone())
+        InvokeBody::Json(value) => Vec::deserialize(value)
             .map_err(|_| Error::invalid("'write' takes its data as bytes (a Uint8Array)")),
     }
 }
@@ -113,12 +152,36 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_failed_may_come_again() {
+        let writers = Writers::default();
+        let failed = || Err::<(), _>(Error::invalid("full"));
+        assert!(writers.once("main", "a", 1, failed, || Ok(())).is_err());
+        let mut written = false;
+        let write = || {
+            written = true;
+            Ok(())
+        };
+        writers.once("main", "a", 1, write, || Ok(())).expect("written");
+        assert!(written);
+    }
+
+    #[test]
+    fn bytes_that_wait_are_bounded_and_given_back() {
+        let writers = Writers::default();
+        let one = writers.wait("main", "p", MOST_WAITING + 1).expect("one of any size");
+        assert!(writers.wait("main", "p", 1).is_err());
+        assert!(writers.wait("other", "p", 1).is_ok());
+        drop(one);
+        assert!(writers.wait("main", "p", 1).is_ok());
+    }
+
+    #[test]
     fn the_writers_that_are_remembered_are_bounded() {
         let writers = Writers::default();
         for number in 0..10_000 {
             writers.once("main", &number.to_string(), 1, || Ok(()), || Ok(())).expect("written");
         }
-        assert_eq!(writers.lock()["main"].len(), WRITERS);
+        assert_eq!(writers.lock()["main"].writers.len(), WRITERS);
     }
 
     #[test]

@@ -37,19 +37,19 @@ fn take(subscription: &Subscription) -> Vec<u64> {
 #[test]
 fn what_was_taken_and_not_released_is_there_for_the_next_one() {
     let output = history();
-    let first = output.subscribe_held();
+    let first = output.subscribe_held(None);
     assert_eq!(fill(&output, 3), 3);
     assert_eq!(take(&first), [0, 1, 2]);
     first.release(0);
     assert_eq!(fill(&output, 100), 2, "one more than fits, and the one that was released");
-    let second = output.subscribe_held();
+    let second = output.subscribe_held(None);
     assert_eq!((second.next_seq(), take(&second)), (5, vec![1, 2, 3, 4]));
 }
 
 #[test]
 fn a_writer_waits_for_what_is_held_and_goes_on_when_it_is_released() {
     let output = history();
-    let held = output.subscribe_held();
+    let held = output.subscribe_held(None);
     assert_eq!(fill(&output, 100), LINES as u64);
     assert_eq!(take(&held), [0, 1, 2, 3]);
     assert_eq!(fill(&output, 100), 0, "taking is not releasing");
@@ -68,7 +68,7 @@ fn a_writer_waits_for_what_is_held_and_goes_on_when_it_is_released() {
 #[test]
 fn nothing_is_released_before_it_was_taken_or_taken_back_after() {
     let output = history();
-    let held = output.subscribe_held();
+    let held = output.subscribe_held(None);
     assert_eq!(fill(&output, 100), LINES as u64);
     held.release(u64::MAX);
     assert_eq!(fill(&output, 100), 0, "it has seen nothing yet");
@@ -82,11 +82,11 @@ fn nothing_is_released_before_it_was_taken_or_taken_back_after() {
 #[test]
 fn a_subscription_that_is_dropped_holds_nothing() {
     let output = history();
-    let held = output.subscribe_held();
+    let held = output.subscribe_held(None);
     assert_eq!(fill(&output, 100), LINES as u64);
     drop(held);
     assert_eq!(fill(&output, 100), 100);
-    let late = output.subscribe_held();
+    let late = output.subscribe_held(None);
     assert_eq!(fill(&output, 100), 0, "a full history is held from the beginning");
     let lost = late.take(1).0;
     assert!(matches!(lost[0].event, Event::Dropped { events: 100, .. }), "{lost:?}");
@@ -101,4 +101,23 @@ fn releasing_means_nothing_to_a_subscription_that_does_not_hold() {
     assert_eq!(fill(&output, 100), 0);
     assert_eq!(take(&plain), [0, 1, 2, 3]);
     assert_eq!(fill(&output, 100), LINES as u64);
+}
+
+#[test]
+fn whoever_knows_what_was_forgotten_is_not_told_that_it_missed_it() {
+    let output = history();
+    assert_eq!(fill(&output, 10), 10);
+    let first = output.lock().first_seq();
+    for (after, is_told) in [(None, true), (Some(first - 2), true), (Some(first - 1), false)] {
+        let taken = output.subscribe_held(after).take(usize::MAX).0;
+        assert_eq!(matches!(taken[0].event, Event::Dropped { .. }), is_told, "{after:?}");
+    }
+}
+
+#[test]
+fn one_is_the_first_to_hear_a_generation() {
+    let output = Output::new(0);
+    let subscription = output.subscribe_held(None);
+    let heard = [1, 1, 3, 2, 3].map(|generation| subscription.is_first_to_hear(generation));
+    assert_eq!(heard, [true, false, true, false, false]);
 }

@@ -83,9 +83,12 @@ impl Supervisor {
     /// the process waits and nothing more comes: release also when there is nothing left to take, and
     /// not only after so much.
     ///
+    /// `after` is the last event that the subscriber knows already, if it knows any: what was dropped
+    /// up to there it has not missed. What is kept of it comes all the same.
+    ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name.
-    pub fn subscribe_held(&self, name: &str) -> Result<Subscription, Error> {
-        Ok(self.process(name)?.subscribe_held())
+    pub fn subscribe_held(&self, name: &str, after: Option<u64>) -> Result<Subscription, Error> {
+        Ok(self.process(name)?.subscribe_held(after))
     }
 }

@@ -113,6 +113,7 @@ export class ProcessStream {
       name,
       channel,
       attachment,
+      after: this.#former && this.#former.seq >= 0 ? this.#former.seq : null,
     })
     if (this.#attachment !== attachment) return
     this.#begin(reply)

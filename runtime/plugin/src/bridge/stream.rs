@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use js_runtime::{Framing, Record, Subscription, Supervisor};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::batch::{self, Batch, BatchChannel};
-use super::{Attach, Begin, Bridges};
+use super::{Attach, Bridges, Key};
 
 /// Bytes on their way to a page, and not yet handled there, before it is waited for.
 const WINDOW_BYTES: usize = 1024 * 1024;
@@ -28,19 +28,9 @@ const MOST_EVENTS: usize = 512;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) enum Command {
-    Attach {
-        attach: Attach,
-        subscription: Subscription,
-        reply: oneshot::Sender<Begin>,
-        begin: Begin,
-    },
-    Ack {
-        attachment: String,
-        seq: u64,
-    },
-    Detach {
-        attachment: String,
-    },
+    Attach { attach: Attach, subscription: Subscription },
+    Ack { attachment: String, seq: u64 },
+    Detach { attachment: String },
     PageGone,
 }
 
@@ -60,7 +50,8 @@ struct Page {
 }
 
 pub(super) struct Stream {
-    name: String,
+    /// The window's label and the process's name.
+    key: Key,
     supervisor: Arc<Supervisor>,
     bridges: Bridges,
     mailbox: mpsc::UnboundedReceiver<Command>,
@@ -71,12 +62,12 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(
-        name: String,
+        key: Key,
         supervisor: Arc<Supervisor>,
         bridges: Bridges,
         mailbox: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
-        Self { name, supervisor, bridges, mailbox, page: None, former: None }
+        Self { key, supervisor, bridges, mailbox, page: None, former: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -92,15 +83,14 @@ impl Stream {
                 events = next_events(self.page.as_mut()) => {
                     if events.is_empty() {
                         self.removed();
-                        return;
-                    }
-                    if let Some(page) = &mut self.page {
+                    } else if let Some(page) = &mut self.page {
                         page.waiting.extend(events);
                     }
                 }
                 () = patience(deadline) => self.former = None,
             }
-            if self.page.is_none() && self.former.is_none() {
+            let is_idle = self.page.is_none() && self.former.is_none();
+            if is_idle && self.bridges.may_end(&self.key, &self.mailbox) {
                 return;
             }
         }
@@ -111,8 +101,9 @@ impl Stream {
         while let Some(record) = page.waiting.front().filter(|_| page.has_room()) {
             let generation = record.generation;
             if std::mem::replace(&mut page.generation, generation) != generation {
-                self.bridges.reached(&self.name, generation);
-                let config = self.supervisor.config(&self.name).unwrap_or_default();
+                // That it is not the first is as good.
+                let _ = page.subscription.is_first_to_hear(generation);
+                let config = self.supervisor.config(&self.key.1).unwrap_or_default();
                 page.framing = config.framing;
             }
             let batch = batch::take(&mut page.waiting, page.framing);
@@ -122,7 +113,7 @@ impl Stream {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Attach { attach, subscription, reply, begin } => {
+            Command::Attach { attach, subscription } => {
                 self.page = Some(Page {
                     channel: attach.channel,
                     attachment: attach.attachment,
@@ -134,8 +125,6 @@ impl Stream {
                     framing: Framing::Lines,
                 });
                 self.former = None;
-                // Whoever asked may have been reloaded meanwhile.
-                let _ = reply.send(begin);
             }
             Command::Ack { attachment, seq } => {
                 if let Some(page) = self.page.as_mut().filter(|page| page.attachment == attachment)
@@ -157,7 +146,6 @@ impl Stream {
     }
 
     fn removed(&mut self) {
-        self.bridges.forget(&self.name);
         if let Some(page) = self.page.take() {
             batch::send(&page.channel, batch::removed());
         }

@@ -82,13 +82,11 @@ pub(crate) async fn remove<R: Runtime>(
     Ok(app.js().supervisor().remove(&name)?)
 }
 
-/// Also tells the plugin what the window may see: `viewers`.
 #[tauri::command]
 pub(crate) async fn list_processes<R: Runtime>(
     app: AppHandle<R>,
     rights: Rights,
 ) -> Result<Vec<ProcessInfo>, Error> {
-    app.js().viewers.remember(&rights);
     Ok(visible(app.js(), &rights))
 }
 
@@ -117,7 +115,7 @@ pub(crate) async fn list_backends<R: Runtime>(
     app: AppHandle<R>,
     rights: Rights,
 ) -> Result<Vec<BackendInfo>, Error> {
-    app.js().backends(|name| rights.covers(name, true))
+    Ok(app.js().backends(|name| rights.covers(name, true)))
 }
 
 fn visible<R: Runtime>(js: &Js<R>, rights: &Rights) -> Vec<ProcessInfo> {

@@ -10,8 +10,9 @@ use crate::bridge::{Attach, BatchChannel};
 use crate::error::Error;
 use crate::js::JsExt;
 use crate::scope::Rights;
+use crate::viewers::PAGE;
 use crate::wire::{Attached, WatchMessage};
-use crate::write::Written;
+use crate::write::{Head, body};
 
 #[tauri::command]
 pub(crate) async fn write_stdin<R: Runtime>(
@@ -20,8 +21,10 @@ pub(crate) async fn write_stdin<R: Runtime>(
     name: String,
     data: String,
 ) -> Result<(), Error> {
-    rights.require(&name, app.js().is_declared(&name))?;
-    app.js().write_stdin(&name, data).await
+    let js = app.js();
+    rights.require(&name, js.is_declared(&name))?;
+    let _waiting = js.writers.wait(rights.label(), &name, data.len())?;
+    js.write_stdin(&name, data).await
 }
 
 /// Takes the body as it is, all or nothing, and answers with the bytes that wait in stdin.
@@ -31,14 +34,15 @@ pub(crate) fn write<R: Runtime>(
     rights: Rights,
     request: Request<'_>,
 ) -> Result<usize, Error> {
-    let Written { name, writer, seq, data } = Written::parse(&request)?;
     let js = webview.js();
+    // What the body holds is looked at only for those who may write it.
+    let Head { name, writer, seq } = Head::parse(&request)?;
     rights.require(&name, js.is_declared(&name))?;
     js.writers.once(
         webview.label(),
         &writer,
         seq,
-        || Ok(js.try_write_stdin(&name, data)?),
+        || Ok(js.try_write_stdin(&name, body(request.body())?)?),
         || Ok(js.stdin_queued(&name)?),
     )
 }
@@ -64,19 +68,21 @@ pub(crate) async fn drain<R: Runtime>(
     Ok(app.js().supervisor().stdin_room(&name).await?)
 }
 
+/// On the main thread, so that it comes before the news that the page which asked was left.
 #[tauri::command]
-pub(crate) async fn attach<R: Runtime>(
+pub(crate) fn attach<R: Runtime>(
     webview: Webview<R>,
     rights: Rights,
-    name: String,
+    name: &str,
     channel: BatchChannel,
     attachment: String,
+    after: Option<u64>,
 ) -> Result<Attached, Error> {
     let js = webview.js();
-    rights.require(&name, js.is_declared(&name))?;
-    let attach = Attach { channel, attachment };
-    let begin = js.bridges.attach(js.supervisor(), webview.label(), &name, attach).await?;
-    Ok(Attached { process: js.get_status(&name)?, next: begin.next, fresh: begin.fresh })
+    rights.require(name, js.is_declared(name))?;
+    let attach = Attach { channel, attachment, after };
+    let begin = js.bridges.attach(js.supervisor(), webview.label(), name, attach)?;
+    Ok(Attached { process: js.get_status(name)?, next: begin.next, fresh: begin.fresh })
 }
 
 #[tauri::command]
@@ -89,8 +95,9 @@ pub(crate) fn detach<R: Runtime>(webview: Webview<R>, name: &str, attachment: St
     webview.js().bridges.detach(webview.label(), name, attachment);
 }
 
+/// On the main thread for the same reason as `attach`.
 #[tauri::command]
-pub(crate) async fn watch<R: Runtime>(
+pub(crate) fn watch<R: Runtime>(
     webview: Webview<R>,
     rights: Rights,
     channel: Channel<WatchMessage>,
@@ -105,4 +112,14 @@ pub(crate) async fn watch<R: Runtime>(
 #[tauri::command]
 pub(crate) fn unwatch<R: Runtime>(webview: Webview<R>, channel: u32) {
     webview.js().watchers.unwatch(webview.label(), channel);
+}
+
+/// Called by the plugin in a window's name: what the window may hear of. The number of the page is the
+/// plugin's own, and a page that calls it without is not listened to.
+#[tauri::command]
+pub(crate) fn hear<R: Runtime>(webview: Webview<R>, rights: Rights, request: Request<'_>) {
+    let page = request.headers().get(PAGE).and_then(|page| page.to_str().ok()?.parse().ok());
+    if let Some(page) = page {
+        webview.js().viewers.remember(page, &rights);
+    }
 }

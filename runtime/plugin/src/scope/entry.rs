@@ -11,7 +11,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Entry {
-    /// The name of a process; `*` stands for any characters: `worker-*`.
+    /// The name of a process; `*` stands for any characters: `worker-*`. What it may start under the
+    /// name of a declared backend takes an entry with just that name.
     pub(crate) name: String,
     /// The entry covers only backends declared in `tauri.conf.json > plugins > js > backends`.
     #[serde(default)]
@@ -40,20 +41,21 @@ pub(crate) struct Entry {
     /// argument must match.
     #[serde(default)]
     pub(crate) args: Option<Patterns>,
-    /// Flags of the runtime itself that it may give, exactly.
+    /// Flags of the runtime itself that it may give: all of them, in this order, or none.
     #[serde(default)]
     pub(crate) runtime_args: Vec<String>,
     /// Environment variables it may set; `*` as in `name`. Variables that make a program load code
     /// (`LD_PRELOAD`, `NODE_OPTIONS`, `PATH`, …) must be spelt out.
     #[serde(default)]
     pub(crate) env: Vec<String>,
-    /// The folder that the working directory it chooses must lie in.
+    /// The folder that the working directory it chooses must lie in. Bun reads its `bunfig.toml` from
+    /// there. Not together with relative paths in `command` or `permissions`.
     #[serde(default)]
     pub(crate) cwd: Option<String>,
     /// The most that the process may do. The window can ask for less; without asking it gets this.
     #[serde(default)]
     pub(crate) permissions: Option<EntryPermissions>,
-    /// Upper bounds for the limits it may ask for. Default: the app's own limits.
+    /// Upper bounds for the limits of what it starts. Default: the app's own limits.
     #[serde(default)]
     pub(crate) limits: Option<EntryLimits>,
 }

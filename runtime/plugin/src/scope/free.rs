@@ -3,11 +3,13 @@
 //! Everything it asks for must be in one entry of the window's capability; what comes out is a
 //! configuration in which nothing is left to be looked up: paths are absolute and without links.
 
+use std::sync::Arc;
+
 use js_runtime::{Limits, RestartPolicy, Runtime, SpawnConfig};
 
-use super::entry::{Entry, EntryRuntime, Patterns};
-use super::narrow::{limits, permissions};
-use super::rule::{Rule, pattern};
+use super::entry::{Entry, EntryRuntime};
+use super::narrow::{has_relative_paths, limits, permissions};
+use super::rule::Rule;
 use super::{Rights, shown};
 use crate::error::Error;
 
@@ -46,6 +48,13 @@ const SHORTEST_BACKOFF_MS: u32 = 50;
 /// The most restarts in a row that a page may ask for.
 const MOST_RETRIES: u32 = 100;
 
+/// The soonest that a page may ask for a life to count as a success, in milliseconds: restarts in a row
+/// would have no end.
+const SHORTEST_SUCCESS_MS: u32 = 1000;
+
+/// The most arguments, flags and variables that a page may give: each is matched against patterns.
+const MOST_WORDS: usize = 1000;
+
 /// What a page asks for under a name.
 pub(crate) struct Request<'a> {
     pub(crate) name: &'a str,
@@ -63,8 +72,11 @@ impl Rights {
         self.require(request.name, request.is_declared)?;
         let mut closest = None;
         let rules = self.allow.iter().filter(|rule| rule.covers(request.name, request.is_declared));
-        // An entry about declared backends says nothing about what else may run under their names.
-        for rule in rules.filter(|rule| !rule.entry.declared) {
+        // What else may run under the name of a declared backend takes an entry for just that name.
+        let is_about = |rule: &&Arc<Rule>| {
+            !rule.entry.declared && (!request.is_declared || rule.entry.name == request.name)
+        };
+        for rule in rules.filter(is_about) {
             match rule.permit(request) {
                 Ok(config) => return Ok(config),
                 Err(refusal) => closest = closest.max(Some(refusal)),
@@ -94,8 +106,8 @@ impl Rule {
         let steps: [&dyn Fn(SpawnConfig) -> Result<SpawnConfig, String>; 7] = [
             &|config| self.program(config, request),
             &|config| runtime(&self.entry, config),
-            &|config| arguments(&self.entry, config),
-            &|config| environment(&self.entry, config),
+            &|config| self.arguments(config),
+            &|config| self.environment(config),
             &|config| self.folder(config),
             &|mut config| {
                 let is_script = config.script.is_some();
@@ -154,9 +166,56 @@ impl Rule {
         Ok(config)
     }
 
+    fn arguments(&self, config: SpawnConfig) -> Result<SpawnConfig, String> {
+        if config.args.len() + config.runtime_args.len() + config.env.len() > MOST_WORDS {
+            return Err(format!(
+                "a page may give {MOST_WORDS} arguments and variables at the most"
+            ));
+        }
+        if let Some(arg) = config.args.iter().find(|arg| !self.args.allows(arg)) {
+            return Err(format!("its entry does not allow the argument '{}'", shown(arg)));
+        }
+        // All of them or none: a flag that lost its value would take the script for it.
+        if !config.runtime_args.is_empty() && config.runtime_args != self.entry.runtime_args {
+            let flags = shown(&config.runtime_args.join(" "));
+            return Err(format!("its entry does not name the flags '{flags}' in 'runtimeArgs'"));
+        }
+        Ok(config)
+    }
+
+    fn environment(&self, config: SpawnConfig) -> Result<SpawnConfig, String> {
+        for name in config.env.keys() {
+            let is_spelt_out = self.entry.env.contains(name);
+            if !is_spelt_out && loads_code(name) {
+                return Err(format!(
+                    "the variable '{}' makes programs load code; its entry must spell it out in 'env'",
+                    shown(name)
+                ));
+            }
+            if !is_spelt_out && !self.env.allows(name) {
+                return Err(format!(
+                    "its entry does not name the variable '{}' in 'env'",
+                    shown(name)
+                ));
+            }
+        }
+        Ok(config)
+    }
+
     fn folder(&self, mut config: SpawnConfig) -> Result<SpawnConfig, String> {
         if let Some(wanted) = &config.cwd {
             let allowed = self.cwd.as_ref().ok_or("its entry does not allow to choose 'cwd'")?;
+            // What the entry names relative to a folder must not move with the page's choice.
+            let command = self.entry.command.as_deref().filter(|_| config.command.is_some());
+            let moves = |command: &str| {
+                command.contains(['/', '\\']) && !std::path::Path::new(command).is_absolute()
+            };
+            let permissions = self.entry.permissions.as_ref();
+            if command.is_some_and(moves) || permissions.is_some_and(has_relative_paths) {
+                return Err(
+                    "its entry has relative paths, with which 'cwd' cannot be chosen".to_owned()
+                );
+            }
             config.cwd = Some(allowed.folder(wanted)?);
         }
         Ok(config)
@@ -184,34 +243,6 @@ fn runtime(entry: &Entry, mut config: SpawnConfig) -> Result<SpawnConfig, String
     Ok(config)
 }
 
-fn arguments(entry: &Entry, config: SpawnConfig) -> Result<SpawnConfig, String> {
-    let args = entry.args.as_ref();
-    if let Some(arg) = config.args.iter().find(|arg| !Patterns::allow(args, arg)) {
-        return Err(format!("its entry does not allow the argument '{}'", shown(arg)));
-    }
-    if let Some(flag) = config.runtime_args.iter().find(|flag| !entry.runtime_args.contains(flag)) {
-        return Err(format!("its entry does not name the flag '{}' in 'runtimeArgs'", shown(flag)));
-    }
-    Ok(config)
-}
-
-fn environment(entry: &Entry, config: SpawnConfig) -> Result<SpawnConfig, String> {
-    for name in config.env.keys() {
-        let is_spelt_out = entry.env.contains(name);
-        if !is_spelt_out && loads_code(name) {
-            return Err(format!(
-                "the variable '{}' makes programs load code; its entry must spell it out in 'env'",
-                shown(name)
-            ));
-        }
-        let matches = |text: &String| pattern(text).is_ok_and(|glob| glob.is_match(name));
-        if !is_spelt_out && !entry.env.iter().any(matches) {
-            return Err(format!("its entry does not name the variable '{}' in 'env'", shown(name)));
-        }
-    }
-    Ok(config)
-}
-
 fn loads_code(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     LOADING.iter().any(|one| match one.strip_suffix('_') {
@@ -223,11 +254,14 @@ fn loads_code(name: &str) -> bool {
 fn restart(policy: Option<RestartPolicy>) -> Result<(), String> {
     match policy {
         Some(policy)
-            if policy.backoff_ms < SHORTEST_BACKOFF_MS || policy.max_retries > MOST_RETRIES =>
+            if policy.backoff_ms < SHORTEST_BACKOFF_MS
+                || policy.max_retries > MOST_RETRIES
+                || policy.reset_after_ms < SHORTEST_SUCCESS_MS =>
         {
             Err(format!(
-                "a page may ask for restarts after {SHORTEST_BACKOFF_MS} ms at the soonest and for \
-                 {MOST_RETRIES} in a row at the most"
+                "a page may ask for restarts after {SHORTEST_BACKOFF_MS} ms at the soonest, for \
+                 {MOST_RETRIES} in a row at the most, and for 'resetAfterMs' of {SHORTEST_SUCCESS_MS} \
+                 at the least"
             ))
         }
         _ => Ok(()),

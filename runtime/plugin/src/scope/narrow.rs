@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 use js_runtime::{Grant, Limits, Permissions};
 
 use super::entry::{EntryLimits, EntryPermissions, Patterns};
+use crate::error::Error;
 
 /// What the process gets: what was asked for, if it is not too much, otherwise all that there is.
 pub(super) fn permissions(
@@ -37,6 +38,27 @@ pub(super) fn permissions(
         }
     }
     Ok(Some(wanted))
+}
+
+/// Finds what would grant more than it says.
+pub(super) fn check(most: &EntryPermissions) -> Result<(), Error> {
+    let is_empty = |patterns: &&Patterns| matches!(patterns, Patterns::Some(list) if list.iter().any(String::is_empty));
+    let kinds = [&most.read, &most.write, &most.net, &most.env, &most.run, &most.sys, &most.import];
+    match kinds.into_iter().flatten().find(is_empty) {
+        Some(_) => {
+            Err(Error::invalid("the permissions of a scope entry have an empty string in a list"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether a path in it depends on the working directory.
+pub(super) fn has_relative_paths(most: &EntryPermissions) -> bool {
+    let is_relative = |patterns: &Patterns| match patterns {
+        Patterns::All(_) => false,
+        Patterns::Some(list) => list.iter().any(|path| !Path::new(path).is_absolute()),
+    };
+    [&most.read, &most.write].into_iter().flatten().any(is_relative)
 }
 
 fn grants(most: &EntryPermissions) -> Permissions {
@@ -102,12 +124,13 @@ pub(super) fn limits(
     let defaults = defaults.unwrap_or_default();
     let bound =
         |what: &str, wanted: Option<u32>, most: Option<u32>, default: Option<u32>, usual: u32| {
-            let most = most.or(default).unwrap_or(usual);
+            let default = default.unwrap_or(usual);
+            let most = most.unwrap_or(default);
             match wanted {
                 Some(wanted) if wanted > most => {
                     Err(format!("its entry allows a '{what}' of {most} at the most, not {wanted}"))
                 }
-                wanted => Ok(wanted.or(default)),
+                wanted => Ok(Some(wanted.unwrap_or(default.min(most)))),
             }
         };
     Ok(Some(Limits {
@@ -182,6 +205,9 @@ mod tests {
         assert!(limits(heap(1025), entry, None).is_err());
         assert!(limits(heap(65), None, heap(64)).is_err());
         assert!(limits(heap(513), None, None).is_err());
+        let tight = Some(EntryLimits { heap_mb: Some(32), ..EntryLimits::default() });
+        let given = limits(None, tight, None).expect("less than usual").expect("some");
+        assert_eq!((given.heap_mb, given.line_mb), (Some(32), Some(64)));
         assert_eq!(
             limits(None, None, heap(64)).expect("the app's").expect("some").heap_mb,
             Some(64)

@@ -20,6 +20,34 @@ pub(crate) struct Rule {
     pub(super) bundled: Option<GlobMatcher>,
     /// Where the working directory may lie.
     pub(super) cwd: Option<Folder>,
+    pub(super) args: Matcher,
+    pub(super) env: Matcher,
+}
+
+/// Patterns, ready to match.
+#[derive(Debug)]
+pub(super) enum Matcher {
+    All(bool),
+    Some(Vec<GlobMatcher>),
+}
+
+impl Matcher {
+    fn new(patterns: Option<&Patterns>) -> Result<Self, Error> {
+        Ok(match patterns {
+            None => Self::All(false),
+            Some(Patterns::All(all)) => Self::All(*all),
+            Some(Patterns::Some(list)) => {
+                Self::Some(list.iter().map(|text| pattern(text)).collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    pub(super) fn allows(&self, text: &str) -> bool {
+        match self {
+            Self::All(all) => *all,
+            Self::Some(list) => list.iter().any(|glob| glob.is_match(text)),
+        }
+    }
 }
 
 impl ScopeObject for Rule {
@@ -50,8 +78,14 @@ impl Rule {
             Some(cwd) => Some(Folder::new(resolve(Some(cwd))?)),
             None => None,
         };
+        let env = Patterns::Some(entry.env.clone());
+        if let Some(permissions) = &entry.permissions {
+            super::narrow::check(permissions)?;
+        }
         Ok(Self {
             name: pattern(&entry.name)?,
+            args: Matcher::new(entry.args.as_ref())?,
+            env: Matcher::new(Some(&env))?,
             scripts,
             bundled: entry.bundled.as_deref().map(pattern).transpose()?,
             cwd,
@@ -88,19 +122,6 @@ fn glob(text: &str, in_folders: bool) -> Result<GlobMatcher, Error> {
             Error::invalid(format!("the pattern '{text}' of a scope entry: {error}"))
         })?;
     Ok(glob.compile_matcher())
-}
-
-impl Patterns {
-    /// Whether `text` is one of what is meant.
-    pub(super) fn allow(patterns: Option<&Self>, text: &str) -> bool {
-        match patterns {
-            None => false,
-            Some(Self::All(all)) => *all,
-            Some(Self::Some(list)) => {
-                list.iter().any(|one| pattern(one).is_ok_and(|glob| glob.is_match(text)))
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -137,7 +137,10 @@ fn the_known_events_are_sent_with_the_known_payloads_and_exit_comes_last() {
 
 #[test]
 fn nothing_is_broadcast_while_a_window_is_open_that_may_not_see_it() {
-    let capabilities = json!([capability("main", json!(["js:default"]))]);
+    // That it may list processes does not mean that it may hear them.
+    let lists = json!([{ "identifier": "js:allow-list-processes", "allow": [{ "name": "*" }] }]);
+    let capabilities =
+        json!([capability("main", json!(["js:default"])), capability("stranger", lists)]);
     let bench = bench(echo(), &capabilities, &["main", "stranger"]);
     let (sender, events) = mpsc::channel();
     bench.app.listen_any("js-process-stdout", move |event| {

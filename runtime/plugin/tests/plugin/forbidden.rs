@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, bench, capability, fixtures};
+use crate::support::{Bench, bench, capability, fixtures, simple};
 
 /// `main` uses what is declared and may start some things of its own; `viewer` may look at one process;
 /// `bare` has no permission at all.
@@ -18,7 +18,12 @@ fn app(scripts: &str) -> Bench {
         { "name": "own-*", "script": "allowed/*.mjs", "env": ["LANG", "MY_*"], "args": ["--level=*"],
           "cwd": scripts, "permissions": { "net": ["api.example.com"] }, "limits": { "heapMb": 64 } },
         { "name": "tool", "command": "true" },
-    ], "deny": [{ "name": "own-secret" }] });
+        { "name": "moved", "command": "bin/tool", "cwd": scripts },
+        { "name": "read", "script": "allowed/*.mjs", "cwd": scripts, "permissions": { "read": ["data"] } },
+        { "name": "flagged", "script": "allowed/*.mjs", "runtime": ["node"], "args": true,
+          "runtimeArgs": ["-C", "development"] },
+        { "name": "mat*", "script": "allowed/*.mjs" },
+    ], "deny": [{ "name": "own-secret" }, { "name": "strange*" }] });
     let capabilities = json!([
         capability("main", json!(["js:default", own])),
         capability(
@@ -124,7 +129,7 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         // Runtimes, which may know no permissions.
         ("main", script(json!({ "runtime": "bun" })), "the runtime 'bun'"),
         ("main", script(json!({ "fallback": ["node"] })), "the runtime 'node'"),
-        ("main", script(json!({ "runtimeArgs": ["--allow-all"] })), "the flag '--allow-all'"),
+        ("main", script(json!({ "runtimeArgs": ["--allow-all"] })), "the flags '--allow-all'"),
         ("main", script(json!({ "args": ["--evil"] })), "the argument '--evil'"),
         // Environment, folder, permissions, limits.
         ("main", script(json!({ "env": { "LD_PRELOAD": "x.so" } })), "makes programs load code"),
@@ -135,12 +140,37 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         ),
         ("main", script(json!({ "env": { "HOME": "x" } })), "the variable 'HOME'"),
         ("main", script(json!({ "cwd": "/" })), "lies outside of"),
+        ("main", script(json!({ "cwd": "/no/such/folder" })), "lies outside of"),
+        ("main", script(json!({ "cwd": "allowed/.." })), "lies outside of"),
         ("main", script(json!({ "cwd": "root/etc" })), "lies outside of"),
         ("main", script(json!({ "permissions": { "net": true } })), "'net' for everything"),
         ("main", script(json!({ "permissions": { "net": ["evil.com"] } })), "'net' for 'evil.com'"),
         ("main", script(json!({ "permissions": { "run": ["sh"] } })), "'run' for 'sh'"),
         ("main", script(json!({ "limits": { "heapMb": 65 } })), "'heapMb' of 64"),
         ("main", script(json!({ "restart": { "backoffMs": 0 } })), "after 50 ms"),
+        ("main", script(json!({ "restart": { "resetAfterMs": 0 } })), "'resetAfterMs'"),
+        ("main", script(json!({ "args": vec!["--level=1"; 1001] })), "1000 arguments"),
+        // Half of a list of flags would take the script for the other half.
+        (
+            "main",
+            spawn(
+                "flagged",
+                json!({ "script": "allowed/good.mjs", "runtimeArgs": ["-C"],
+            "args": ["evil.mjs"] }),
+            ),
+            "the flags '-C'",
+        ),
+        // What is relative in an entry must not move with a folder that the page chooses.
+        (
+            "main",
+            spawn("moved", json!({ "command": "bin/tool", "cwd": "allowed" })),
+            "has relative paths",
+        ),
+        (
+            "main",
+            spawn("read", json!({ "script": "allowed/good.mjs", "cwd": "allowed" })),
+            "has relative paths",
+        ),
         (
             "main",
             ("set_runtime_path", json!({ "runtime": "bun", "path": "/tmp/x" })),
@@ -198,6 +228,35 @@ fn what_a_capability_names_is_allowed_in_just_that_form() {
     bench
         .call("main", "spawn", json!({ "name": "tool", "config": { "command": "true" } }))
         .expect("allowed");
+}
+
+#[test]
+fn denying_spawn_denies_every_way_to_start() {
+    let config = json!({ "backends": { "math": { "bundled": "sleeper" } } });
+    let bench = simple(config, &[json!("js:deny-spawn")]);
+    for (command, args) in [
+        ("spawn", json!({ "name": "math" })),
+        ("ensure", json!({ "name": "math" })),
+        ("restart", json!({ "name": "math", "config": {} })),
+    ] {
+        let error = bench.call("main", command, args).expect_err(command);
+        assert!(error.to_string().contains("denied"), "{error}");
+    }
+}
+
+#[test]
+fn a_malformed_entry_is_refused_and_said() {
+    for (entry, expected) in [
+        (json!({ "nam": "math" }), "unknown field `nam`"),
+        (json!({ "name": "math", "script": "*.ts", "root": "$NOWHERE" }), "$NOWHERE"),
+        (json!({ "name": "math", "cwd": "/data/../etc" }), "must not contain '..'"),
+        (json!({ "name": "math", "permissions": { "read": [""] } }), "an empty string"),
+    ] {
+        let permission = json!({ "identifier": "js:allow-spawn", "allow": [entry] });
+        let bench = simple(json!({}), &[permission]);
+        let error = bench.call("main", "spawn", json!({ "name": "math" })).expect_err("refused");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
 }
 
 #[test]

@@ -37,10 +37,8 @@ fn a_page_that_attaches_late_gets_the_backlog_and_is_told_where_it_ends() {
     let bench = simple(config(), &[]);
     bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     write(&bench, 1, "a\n");
-    wait_for("the echo to be in the backlog", || {
-        bench.attach("main", "echo", 1).expect("attached");
-        bench.stdout(1).contains(&"echo a".to_owned()).then_some(())
-    });
+    bench.attach("main", "echo", 1).expect("attached");
+    wait_for("the echo", || bench.stdout(1).contains(&"echo a".to_owned()).then_some(()));
     let attached = bench.attach("main", "echo", 2).expect("attached");
     write(&bench, 2, "b\n");
     wait_for("both", || (bench.stdout(2) == ["hello", "echo a", "echo b"]).then_some(()));
@@ -71,6 +69,53 @@ fn only_the_first_page_of_a_generation_is_told_that_it_is_fresh() {
         bench.messages(3).iter().any(|text| text.contains("\"gen\":2")).then_some(())
     });
     assert_eq!(fresh("second", 4), json!(false));
+}
+
+#[test]
+fn a_process_that_was_forgotten_leaves_nothing_to_a_later_one_of_its_name() {
+    let bench = simple(config(), &[]);
+    for id in 1..4 {
+        bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+        let attached = bench.attach("main", "echo", id).expect("attached");
+        assert_eq!(attached["fresh"], true);
+        let args = json!({ "name": "echo", "attachment": id.to_string() });
+        bench.call("main", "detach", args).expect("detached");
+        bench.call("main", "kill", json!({ "name": "echo" })).expect("killed");
+        bench.call("main", "remove", json!({ "name": "echo" })).expect("removed");
+    }
+}
+
+#[test]
+fn a_page_that_attaches_without_end_is_told_to_stop() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    let refused = (0..100).filter_map(|id| bench.attach("main", "echo", id).err()).next_back();
+    let error = refused.expect("the last one was refused");
+    assert!(
+        error["message"].as_str().is_some_and(|text| text.contains("again and again")),
+        "{error}"
+    );
+    wait_for("patience", || bench.attach("main", "echo", 200).ok());
+}
+
+#[test]
+fn a_page_that_comes_back_is_not_told_that_it_missed_what_it_had_handled() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    bench.attach("main", "echo", 1).expect("attached");
+    write(&bench, 1, "flood 300000\n");
+    let handled = wait_for("all of it", || {
+        let newest = bench.events(1).iter().filter_map(|(seq, _)| *seq).next_back();
+        bench
+            .call("main", "ack", json!({ "name": "echo", "attachment": "1", "seq": newest }))
+            .expect("acknowledged");
+        bench.stdout(1).last().is_some_and(|line| line == "line 299999").then_some(newest)
+    });
+    for (id, after, is_told) in [(2, handled, false), (3, None, true)] {
+        bench.attach_after("main", "echo", id, after).expect("attached again");
+        let first = wait_for("the backlog", || bench.events(id).into_iter().next());
+        assert_eq!(first.1.starts_with('d'), is_told, "{first:?}");
+    }
 }
 
 #[test]
@@ -107,7 +152,7 @@ fn a_page_that_comes_back_gets_what_it_had_not_handled() {
     // More than the history holds, of which the page handles the first part only.
     write(&bench, 1, "flood 300000\n");
     let handled =
-        wait_for("a part", || bench.events(1).iter().filter_map(|(seq, _)| *seq).nth(1000));
+        wait_for("a part", || bench.events(1).iter().filter_map(|(seq, _)| *seq).nth(100));
     bench.attach("main", "echo", 2).expect("attached again");
     let mut acked = 0;
     wait_for("the rest", || {

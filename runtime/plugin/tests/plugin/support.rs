@@ -165,8 +165,19 @@ impl Bench {
 
     /// Attaches Channel `id`, which also names the attachment.
     pub(crate) fn attach(&self, label: &str, name: &str, id: u32) -> Result<Value, Value> {
+        self.attach_after(label, name, id, None)
+    }
+
+    /// The same for a page whose former load has handled everything up to `after`.
+    pub(crate) fn attach_after(
+        &self,
+        label: &str,
+        name: &str,
+        id: u32,
+        after: Option<u64>,
+    ) -> Result<Value, Value> {
         let args = json!({ "name": name, "channel": format!("__CHANNEL__:{id}"),
-            "attachment": id.to_string() });
+            "attachment": id.to_string(), "after": after });
         self.call(label, "attach", args)
     }
 

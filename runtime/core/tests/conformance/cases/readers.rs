@@ -123,7 +123,7 @@ async fn count(events: &mut Subscription, lines: usize, pauses: usize) -> Outcom
 
 async fn what_a_reader_has_not_released_is_there_for_the_next(bench: &Bench) -> Outcome {
     let run = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
-    let mut first = bench.supervisor.subscribe_held(&run.name)?;
+    let mut first = bench.supervisor.subscribe_held(&run.name, None)?;
     run.write("one\ntwo\nthree\n").await?;
     let one = loop {
         let record = first.recv().await.ok_or("the subscription ended")?;
@@ -136,7 +136,7 @@ async fn what_a_reader_has_not_released_is_there_for_the_next(bench: &Bench) -> 
     assert_eq!(text(&mut first).await?, "three");
     assert_eq!(first.next_seq(), one.seq + 3);
 
-    let mut second = bench.supervisor.subscribe_held(&run.name)?;
+    let mut second = bench.supervisor.subscribe_held(&run.name, None)?;
     drop(first);
     let seen = [text(&mut second).await?, text(&mut second).await?, text(&mut second).await?];
     assert_eq!(seen, ["one", "two", "three"], "a history with room keeps what was released");
@@ -146,7 +146,7 @@ async fn what_a_reader_has_not_released_is_there_for_the_next(bench: &Bench) -> 
 async fn a_reader_that_releases_as_it_goes_misses_nothing(bench: &Bench) -> Outcome {
     const LINES: usize = 40_000;
     let run = bench.start(flood(bench)).await?;
-    let mut held = bench.supervisor.subscribe_held(&run.name)?;
+    let mut held = bench.supervisor.subscribe_held(&run.name, None)?;
     let name = run.name.clone();
     drop(run);
     let (mut seen, mut last) = (0, 0);
