@@ -32,6 +32,19 @@ fn settled(bench: &Bench, id: u32) -> usize {
     })
 }
 
+/// Handles what comes over Channel `id` until that line has come, as a page does; the last event.
+fn read_to(bench: &Bench, id: u32, line: &str) -> u64 {
+    let mut handled = None;
+    wait_for(line, || {
+        let newest = bench.events(id).iter().filter_map(|(seq, _)| *seq).next_back()?;
+        if handled.replace(newest) != Some(newest) {
+            let args = json!({ "name": "echo", "attachment": id.to_string(), "seq": newest });
+            bench.call("main", "ack", args).expect("acknowledged");
+        }
+        bench.stdout(id).last().is_some_and(|last| last == line).then_some(newest)
+    })
+}
+
 #[test]
 fn a_page_that_attaches_late_gets_the_backlog_and_is_told_where_it_ends() {
     let bench = simple(config(), &[]);
@@ -104,14 +117,8 @@ fn a_page_that_comes_back_is_not_told_that_it_missed_what_it_had_handled() {
     bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     bench.attach("main", "echo", 1).expect("attached");
     write(&bench, 1, "flood 300000\n");
-    let handled = wait_for("all of it", || {
-        let newest = bench.events(1).iter().filter_map(|(seq, _)| *seq).next_back();
-        bench
-            .call("main", "ack", json!({ "name": "echo", "attachment": "1", "seq": newest }))
-            .expect("acknowledged");
-        bench.stdout(1).last().is_some_and(|line| line == "line 299999").then_some(newest)
-    });
-    for (id, after, is_told) in [(2, handled, false), (3, None, true)] {
+    let handled = read_to(&bench, 1, "line 299999");
+    for (id, after, is_told) in [(2, Some(handled), false), (3, None, true)] {
         bench.attach_after("main", "echo", id, after).expect("attached again");
         let first = wait_for("the backlog", || bench.events(id).into_iter().next());
         assert_eq!(first.1.starts_with('d'), is_told, "{first:?}");
@@ -128,17 +135,8 @@ fn output_waits_for_a_page_that_does_not_keep_up_and_nothing_is_lost() {
     let unhandled = settled(&bench, 1);
     assert!(unhandled < 2 * 1024 * 1024, "{unhandled} bytes were sent to a page that is busy");
 
-    let mut handled = None;
-    wait_for("all of it", || {
-        let newest = bench.events(1).iter().filter_map(|(seq, _)| *seq).next_back();
-        if newest != handled {
-            handled = newest;
-            bench
-                .call("main", "ack", json!({ "name": "echo", "attachment": "1", "seq": newest }))
-                .expect("acknowledged");
-        }
-        (bench.stdout(1).len() == lines + 1).then_some(())
-    });
+    read_to(&bench, 1, &format!("line {}", lines - 1));
+    assert_eq!(bench.stdout(1).len(), lines + 1);
     let events = bench.events(1);
     assert_in_a_row(&events);
     assert!(!events.iter().any(|(_, line)| line.starts_with('d')), "something was dropped");
@@ -154,17 +152,7 @@ fn a_page_that_comes_back_gets_what_it_had_not_handled() {
     let handled =
         wait_for("a part", || bench.events(1).iter().filter_map(|(seq, _)| *seq).nth(100));
     bench.attach("main", "echo", 2).expect("attached again");
-    let mut acked = 0;
-    wait_for("the rest", || {
-        let newest = bench.events(2).iter().filter_map(|(seq, _)| *seq).next_back().unwrap_or(0);
-        if newest > acked {
-            acked = newest;
-            bench
-                .call("main", "ack", json!({ "name": "echo", "attachment": "2", "seq": newest }))
-                .expect("acknowledged");
-        }
-        bench.stdout(2).last().is_some_and(|line| line == "line 299999").then_some(())
-    });
+    read_to(&bench, 2, "line 299999");
     let seen = |id, until: &dyn Fn(u64) -> bool| -> Vec<String> {
         let events = bench.events(id).into_iter();
         events.filter(|(seq, _)| seq.is_some_and(until)).map(|(_, line)| line).collect()
