@@ -108,3 +108,35 @@ test('what another window does shows in the list of this one', async () => {
   })
   assert.deepEqual(states, ['exited'])
 })
+
+test('events for old listeners reach the windows that may see the backend, and no others', async () => {
+  const first = await app.run(async (js) => {
+    await js.ensure('embedded')
+    js.heard.length = 0
+    await (await js.worker('embedded')).flood(3)
+    while (js.heard.length < 3) await new Promise((next) => setTimeout(next, 20))
+    return js.heard
+  })
+  const lines = [1, 2, 3].map((n) => `js-process-stderr embedded line ${n} of 3`)
+  assert.deepEqual(first, lines)
+
+  // While a window is open that may not, they go another way.
+  const { mine, theirs } = await app.run(async (js) => {
+    await js.openStranger()
+    await js.heardBy('stranger')
+    js.heard.length = 0
+    await (await js.worker('embedded')).flood(3)
+    await js.kill('embedded')
+    while (!js.heard.some((event) => event.startsWith('js-process-exit'))) {
+      await new Promise((next) => setTimeout(next, 20))
+    }
+    return { mine: js.heard, theirs: await js.heardBy('stranger') }
+  })
+  assert.deepEqual(mine, [
+    ...lines,
+    'js-process-state embedded ',
+    'js-process-state embedded ',
+    'js-process-exit embedded ',
+  ])
+  assert.deepEqual(theirs, [])
+})

@@ -9,9 +9,13 @@ import { getCurrentWindow } from '@tauri-apps/api/window'
 import * as api from 'tauri-plugin-js-api'
 import type { WorkerApi } from '../backends/shared-api.ts'
 
-interface Call {
+interface Question {
   id: string
+  /** Who is asked. */
   window: string
+}
+
+interface Call extends Question {
   name: string
   method: keyof WorkerApi
   args: unknown[]
@@ -46,6 +50,14 @@ async function note(name: string): Promise<void> {
   })
 }
 
+/** What this window hears of the events that `tauri-plugin-js` sends. */
+const heard: string[] = []
+for (const event of ['js-process-stderr', 'js-process-exit', 'js-process-state']) {
+  void listen<{ name: string; data?: string }>(event, ({ payload }) => {
+    heard.push([event, payload.name, payload.data ?? ''].join(' '))
+  })
+}
+
 const noting = sessionStorage.getItem('noting')
 if (noting !== null) void note(noting)
 
@@ -54,6 +66,11 @@ const hook = {
   problems,
   worker: async (name: string) => (await api.createChannel<object, WorkerApi>(name)).api,
   openWindow: () => invoke<string>('open_window'),
+  /** A window that may not see any backend. */
+  openStranger: () => emit('e2e-open-stranger'),
+  heard,
+  heardBy: (window: string) =>
+    ask<string[]>('e2e-heard', 'e2e-has-heard', { id: crypto.randomUUID(), window }),
   closeWindow: () => getCurrentWindow().close(),
 
   note: async (name: string) => {
@@ -73,20 +90,25 @@ const hook = {
 
   /** The same as `call`, by another window, once that window is there. */
   callFrom: (window: string, name: string, method: keyof WorkerApi, args: unknown[]) =>
-    new Promise<unknown>((resolve, reject) => {
-      const id = crypto.randomUUID()
-      const asking = setInterval(
-        () => void emit('e2e-call', { id, window, name, method, args }),
-        200,
-      )
-      void listen<Answer>('e2e-answer', ({ payload }) => {
-        if (payload.id !== id) return
-        clearInterval(asking)
-        if (payload.error === undefined) resolve(payload.value)
-        else reject(new Error(payload.error))
-      })
-    }),
+    ask('e2e-call', 'e2e-answer', { id: crypto.randomUUID(), window, name, method, args }),
 }
+
+/** Asks another window until it has come up to answer. */
+function ask<T = unknown>(event: string, answer: string, question: Question): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const asking = setInterval(() => void emit(event, question), 200)
+    void listen<Answer>(answer, ({ payload }) => {
+      if (payload.id !== question.id) return
+      clearInterval(asking)
+      if (payload.error === undefined) resolve(payload.value as T)
+      else reject(new Error(payload.error))
+    })
+  })
+}
+
+void listen<Call>('e2e-heard', ({ payload: { id, window } }) => {
+  if (window === getCurrentWindow().label) void emit('e2e-has-heard', { id, value: heard })
+})
 
 const answered = new Set<string>()
 

@@ -9,7 +9,7 @@ mod windows;
 
 use std::process::ExitCode;
 
-use tauri::Wry;
+use tauri::{Listener, Wry};
 
 /// Every backend of `backends/`, by name, as the build script bundled it.
 const BACKENDS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/backends.rs"));
@@ -42,10 +42,24 @@ fn app() -> tauri::Builder<Wry> {
     if std::env::var_os("JS_DEMO_E2E").is_some() { builder.plugin(test_flag()) } else { builder }
 }
 
-/// Tells the page that a test drives it; the page then offers the guest API on `window`.
+/// Tells the page that a test drives it; the page then offers the guest API on `window`, and may ask
+/// for a window without permissions.
 fn test_flag() -> tauri::plugin::TauriPlugin<Wry> {
     tauri::plugin::Builder::new("e2e")
         .js_init_script("Object.defineProperty(window, '__JS_DEMO_E2E__', { value: true })")
+        .setup(|app, _| {
+            let handle = app.clone();
+            app.listen_any("e2e-open-stranger", move |_| {
+                let app = handle.clone();
+                // The listener runs on the main thread, where making a window waits for itself.
+                tauri::async_runtime::spawn(async move {
+                    if let Err(error) = windows::open(&app, "stranger".to_owned()) {
+                        eprintln!("error: {error}");
+                    }
+                });
+            });
+            Ok(())
+        })
         .build()
 }
 

@@ -13,10 +13,14 @@ static LATEST: AtomicU32 = AtomicU32::new(1);
 #[expect(clippy::needless_pass_by_value, reason = "what commands take is theirs")]
 pub(crate) fn open_window(app: AppHandle<Wry>) -> Result<String, String> {
     let number = LATEST.fetch_add(1, Ordering::Relaxed) + 1;
+    open(&app, format!("window-{number}")).map_err(|error| error.to_string())
+}
+
+/// Opens a window like the first one, with that label.
+pub(crate) fn open(app: &AppHandle<Wry>, label: String) -> tauri::Result<String> {
     let mut config = app.config().app.windows.first().cloned().unwrap_or_default();
-    config.label = format!("window-{number}");
-    config.title = format!("{} ({number})", config.title);
-    let window =
-        WebviewWindowBuilder::from_config(&app, &config).and_then(WebviewWindowBuilder::build);
-    window.map(|window| window.label().to_owned()).map_err(|error| error.to_string())
+    config.title = format!("{} ({label})", config.title);
+    config.label = label;
+    let window = WebviewWindowBuilder::from_config(app, &config)?.build()?;
+    Ok(window.label().to_owned())
 }
