@@ -94,7 +94,7 @@ const hook = {
 }
 
 /** Asks another window until it has come up to answer. */
-function ask<T = unknown>(event: string, answer: string, question: Question): Promise<T> {
+function ask<T = unknown>(event: string, answer: string, question: Question | Call): Promise<T> {
   return new Promise((resolve, reject) => {
     const asking = setInterval(() => void emit(event, question), 200)
     void listen<Answer>(answer, ({ payload }) => {
