@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use js_runtime::{Limits, Permissions, RestartPolicy, Runtime, SpawnConfig};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 
 use crate::error::Error;
 
@@ -13,11 +14,12 @@ use crate::error::Error;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
     /// Backends by name, which windows with `js:default` may start and use.
+    #[serde(deserialize_with = "by_name")]
     pub backends: BTreeMap<String, Backend>,
     /// What backends and processes get that say nothing else.
     pub defaults: Defaults,
-    /// The folder that relative scripts lie in: absolute, or with a variable. **Default:** `$RESOURCE`
-    /// in a bundled app, the current folder during development.
+    /// The folder that relative scripts lie in: absolute, with a variable, or relative to the default.
+    /// **Default:** `$RESOURCE` in a bundled app, the project's folder during development.
     pub script_root: Option<String>,
     /// Most processes, live and exited, that may be listed at once. **Default:** 128.
     pub max_processes: Option<usize>,
@@ -73,6 +75,16 @@ pub struct Backend {
     pub restart: Option<RestartPolicy>,
     /// Whether the app starts it with itself.
     pub autostart: bool,
+}
+
+/// Reads backends one by one, so that an error says in which it is.
+fn by_name<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Backend>, D::Error> {
+    let values = BTreeMap::<String, serde_json::Value>::deserialize(source)?;
+    let read = |(name, value)| match serde_json::from_value(value) {
+        Ok(backend) => Ok((name, backend)),
+        Err(error) => Err(D::Error::custom(format!("backends > {name}: {error}"))),
+    };
+    values.into_iter().map(read).collect()
 }
 
 /// What a declared backend runs.
@@ -230,6 +242,7 @@ mod tests {
             (r#"{ "backends": { "a": { "script": "x", "limits": { "heap": 1 } } } }"#, "heap"),
         ] {
             let message = parse(text).expect_err("refused");
+            assert!(!text.contains("\"a\"") || message.contains("backends > a: "), "{message}");
             assert!(message.contains(&format!("unknown field `{key}`")), "{message}");
         }
     }

@@ -15,7 +15,6 @@ pub(crate) fn resolve<R: Runtime>(
 ) -> Result<PathBuf, Error> {
     let root = || match app.js().script_root() {
         Some(root) if root.starts_with('$') || Path::new(root).is_absolute() => parse(app, root),
-        // Relative to where the developer started the app; a bundle has no such folder.
         Some(root) => Ok(default_root(app)?.join(root)),
         None => default_root(app),
     };
@@ -28,13 +27,18 @@ pub(crate) fn resolve<R: Runtime>(
     }
 }
 
-/// In a bundle scripts are resources; during development they lie where the developer started the app.
+/// In a bundle scripts are resources. During development they lie in the project: where the app was started,
+/// or above that when it was started in the folder of its configuration, as `tauri dev` does.
 fn default_root<R: Runtime>(app: &AppHandle<R>) -> Result<PathBuf, Error> {
-    if tauri::is_dev() {
-        return std::env::current_dir()
-            .map_err(|source| Error::Folder { path: ".".to_owned(), source: source.into() });
+    if !tauri::is_dev() {
+        return parse(app, "$RESOURCE");
     }
-    parse(app, "$RESOURCE")
+    let mut folder = std::env::current_dir()
+        .map_err(|source| Error::Folder { path: ".".to_owned(), source: source.into() })?;
+    if folder.join("tauri.conf.json").is_file() {
+        folder.pop();
+    }
+    Ok(folder)
 }
 
 fn parse<R: Runtime>(app: &AppHandle<R>, path: &str) -> Result<PathBuf, Error> {

@@ -65,18 +65,13 @@ impl Rights {
 
     /// The same with words for whoever was refused.
     pub(crate) fn require(&self, name: &str, is_declared: bool) -> Result<(), Error> {
-        if name.len() > LONGEST_NAME {
-            return Err(Error::invalid(format!(
-                "the name '{}…' has {} bytes; at most {LONGEST_NAME} are allowed",
-                shown(name),
-                name.len()
-            )));
-        }
+        check_name(name)?;
         if self.covers(name, is_declared) {
             return Ok(());
         }
         let permission = match self.command.as_str() {
             "spawn" | "ensure" | "restart" => "js:allow-spawn".to_owned(),
+            "attach" | "get_config" | "get_status" => "js:allow-observe".to_owned(),
             other => format!("js:allow-{}", other.replace('_', "-")),
         };
         Err(self.refused(
@@ -100,6 +95,17 @@ impl Rights {
             ),
         }
     }
+}
+
+/// Refuses a name that is too long for any process.
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+    if name.len() <= LONGEST_NAME {
+        return Ok(());
+    }
+    let (start, length) = (shown(name), name.len());
+    Err(Error::invalid(format!(
+        "the name '{start}…' has {length} bytes; at most {LONGEST_NAME} are allowed"
+    )))
 }
 
 /// A name as it can stand in a message: names come from the page and may be anything.

@@ -53,6 +53,13 @@ export interface UnknownEvent extends EventPosition {
 export type ProcessEvent =
   OutputEvent | StateEvent | ExitEvent | LineTooLongEvent | DroppedEvent | UnknownEvent
 
+/** The state that an event says the process is in; an exit is one, too. */
+export function stateOf(event: ProcessEvent): State | null {
+  if (event.kind === 'state') return event.state
+  if (event.kind !== 'exit') return null
+  return { state: 'exited', reason: event.reason, code: event.code }
+}
+
 /** What the app-wide events `js-process-stdout` and `js-process-stderr` carry. */
 export interface StdioEventPayload {
   name: string

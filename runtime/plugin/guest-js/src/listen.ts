@@ -1,7 +1,7 @@
 /** Hearing what a process says and what happens to it. */
 import type { State } from './bindings/index.ts'
 import { safely } from './error.ts'
-import type { ProcessEvent } from './event.ts'
+import { stateOf, type ProcessEvent } from './event.ts'
 import type { ProcessStream } from './stream.ts'
 import { acquire, release } from './streams.ts'
 
@@ -117,7 +117,8 @@ export const onState = (name: string, callback: (state: State) => void) =>
       const { state, generation } = stream
       if (state) safely(tell, state, generation)
       return (event) => {
-        if (event.kind === 'state' && stream.isPresent(event)) tell(event.state, event.generation)
+        const state = stateOf(event)
+        if (state && stream.isPresent(event)) tell(state, event.generation)
       }
     },
     false,

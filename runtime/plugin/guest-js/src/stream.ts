@@ -10,7 +10,7 @@ import { call, uniqueId } from './call.ts'
 import { Credit } from './credit.ts'
 import { endWithout, exitOf } from './end.ts'
 import { JsRuntimeError, report, safely } from './error.ts'
-import type { ProcessEvent } from './event.ts'
+import { stateOf, type ProcessEvent } from './event.ts'
 import { Parties, type Party } from './parties.ts'
 import { keepPosition, takePosition, type Position } from './resume.ts'
 import { Retained } from './retained.ts'
@@ -159,7 +159,8 @@ export class ProcessStream {
   }
 
   #follow(event: ProcessEvent): void {
-    if (event.kind === 'state' && this.isPresent(event)) this.state = event.state
+    const state = stateOf(event)
+    if (state && this.isPresent(event)) this.state = state
     if (event.kind === 'exit') {
       writerOf(this.name).fail(exitOf(this.name, event.reason, event.code).error)
     }

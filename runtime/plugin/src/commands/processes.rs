@@ -6,7 +6,7 @@ use tauri::{AppHandle, Runtime};
 
 use crate::error::Error;
 use crate::js::{Js, JsExt};
-use crate::scope::{Request, Rights};
+use crate::scope::{Request, Rights, check_name};
 use crate::wire::{BackendInfo, Ensured, ProcessConfig};
 
 #[tauri::command]
@@ -133,9 +133,12 @@ fn wanted<R: Runtime>(
 ) -> Result<SpawnConfig, Error> {
     let config = parse(config)?;
     let is_declared = js.is_declared(name);
+    check_name(name)?;
     if config == SpawnConfig::default() {
+        // Whatever the window may do: there is nothing to start.
+        let (_, config) = js.declared(name)?;
         rights.require(name, is_declared)?;
-        return Ok(js.declared(name)?.1);
+        return Ok(config);
     }
     rights.authorize(&Request {
         name,

@@ -69,7 +69,11 @@ pub(crate) struct Request<'a> {
 impl Rights {
     /// The configuration to start, or what the capability lacks for it.
     pub(crate) fn authorize(&self, request: &Request<'_>) -> Result<SpawnConfig, Error> {
-        self.require(request.name, request.is_declared)?;
+        let shown_name = shown(request.name);
+        if !self.covers(request.name, request.is_declared) {
+            let what = format!("may not use '{}' on the process '{shown_name}'", self.command);
+            return Err(self.refused(request.name, &what, &grant_for(request)));
+        }
         let mut closest = None;
         let rules = self.allow.iter().filter(|rule| rule.covers(request.name, request.is_declared));
         // What else may run under the name of a declared backend takes an entry for just that name.
@@ -83,10 +87,10 @@ impl Rights {
             }
         }
         let what = match closest {
-            Some(refusal) => format!("may not start '{}': {}", shown(request.name), refusal.why),
+            Some(refusal) => format!("may not start '{shown_name}': {}", refusal.why),
             None => format!(
-                "may start '{0}' only as it is declared: call spawn('{0}') without a configuration",
-                shown(request.name)
+                "may start '{shown_name}' only as it is declared: call spawn('{shown_name}') without a \
+                 configuration"
             ),
         };
         Err(self.refused(request.name, &what, &grant_for(request)))

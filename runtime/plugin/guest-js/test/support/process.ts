@@ -72,7 +72,6 @@ export class FakeProcess {
 
   exit(code: number | null, reason: ExitReason = { kind: 'completed' }): void {
     this.state = { state: 'exited', reason, code }
-    this.record(`s${JSON.stringify(this.state)}`)
     this.record(`x${JSON.stringify({ reason, code })}`)
     this.#unread = []
     this.#queued = 0
