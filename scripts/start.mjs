@@ -24,7 +24,7 @@ await runMain(async (args) => {
   if (!headless && !window) {
     say('start', 'no display (neither DISPLAY nor WAYLAND_DISPLAY is set): without a window')
   }
-  const time = release ? '15 to 20' : '5 to 10'
+  const time = release ? '30' : '10'
   say('build', `the first build takes about ${time} minutes, later ones seconds`)
   if (!window) return runDemo(env, own, { release })
   const app = await buildApp(env, { release })

@@ -8,7 +8,6 @@ mod stream;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use js_runtime::Supervisor;
 use tokio::sync::mpsc;
@@ -20,22 +19,11 @@ use stream::{Command, Stream};
 /// A window's label and a process's name.
 type Key = (String, String);
 
-/// A stream is attached to again no sooner than this, but for a few times in a row: each time it sends
-/// the backlog anew.
-const BETWEEN_ATTACHMENTS: Duration = Duration::from_millis(100);
-
-/// So many times in a row.
-const ATTACHMENTS_AT_ONCE: u32 = 8;
-
 /// All streams. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Bridges(Arc<Mutex<HashMap<Key, Known>>>);
+pub(crate) struct Bridges(Arc<Mutex<Streams>>);
 
-struct Known {
-    stream: mpsc::UnboundedSender<Command>,
-    /// Until when what was attached so far counts.
-    busy_until: Instant,
-}
+type Streams = HashMap<Key, mpsc::UnboundedSender<Command>>;
 
 /// A page that wants to see a process.
 pub(crate) struct Attach {
@@ -71,21 +59,12 @@ impl Bridges {
         let subscription = supervisor.subscribe_held(name, attach.after)?;
         // A stream ends only under this lock, and only if nothing waits for it.
         let mut streams = self.lock();
-        let known = streams.entry(key).or_insert_with_key(|key| Known {
-            stream: self.start(supervisor.clone(), key),
-            busy_until: Instant::now(),
-        });
-        let now = Instant::now();
-        if known.busy_until > now + BETWEEN_ATTACHMENTS * ATTACHMENTS_AT_ONCE {
-            return Err(Error::invalid(format!(
-                "the page attaches to '{name}' again and again; one attachment serves it all"
-            )));
-        }
-        known.busy_until = known.busy_until.max(now) + BETWEEN_ATTACHMENTS;
+        let start = |key: &Key| self.start(supervisor.clone(), key);
+        let stream = streams.entry(key).or_insert_with_key(start);
         let fresh = subscription.is_first_to_hear(generation);
         let begin = Begin { next: subscription.next_seq(), fresh };
         // It is there, or was made a moment ago.
-        let _ = known.stream.send(Command::Attach { attach, subscription });
+        let _ = stream.send(Command::Attach { attach, subscription });
         Ok(begin)
     }
 
@@ -101,7 +80,7 @@ impl Bridges {
 
     /// The page of this window was left: its streams wait for the next.
     pub(crate) fn page_gone(&self, label: &str) {
-        for ((owner, _), Known { stream, .. }) in &*self.lock() {
+        for ((owner, _), stream) in &*self.lock() {
             if owner == label {
                 // One that has ended meanwhile waits for nobody.
                 let _ = stream.send(Command::PageGone);
@@ -117,7 +96,7 @@ impl Bridges {
 
     fn tell(&self, label: &str, name: &str, command: Command) {
         let key = (label.to_owned(), name.to_owned());
-        if let Some(Known { stream, .. }) = self.lock().get(&key) {
+        if let Some(stream) = self.lock().get(&key) {
             // One that has ended needs not to be told.
             let _ = stream.send(command);
         }
@@ -144,7 +123,7 @@ impl Bridges {
         may_end
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Known>> {
+    fn lock(&self) -> MutexGuard<'_, Streams> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

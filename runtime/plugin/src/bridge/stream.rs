@@ -27,6 +27,10 @@ const MOST_EVENTS: usize = 512;
 /// How long a process waits for a page that is being reloaded.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a page that attaches again waits for each byte that it was sent before and has not handled:
+/// the backlog comes anew each time, and is not to pile up.
+const PAUSE_PER_BYTE: Duration = Duration::from_nanos(100);
+
 pub(super) enum Command {
     Attach { attach: Attach, subscription: Subscription },
     Ack { attachment: String, seq: u64 },
@@ -58,6 +62,8 @@ pub(super) struct Stream {
     page: Option<Page>,
     /// What a page that is gone had not handled stays held, for so long.
     former: Option<(Subscription, Instant)>,
+    /// Nothing is sent before.
+    pause: Option<Instant>,
 }
 
 impl Stream {
@@ -67,12 +73,14 @@ impl Stream {
         bridges: Bridges,
         mailbox: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
-        Self { key, supervisor, bridges, mailbox, page: None, former: None }
+        Self { key, supervisor, bridges, mailbox, page: None, former: None, pause: None }
     }
 
     pub(super) async fn run(mut self) {
         loop {
-            self.send_waiting();
+            if self.pause.is_none() {
+                self.send_waiting();
+            }
             let deadline = self.former.as_ref().map(|(_, deadline)| *deadline);
             tokio::select! {
                 biased;
@@ -88,8 +96,9 @@ impl Stream {
                     }
                 }
                 () = patience(deadline) => self.former = None,
+                () = patience(self.pause) => self.pause = None,
             }
-            let is_idle = self.page.is_none() && self.former.is_none();
+            let is_idle = self.page.is_none() && self.former.is_none() && self.pause.is_none();
             if is_idle && self.bridges.may_end(&self.key, &self.mailbox) {
                 return;
             }
@@ -114,6 +123,7 @@ impl Stream {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Attach { attach, subscription } => {
+                self.give_up_page();
                 self.page = Some(Page {
                     channel: attach.channel,
                     attachment: attach.attachment,
@@ -134,7 +144,7 @@ impl Stream {
             }
             Command::Detach { attachment } => {
                 if self.page.as_ref().is_some_and(|page| page.attachment == attachment) {
-                    self.page = None;
+                    self.give_up_page();
                 }
             }
             Command::PageGone => {
@@ -143,6 +153,14 @@ impl Stream {
                 }
             }
         }
+    }
+
+    /// Sends no more to it; what it was sent is still on its way to the same window.
+    fn give_up_page(&mut self) {
+        let Some(page) = self.page.take().filter(|page| page.sent_bytes > 0) else { return };
+        let bytes = u32::try_from(page.sent_bytes).unwrap_or(u32::MAX);
+        let begin = self.pause.unwrap_or_else(Instant::now);
+        self.pause = Some(begin + PAUSE_PER_BYTE * bytes);
     }
 
     fn removed(&mut self) {
