@@ -172,7 +172,7 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         ),
         (
             "main",
-            ("set_runtime_path", json!({ "runtime": "bun", "path": "/tmp/x" })),
+            ("set_runtime_path", json!({ "runtime": "bun", "path": "x" })),
             "js:allow-set-runtime-path",
         ),
         // A window that may only look, and at one process.
