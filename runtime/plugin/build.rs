@@ -31,6 +31,10 @@ const COMMANDS: &[&str] = &[
 ];
 
 fn main() {
+    // With its whole path: what is made here names files by theirs, and a build folder may be shared by
+    // checkouts that come and go.
+    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    println!("cargo::rerun-if-changed={folder}/build.rs");
     tauri_plugin::Builder::new(COMMANDS)
         .global_scope_schema(schemars::schema_for!(entry::Entry))
         .build();
