@@ -13,6 +13,7 @@ use crate::bridge::Bridges;
 use crate::config::{Config, Source};
 use crate::error::Error;
 use crate::paths;
+use crate::scope::Rights;
 use crate::viewers::Viewers;
 use crate::watch::Watchers;
 use crate::wire::{BackendInfo, Ensured};
@@ -197,6 +198,11 @@ impl<R: TauriRuntime> Js<R> {
 
     pub(crate) fn is_declared(&self, name: &str) -> bool {
         self.config.backends.contains_key(name)
+    }
+
+    /// Whether a window may use its command on a process; the error says what its capability lacks.
+    pub(crate) fn require(&self, rights: &Rights, name: &str) -> Result<(), Error> {
+        rights.require(name, self.is_declared(name))
     }
 
     pub(crate) fn is_bundled(&self, module: &str) -> bool {

@@ -42,7 +42,7 @@ pub(crate) async fn restart<R: Runtime>(
         Some(config) => Some(wanted(app.js(), &rights, &name, Some(config))?),
         None => None,
     };
-    rights.require(&name, app.js().is_declared(&name))?;
+    app.js().require(&rights, &name)?;
     Ok(app.js().supervisor().restart(&name, config).await?)
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn kill<R: Runtime>(
     rights: Rights,
     name: String,
 ) -> Result<(), Error> {
-    rights.require(&name, app.js().is_declared(&name))?;
+    app.js().require(&rights, &name)?;
     app.js().kill(&name).await
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn remove<R: Runtime>(
     rights: Rights,
     name: String,
 ) -> Result<(), Error> {
-    rights.require(&name, app.js().is_declared(&name))?;
+    app.js().require(&rights, &name)?;
     Ok(app.js().supervisor().remove(&name)?)
 }
 
@@ -96,7 +96,7 @@ pub(crate) async fn get_status<R: Runtime>(
     rights: Rights,
     name: String,
 ) -> Result<ProcessInfo, Error> {
-    rights.require(&name, app.js().is_declared(&name))?;
+    app.js().require(&rights, &name)?;
     app.js().get_status(&name)
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn get_config<R: Runtime>(
     rights: Rights,
     name: String,
 ) -> Result<ProcessConfig, Error> {
-    rights.require(&name, app.js().is_declared(&name))?;
+    app.js().require(&rights, &name)?;
     Ok(app.js().supervisor().config(&name)?.into())
 }
 
@@ -135,10 +135,11 @@ fn wanted<R: Runtime>(
     let is_declared = js.is_declared(name);
     check_name(name)?;
     if config == SpawnConfig::default() {
-        // Whatever the window may do: there is nothing to start.
-        let (_, config) = js.declared(name)?;
-        rights.require(name, is_declared)?;
-        return Ok(config);
+        // What is not declared cannot be started so, whatever the window may do.
+        if is_declared {
+            rights.require(name, is_declared)?;
+        }
+        return Ok(js.declared(name)?.1);
     }
     rights.authorize(&Request {
         name,

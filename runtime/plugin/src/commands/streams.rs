@@ -22,7 +22,7 @@ pub(crate) async fn write_stdin<R: Runtime>(
     data: String,
 ) -> Result<(), Error> {
     let js = app.js();
-    rights.require(&name, js.is_declared(&name))?;
+    js.require(&rights, &name)?;
     let _waiting = js.writers.wait(rights.label(), &name, data.len())?;
     js.write_stdin(&name, data).await
 }
@@ -37,7 +37,7 @@ pub(crate) fn write<R: Runtime>(
     let js = webview.js();
     // What the body holds is looked at only for those who may write it.
     let Head { name, writer, seq } = Head::parse(&request)?;
-    rights.require(&name, js.is_declared(&name))?;
+    js.require(&rights, &name)?;
     js.writers.once(
         webview.label(),
         &writer,
@@ -53,7 +53,7 @@ pub(crate) async fn close_stdin<R: Runtime>(
     rights: Rights,
     name: String,
 ) -> Result<(), Error> {
-    rights.require(&name, app.js().is_declared(&name))?;
+    app.js().require(&rights, &name)?;
     Ok(Supervisor::close_stdin(app.js().supervisor(), &name)?)
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn drain<R: Runtime>(
     rights: Rights,
     name: String,
 ) -> Result<(), Error> {
-    rights.require(&name, app.js().is_declared(&name))?;
+    app.js().require(&rights, &name)?;
     Ok(app.js().supervisor().stdin_room(&name).await?)
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn attach<R: Runtime>(
     after: Option<u64>,
 ) -> Result<Attached, Error> {
     let js = webview.js();
-    rights.require(name, js.is_declared(name))?;
+    js.require(&rights, name)?;
     let attach = Attach { channel, attachment, after };
     let begin = js.bridges.attach(js.supervisor(), webview.label(), name, attach)?;
     Ok(Attached { process: js.get_status(name)?, next: begin.next, fresh: begin.fresh })
