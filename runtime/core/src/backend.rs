@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempPath;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::command_line::{self, CommandLine, Script};
 use crate::detect::Detector;
@@ -58,6 +58,20 @@ pub(crate) struct Running {
     pub(crate) stopper: Stopper,
     /// Resolves after the last line of output, when nothing of the generation is left.
     pub(crate) exit: oneshot::Receiver<Exit>,
+    /// Whether it does anything; `None` where nobody can tell.
+    pub(crate) responds: Option<watch::Receiver<bool>>,
+}
+
+impl Running {
+    /// Resolves when it stops to respond, or begins to again, with which of the two.
+    pub(crate) async fn response_changes(responds: &mut Option<watch::Receiver<bool>>) -> bool {
+        if let Some(responds) = responds
+            && responds.changed().await.is_ok()
+        {
+            return *responds.borrow_and_update();
+        }
+        std::future::pending().await
+    }
 }
 
 /// What all processes of a supervisor share.
@@ -154,9 +168,15 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
     };
     let (stopper, stop) = stop_channel();
     launch.commit();
-    let (meter, exit) = isolate::start(entry, launch, stop).await?;
-    let meter = Some(Meter::Isolate(meter));
-    Ok(Running { pid: None, runtime: Some(Runtime::Embedded), meter, stopper, exit })
+    let (meter, kept) = isolate::start(entry, launch, stop).await?;
+    Ok(Running {
+        pid: None,
+        runtime: Some(Runtime::Embedded),
+        meter: Some(Meter::Isolate(meter)),
+        stopper,
+        exit: kept.exit,
+        responds: Some(kept.responds),
+    })
 }
 
 #[cfg(not(feature = "embedded"))]
@@ -203,7 +223,8 @@ fn start_child(
                 message: format!("{}: {source}", line.program.display()),
             }
         })?;
-    Ok(Running { pid, runtime, meter: pid.map(Meter::Child), stopper, exit })
+    let meter = pid.map(Meter::Child);
+    Ok(Running { pid, runtime, meter, stopper, exit, responds: None })
 }
 
 fn program_line(program: PathBuf, config: &SpawnConfig) -> CommandLine {

@@ -226,7 +226,7 @@ impl Process {
     pub(crate) fn set_state(&self, generation: u64, state: State) {
         {
             let mut published = self.published();
-            published.info.running = state == State::Running;
+            published.info.running = state.is_running();
             published.info.state = state.clone();
         }
         self.0.output.push_now(generation, Event::State(state));

@@ -51,6 +51,7 @@ mod input;
 mod isolate;
 mod keeper;
 mod lines;
+mod memory;
 #[cfg(feature = "embedded")]
 mod node_types;
 mod output;

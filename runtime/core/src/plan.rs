@@ -24,6 +24,7 @@ pub(crate) struct Plan {
     /// Bytes of output that are kept.
     pub(crate) stdout_buffer: usize,
     pub(crate) kill_grace: Duration,
+    pub(crate) start_timeout: Duration,
     pub(crate) restart: Option<RestartPolicy>,
 }
 
@@ -31,29 +32,51 @@ impl Plan {
     pub(crate) fn new(config: SpawnConfig) -> Result<Self, Error> {
         command_line::validate(&config)?;
         let cwd = command_line::resolve_cwd(config.cwd.as_deref())?;
-        let limits = config.limits.unwrap_or_default();
+        let limits = config.limits.unwrap_or_default().or(Limits::standard());
         Ok(Self {
             cwd,
-            line_limit: bytes(limits.line_mb, 64),
-            stdin_buffer: bytes(limits.stdin_buffer_mb, 16),
-            stdout_buffer: bytes(limits.stdout_buffer_mb, 4),
-            kill_grace: Duration::from_millis(limits.kill_grace_ms.unwrap_or(500).into()),
+            line_limit: bytes(limits.line_mb),
+            stdin_buffer: bytes(limits.stdin_buffer_mb),
+            stdout_buffer: bytes(limits.stdout_buffer_mb),
+            kill_grace: millis(limits.kill_grace_ms),
+            start_timeout: millis(limits.start_timeout_ms),
             restart: config.restart,
             config,
         })
     }
-}
 
-impl Limits {
-    /// The JavaScript heap in bytes.
+    /// What an isolate must keep to.
     #[cfg(feature = "embedded")]
-    pub(crate) fn heap(&self) -> usize {
-        bytes(self.heap_mb, 512)
+    pub(crate) fn engine(config: &SpawnConfig) -> EngineLimits {
+        let limits = config.limits.unwrap_or_default().or(Limits::standard());
+        let unresponsive = millis(limits.unresponsive_ms);
+        EngineLimits {
+            heap: bytes(limits.heap_mb),
+            array_buffers: bytes(limits.array_buffer_mb),
+            unresponsive: (!unresponsive.is_zero()).then_some(unresponsive),
+            kill_unresponsive: limits.kill_unresponsive.unwrap_or_default(),
+        }
     }
 }
 
-fn bytes(mib: Option<u32>, default: usize) -> usize {
-    mib.map_or(default, |mib| mib as usize).saturating_mul(MIB)
+/// The limits of an isolate, in bytes and times.
+#[cfg(feature = "embedded")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EngineLimits {
+    pub(crate) heap: usize,
+    pub(crate) array_buffers: usize,
+    /// `None` is never.
+    pub(crate) unresponsive: Option<Duration>,
+    pub(crate) kill_unresponsive: bool,
+}
+
+/// The standard limits leave no field out.
+fn bytes(mib: Option<u32>) -> usize {
+    (mib.unwrap_or_default() as usize).saturating_mul(MIB)
+}
+
+fn millis(millis: Option<u32>) -> Duration {
+    Duration::from_millis(millis.unwrap_or_default().into())
 }
 
 /// Refuses names that could not be shown or would be a burden to carry around.
@@ -87,6 +110,7 @@ mod tests {
         assert_eq!(plan.stdin_buffer, 16 * MIB);
         assert_eq!(plan.stdout_buffer, 4 * MIB);
         assert_eq!(plan.kill_grace, Duration::from_millis(500));
+        assert_eq!(plan.start_timeout, Duration::from_secs(30));
         assert!(plan.restart.is_none());
     }
 

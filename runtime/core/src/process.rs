@@ -139,7 +139,7 @@ impl Actor {
         let asked_at = Instant::now();
         let launch = self.process.begin(self.generation, self.retries.count(), &plan);
         let mut asked = Asked::default();
-        let failure = match self.start(&launch, &mut asked).await {
+        let failure = match self.start(&launch, &plan, &mut asked).await {
             Ok(running) => {
                 self.process.running(&running, &launch, asked_at.elapsed());
                 answer(reply, Ok(()));
@@ -159,9 +159,15 @@ impl Actor {
 
     /// Starts the backend. Looking for runtimes and reading sources can take its time; until the
     /// backend really starts, whoever wants an end gets it at once.
-    async fn start(&mut self, launch: &Launch, asked: &mut Asked) -> Result<Running, Error> {
+    async fn start(
+        &mut self,
+        launch: &Launch,
+        plan: &Plan,
+        asked: &mut Asked,
+    ) -> Result<Running, Error> {
         let host = self.host.clone();
         let mut start = std::pin::pin!(backend::start(&host, launch));
+        let mut give_up = std::pin::pin!(tokio::time::sleep(plan.start_timeout));
         loop {
             tokio::select! {
                 biased;
@@ -172,6 +178,7 @@ impl Actor {
                     }
                 }
                 started = &mut start => return started,
+                () = &mut give_up => return Err(self.too_slow(plan.start_timeout)),
             }
         }
     }
@@ -189,6 +196,9 @@ impl Actor {
                 biased;
                 Some(command) = self.mailbox.recv() => self.while_live(command, asked),
                 exit = &mut running.exit => return exit.unwrap_or_else(|_| lost()),
+                responds = Running::response_changes(&mut running.responds) => {
+                    self.responds(responds, asked);
+                }
             }
         }
     }
@@ -228,6 +238,19 @@ impl Actor {
         }
     }
 
+    fn responds(&self, responds: bool, asked: &Asked) {
+        if !asked.stopping {
+            let state = if responds { State::Running } else { State::Unresponsive };
+            self.process.set_state(self.generation, state);
+        }
+    }
+
+    fn too_slow(&self, limit: Duration) -> Error {
+        let limit = limit.as_millis();
+        let message = format!("it did not start within {limit} ms (limits.startTimeoutMs)");
+        Error::StartFailed { name: self.process.name(), message }
+    }
+
     fn killed_meanwhile(&self) -> Error {
         Error::StartFailed {
             name: self.process.name(),
@@ -237,7 +260,8 @@ impl Actor {
 
     fn finish(&mut self, plan: Plan, exit: Exit, asked: Asked, lived: Duration) -> Next {
         let reason = match exit.reason {
-            ExitReason::Unresponsive => ExitReason::Unresponsive,
+            // What was asked for did not happen, or not by that.
+            reason @ (ExitReason::Unresponsive | ExitReason::Crashed { .. }) => reason,
             _ if asked.last => ExitReason::HostShutdown,
             _ if asked.stopping => ExitReason::Killed { signal: None },
             reason => reason,

@@ -86,12 +86,14 @@ fn permissions(config: &SpawnConfig) -> Result<(), Error> {
 
 fn limits(config: &SpawnConfig) -> Result<(), Error> {
     let Some(limits) = &config.limits else { return Ok(()) };
-    // No time at all to end by itself is a wish that can be granted; no memory is not.
+    // No time at all to end by itself is a wish that can be granted; none to start is not.
     for (field, limit) in [
         ("heapMb", limits.heap_mb),
+        ("arrayBufferMb", limits.array_buffer_mb),
         ("lineMb", limits.line_mb),
         ("stdinBufferMb", limits.stdin_buffer_mb),
         ("stdoutBufferMb", limits.stdout_buffer_mb),
+        ("startTimeoutMs", limits.start_timeout_ms),
     ] {
         if limit == Some(0) {
             return Err(invalid(format!("'limits.{field}' is 0 (leave it out for the default)")));

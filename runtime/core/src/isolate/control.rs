@@ -1,48 +1,49 @@
-//! The outside's hold on an isolate: ask it to end, make it end, tell why it ended.
+//! The outside's hold on a process's isolates: ask them to end, make them end, tell why they ended.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use deno_runtime::deno_core::v8;
 use tokio::sync::Notify;
 
+use super::crash::Crash;
+use super::members::Members;
 use super::meter::Gauge;
-use super::offspring::Offspring;
+use super::pulse::Pulse;
 use super::signals::{SIGTERM, Signals};
 
-/// Shared between an isolate's thread and its keeper.
+/// How a script ended itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum SelfEnded {
+    /// With this code.
+    Exit(i32),
+    /// It sent this signal to itself, and did not listen for it.
+    Signal(i32),
+    /// It took more of this than it may have.
+    Exhausted(Memory),
+}
+
+/// A kind of memory that is limited.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Memory {
+    Heap,
+    Buffers,
+}
+
+/// Shared between the threads of a process and its keeper.
 #[derive(Default)]
 pub(super) struct Control {
     asked: AtomicBool,
     wake: Notify,
     over: Notify,
-    heap_exhausted: AtomicBool,
-    isolate: Mutex<Option<v8::IsolateHandle>>,
-    offspring: OnceLock<Offspring>,
+    ended: OnceLock<SelfEnded>,
+    pub(super) members: Members,
     pub(super) signals: Signals,
     pub(super) gauge: Gauge,
+    pub(super) pulse: Pulse,
+    pub(super) crash: Crash,
 }
 
 impl Control {
-    /// From now on the isolate can be interrupted. Not before its bootstrap: an interrupted
-    /// bootstrap is a panic.
-    pub(super) fn publish(&self, isolate: v8::IsolateHandle) {
-        *self.isolate() = Some(isolate);
-    }
-
-    /// Called on the isolate's thread before the script runs: what it starts is found through this.
-    pub(super) fn watch_offspring(&self) {
-        // Called once; a second thread would have a control of its own.
-        let _ = self.offspring.set(Offspring::of_this_thread());
-    }
-
-    /// Ends the programs that the script has started.
-    pub(super) fn end_offspring(&self) {
-        if let Some(offspring) = self.offspring.get() {
-            offspring.kill();
-        }
-    }
-
     /// Delivers SIGTERM to the script's own listeners, if it has any.
     pub(super) fn signal_end(&self) {
         self.signals.deliver(SIGTERM);
@@ -57,27 +58,14 @@ impl Control {
     /// Interrupts running JavaScript, and asks too.
     pub(super) fn terminate(&self) {
         self.ask_to_end();
-        self.with_isolate(|isolate| {
-            isolate.terminate_execution();
-        });
+        self.members.terminate();
     }
 
-    /// Calls `act` if the isolate has come so far that it can be interrupted.
-    pub(super) fn with_isolate(&self, act: impl FnOnce(&v8::IsolateHandle)) {
-        if let Some(isolate) = &*self.isolate() {
-            act(isolate);
-        }
-    }
-
-    /// Called by V8 on the isolate's thread when the heap is nearly full.
-    pub(super) fn heap_is_exhausted(&self) {
-        self.heap_exhausted.store(true, Ordering::Release);
-        self.end_of_script();
-    }
-
-    /// Called on the isolate's thread: not another statement is to run. One interruption may be lost
-    /// in the engine, so the keeper repeats it until the thread is gone.
-    pub(super) fn end_of_script(&self) {
+    /// Called on a thread of the process: not another statement is to run. One interruption may be
+    /// lost in the engine, so the keeper repeats it until the thread is gone.
+    pub(super) fn end_of_script(&self, how: SelfEnded) {
+        // The first end is the one that counts.
+        let _ = self.ended.set(how);
         self.over.notify_one();
         self.terminate();
     }
@@ -98,11 +86,8 @@ impl Control {
         self.asked.load(Ordering::Acquire)
     }
 
-    pub(super) fn is_heap_exhausted(&self) -> bool {
-        self.heap_exhausted.load(Ordering::Acquire)
-    }
-
-    fn isolate(&self) -> MutexGuard<'_, Option<v8::IsolateHandle>> {
-        self.isolate.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How the script ended itself, if it did.
+    pub(super) fn self_ended(&self) -> Option<SelfEnded> {
+        self.ended.get().copied()
     }
 }

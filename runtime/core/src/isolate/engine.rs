@@ -13,6 +13,8 @@ use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
 use deno_runtime::deno_tls::rustls;
 use tokio::sync::oneshot;
 
+use super::crash;
+
 /// JavaScript recursion ends at V8's own limit long before; the room is for native recursion (deep
 /// JSON, deeply nested source), which has none. Only touched pages count.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -59,6 +61,8 @@ fn start() -> Result<mpsc::Sender<Job>, String> {
             deno_runtime::colors::set_use_color(false);
             v8_set_flags(V8_FLAGS.map(str::to_owned).to_vec());
             JsRuntime::init_platform(None);
+            // Fails without threads or descriptors, and then what it would hold off is not.
+            let _ = crash::prepare();
             for job in inbox {
                 let thread = thread::Builder::new()
                     .name(format!("js:{}", job.name))

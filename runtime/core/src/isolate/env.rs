@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, op2};
@@ -12,8 +13,9 @@ use deno_runtime::deno_permissions::{
     OpenAccessKind, PermissionCheckError, PermissionState, PermissionsContainer,
 };
 
-/// The variables that this process has.
-pub(super) struct Env(BTreeMap<String, String>);
+/// The variables that this process has. Its isolates share them.
+#[derive(Clone)]
+pub(super) struct Env(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Env {
     /// The application's variables with the configuration's on top.
@@ -22,7 +24,11 @@ impl Env {
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
         let mut env: BTreeMap<_, _> = own.filter(|(key, _)| is_key(key)).collect();
         env.extend(config.clone());
-        Self(env)
+        Self(Arc::new(Mutex::new(env)))
+    }
+
+    fn of(state: &OpState) -> MutexGuard<'_, BTreeMap<String, String>> {
+        state.borrow::<Self>().0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,7 +68,7 @@ pub(super) fn op_host_env(
     state: &mut OpState,
 ) -> Result<HashMap<String, String>, PermissionCheckError> {
     state.borrow_mut::<PermissionsContainer>().check_env_all()?;
-    Ok(state.borrow::<Env>().0.clone().into_iter().collect())
+    Ok(Env::of(state).clone().into_iter().collect())
 }
 
 #[op2(stack_trace)]
@@ -75,7 +81,7 @@ pub(super) fn op_host_get_env(
         return Ok(None);
     }
     checked(key)?;
-    Ok(state.borrow::<Env>().0.get(key).cloned())
+    Ok(Env::of(state).get(key).cloned())
 }
 
 #[op2]
@@ -85,7 +91,7 @@ pub(super) fn op_host_get_env_no_permission_check(
     #[string] key: &str,
 ) -> Result<Option<String>, JsErrorBox> {
     checked(key)?;
-    Ok(state.borrow::<Env>().0.get(key).cloned())
+    Ok(Env::of(state).get(key).cloned())
 }
 
 #[op2(fast, stack_trace)]
@@ -103,7 +109,7 @@ pub(super) fn op_host_set_env(
             "Value contains invalid characters: {value:?}"
         )));
     }
-    state.borrow_mut::<Env>().0.insert(key.to_owned(), value.to_owned());
+    Env::of(state).insert(key.to_owned(), value.to_owned());
     Ok(())
 }
 
@@ -116,7 +122,7 @@ pub(super) fn op_host_delete_env(
         return Ok(());
     }
     checked(key)?;
-    state.borrow_mut::<Env>().0.remove(key);
+    Env::of(state).remove(key);
     Ok(())
 }
 
@@ -136,7 +142,7 @@ pub(super) fn op_host_load_env_file(
         )
         .map_err(JsErrorBox::from_err)?;
     let text = std::fs::read_to_string(&*path).map_err(JsErrorBox::from_err)?;
-    let env = &mut state.borrow_mut::<Env>().0;
+    let mut env = Env::of(state);
     deno_dotenv::parse_env_content_hook(&text, &mut |key, value| {
         if is_key(key) {
             env.entry(key.to_owned()).or_insert_with(|| value.replace('\0', ""));

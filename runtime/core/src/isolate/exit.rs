@@ -4,8 +4,8 @@ use deno_runtime::deno_core::error::{CoreError, CoreErrorKind};
 use deno_runtime::fmt_errors::format_js_error;
 use deno_runtime::worker::MainWorker;
 
-use super::control::Control;
-use super::guards::SelfEnded;
+use super::control::{Memory, SelfEnded};
+use super::program::Program;
 use super::stdio::Stdio;
 use crate::backend::Exit;
 use crate::wire::ExitReason;
@@ -17,36 +17,55 @@ const UNCAUGHT: i32 = 1;
 /// on stderr.
 pub(super) fn of(
     result: Option<Result<(), CoreError>>,
-    worker: &mut MainWorker,
-    control: &Control,
+    worker: &MainWorker,
+    program: &Program,
     stderr: &Stdio,
 ) -> Exit {
-    if control.is_heap_exhausted() {
-        stderr.say("error: the JavaScript heap reached its limit (limits.heapMb)\n");
-        return Exit { reason: ExitReason::HeapLimit, code: None };
-    }
-    let ended = worker.js_runtime.op_state().borrow().try_borrow::<SelfEnded>().copied();
-    match ended {
+    match program.control.self_ended() {
+        Some(SelfEnded::Exhausted(memory)) => {
+            stderr.say(&format!("error: {}\n", exhausted(memory)));
+            return Exit { reason: ExitReason::HeapLimit, code: None };
+        }
         Some(SelfEnded::Signal(signal)) => {
             return Exit { reason: ExitReason::Killed { signal: Some(signal) }, code: None };
         }
-        Some(SelfEnded::Exit) => return completed(worker),
+        Some(SelfEnded::Exit(code)) => return completed(code),
         None => {}
     }
     match result {
         None => killed(),
-        Some(Ok(())) => completed(worker),
-        Some(Err(_)) if control.is_asked() => killed(),
+        Some(Ok(())) => completed(worker.exit_code()),
+        Some(Err(_)) if program.control.is_asked() => killed(),
         Some(Err(error)) => {
-            let (message, stack) = describe(&error);
+            let (mut message, stack) = describe(&error);
+            if program.buffers.have_refused() && message.contains(REFUSED) {
+                message.push_str(" (limits.arrayBufferMb)");
+            }
             stderr.say(&format!("error: {}\n", stack.as_deref().unwrap_or(&message)));
             Exit { reason: ExitReason::Error { message, stack }, code: Some(UNCAUGHT) }
         }
     }
 }
 
-fn completed(worker: &MainWorker) -> Exit {
-    Exit { reason: ExitReason::Completed, code: Some(worker.exit_code()) }
+/// What V8 throws when there is no memory for a buffer.
+const REFUSED: &str = "Array buffer allocation failed";
+
+fn exhausted(memory: Memory) -> &'static str {
+    match memory {
+        Memory::Heap => "the JavaScript heap reached its limit (limits.heapMb)",
+        Memory::Buffers => {
+            "memory outside of the JavaScript heap reached its limit (limits.arrayBufferMb)"
+        }
+    }
+}
+
+fn completed(code: i32) -> Exit {
+    Exit { reason: ExitReason::Completed, code: Some(code) }
+}
+
+/// Something of it hangs, and was given up.
+pub(super) fn unresponsive() -> Exit {
+    Exit { reason: ExitReason::Unresponsive, code: None }
 }
 
 /// Ended from outside while it waited for something.

@@ -8,20 +8,13 @@ use std::sync::Arc;
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{Extension, OpDecl, OpState, op2};
+use deno_runtime::deno_os::ExitCode;
 use deno_runtime::deno_permissions::PermissionsContainer;
 use serde::Deserialize;
 
-use super::control::Control;
+use super::control::{Control, SelfEnded};
 use super::folder::Folder;
 use super::{descriptors, env, line_door, signals};
-
-/// How a script ended itself.
-#[derive(Clone, Copy)]
-pub(super) enum SelfEnded {
-    Exit,
-    /// It sent this signal to itself, and did not listen for it.
-    Signal(i32),
-}
 
 /// Starting this always fails: it can be no file's name. A script that starts its own executable
 /// again would otherwise start the application again.
@@ -56,7 +49,7 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         | "op_node_process_seteuid"
         | "op_node_process_setegid" => op_host_no_set_id(),
         "op_node_os_set_priority" => op_host_no_priority(),
-        "op_create_worker" => op_host_no_worker(),
+        "op_node_worker_thread_post_message" => op_host_no_thread_message(),
         "op_inspector_open" | "op_inspector_wait" => op_host_no_inspector(),
         "op_node_udp_open" => op_host_no_udp_open(),
         "op_fs_chdir" if folder == Folder::Applications => op_host_no_chdir(),
@@ -78,14 +71,14 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
 }
 
 /// Ends this script, and nothing else.
-fn end_script(state: &mut OpState, how: SelfEnded) {
-    state.put(how);
-    state.borrow::<Arc<Control>>().end_of_script();
+fn end_script(state: &OpState, how: SelfEnded) {
+    state.borrow::<Arc<Control>>().end_of_script(how);
 }
 
 #[op2(fast)]
 fn op_host_exit(state: &mut OpState) {
-    end_script(state, SelfEnded::Exit);
+    let code = state.borrow::<ExitCode>().get();
+    end_script(state, SelfEnded::Exit(code));
 }
 
 #[op2(fast)]
@@ -224,7 +217,7 @@ macro_rules! refused {
 refused! {
     op_host_no_set_id: "An embedded script cannot change the application's user or group";
     op_host_no_priority: "An embedded script cannot change the application's priority";
-    op_host_no_worker: "An embedded script cannot start workers";
+    op_host_no_thread_message: "An embedded script cannot send to threads by their numbers";
     op_host_no_inspector: "An embedded script cannot open an inspector";
     op_host_no_panic: "An embedded script cannot end the application";
     op_host_no_udp_open: "An embedded script cannot take over a socket";

@@ -19,7 +19,7 @@ mod source;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ use deno_runtime::deno_core::{
 };
 use deno_runtime::deno_node::{NodeExtInitServices, create_host_defined_options};
 use deno_runtime::deno_permissions::{CheckSpecifierKind, PermissionsContainer};
+use deno_runtime::deno_web::Blob;
 
 use self::commonjs::CommonJs;
 pub(crate) use self::errors::LoadError;
@@ -50,6 +51,27 @@ pub(crate) enum Entry {
     Bundled { name: String, source: Arc<str> },
 }
 
+impl Entry {
+    /// Where the script lies; a bundle lies nowhere.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => path.parent(),
+            Self::Bundled { .. } => None,
+        }
+    }
+}
+
+/// What a worker of a script runs.
+pub(super) struct WorkerEntry {
+    pub(super) main: Url,
+    /// What is behind `main`, where that is a blob.
+    pub(super) blob: Option<Arc<Blob>>,
+    /// The permissions of whoever started it.
+    pub(super) parent: PermissionsContainer,
+    /// It is not to run: there are as many as there may be.
+    pub(super) most: Option<usize>,
+}
+
 /// The modules of one isolate. Lives on its thread.
 pub(crate) struct Modules {
     loader: Rc<Loader>,
@@ -57,31 +79,36 @@ pub(crate) struct Modules {
 
 impl Modules {
     pub(crate) fn new(entry: &Entry, permissions: PermissionsContainer) -> Result<Self, LoadError> {
-        let (main, folder, bundle) = match entry {
+        let (main, bundle) = match entry {
             Entry::File(path) => {
                 // The resolver panics on paths that are not UTF-8.
                 let main = path.to_str().and_then(|path| Url::from_file_path(path).ok());
                 // Parsing removes `..`, as V8's copy of the address will have it.
                 let main = main.and_then(|main| Url::parse(main.as_str()).ok());
                 let main = main.ok_or_else(|| LoadError::Entry(path.clone()))?;
-                (main, path.parent(), None)
+                (main, None)
             }
-            Entry::Bundled { name, source } => (bundle::address(name)?, None, Some(source.clone())),
+            Entry::Bundled { name, source } => {
+                let address = bundle::address(name)?;
+                (address.clone(), Some((address, source.clone())))
+            }
         };
-        let packages = Packages::new(folder);
-        let commonjs = CommonJs::new(&packages);
-        Ok(Self {
-            loader: Rc::new(Loader {
-                main,
-                bundle,
-                permissions,
-                packages,
-                commonjs,
-                loaded: RefCell::default(),
-                maps: RefCell::default(),
-                dynamic: RefCell::default(),
-            }),
-        })
+        let loader = Loader::new(main, bundle, permissions, entry.folder());
+        Ok(Self { loader: Rc::new(loader) })
+    }
+
+    /// Those of a worker that the script `entry` started.
+    pub(super) fn for_worker(
+        entry: &Entry,
+        worker: WorkerEntry,
+        permissions: PermissionsContainer,
+    ) -> Result<Self, LoadError> {
+        let bundle = match entry {
+            Entry::File(_) => None,
+            Entry::Bundled { name, source } => Some((bundle::address(name)?, source.clone())),
+        };
+        let loader = Loader::new(worker.main.clone(), bundle, permissions, entry.folder());
+        Ok(Self { loader: Rc::new(Loader { worker: Some(worker), ..loader }) })
     }
 
     /// The address of the main module. It is a `file:` URL for a bundle too.
@@ -107,8 +134,10 @@ impl Modules {
 
 struct Loader {
     main: Url,
-    bundle: Option<Arc<str>>,
+    /// The application's own module and its address, if that is what the process runs.
+    bundle: Option<(Url, Arc<str>)>,
     permissions: PermissionsContainer,
+    worker: Option<WorkerEntry>,
     packages: Packages,
     commonjs: CommonJs,
     /// What was loaded from the disk. Its source may be shown and required.
@@ -120,6 +149,27 @@ struct Loader {
 }
 
 impl Loader {
+    fn new(
+        main: Url,
+        bundle: Option<(Url, Arc<str>)>,
+        permissions: PermissionsContainer,
+        folder: Option<&Path>,
+    ) -> Self {
+        let packages = Packages::new(folder);
+        let commonjs = CommonJs::new(&packages);
+        Self {
+            main,
+            bundle,
+            permissions,
+            worker: None,
+            packages,
+            commonjs,
+            loaded: RefCell::default(),
+            maps: RefCell::default(),
+            dynamic: RefCell::default(),
+        }
+    }
+
     fn keep_map(&self, url: &Url, map: Option<String>) {
         if let Some(map) = map {
             self.maps.borrow_mut().insert(url.clone(), map);
@@ -145,7 +195,9 @@ impl Loader {
         }
         let url = self.packages.resolve(specifier, &referrer);
         match (&self.bundle, url) {
-            (Some(_), Ok(url)) if matches!(url.scheme(), "node" | "data") || url == self.main => {
+            (Some((bundle, _)), Ok(url))
+                if matches!(url.scheme(), "node" | "data") || url == *bundle =>
+            {
                 Ok(url)
             }
             (Some(_), Err(error @ LoadError::UnknownBuiltin { .. })) => Err(error),
@@ -173,8 +225,15 @@ impl Loader {
         options: &ModuleLoadOptions,
     ) -> ModuleLoadResponse {
         let from = self.imported_from(url, referrer);
+        if let Some(most) = self.worker.as_ref().and_then(|worker| worker.most) {
+            let error = JsErrorBox::from_err(LoadError::TooManyWorkers { most });
+            return ModuleLoadResponse::Sync(Err(error));
+        }
+        if let Some(blob) = self.blob(url) {
+            return source::load_blob(self, url, blob);
+        }
         match &self.bundle {
-            Some(source) if *url == self.main => {
+            Some((bundle, source)) if url == bundle => {
                 let code = ModuleSourceCode::String(source.clone().into());
                 ModuleLoadResponse::Sync(Ok(ModuleSource::new(
                     ModuleType::JavaScript,
@@ -191,6 +250,12 @@ impl Loader {
             }
             _ => source::load(self, url, &from, options),
         }
+    }
+
+    /// What a worker runs that was started from a blob.
+    fn blob(&self, url: &Url) -> Option<Arc<Blob>> {
+        let worker = self.worker.as_ref().filter(|worker| worker.main == *url)?;
+        worker.blob.clone()
     }
 }
 
@@ -277,7 +342,9 @@ impl ModuleLoader for SharedLoader {
     fn get_source_mapped_source_line(&self, file_name: &str, line: usize) -> Option<String> {
         let url = Url::parse(file_name).ok()?;
         match &self.0.bundle {
-            Some(source) if url == self.0.main => source.split('\n').nth(line).map(str::to_owned),
+            Some((bundle, source)) if url == *bundle => {
+                source.split('\n').nth(line).map(str::to_owned)
+            }
             _ if self.0.loaded.borrow().contains(&url) => {
                 let text = source::read_text(&url.to_file_path().ok()?).ok()?;
                 text.split('\n').nth(line).map(str::to_owned)

@@ -98,7 +98,7 @@ impl Meter {
         let mut used = gauge.used.subscribe();
         gauge.ask_loop(&self.control);
         if timeout(LOOP_PATIENCE, used.changed()).await.is_err() {
-            self.control.with_isolate(|isolate| gauge.interrupt(isolate));
+            self.control.members.with_main(|isolate| gauge.interrupt(isolate));
             timeout(INTERRUPT_PATIENCE, used.changed()).await.ok()?.ok()?;
         }
         let used = *used.borrow();

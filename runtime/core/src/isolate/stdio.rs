@@ -9,17 +9,27 @@ mod file;
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use deno_runtime::deno_core::OpState;
 use deno_runtime::deno_io::fs::{File, FileResource, FsError, FsResult};
 use deno_runtime::deno_io::{FdTable, StdioPipe};
 
+use super::control::Control;
+use super::pulse::Paused;
 use crate::input::Input;
 use crate::output::CutOff;
 use crate::sink::Sink;
 
 /// One of the three.
-pub(super) enum Stdio {
+pub(super) struct Stdio {
+    end: End,
+    /// Whose event loop stands still while a synchronous call waits; `None` for that of a worker, which
+    /// nobody watches.
+    watched: Option<Arc<Control>>,
+}
+
+enum End {
     In(Input),
     Out {
         sink: RefCell<Sink>,
@@ -72,13 +82,23 @@ pub(super) fn null_device() -> io::Result<deno_runtime::deno_io::Stdio> {
 }
 
 impl Stdio {
-    pub(super) fn output(sink: Sink) -> Self {
-        Self::Out { sink: sink.into(), turn: tokio::sync::Mutex::default() }
+    pub(super) fn input(input: Input, watched: Option<Arc<Control>>) -> Self {
+        Self { end: End::In(input), watched }
+    }
+
+    pub(super) fn output(sink: Sink, watched: Option<Arc<Control>>) -> Self {
+        let end = End::Out { sink: sink.into(), turn: tokio::sync::Mutex::default() };
+        Self { end, watched }
+    }
+
+    /// While the guard lives, the thread waits for somebody else.
+    fn pause(&self) -> Option<Paused<'_>> {
+        self.watched.as_ref().map(|control| control.pulse.pause())
     }
 
     /// Appends text, as the engine itself does for an uncaught error.
     pub(super) fn say(&self, text: &str) {
-        if let Self::Out { sink, .. } = self {
+        if let End::Out { sink, .. } = &self.end {
             let mut sink = sink.borrow_mut();
             sink.append(text.as_bytes());
             // Cut off by a kill: nobody is to see it.
@@ -87,7 +107,7 @@ impl Stdio {
     }
 
     fn end(&self) {
-        if let Self::Out { sink, .. } = self {
+        if let End::Out { sink, .. } = &self.end {
             let mut sink = sink.borrow_mut();
             sink.append_end();
             let _ = sink.flush_blocking();
@@ -97,11 +117,12 @@ impl Stdio {
     fn write_now(&self, data: &[u8]) -> FsResult<()> {
         let mut sink = self.sink()?.borrow_mut();
         sink.append(data);
+        let _paused = self.pause();
         sink.flush_blocking().map_err(broken_pipe)
     }
 
     async fn write_async(&self, data: &[u8]) -> FsResult<()> {
-        let Self::Out { sink, turn } = self else { return Err(bad_descriptor()) };
+        let End::Out { sink, turn } = &self.end else { return Err(bad_descriptor()) };
         let _turn = turn.lock().await;
         sink.borrow_mut().append(data);
         let output = sink.borrow().output();
@@ -110,17 +131,23 @@ impl Stdio {
     }
 
     fn sink(&self) -> FsResult<&RefCell<Sink>> {
-        match self {
-            Self::Out { sink, .. } => Ok(sink),
-            Self::In(_) => Err(bad_descriptor()),
+        match &self.end {
+            End::Out { sink, .. } => Ok(sink),
+            End::In(_) => Err(bad_descriptor()),
         }
     }
 
-    fn input(&self) -> FsResult<&Input> {
-        match self {
-            Self::In(input) => Ok(input),
-            Self::Out { .. } => Err(bad_descriptor()),
+    fn input_end(&self) -> FsResult<&Input> {
+        match &self.end {
+            End::In(input) => Ok(input),
+            End::Out { .. } => Err(bad_descriptor()),
         }
+    }
+
+    fn read_now(&self, buffer: &mut [u8]) -> FsResult<usize> {
+        let input = self.input_end()?;
+        let _paused = self.pause();
+        Ok(input.read_blocking(buffer))
     }
 }
 

@@ -2,15 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Bounds on one process. A field left out takes the default.
+use crate::memory;
+
+/// Bounds on one process. A field left out takes the default, as [`Limits::standard`] has it.
+///
+/// Where a default is "an eighth of the memory", that is the machine's, or the container's where one
+/// is limited, but no less than 128 and no more than 512 MiB.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(any(test, feature = "ts"), ts(optional_fields))]
 pub struct Limits {
-    /// JavaScript heap in MiB, embedded engine only; at least 16. **Default:** 512.
+    /// JavaScript heap in MiB, embedded engine only; at least 16. Each worker that the script starts
+    /// has as much again. **Default:** an eighth of the memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heap_mb: Option<u32>,
+    /// Memory of `ArrayBuffer`s, which is no part of the heap, in MiB, embedded engine only; shared with
+    /// the workers of the script. More of it is refused with a `RangeError`; what WebAssembly and the
+    /// engine itself allocate cannot be refused, and ends the process as its heap's limit does.
+    /// **Default:** an eighth of the memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub array_buffer_mb: Option<u32>,
     /// Longest line in MiB; a longer one is dropped and reported. **Default:** 64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_mb: Option<u32>,
@@ -25,6 +37,53 @@ pub struct Limits {
     /// **Default:** 500.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kill_grace_ms: Option<u32>,
+    /// Milliseconds from the request to a running script, before the start is given up.
+    /// **Default:** 30 000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_timeout_ms: Option<u32>,
+    /// Milliseconds that one turn of the event loop may take, embedded engine only; after that the
+    /// process is `unresponsive` until the loop turns again. A wait for its stdin, or for who reads its
+    /// output, does not count. 0 is never. **Default:** 5000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unresponsive_ms: Option<u32>,
+    /// Whether a process that is unresponsive is ended, with that reason. **Default:** `false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kill_unresponsive: Option<bool>,
+}
+
+impl Limits {
+    /// The defaults, every field filled in.
+    #[must_use]
+    pub fn standard() -> Self {
+        let memory_mb = Some(memory::share_mb());
+        Self {
+            heap_mb: memory_mb,
+            array_buffer_mb: memory_mb,
+            line_mb: Some(64),
+            stdin_buffer_mb: Some(16),
+            stdout_buffer_mb: Some(4),
+            kill_grace_ms: Some(500),
+            start_timeout_ms: Some(30_000),
+            unresponsive_ms: Some(5000),
+            kill_unresponsive: Some(false),
+        }
+    }
+
+    /// These limits, and those of `defaults` where there are none.
+    #[must_use]
+    pub fn or(self, defaults: Self) -> Self {
+        Self {
+            heap_mb: self.heap_mb.or(defaults.heap_mb),
+            array_buffer_mb: self.array_buffer_mb.or(defaults.array_buffer_mb),
+            line_mb: self.line_mb.or(defaults.line_mb),
+            stdin_buffer_mb: self.stdin_buffer_mb.or(defaults.stdin_buffer_mb),
+            stdout_buffer_mb: self.stdout_buffer_mb.or(defaults.stdout_buffer_mb),
+            kill_grace_ms: self.kill_grace_ms.or(defaults.kill_grace_ms),
+            start_timeout_ms: self.start_timeout_ms.or(defaults.start_timeout_ms),
+            unresponsive_ms: self.unresponsive_ms.or(defaults.unresponsive_ms),
+            kill_unresponsive: self.kill_unresponsive.or(defaults.kill_unresponsive),
+        }
+    }
 }
 
 /// When a process that ended by itself is started again. A kill never restarts it.

@@ -13,7 +13,7 @@ pub struct ProcessInfo {
     pub name: String,
     /// The child's process id; `None` for the embedded engine and for an exited process.
     pub pid: Option<u32>,
-    /// Whether it can be written to: state is `running`.
+    /// Whether it can be written to: state is `running` or `unresponsive`.
     pub running: bool,
     /// What actually runs it; `None` for `command` and `sidecar`.
     pub runtime: Option<Runtime>,
@@ -38,6 +38,9 @@ pub enum State {
     Starting,
     /// The script runs.
     Running,
+    /// It runs, but its event loop has not turned for `limits.unresponsiveMs`. It is `running` again as
+    /// soon as that turns. Embedded engine only.
+    Unresponsive,
     /// A kill was asked for.
     Stopping,
     /// It ended; the entry stays until it is restarted or removed.
@@ -54,6 +57,12 @@ impl State {
     #[must_use]
     pub fn is_exited(&self) -> bool {
         matches!(self, Self::Exited { .. })
+    }
+
+    /// Whether the script runs and nobody has asked it to end.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Running | Self::Unresponsive)
     }
 }
 
@@ -78,15 +87,22 @@ pub enum ExitReason {
         #[cfg_attr(any(test, feature = "ts"), ts(optional))]
         signal: Option<i32>,
     },
-    /// The JavaScript heap reached its limit.
+    /// Its memory reached a limit: the JavaScript heap, or buffers that could not be refused.
     HeapLimit,
     /// It never came to run.
     StartFailed {
         /// What went wrong.
         message: String,
     },
-    /// It did not end when told to, and its thread was given up.
+    /// It was unresponsive and `limits.killUnresponsive` asked for its end, or it did not end when told
+    /// to and its thread was given up.
     Unresponsive,
+    /// The engine failed in a way that ends a program. The application lives; the thread that failed
+    /// is parked for its life, with the memory and the files that it held.
+    Crashed {
+        /// What failed.
+        message: String,
+    },
     /// The supervisor was shut down.
     HostShutdown,
 }

@@ -100,6 +100,10 @@ pub(crate) enum LoadError {
     )]
     TypesInPackage { module: String, from: ImportedFrom },
 
+    #[class("NotSupported")]
+    #[error("An embedded process can have {most} workers at once; this one would be one more")]
+    TooManyWorkers { most: usize },
+
     #[class(generic)]
     #[error("the module loader failed at \"{specifier}\": {reason}")]
     Internal { specifier: String, reason: String },

@@ -84,7 +84,7 @@ impl NodeRequireLoader for Loader {
 
     fn resolve_require_node_module_paths(&self, from: &Path) -> Vec<String> {
         // A bundle lies nowhere, and so has no packages beside it.
-        match self.bundle {
+        match &self.bundle {
             Some(_) => Vec::new(),
             None => default_resolve_require_node_module_paths(from),
         }

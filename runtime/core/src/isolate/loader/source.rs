@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use deno_ast::MediaType;
@@ -18,6 +19,7 @@ use deno_runtime::deno_core::{
     RequestedModuleType,
 };
 use deno_runtime::deno_permissions::CheckSpecifierKind;
+use deno_runtime::deno_web::Blob;
 use node_resolver::analyze::CjsAnalysisSourceProvider;
 
 use super::Loader;
@@ -38,6 +40,24 @@ pub(super) fn load(
         Ok(Prepared::CommonJs(text)) => translate(loader, url, text),
         Err(error) => ModuleLoadResponse::Sync(Err(error)),
     }
+}
+
+/// The module of a worker that was started from a blob, which is in memory.
+pub(super) fn load_blob(loader: &Rc<Loader>, url: &Url, blob: Arc<Blob>) -> ModuleLoadResponse {
+    let (loader, url) = (loader.clone(), url.clone());
+    let loaded = async move {
+        let media = MediaType::from_content_type(&url, &blob.media_type);
+        let bytes = blob.read_all().await;
+        let from = ImportedFrom::default();
+        match convert(&loader, &url, &from, media, bytes, &RequestedModuleType::None)? {
+            Prepared::Ready(module, code) => Ok(ModuleSource::new(module, code, &url, None)),
+            Prepared::CommonJs(text) => {
+                let code = ModuleSourceCode::String(text.into());
+                Ok(ModuleSource::new(ModuleType::JavaScript, code, &url, None))
+            }
+        }
+    };
+    ModuleLoadResponse::Async(loaded.boxed_local())
 }
 
 enum Prepared {
@@ -76,10 +96,15 @@ fn prepare(
     let in_package = loader.packages.contains(url);
     // What the script's author wrote down is trusted like the script. What it asks for while it
     // runs is not, and neither is what that imports, nor ES modules that require() asks for.
+    // A worker was asked for, by whoever started it.
     let asked_for = options.is_dynamic_import || options.is_synchronous;
-    if asked_for && *url != loader.main && !loader.packages.is_installed(&path) {
-        loader
-            .permissions
+    let permissions = match &loader.worker {
+        None => (asked_for && *url != loader.main).then_some(&loader.permissions),
+        Some(_) if asked_for => Some(&loader.permissions),
+        Some(worker) => Some(&worker.parent),
+    };
+    if let Some(permissions) = permissions.filter(|_| !loader.packages.is_installed(&path)) {
+        permissions
             .check_specifier(url, CheckSpecifierKind::Dynamic)
             .map_err(JsErrorBox::from_err)?;
     }

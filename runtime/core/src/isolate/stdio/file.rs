@@ -48,7 +48,7 @@ impl File for Stdio {
     }
 
     fn read_sync(self: Rc<Self>, buffer: &mut [u8]) -> FsResult<usize> {
-        Ok(self.input()?.read_blocking(buffer))
+        self.read_now(buffer)
     }
 
     fn read_byob<'a>(self: Rc<Self>, mut buffer: BufMutView) -> Later<'a, (usize, BufMutView)>
@@ -56,7 +56,7 @@ impl File for Stdio {
         Self: 'a,
     {
         Box::pin(async move {
-            let count = self.input()?.read(&mut buffer).await;
+            let count = self.input_end()?.read(&mut buffer).await;
             Ok((count, buffer))
         })
     }
@@ -87,11 +87,10 @@ impl File for Stdio {
     }
 
     fn read_all_sync(self: Rc<Self>) -> FsResult<Cow<'static, [u8]>> {
-        let input = self.input()?;
         let mut all = Vec::new();
         let mut step = vec![0; READ_ALL_STEP];
         loop {
-            match input.read_blocking(&mut step) {
+            match self.read_now(&mut step)? {
                 0 => return Ok(Cow::Owned(all)),
                 count => all.extend_from_slice(&step[..count]),
             }
@@ -103,7 +102,7 @@ impl File for Stdio {
         Self: 'a,
     {
         Box::pin(async move {
-            let input = self.input()?;
+            let input = self.input_end()?;
             let mut all = Vec::new();
             let mut step = vec![0; READ_ALL_STEP];
             loop {

@@ -1,0 +1,186 @@
+//! Memory of `ArrayBuffer`s, which is no part of V8's heap: counted, and limited.
+//!
+//! One allocator for all isolates of a process, as buffers go from one to another. What would be too
+//! much is refused, and becomes a `RangeError`. What V8 does not ask an allocator for (WebAssembly's
+//! memory, buffers that ops hand over) is only seen afterwards, when V8 collects garbage.
+
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use deno_runtime::deno_core::v8;
+
+use super::control::{Control, Memory, SelfEnded};
+
+/// What V8 asks of the memory that it gets.
+const ALIGNMENT: usize = 16;
+
+/// The buffers of one process.
+pub(super) struct Buffers {
+    used: AtomicUsize,
+    limit: usize,
+    has_refused: AtomicBool,
+}
+
+impl Buffers {
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { used: 0.into(), limit, has_refused: false.into() })
+    }
+
+    /// Whether the script was refused memory.
+    pub(super) fn have_refused(&self) -> bool {
+        self.has_refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn allocator(self: &Arc<Self>) -> v8::UniqueRef<v8::Allocator> {
+        // SAFETY: the handle is what the functions of the table expect, and the last of them drops it.
+        unsafe { v8::new_rust_allocator(Arc::into_raw(self.clone()), &FUNCTIONS) }
+    }
+
+    fn take(&self, size: usize) -> bool {
+        let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            used.checked_add(size).filter(|used| *used <= self.limit)
+        });
+        if taken.is_err() {
+            self.has_refused.store(true, Ordering::Relaxed);
+        }
+        taken.is_ok()
+    }
+
+    fn give_back(&self, size: usize) {
+        self.used.fetch_sub(size, Ordering::Relaxed);
+    }
+
+    fn allocate(&self, size: usize, from_system: unsafe fn(Layout) -> *mut u8) -> *mut c_void {
+        let Some(layout) = layout(size).filter(|_| self.take(size)) else {
+            return ptr::null_mut();
+        };
+        // SAFETY: the layout is not empty.
+        let memory = unsafe { from_system(layout) };
+        if memory.is_null() {
+            self.give_back(size);
+        }
+        memory.cast()
+    }
+}
+
+/// `None` for more than there can be. V8 may ask for nothing, and gets something.
+fn layout(size: usize) -> Option<Layout> {
+    Layout::from_size_align(size.max(1), ALIGNMENT).ok()
+}
+
+static FUNCTIONS: v8::RustAllocatorVtable<Buffers> =
+    v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop };
+
+unsafe extern "C" fn allocate(buffers: &Buffers, size: usize) -> *mut c_void {
+    buffers.allocate(size, alloc_zeroed)
+}
+
+unsafe extern "C" fn allocate_uninitialized(buffers: &Buffers, size: usize) -> *mut c_void {
+    buffers.allocate(size, alloc)
+}
+
+unsafe extern "C" fn free(buffers: &Buffers, memory: *mut c_void, size: usize) {
+    if let Some(layout) = layout(size) {
+        // SAFETY: V8 gives back what it got from `allocate`, with the same size.
+        unsafe { dealloc(memory.cast(), layout) };
+        buffers.give_back(size);
+    }
+}
+
+unsafe extern "C" fn drop(buffers: *const Buffers) {
+    // SAFETY: `allocator` made this of an `Arc`, for here.
+    unsafe { Arc::from_raw(buffers) };
+}
+
+/// Looks at what an isolate holds outside of its heap whenever V8 has collected all garbage.
+pub(super) struct Watch {
+    control: Weak<Control>,
+    limit: usize,
+    /// Freed buffers are given back some time after they were found: once too much may be a mistake.
+    was_over: AtomicBool,
+}
+
+impl Watch {
+    pub(super) fn new(control: &Arc<Control>, limit: usize) -> Box<Self> {
+        Box::new(Self { control: Arc::downgrade(control), limit, was_over: false.into() })
+    }
+
+    /// The box must outlive the isolate, and its contents stay where they are.
+    pub(super) fn over(self: &Box<Self>, isolate: &mut v8::Isolate) {
+        let this = ptr::from_ref::<Self>(self).cast_mut().cast();
+        isolate.add_gc_epilogue_callback(
+            after_collection,
+            this,
+            v8::GCType::kGCTypeMarkSweepCompact,
+        );
+    }
+
+    fn look(&self, held: usize) {
+        let is_over = held > self.limit;
+        if is_over && self.was_over.swap(true, Ordering::Relaxed) {
+            if let Some(control) = self.control.upgrade() {
+                control.end_of_script(SelfEnded::Exhausted(Memory::Buffers));
+            }
+        } else if !is_over {
+            self.was_over.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+unsafe extern "C" fn after_collection(
+    isolate: v8::UnsafeRawIsolatePtr,
+    _: v8::GCType,
+    _: v8::GCCallbackFlags,
+    watch: *mut c_void,
+) {
+    // SAFETY: the isolate's owner keeps the watch for longer than the isolate. It is never borrowed
+    // mutably.
+    let watch = unsafe { &*watch.cast::<Watch>() };
+    // SAFETY: V8 calls on the thread that has entered the isolate; counting neither allocates on its
+    // heap nor runs JavaScript.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
+    watch.look(isolate.get_heap_statistics().external_memory());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_given_up_to_the_limit_and_again_when_it_came_back() {
+        let buffers = Buffers::new(100);
+        let first = buffers.allocate(60, alloc_zeroed);
+        assert!(!first.is_null() && !buffers.have_refused());
+        assert!(buffers.allocate(41, alloc_zeroed).is_null());
+        assert!(buffers.have_refused());
+        // SAFETY: as V8 does.
+        unsafe { free(&buffers, first, 60) };
+        let second = buffers.allocate(100, alloc);
+        assert!(!second.is_null());
+        // SAFETY: as V8 does.
+        unsafe { free(&buffers, second, 100) };
+        assert_eq!(buffers.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_no_machine_has_is_refused() {
+        let buffers = Buffers::new(usize::MAX);
+        assert!(buffers.allocate(usize::MAX - 1, alloc).is_null());
+        assert_eq!(buffers.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_is_held_outside_the_heap_is_too_much_when_it_is_twice() {
+        let control = Arc::new(Control::default());
+        let watch = Watch::new(&control, 100);
+        for held in [101, 100, 101] {
+            watch.look(held);
+            assert!(control.self_ended().is_none());
+        }
+        watch.look(101);
+        assert!(matches!(control.self_ended(), Some(SelfEnded::Exhausted(Memory::Buffers))));
+    }
+}

@@ -1,0 +1,95 @@
+//! The last resort: what would abort the application parks one thread instead.
+//!
+//! A failed check in V8, memory that V8 cannot do without, a panic that cannot unwind because C++ is
+//! on the stack, a native stack that overflows: each ends in a signal to the thread that failed, by
+//! which the system would end the program. On the engine's threads that signal is handled: the
+//! failure is told, and the thread waits for ever, holding what it held. All other threads are left to
+//! whoever handled such signals before. On Windows there is no last resort.
+
+#[cfg(unix)]
+mod signals;
+mod words;
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+pub(super) use self::words::out_of_memory;
+use super::control::Control;
+
+/// Whether one of a process's threads has failed, and what is known of it.
+#[derive(Default)]
+pub(super) struct Crash {
+    has_happened: AtomicBool,
+    told: Notify,
+    /// What the engine said last.
+    message: Mutex<Option<String>>,
+}
+
+impl Crash {
+    /// Resolves when a thread of the process has failed.
+    pub(super) async fn happened(&self) {
+        while !self.has_happened.load(Ordering::Acquire) {
+            self.told.notified().await;
+        }
+    }
+
+    pub(super) fn message(&self) -> String {
+        let message = self.message.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        message.unwrap_or_else(|| "the engine failed natively, as by a stack overflow".to_owned())
+    }
+
+    fn note(&self, message: String) {
+        // Never waits: the thread that is about to fail may hold the lock itself.
+        if let Ok(mut place) = self.message.try_lock() {
+            *place = Some(message);
+        }
+    }
+
+    #[cfg(unix)]
+    fn tell(&self) {
+        self.has_happened.store(true, Ordering::Release);
+        self.told.notify_one();
+    }
+}
+
+thread_local! {
+    /// The process that this thread belongs to; null on threads that are none of the engine's. Of a
+    /// kind that a signal handler may read: it needs neither to be made nor to be dropped.
+    static HERE: Cell<*const Control> = const { Cell::new(ptr::null()) };
+}
+
+/// While it lives, this thread's failures are those of one process.
+pub(super) struct Entered(Arc<Control>);
+
+/// Called on a thread of the engine.
+pub(super) fn enter(control: &Arc<Control>) -> Entered {
+    HERE.set(Arc::as_ptr(control));
+    Entered(control.clone())
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        debug_assert_eq!(HERE.get(), Arc::as_ptr(&self.0));
+        HERE.set(ptr::null());
+    }
+}
+
+/// Called once, before any isolate exists.
+pub(super) fn prepare() -> std::io::Result<()> {
+    words::listen();
+    #[cfg(unix)]
+    signals::listen()?;
+    Ok(())
+}
+
+/// Keeps what the engine says when it is about to fail, for the process that this thread belongs to.
+fn note(message: impl FnOnce() -> String) {
+    // SAFETY: not null only while a guard holds the control.
+    if let Some(control) = unsafe { HERE.get().as_ref() } {
+        control.crash.note(message());
+    }
+}

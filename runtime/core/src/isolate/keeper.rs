@@ -1,0 +1,197 @@
+//! Watches over one isolate from the supervisor's thread: sees whether it responds, ends it when
+//! asked, and tells how it ended.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, timeout_at};
+
+use super::program::Program;
+use crate::backend::Exit;
+use crate::stop::StopRequest;
+use crate::wire::ExitReason;
+
+/// How often a script that does not stop is told again: a single request can be swallowed by a
+/// `catch` inside the engine.
+const TERMINATE_AGAIN: Duration = Duration::from_millis(50);
+
+/// After this long of being told, a thread is given up: it hangs in native code.
+const GIVE_UP: Duration = Duration::from_secs(5);
+
+/// What is known of an isolate that is kept.
+pub(crate) struct Kept {
+    /// Resolves when the isolate is gone.
+    pub(crate) exit: oneshot::Receiver<Exit>,
+    /// Whether its event loop turns.
+    pub(crate) responds: watch::Receiver<bool>,
+}
+
+pub(super) struct Keeper {
+    program: Arc<Program>,
+    /// Taken when it is joined.
+    thread: Option<JoinHandle<()>>,
+    reported: oneshot::Receiver<Exit>,
+    responds: watch::Sender<bool>,
+}
+
+/// Nothing comes from a thread that has panicked, or that was given up.
+type Report = Result<Exit, oneshot::error::RecvError>;
+
+/// What ended the wait for an isolate's end.
+enum Outcome {
+    Ended(Report),
+    Crashed,
+    /// It was made to end because it did not respond.
+    Unresponsive(Option<Report>),
+    /// It did not end.
+    Lost,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        program: Arc<Program>,
+        thread: JoinHandle<()>,
+        reported: oneshot::Receiver<Exit>,
+    ) -> Self {
+        Self { program, thread: Some(thread), reported, responds: watch::Sender::new(true) }
+    }
+
+    pub(super) fn keep(self, stop: StopRequest) -> Kept {
+        let (ended, exit) = oneshot::channel();
+        let responds = self.responds.subscribe();
+        tokio::spawn(async move {
+            // Nobody listens any more when the supervisor has been dropped.
+            let _ = ended.send(self.until_its_end(stop).await);
+        });
+        Kept { exit, responds }
+    }
+
+    async fn until_its_end(mut self, stop: StopRequest) -> Exit {
+        let program = self.program.clone();
+        let outcome = tokio::select! {
+            biased;
+            () = program.control.crash.happened() => Outcome::Crashed,
+            outcome = self.attend(stop) => outcome,
+        };
+        let (outcome, crashed) = match outcome {
+            // It may have been a worker's thread: then the script's own ends as others do.
+            Outcome::Crashed => (self.force().await.map_or(Outcome::Lost, Outcome::Ended), true),
+            outcome => (outcome, false),
+        };
+        let exit = self.exit_of(outcome);
+        if crashed {
+            let message = program.control.crash.message();
+            return Exit { reason: ExitReason::Crashed { message }, code: None };
+        }
+        exit
+    }
+
+    /// Waits for the end, brings it about when somebody wants it, and sees whether the isolate
+    /// responds meanwhile.
+    async fn attend(&mut self, mut stop: StopRequest) -> Outcome {
+        let program = self.program.clone();
+        let report = tokio::select! {
+            biased;
+            report = &mut self.reported => Some(report),
+            () = stop.requested() => self.stop(&mut stop).await,
+            () = program.control.script_is_over() => self.insist(&mut stop).await,
+            () = watch_pulse(&program, &self.responds) => {
+                return Outcome::Unresponsive(self.force().await);
+            }
+        };
+        report.map_or(Outcome::Lost, Outcome::Ended)
+    }
+
+    fn exit_of(&mut self, outcome: Outcome) -> Exit {
+        let unresponsive = Exit { reason: ExitReason::Unresponsive, code: None };
+        let (report, thread) = match (outcome, self.thread.take()) {
+            (Outcome::Ended(report), Some(thread)) => (report, thread),
+            (Outcome::Unresponsive(Some(_)), Some(thread)) => (Ok(unresponsive), thread),
+            // Joining would wait for ever: the thread is left to itself.
+            _ => return unresponsive,
+        };
+        // The report is the thread's last act but returning.
+        let panicked = thread.join().is_err();
+        report.unwrap_or_else(|_| lost(panicked))
+    }
+
+    async fn stop(&mut self, request: &mut StopRequest) -> Option<Report> {
+        let program = self.program.clone();
+        program.input.break_pipe();
+        program.control.signal_end();
+        tokio::select! {
+            report = &mut self.reported => return Some(report),
+            () = request.time_to_ask() => {}
+        }
+        program.control.ask_to_end();
+        tokio::select! {
+            report = &mut self.reported => return Some(report),
+            () = request.time_to_force() => {}
+        }
+        self.force().await
+    }
+
+    /// Ends it whatever it does; `None` when that does not help.
+    async fn force(&mut self) -> Option<Report> {
+        let Program { control, input, sinks, .. } = &*self.program;
+        input.break_pipe();
+        sinks.cut_off();
+        let give_up = Instant::now() + GIVE_UP;
+        while Instant::now() < give_up {
+            // A script may hang in waiting for a program that it started.
+            control.members.end_offspring();
+            control.terminate();
+            let again = give_up.min(Instant::now() + TERMINATE_AGAIN);
+            if let Ok(report) = timeout_at(again, &mut self.reported).await {
+                return Some(report);
+            }
+        }
+        None
+    }
+
+    /// The script has called `exit`, or is out of memory, and is to run no further. How long it then
+    /// takes is up to whoever reads its last output.
+    async fn insist(&mut self, request: &mut StopRequest) -> Option<Report> {
+        loop {
+            self.program.control.terminate();
+            tokio::select! {
+                biased;
+                report = &mut self.reported => return Some(report),
+                () = request.requested() => return self.stop(request).await,
+                () = tokio::time::sleep(TERMINATE_AGAIN) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Keeper {
+    /// Dropped before its end only with the supervisor's thread: nobody else would end the script.
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.program.input.break_pipe();
+            self.program.sinks.cut_off();
+            self.program.control.terminate();
+        }
+    }
+}
+
+/// Tells whether the event loop turns; resolves when it does not, and that is to be its end.
+async fn watch_pulse(program: &Program, responds: &watch::Sender<bool>) {
+    let Some(limit) = program.limits.unresponsive else { return std::future::pending().await };
+    loop {
+        program.control.pulse.stuck(limit).await;
+        if program.limits.kill_unresponsive {
+            return;
+        }
+        responds.send_replace(false);
+        program.control.pulse.moved().await;
+        responds.send_replace(true);
+    }
+}
+
+fn lost(panicked: bool) -> Exit {
+    let message = if panicked { "the engine panicked" } else { "the engine's thread is gone" };
+    Exit { reason: ExitReason::Error { message: message.to_owned(), stack: None }, code: None }
+}

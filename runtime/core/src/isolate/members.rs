@@ -1,0 +1,100 @@
+//! The isolates of one process: that of its script, and those of the workers it started.
+//!
+//! Each joins from its own thread when it can be interrupted and leaves when that thread ends, so that
+//! what is done to a process is done to all of it, and its end can be waited for.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use deno_runtime::deno_core::v8;
+
+use super::offspring::Offspring;
+
+/// The isolates that live, the script's own first.
+#[derive(Default)]
+pub(super) struct Members {
+    list: Mutex<Vec<Member>>,
+    left: Condvar,
+}
+
+struct Member {
+    thread: ThreadId,
+    isolate: v8::IsolateHandle,
+    offspring: Offspring,
+}
+
+impl Members {
+    /// Called on the isolate's thread. Not before its bootstrap: an interrupted bootstrap is a panic.
+    pub(super) fn join(&self, isolate: v8::IsolateHandle) {
+        let thread = thread::current().id();
+        self.lock().push(Member { thread, isolate, offspring: Offspring::of_this_thread() });
+    }
+
+    /// Called on the isolate's thread, as the last thing it does. The programs that it started end.
+    pub(super) fn leave(&self) {
+        let thread = thread::current().id();
+        let mut list = self.lock();
+        if let Some(at) = list.iter().position(|member| member.thread == thread) {
+            list.remove(at).offspring.kill();
+        }
+        drop(list);
+        self.left.notify_all();
+    }
+
+    /// How many there are, the script's own included.
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Interrupts running JavaScript, everywhere.
+    pub(super) fn terminate(&self) {
+        for member in &*self.lock() {
+            member.isolate.terminate_execution();
+        }
+    }
+
+    /// Kills the programs that the script and its workers have started.
+    pub(super) fn end_offspring(&self) {
+        for member in &*self.lock() {
+            member.offspring.kill();
+        }
+    }
+
+    /// Calls `act` with the script's own isolate, if that has come so far.
+    pub(super) fn with_main(&self, act: impl FnOnce(&v8::IsolateHandle)) {
+        if let Some(main) = self.lock().first() {
+            act(&main.isolate);
+        }
+    }
+
+    /// Waits on the script's own thread until all the others have left; ends them if they do not, and
+    /// tells whether they did within `patience`.
+    pub(super) fn wait_for_others(&self, patience: Duration) -> bool {
+        const TERMINATE_AGAIN: Duration = Duration::from_millis(50);
+        let mut waited = Duration::ZERO;
+        let mut list = self.lock();
+        while list.len() > 1 {
+            if waited >= patience {
+                return false;
+            }
+            for worker in &list[1..] {
+                worker.isolate.terminate_execution();
+                worker.offspring.kill();
+            }
+            let (woken, timeout) = self
+                .left
+                .wait_timeout(list, TERMINATE_AGAIN)
+                .unwrap_or_else(PoisonError::into_inner);
+            list = woken;
+            if timeout.timed_out() {
+                waited += TERMINATE_AGAIN;
+            }
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Member>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

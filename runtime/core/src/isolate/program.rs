@@ -1,0 +1,197 @@
+//! What all isolates of one process have in common, and what each of them is fitted with.
+//!
+//! Nothing here is shared with another process: not blobs, not broadcasts, not shared memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use deno_runtime::deno_core::{
+    CompiledWasmModuleStore, CrossIsolateStore, JsRuntime, SharedArrayBufferStore, v8,
+};
+use deno_runtime::deno_fetch::dns::Resolver;
+use deno_runtime::deno_fs::RealFs;
+use deno_runtime::deno_permissions::PermissionsContainer;
+use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel};
+use deno_runtime::worker::WorkerServiceOptions;
+use deno_runtime::{BootstrapOptions, FeatureChecker, WorkerExecutionMode};
+
+use super::buffers::{Buffers, Watch};
+use super::control::{Control, Memory, SelfEnded};
+use super::crash::{self, Entered};
+use super::env::Env;
+use super::loader::{Entry, Modules, Sys};
+use super::stdio::Streams;
+use super::{DENO_VERSION, line_door};
+use crate::input::Input;
+use crate::plan::{EngineLimits, Plan};
+use crate::sink::Sinks;
+use crate::wire::SpawnConfig;
+
+/// How far a heap may go over its limit until the script is interrupted. V8 aborts the application
+/// when one single allocation does not fit, and a string may take 1 GiB; only touched pages count.
+const UNWIND_BYTES: usize = 4 << 30;
+
+/// What scripts find already done, in this order.
+const PREPARATIONS: [(&str, &str); 2] =
+    [("js-runtime:park", crate::command_line::PARK), ("js-runtime:lines", line_door::SCRIPT)];
+
+/// Tells the engine's own modules whose isolate it is. Being a property that cannot be configured, it
+/// can be neither changed nor hidden by a variable.
+const PROCESS: &str = "Object.defineProperty(globalThis, 'jsRuntimeProcess', { value: ";
+
+/// Everything that is known of a process before its thread runs.
+pub(super) struct Program {
+    pub(super) entry: Entry,
+    pub(super) config: SpawnConfig,
+    pub(super) cwd: PathBuf,
+    pub(super) input: Input,
+    pub(super) sinks: Sinks,
+    pub(super) control: Arc<Control>,
+    pub(super) limits: EngineLimits,
+    pub(super) buffers: Arc<Buffers>,
+    env: Env,
+    blobs: Arc<dyn BlobStoreTrait>,
+    broadcasts: InMemoryBroadcastChannel,
+    shared_memory: SharedArrayBufferStore,
+    wasm_modules: CompiledWasmModuleStore,
+    /// Tells this process from all others that ever were.
+    id: u64,
+}
+
+/// What must live for longer than an isolate, on its thread.
+pub(super) struct Around {
+    watch: Box<Watch>,
+    _entered: Entered,
+}
+
+impl Program {
+    pub(super) fn new(
+        entry: Entry,
+        config: SpawnConfig,
+        cwd: PathBuf,
+        input: Input,
+        sinks: Sinks,
+    ) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let limits = Plan::engine(&config);
+        Arc::new(Self {
+            env: Env::new(&config.env),
+            limits,
+            buffers: Buffers::new(limits.array_buffers),
+            control: Arc::default(),
+            blobs: BlobStore::default_arc(),
+            broadcasts: InMemoryBroadcastChannel::default(),
+            shared_memory: CrossIsolateStore::default(),
+            wasm_modules: CrossIsolateStore::default(),
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            entry,
+            config,
+            cwd,
+            input,
+            sinks,
+        })
+    }
+
+    /// Called on an isolate's thread before the isolate is made.
+    pub(super) fn surround(&self) -> Around {
+        Around {
+            watch: Watch::new(&self.control, self.limits.array_buffers),
+            _entered: crash::enter(&self.control),
+        }
+    }
+
+    pub(super) fn create_params(&self, heap: usize) -> v8::CreateParams {
+        v8::CreateParams::default()
+            .heap_limits(0, heap)
+            .array_buffer_allocator(self.buffers.allocator().make_shared())
+    }
+
+    pub(super) fn bootstrap(&self) -> BootstrapOptions {
+        BootstrapOptions {
+            deno_version: DENO_VERSION.to_owned(),
+            user_agent: format!("Deno/{DENO_VERSION}"),
+            args: self.config.args.clone(),
+            locale: v8::icu::get_language_tag(),
+            mode: WorkerExecutionMode::Run,
+            has_node_modules_dir: true,
+            ..BootstrapOptions::default()
+        }
+    }
+
+    /// Puts everything in place that stands between an isolate and the application. Before this no
+    /// script has run in it.
+    pub(super) fn furnish(
+        &self,
+        runtime: &mut JsRuntime,
+        streams: &Streams,
+        around: &Around,
+    ) -> Result<(), String> {
+        {
+            let state = runtime.op_state();
+            let mut state = state.borrow_mut();
+            streams.install(&mut state);
+            state.put(self.env.clone());
+            state.put(self.control.clone());
+            state.put(self.input.clone());
+        }
+        let isolate = runtime.v8_isolate();
+        isolate.set_oom_error_handler(crash::out_of_memory);
+        around.watch.over(isolate);
+        let process = ("js-runtime:process", format!("{PROCESS}'{}:' }})", self.id));
+        let prepared = PREPARATIONS.map(|(name, script)| (name, script.to_owned()));
+        for (name, script) in prepared.into_iter().chain([process]) {
+            runtime.execute_script(name, script).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Ends the whole process when the isolate's heap is full.
+    pub(super) fn end_at_heap_limit(&self, runtime: &mut JsRuntime) {
+        let control = self.control.clone();
+        at_heap_limit(runtime, move || {
+            control.end_of_script(SelfEnded::Exhausted(Memory::Heap));
+        });
+    }
+
+    pub(super) fn services(
+        &self,
+        modules: &Modules,
+        permissions: PermissionsContainer,
+    ) -> Services {
+        let mut features = FeatureChecker::default();
+        // The default ends the application when an unstable feature is used.
+        features.set_exit_cb(Box::new(|_, _| {}));
+        WorkerServiceOptions {
+            blob_store: self.blobs.clone(),
+            broadcast_channel: self.broadcasts.clone(),
+            deno_rt_native_addon_loader: None,
+            feature_checker: Arc::new(features),
+            fs: Arc::new(RealFs),
+            module_loader: modules.loader(),
+            node_services: Some(modules.node_services()),
+            npm_process_state_provider: None,
+            permissions,
+            root_cert_store_provider: None,
+            fetch_dns_resolver: Resolver::default(),
+            shared_array_buffer_store: Some(self.shared_memory.clone()),
+            compiled_wasm_module_store: Some(self.wasm_modules.clone()),
+            v8_code_cache: None,
+            bundle_provider: None,
+        }
+    }
+}
+
+pub(super) type Services = WorkerServiceOptions<
+    deno_resolver::npm::DenoInNpmPackageChecker,
+    deno_resolver::npm::NpmResolver<Sys>,
+    Sys,
+>;
+
+/// Calls `act` when the heap is nearly full, and leaves room for the script to be interrupted.
+pub(super) fn at_heap_limit(runtime: &mut JsRuntime, act: impl Fn() + 'static) {
+    runtime.add_near_heap_limit_callback(move |current, _| {
+        act();
+        current.saturating_add(UNWIND_BYTES)
+    });
+}

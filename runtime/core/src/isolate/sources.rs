@@ -1,0 +1,172 @@
+//! The engine's own modules, with pieces of ours in them.
+//!
+//! What an op does can be replaced; what a native class does, or what the engine keeps for all
+//! isolates of an application, cannot. So the modules that hand such things out get a piece of ours, at
+//! their beginning or in place of a few words. No script has seen any of it before, and none sees
+//! what it was.
+
+use std::sync::LazyLock;
+
+/// Address and source of built-in modules, sorted by address.
+pub(super) type Sources = &'static [(&'static str, &'static str)];
+
+/// How a module that is a script begins. The engine knows it by its first words.
+const HEAD: &str = "\"use strict\"; return ((function";
+
+/// What stands at the head of some scripts.
+struct Guard {
+    text: &'static str,
+    modules: &'static [&'static str],
+}
+
+const GUARDS: [Guard; 3] = [
+    Guard {
+        text: include_str!("sources/descriptors.js"),
+        modules: &[
+            "ext:deno_node/internal_binding/pipe_wrap.ts",
+            "ext:deno_node/internal_binding/tcp_wrap.ts",
+            "ext:deno_node/internal_binding/tls_wrap.ts",
+            "ext:deno_node/internal_binding/tty_wrap.ts",
+            "ext:deno_node/tty.js",
+            "ext:deno_node/wasi.ts",
+            "ext:deno_process/40_process.js",
+        ],
+    },
+    Guard { text: include_str!("sources/images.js"), modules: &["ext:deno_web/16_image_data.js"] },
+    Guard {
+        text: include_str!("sources/workers.js"),
+        modules: &["ext:deno_node/worker_threads.ts"],
+    },
+];
+
+/// Web Locks, of which the engine has one list: names get the process in front, as `Program` has
+/// defined it. No script can change that or hide it, and so get at the names of another.
+const LOCKS: &str = "ext:deno_web/locks.js";
+const LOCKS_WORDS: [(&str, &str); 2] = [
+    (
+        "op_lock_manager_request(\n      encodeLockName(name),",
+        "op_lock_manager_request(\n      jsRuntimeProcess + encodeLockName(name),",
+    ),
+    ("= op_lock_manager_query();", "= ofThisProcess(op_lock_manager_query());"),
+];
+const LOCKS_TAIL: &str = include_str!("sources/locks.js");
+
+/// The scripts that are loaded when somebody asks for them. An error means that the engine is another
+/// one than this was written for.
+pub(super) fn scripts() -> Result<Sources, String> {
+    static SCRIPTS: LazyLock<Result<Sources, String>> =
+        LazyLock::new(|| guard(deno_snapshots::RESIDUAL_LAZY_JS));
+    SCRIPTS.clone()
+}
+
+/// The same for ES modules.
+pub(super) fn modules() -> Result<Sources, String> {
+    static MODULES: LazyLock<Result<Sources, String>> =
+        LazyLock::new(|| part_locks(deno_snapshots::RESIDUAL_LAZY_ESM));
+    MODULES.clone()
+}
+
+fn guard(sources: Sources) -> Result<Sources, String> {
+    let mut guarded = sources.to_vec();
+    for Guard { text, modules } in GUARDS {
+        for module in modules {
+            amend(&mut guarded, module, |source| with_head(source, text))?;
+        }
+    }
+    Ok(keep(guarded))
+}
+
+fn part_locks(sources: Sources) -> Result<Sources, String> {
+    let mut parted = sources.to_vec();
+    amend(&mut parted, LOCKS, |source| {
+        let mut source = source.to_owned();
+        for (words, ours) in LOCKS_WORDS {
+            let is_once = source.matches(words).count() == 1;
+            source = is_once.then(|| source.replace(words, ours))?;
+        }
+        Some(source + LOCKS_TAIL)
+    })?;
+    Ok(keep(parted))
+}
+
+/// Leaks what it is given: the engine wants it for the life of the application.
+fn keep(sources: Vec<(&'static str, &'static str)>) -> Sources {
+    Box::leak(sources.into_boxed_slice())
+}
+
+fn amend(
+    sources: &mut [(&str, &'static str)],
+    module: &str,
+    amended: impl Fn(&str) -> Option<String>,
+) -> Result<(), String> {
+    let at = sources.binary_search_by_key(&module, |(address, _)| address);
+    let source = at.ok().and_then(|at| sources.get_mut(at)).map(|(_, source)| source);
+    let amended = source.as_ref().and_then(|source| amended(source));
+    let (Some(source), Some(amended)) = (source, amended) else {
+        return Err(format!("the engine's '{module}' is not what it should be"));
+    };
+    *source = Box::leak(amended.into_boxed_str());
+    Ok(())
+}
+
+/// Puts `text` at the beginning of the script's function.
+fn with_head(source: &str, text: &str) -> Option<String> {
+    let parameters = source.strip_prefix(HEAD)?;
+    let body = parameters.trim_start().strip_prefix("()")?.trim_start().strip_prefix('{')?;
+    Some(format!("{HEAD}() {{\n{text}{body}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_engines_modules_are_amended() {
+        let scripts = scripts().unwrap();
+        assert!(scripts.is_sorted_by_key(|(address, _)| *address));
+        assert_eq!(scripts.len(), deno_snapshots::RESIDUAL_LAZY_JS.len());
+        for Guard { text, modules } in GUARDS {
+            let guarded = scripts.iter().filter(|(_, source)| source.contains(text));
+            assert!(guarded.map(|(address, _)| address).eq(modules));
+        }
+        let changed = modules().unwrap().iter().zip(deno_snapshots::RESIDUAL_LAZY_ESM);
+        let changed = changed.filter(|(ours, theirs)| ours != theirs);
+        assert!(changed.map(|((address, _), _)| *address).eq([LOCKS]));
+    }
+
+    /// A module that uses one of these without the guard would be a way around it.
+    #[test]
+    fn no_other_module_uses_what_is_guarded() {
+        let dangerous = [
+            ["PipeWrap", "TCPWrap", "TTY", "WasiContext", "op_run", "op_spawn_child"].as_slice(),
+            &["ImageData"],
+            &["op_create_worker"],
+        ];
+        for (names, guard) in dangerous.iter().zip(GUARDS) {
+            let uses_one = |source: &str| {
+                let ends = source.match_indices("} = core.ops");
+                let imports = ends.filter_map(|(end, _)| source[..end].rsplit_once('{'));
+                let mut used = imports.flat_map(|(_, list)| list.split([',', ' ', '\n']));
+                used.any(|name| names.contains(&name))
+            };
+            let users = deno_snapshots::RESIDUAL_LAZY_JS.iter().filter(|(_, text)| uses_one(text));
+            assert!(users.map(|(address, _)| address).eq(guard.modules), "{names:?}");
+        }
+    }
+
+    /// The engine takes the text for Latin-1 without looking.
+    #[test]
+    fn what_is_put_in_is_ascii() {
+        assert!(GUARDS.iter().all(|guard| guard.text.is_ascii()) && LOCKS_TAIL.is_ascii());
+    }
+
+    #[test]
+    fn a_module_that_is_not_as_expected_is_an_error() {
+        assert!(guard(&[]).unwrap_err().contains("pipe_wrap"));
+        assert!(part_locks(&[(LOCKS, "export {}")]).unwrap_err().contains("locks"));
+        assert_eq!(with_head("return 1", "guard"), None);
+        assert_eq!(with_head(&format!("{HEAD} (a) {{}})())"), "guard"), None);
+        let amended = with_head(&format!("{HEAD} () {{ rest }})())"), "guard").unwrap();
+        assert_eq!(amended, format!("{HEAD}() {{\nguard rest }})())"));
+    }
+}

@@ -1,0 +1,206 @@
+//! Workers that a script starts: `new Worker` and `node:worker_threads`.
+//!
+//! Deno gives each a thread, which descends from its parent's and so from the engine's. It gets what
+//! its parent has: the same guards, streams, environment and folder, a heap of the same size, its part
+//! of the same buffers, at most the same permissions. It ends with the script.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use deno_runtime::ops::worker_host::{CreateWebWorkerArgs, CreateWebWorkerCb};
+use deno_runtime::web_worker::{
+    SendableWebWorkerHandle, WebWorker, WebWorkerOptions, WebWorkerServiceOptions,
+};
+use deno_runtime::worker::WorkerServiceOptions;
+
+use super::folder::Folder;
+use super::loader::{Modules, WorkerEntry};
+use super::program::{Around, Program, Services, at_heap_limit};
+use super::stdio::{Stdio, Streams, null_device};
+use super::{guards, sources};
+use crate::event::Stream;
+
+/// Workers that may live at once, as each may fill a heap of its own.
+pub(crate) const MOST: usize = 16;
+
+/// The engine itself needs this much, in MiB, whatever a script wants for its worker.
+const SMALLEST_HEAP_MB: usize = 16;
+
+/// What the engine calls on the thread of each worker.
+pub(super) fn creator(program: Arc<Program>, folder: Folder) -> Arc<CreateWebWorkerCb> {
+    Arc::new(move |args| create(&program, folder, args))
+}
+
+thread_local! {
+    /// Dropped as the thread ends, when the engine has taken down everything else.
+    static LIFE: RefCell<Option<Life>> = const { RefCell::new(None) };
+}
+
+/// A worker's time on its thread.
+struct Life {
+    program: Arc<Program>,
+    streams: Streams,
+    _around: Around,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.streams.finish();
+        self.program.control.members.leave();
+    }
+}
+
+/// A panic in here is an error in the parent: nothing else could be handed back.
+fn create(
+    program: &Arc<Program>,
+    folder: Folder,
+    args: CreateWebWorkerArgs,
+) -> (WebWorker, SendableWebWorkerHandle) {
+    let around = program.surround();
+    let streams = Streams {
+        stdin: Rc::new(Stdio::input(program.input.clone(), None)),
+        stdout: Rc::new(Stdio::output(program.sinks.stream(Stream::Stdout), None)),
+        stderr: Rc::new(Stdio::output(program.sinks.stream(Stream::Stderr), None)),
+    };
+    let is_one_too_many = program.control.members.count() > MOST;
+    let entry = WorkerEntry {
+        main: args.main_module.clone(),
+        blob: args.maybe_main_module_blob.clone(),
+        parent: args.parent_permissions.clone(),
+        most: is_one_too_many.then_some(MOST),
+    };
+    let modules = Modules::for_worker(&program.entry, entry, args.permissions.clone())
+        .unwrap_or_else(|error| panic!("a worker has no modules: {error}"));
+    let heap = Heap::of(program, &args);
+    let services = program.services(&modules, args.permissions.clone());
+    let options = options(program, folder, args, heap.bytes());
+    let (mut worker, handle) = WebWorker::bootstrap_from_options(reduced(services), options);
+    program
+        .furnish(&mut worker.js_runtime, &streams, &around)
+        .unwrap_or_else(|error| panic!("a worker could not be set up: {error}"));
+    heap.guard(program, &mut worker);
+    program.control.members.join(worker.js_runtime.v8_isolate().thread_safe_handle());
+    let life = Life { program: program.clone(), streams, _around: around };
+    LIFE.with(|place| *place.borrow_mut() = Some(life));
+    (worker, handle)
+}
+
+/// Whose limit the heap of a worker has.
+enum Heap {
+    /// Reaching it ends the process.
+    Process(usize),
+    /// Its script gave it one of its own, and is told when it is reached.
+    Own(usize),
+}
+
+impl Heap {
+    fn of(program: &Program, args: &CreateWebWorkerArgs) -> Self {
+        let wanted = args.resource_limits.as_ref();
+        let wanted = wanted.and_then(|limits| limits.max_old_generation_size_mb);
+        let wanted = wanted.map(|mb| mb.max(SMALLEST_HEAP_MB).saturating_mul(1 << 20));
+        match wanted {
+            Some(own) if own < program.limits.heap => Self::Own(own),
+            _ => Self::Process(program.limits.heap),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Process(bytes) | Self::Own(bytes) => *bytes,
+        }
+    }
+
+    fn guard(&self, program: &Program, worker: &mut WebWorker) {
+        if let Self::Process(_) = self {
+            return program.end_at_heap_limit(&mut worker.js_runtime);
+        }
+        let is_full = worker.oom_triggered.clone();
+        let isolate = worker.js_runtime.v8_isolate().thread_safe_handle();
+        at_heap_limit(&mut worker.js_runtime, move || {
+            is_full.store(true, Ordering::SeqCst);
+            isolate.terminate_execution();
+        });
+    }
+}
+
+fn options(
+    program: &Arc<Program>,
+    folder: Folder,
+    args: CreateWebWorkerArgs,
+    heap: usize,
+) -> WebWorkerOptions {
+    let fail = |error: String| panic!("a worker could not be made: {error}");
+    WebWorkerOptions {
+        name: args.name,
+        main_module: args.main_module,
+        worker_id: args.worker_id,
+        bootstrap: program.bootstrap(),
+        extensions: vec![guards::extension(folder)],
+        startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
+        // The script's own isolate was made of the same.
+        residual_lazy_js_sources: sources::scripts().unwrap_or_else(fail),
+        residual_lazy_esm_sources: sources::modules().unwrap_or_else(fail),
+        unsafely_ignore_certificate_errors: None,
+        create_params: Some(program.create_params(heap)),
+        seed: None,
+        create_web_worker_cb: creator(program.clone(), folder),
+        format_js_error_fn: None,
+        worker_type: args.worker_type,
+        cache_storage_dir: None,
+        stdio: null_device().unwrap_or_else(|error| panic!("no null device: {error}")),
+        trace_ops: None,
+        close_on_idle: args.close_on_idle,
+        maybe_worker_metadata: args.maybe_worker_metadata,
+        maybe_main_module_blob: args.maybe_main_module_blob,
+        maybe_coverage_dir: None,
+        maybe_cpu_prof_config: None,
+        enable_raw_imports: false,
+        enable_stack_trace_arg_in_ops: false,
+        wait_for_debugger_on_start: false,
+        wait_for_page_wait_for_debugger: false,
+    }
+}
+
+/// The services of a script, as the engine wants them for a worker.
+fn reduced(
+    services: Services,
+) -> WebWorkerServiceOptions<
+    deno_resolver::npm::DenoInNpmPackageChecker,
+    deno_resolver::npm::NpmResolver<super::loader::Sys>,
+    super::loader::Sys,
+> {
+    let WorkerServiceOptions {
+        blob_store,
+        broadcast_channel,
+        deno_rt_native_addon_loader,
+        compiled_wasm_module_store,
+        feature_checker,
+        fs,
+        module_loader,
+        node_services,
+        npm_process_state_provider,
+        permissions,
+        root_cert_store_provider,
+        shared_array_buffer_store,
+        bundle_provider,
+        ..
+    } = services;
+    WebWorkerServiceOptions {
+        blob_store,
+        broadcast_channel,
+        deno_rt_native_addon_loader,
+        compiled_wasm_module_store,
+        feature_checker,
+        fs,
+        main_inspector_session_tx: Default::default(),
+        module_loader,
+        node_services,
+        npm_process_state_provider,
+        permissions,
+        root_cert_store_provider,
+        shared_array_buffer_store,
+        bundle_provider,
+    }
+}
