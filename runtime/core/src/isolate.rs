@@ -8,7 +8,7 @@
 
 mod buffers;
 mod control;
-mod crash;
+pub(crate) mod crash;
 mod descriptors;
 mod engine;
 mod env;

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
 
 use crate::event::{Event, Record};
 
@@ -312,6 +313,8 @@ impl Subscription {
         if !self.ready.is_empty() {
             return std::mem::take(&mut self.ready).into();
         }
+        // There may always be more: whoever reads in a loop must not keep an executor to itself.
+        consume_budget().await;
         loop {
             let (batch, closed) = self.take(most.max(1));
             if !batch.is_empty() || closed {

@@ -6,6 +6,8 @@
 
 mod deep;
 
+use std::sync::Arc;
+
 use deno_ast::{
     DecoratorsTranspileOption, EmitOptions, EmittedSourceText, MediaType, ModuleKind, ParseParams,
     ParsedSource, SourceMapOption, TranspileModuleOptions, TranspileOptions,
@@ -48,7 +50,7 @@ pub(crate) struct Emitted {
 }
 
 pub(crate) fn emit(url: &Url, media: MediaType, text: &str, cjs: Cjs) -> Result<Emitted, Error> {
-    parse(url, media, text, |parsed| {
+    parse(url, media, text, move |parsed| {
         let is_cjs = cjs.decide(&parsed);
         // The map is kept beside the text: inline it would be decoded for every stack trace.
         let emitted = strip(parsed, is_cjs, SourceMapOption::Separate)?;
@@ -80,7 +82,7 @@ pub(crate) struct Exports {
 }
 
 pub(crate) fn exports(url: &Url, media: MediaType, text: &str, cjs: Cjs) -> Result<Exports, Error> {
-    parse(url, media, text, |parsed| {
+    parse(url, media, text, move |parsed| {
         let is_cjs = cjs.decide(&parsed);
         let (names, reexports) = if is_cjs {
             let found = parsed.analyze_cjs();
@@ -94,18 +96,19 @@ pub(crate) fn exports(url: &Url, media: MediaType, text: &str, cjs: Cjs) -> Resu
 }
 
 /// Parses `text` and hands it to `work`, both where there is room to recurse.
-pub(crate) fn parse<T: Send>(
+pub(crate) fn parse<T: Send + 'static>(
     url: &Url,
     media: MediaType,
     text: &str,
-    work: impl FnOnce(ParsedSource) -> Result<T, Error> + Send,
+    work: impl FnOnce(ParsedSource) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     // A build with debug assertions panics at it.
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    deep::run(url.as_str(), text, || {
+    let (specifier, source) = (url.clone(), Arc::from(text));
+    deep::run(url.as_str(), text, move || {
         let parsed = deno_ast::parse_program(ParseParams {
-            specifier: url.clone(),
-            text: text.into(),
+            specifier,
+            text: source,
             media_type: media,
             capture_tokens: false,
             scope_analysis: false,

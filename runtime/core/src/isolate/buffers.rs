@@ -5,6 +5,7 @@
 //! memory, buffers that ops hand over) is only seen afterwards, when V8 collects garbage.
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,6 +17,19 @@ use super::control::{Control, Memory, SelfEnded};
 
 /// What V8 asks of the memory that it gets.
 const ALIGNMENT: usize = 16;
+
+/// How far V8 is with a buffer that it cannot have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    None,
+    Refused,
+    /// It has said that memory is at its end.
+    Told,
+}
+
+thread_local! {
+    static REFUSAL: Cell<Refusal> = const { Cell::new(Refusal::None) };
+}
 
 /// The buffers of one process.
 pub(super) struct Buffers {
@@ -39,6 +53,16 @@ impl Buffers {
         unsafe { v8::new_rust_allocator(Arc::into_raw(self.clone()), &FUNCTIONS) }
     }
 
+    /// Whether V8 speaks of the end of its memory because of a buffer that this thread was refused, and
+    /// not of its heap: it does once for each, before it tries for the last time.
+    pub(super) fn is_all_about_a_refusal() -> bool {
+        let is_so = REFUSAL.get() == Refusal::Refused;
+        if is_so {
+            REFUSAL.set(Refusal::Told);
+        }
+        is_so
+    }
+
     fn take(&self, size: usize) -> bool {
         let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
             used.checked_add(size).filter(|used| *used <= self.limit)
@@ -46,6 +70,10 @@ impl Buffers {
         if taken.is_err() {
             self.has_refused.store(true, Ordering::Relaxed);
         }
+        REFUSAL.set(match (taken, REFUSAL.get()) {
+            (Err(_), Refusal::None | Refusal::Refused) => Refusal::Refused,
+            (Ok(_), _) | (Err(_), Refusal::Told) => Refusal::None,
+        });
         taken.is_ok()
     }
 
@@ -163,6 +191,19 @@ mod tests {
         // SAFETY: as V8 does.
         unsafe { free(&buffers, second, 100) };
         assert_eq!(buffers.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn the_end_of_memory_is_about_a_refusal_once_and_between_two_of_them() {
+        let buffers = Buffers::new(0);
+        let refuse = || assert!(buffers.allocate(1, alloc).is_null());
+        assert!(!Buffers::is_all_about_a_refusal());
+        refuse();
+        refuse();
+        assert!(Buffers::is_all_about_a_refusal());
+        assert!(!Buffers::is_all_about_a_refusal());
+        refuse();
+        assert!(!Buffers::is_all_about_a_refusal(), "the last attempt is over");
     }
 
     #[test]

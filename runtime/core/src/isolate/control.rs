@@ -31,7 +31,7 @@ pub(super) enum Memory {
 
 /// Shared between the threads of a process and its keeper.
 #[derive(Default)]
-pub(super) struct Control {
+pub(crate) struct Control {
     asked: AtomicBool,
     wake: Notify,
     over: Notify,
@@ -40,7 +40,7 @@ pub(super) struct Control {
     pub(super) signals: Signals,
     pub(super) gauge: Gauge,
     pub(super) pulse: Pulse,
-    pub(super) crash: Crash,
+    pub(crate) crash: Crash,
 }
 
 impl Control {

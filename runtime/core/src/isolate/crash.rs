@@ -22,7 +22,7 @@ use super::control::Control;
 
 /// Whether one of a process's threads has failed, and what is known of it.
 #[derive(Default)]
-pub(super) struct Crash {
+pub(crate) struct Crash {
     has_happened: AtomicBool,
     told: Notify,
     /// What the engine said last.
@@ -32,9 +32,13 @@ pub(super) struct Crash {
 impl Crash {
     /// Resolves when a thread of the process has failed.
     pub(super) async fn happened(&self) {
-        while !self.has_happened.load(Ordering::Acquire) {
+        while !self.has_happened() {
             self.told.notified().await;
         }
+    }
+
+    pub(crate) fn has_happened(&self) -> bool {
+        self.has_happened.load(Ordering::Acquire)
     }
 
     pub(super) fn message(&self) -> String {
@@ -63,12 +67,25 @@ thread_local! {
 }
 
 /// While it lives, this thread's failures are those of one process.
-pub(super) struct Entered(Arc<Control>);
+pub(crate) struct Entered(Arc<Control>);
 
 /// Called on a thread of the engine.
-pub(super) fn enter(control: &Arc<Control>) -> Entered {
+pub(crate) fn enter(control: &Arc<Control>) -> Entered {
     HERE.set(Arc::as_ptr(control));
     Entered(control.clone())
+}
+
+/// The process that this thread belongs to, for the threads that help it.
+pub(crate) fn process_here() -> Option<Arc<Control>> {
+    let here = HERE.get();
+    if here.is_null() {
+        return None;
+    }
+    // SAFETY: made by `Arc::as_ptr`, and held by a guard as long as it is there.
+    unsafe {
+        Arc::increment_strong_count(here);
+        Some(Arc::from_raw(here))
+    }
 }
 
 impl Drop for Entered {

@@ -20,11 +20,12 @@ use super::{descriptors, env, line_door, signals};
 /// again would otherwise start the application again.
 const NO_EXECUTABLE: &str = if cfg!(windows) { r"NUL\js-runtime" } else { "/dev/null/js-runtime" };
 
-/// The extension that puts the replacements in place.
-pub(super) fn extension(folder: Folder) -> Extension {
+/// The extension that puts the replacements in place, with what they work on.
+pub(super) fn extension(folder: Folder, state: impl FnOnce(&mut OpState) + 'static) -> Extension {
     Extension {
         name: "js_runtime_guards",
         middleware_fn: Some(Box::new(move |op| replace(op, folder))),
+        op_state_fn: Some(Box::new(state)),
         ..Extension::default()
     }
 }

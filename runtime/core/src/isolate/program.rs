@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use deno_runtime::deno_core::{
-    CompiledWasmModuleStore, CrossIsolateStore, JsRuntime, SharedArrayBufferStore, v8,
+    CompiledWasmModuleStore, CrossIsolateStore, Extension, JsRuntime, SharedArrayBufferStore, v8,
 };
 use deno_runtime::deno_fetch::dns::Resolver;
 use deno_runtime::deno_fs::RealFs;
@@ -20,9 +20,10 @@ use super::buffers::{Buffers, Watch};
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
 use super::env::Env;
+use super::folder::Folder;
 use super::loader::{Entry, Modules, Sys};
 use super::stdio::Streams;
-use super::{DENO_VERSION, line_door};
+use super::{DENO_VERSION, guards, line_door};
 use crate::input::Input;
 use crate::plan::{EngineLimits, Plan};
 use crate::sink::Sinks;
@@ -31,6 +32,10 @@ use crate::wire::SpawnConfig;
 /// How far a heap may go over its limit until the script is interrupted. V8 aborts the application
 /// when one single allocation does not fit, and a string may take 1 GiB; only touched pages count.
 const UNWIND_BYTES: usize = 4 << 30;
+
+/// How far it may go over, in steps, while it is not clear whether it is full.
+const LEEWAY: usize = 4 << 20;
+const MOST_LEEWAY: usize = 64 << 20;
 
 /// What scripts find already done, in this order.
 const PREPARATIONS: [(&str, &str); 2] =
@@ -119,22 +124,24 @@ impl Program {
         }
     }
 
-    /// Puts everything in place that stands between an isolate and the application. Before this no
-    /// script has run in it.
+    /// What stands between an isolate and the application from the first.
+    pub(super) fn guards(&self, folder: Folder) -> Extension {
+        let (env, control, input) = (self.env.clone(), self.control.clone(), self.input.clone());
+        guards::extension(folder, move |state| {
+            state.put(env);
+            state.put(control);
+            state.put(input);
+        })
+    }
+
+    /// Puts in place what needs a live isolate, before any script runs in it.
     pub(super) fn furnish(
         &self,
         runtime: &mut JsRuntime,
         streams: &Streams,
         around: &Around,
     ) -> Result<(), String> {
-        {
-            let state = runtime.op_state();
-            let mut state = state.borrow_mut();
-            streams.install(&mut state);
-            state.put(self.env.clone());
-            state.put(self.control.clone());
-            state.put(self.input.clone());
-        }
+        streams.install(&mut runtime.op_state().borrow_mut());
         let isolate = runtime.v8_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);
         around.watch.over(isolate);
@@ -190,7 +197,11 @@ pub(super) type Services = WorkerServiceOptions<
 
 /// Calls `act` when the heap is nearly full, and leaves room for the script to be interrupted.
 pub(super) fn at_heap_limit(runtime: &mut JsRuntime, act: impl Fn() + 'static) {
-    runtime.add_near_heap_limit_callback(move |current, _| {
+    runtime.add_near_heap_limit_callback(move |current, initial| {
+        if Buffers::is_all_about_a_refusal() {
+            // A little, so that a heap that is full as well is not the end of the application.
+            return if current < initial + MOST_LEEWAY { current + LEEWAY } else { current };
+        }
         act();
         current.saturating_add(UNWIND_BYTES)
     });

@@ -38,7 +38,7 @@ enum End {
     },
 }
 
-/// The three of one process.
+/// The three of one isolate.
 pub(super) struct Streams {
     pub(super) stdin: Rc<Stdio>,
     pub(super) stdout: Rc<Stdio>,

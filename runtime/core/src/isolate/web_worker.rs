@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use deno_runtime::BootstrapOptions;
 use deno_runtime::ops::worker_host::{CreateWebWorkerArgs, CreateWebWorkerCb};
 use deno_runtime::web_worker::{
     SendableWebWorkerHandle, WebWorker, WebWorkerOptions, WebWorkerServiceOptions,
@@ -18,8 +19,8 @@ use deno_runtime::worker::WorkerServiceOptions;
 use super::folder::Folder;
 use super::loader::{Modules, WorkerEntry};
 use super::program::{Around, Program, Services, at_heap_limit};
+use super::sources;
 use super::stdio::{Stdio, Streams, null_device};
-use super::{guards, sources};
 use crate::event::Stream;
 
 /// Workers that may live at once, as each may fill a heap of its own.
@@ -134,10 +135,13 @@ fn options(
     let fail = |error: String| panic!("a worker could not be made: {error}");
     WebWorkerOptions {
         name: args.name,
-        main_module: args.main_module,
         worker_id: args.worker_id,
-        bootstrap: program.bootstrap(),
-        extensions: vec![guards::extension(folder)],
+        bootstrap: BootstrapOptions {
+            location: Some(args.main_module.clone()),
+            ..program.bootstrap()
+        },
+        main_module: args.main_module,
+        extensions: vec![program.guards(folder)],
         startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
         // The script's own isolate was made of the same.
         residual_lazy_js_sources: sources::scripts().unwrap_or_else(fail),

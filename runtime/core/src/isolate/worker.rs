@@ -14,7 +14,7 @@ use super::folder::{self, Folder};
 use super::loader::Modules;
 use super::program::{Around, Program};
 use super::stdio::{Stdio, Streams, null_device};
-use super::{exit, guards, permissions, sources, web_worker};
+use super::{exit, permissions, sources, web_worker};
 use crate::backend::Exit;
 use crate::event::Stream;
 
@@ -148,7 +148,7 @@ fn options(program: &Arc<Program>, folder: Folder) -> Result<WorkerOptions, Stri
         null_device().map_err(|error| format!("could not open the null device: {error}"))?;
     Ok(WorkerOptions {
         bootstrap: program.bootstrap(),
-        extensions: vec![guards::extension(folder)],
+        extensions: vec![program.guards(folder)],
         startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
         residual_lazy_js_sources: sources::scripts()?,
         residual_lazy_esm_sources: sources::modules()?,

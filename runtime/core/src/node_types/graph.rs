@@ -50,7 +50,7 @@ impl Graph {
         let (Ok(url), Ok(bytes)) = (Url::from_file_path(path), std::fs::read(path)) else { return };
         let media = MediaType::from_specifier(&url);
         let text = String::from_utf8_lossy(&bytes);
-        let visited = transpile::parse(&url, media, &text, |parsed| {
+        let visited = transpile::parse(&url, media, &text, move |parsed| {
             let imports = imports::of(&parsed);
             let stripped = media.is_emittable().then(|| {
                 transpile::strip(parsed, media == MediaType::Cts, SourceMapOption::Inline)

@@ -7,39 +7,75 @@
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
-use std::thread;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::Error;
+use crate::isolate::crash;
 
 /// An unoptimised swc takes up to 32 KiB per level.
 const STACK: usize = 256 << 20;
 const MAX_DEPTH: usize = 4000;
 
+/// How often a parser that does not answer is suspected to have failed.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// Runs `work`, which parses `text`, and turns a panic in it into an error.
-pub(super) fn run<T: Send>(
+pub(super) fn run<T: Send + 'static>(
     specifier: &str,
     text: &str,
-    work: impl FnOnce() -> Result<T, Error> + Send,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     if depth(text) > MAX_DEPTH {
-        // A data: URL is its own text.
-        let at: String = specifier.chars().take(200).collect();
-        return Err(Error::Syntax(format!("Nested too deeply at {at}")));
+        return Err(too_deep(specifier));
     }
     let internal = |reason| Error::Internal { specifier: specifier.to_owned(), reason };
-    let panicked = |panic: &(dyn Any + Send)| internal(panic_text(panic));
-    let mut work = Some(work);
-    let on_its_own_stack = thread::scope(|scope| {
-        let thread = thread::Builder::new().name("js:parse".to_owned()).stack_size(STACK);
-        let parsing = thread.spawn_scoped(scope, || work.take().map(|work| work())).ok()?;
-        Some(parsing.join().unwrap_or_else(|panic| Some(Err(panicked(&*panic)))))
-    });
-    // Where address space is rationed there is no such thread; ordinary sources need none.
-    on_its_own_stack.flatten().unwrap_or_else(|| match work {
-        Some(work) => panic::catch_unwind(AssertUnwindSafe(work))
-            .unwrap_or_else(|panic| Err(panicked(&*panic))),
-        None => Err(internal("the parser did not answer".to_owned())),
-    })
+    let process = crash::process_here();
+    let (done, result) = mpsc::channel();
+    let helped = process.clone();
+    let work = Arc::new(Mutex::new(Some(work)));
+    let parse = move || {
+        let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let parsed = work.map(|work| panic::catch_unwind(AssertUnwindSafe(work)));
+        // Nobody waits any more when the process has failed elsewhere.
+        let _ = parsed.map(|parsed| done.send(parsed));
+    };
+    let here = parse.clone();
+    let body = move || {
+        // What brackets do not show can nest too. Then this thread is lost, and the process with it.
+        let _entered = helped.as_ref().map(crash::enter);
+        parse();
+    };
+    let thread = thread::Builder::new().name("js:parse".to_owned()).stack_size(STACK).spawn(body);
+    if thread.is_err() {
+        // Where address space is rationed there is no such thread; ordinary sources need none.
+        here();
+    }
+    loop {
+        match result.recv_timeout(LOOK_AGAIN) {
+            Ok(parsed) => {
+                // It has nothing left to do, and its panics were caught.
+                let _ = thread.map(JoinHandle::join);
+                return parsed.unwrap_or_else(|panic| Err(internal(panic_text(&*panic))));
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(internal("the parser did not answer".to_owned()));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if process.as_ref().is_some_and(|process| process.crash.has_happened()) {
+                    return Err(too_deep(specifier));
+                }
+            }
+        }
+    }
+}
+
+fn too_deep(specifier: &str) -> Error {
+    // A data: URL is its own text.
+    let at: String = specifier.chars().take(200).collect();
+    Error::Syntax(format!("Nested too deeply at {at}"))
 }
 
 /// What a panic said.

@@ -1,0 +1,149 @@
+//! Short lives, good and hostile, one after the other and two at a time: what the application holds
+//! stays the same.
+
+use std::fs;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use js_runtime::{Event, Limits, Runtime, SpawnConfig, Supervisor, WhenSlow};
+use libtest_mimic::Failed;
+
+use crate::own;
+use crate::table::{self, Ends, Hazard};
+
+/// By then V8's own threads run, allocators have grown and every cache is filled.
+const WARM_UP: usize = 100;
+
+/// What memory may grow by after that: a fortieth of an isolate for each life.
+const SLACK_KB_A_LIFE: u64 = 120;
+
+/// A third of all lives are hostile.
+const HOSTILE: usize = 3;
+
+/// What this program holds at a moment.
+#[derive(Debug)]
+struct Holds {
+    threads: usize,
+    files: usize,
+    memory_kb: u64,
+}
+
+impl Holds {
+    fn now() -> Self {
+        // What ended is still listed for a moment.
+        let give_up = Instant::now() + Duration::from_secs(10);
+        let is_live = |name: &String| name.starts_with("js:") || name.starts_with("worker-");
+        while own::threads().iter().any(is_live) && Instant::now() < give_up {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let status = fs::read_to_string("/proc/self/status").expect("procfs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        Self {
+            threads: own::threads().len(),
+            files: fs::read_dir("/proc/self/fd").expect("procfs").count(),
+            memory_kb: line.trim().trim_end_matches(" kB").parse().expect("a number of kB"),
+        }
+    }
+
+    fn check(&self, warm: &Self, lives: usize) -> Result<(), Failed> {
+        let grown = self.memory_kb.saturating_sub(warm.memory_kb);
+        let allowed = SLACK_KB_A_LIFE * lives as u64;
+        if self.threads != warm.threads || self.files != warm.files || grown > allowed {
+            return Err(format!("{warm:?} has become {self:?} in {lives} lives").into());
+        }
+        Ok(())
+    }
+}
+
+/// In a program of its own, so that nothing else starts threads or takes memory meanwhile.
+pub(crate) fn three_hundred() -> Result<(), Failed> {
+    let this = std::env::current_exe()?;
+    let ended = std::process::Command::new(this).args(["cycles", "300"]).output()?;
+    println!("{}", String::from_utf8_lossy(&ended.stdout));
+    if ended.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&ended.stderr).into_owned().into())
+}
+
+/// Runs as many lives as the word says, prints what is held, and fails if that grows.
+pub(crate) fn print(words: &[String]) -> ExitCode {
+    let count = words.first().and_then(|word| word.parse().ok()).unwrap_or(10_000);
+    match live(count) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", failure.message().unwrap_or("failed"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn live(count: usize) -> Result<(), Failed> {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let supervisor = Supervisor::new()?;
+    let folder = tempfile::tempdir()?;
+    let hostile: Vec<_> = table::all().filter(|hazard| is_brief(hazard)).collect();
+    for hazard in &hostile {
+        fs::write(folder.path().join(hazard.name), hazard.script)?;
+    }
+    let began = Instant::now();
+    println!("  lives  threads  files  memory");
+    let mut warm = None;
+    for lived in (0..=count).step_by(2) {
+        if lived > 0 && (lived.is_multiple_of(count / 20 * 2) || lived == WARM_UP) {
+            let holds = Holds::now();
+            let memory = holds.memory_kb / 1024;
+            println!("{lived:>7}  {:>7}  {:>5}  {memory:>3} MB", holds.threads, holds.files);
+            if lived >= WARM_UP {
+                warm.get_or_insert(holds);
+            }
+        }
+        let two = [lived, lived + 1].map(|number| {
+            let hazard =
+                number.is_multiple_of(HOSTILE).then(|| hostile[number / HOSTILE % hostile.len()]);
+            let script = hazard.map_or_else(crate::pings::echo, |hazard| {
+                folder.path().join(hazard.name).to_string_lossy().into_owned()
+            });
+            life(&supervisor, number, script, hazard)
+        });
+        let [one, other] = two;
+        executor.block_on(async { tokio::join!(one, other) });
+    }
+    println!("{:.1} s in all", began.elapsed().as_secs_f64());
+    let warm = warm.ok_or("too few lives to tell")?;
+    Holds::now().check(&warm, count - WARM_UP)
+}
+
+/// Those that end soon, and leave nothing that is parked.
+fn is_brief(hazard: &Hazard) -> bool {
+    let ends_soon = !matches!(hazard.ends, Ends::Stuck | Ends::Crashed(_) | Ends::HeapLimit);
+    ends_soon || ["objects", "loop_in_module"].contains(&hazard.name)
+}
+
+/// One life: it runs until it ends, or has echoed a line, or for a moment.
+async fn life(supervisor: &Supervisor, number: usize, script: String, hazard: Option<&Hazard>) {
+    const MOMENT: Duration = Duration::from_millis(200);
+    let name = format!("life {number}");
+    let limits = Limits { heap_mb: Some(64), array_buffer_mb: Some(64), ..Limits::default() };
+    let config = SpawnConfig {
+        permissions: hazard.map(|hazard| hazard.granted.permissions()),
+        limits: Some(Limits { kill_grace_ms: Some(50), ..limits }),
+        ..SpawnConfig::script(Runtime::Embedded, script)
+    };
+    let started = supervisor.spawn_subscribed(&name, config, WhenSlow::Drop).await;
+    let (_, mut events) = started.expect("it starts");
+    // A hostile one may have ended.
+    let _ = supervisor.write_stdin(&name, "hello\n").await;
+    let said_or_ended = async {
+        while let Some(record) = events.recv().await {
+            let is_said = matches!(record.event, Event::Stdout(line) if line == "hello");
+            if is_said || matches!(supervisor.status(&name), Ok(info) if info.state.is_exited()) {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(MOMENT, said_or_ended).await;
+    // Likewise.
+    let _ = supervisor.kill(&name).await;
+    supervisor.remove(&name).expect("it has exited");
+}

@@ -1,0 +1,251 @@
+//! The application: it runs hazards one after the other, and says of each what came of it.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use js_runtime::{
+    Event, ExitReason, Limits, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow,
+};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::pings::{Pings, echo};
+use crate::state::State;
+use crate::table::{self, Ends, Hazard};
+
+/// What stands on the application's own stdin; nobody but it may read that.
+pub(crate) const OWN_INPUT: &str = "the application's own input";
+
+/// A script that says nothing about its end for so long is as good as one that never ends.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long one that goes on and on is watched before it is killed.
+const WATCHED: Duration = Duration::from_millis(300);
+
+/// Kill to exit.
+const KILL_LIMIT: Duration = Duration::from_secs(1);
+
+/// The longest that a neighbour's answer may take, unless the child's takes nearly as long: then it is
+/// the machine that is slow.
+const LATE: Duration = Duration::from_millis(100);
+const SLOW_MACHINE: u32 = 3;
+
+type Outcome<T = ()> = Result<T, String>;
+
+pub(crate) fn run(names: &[String]) -> ExitCode {
+    let folder = tempfile::tempdir().expect("a folder");
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    tokio::task::LocalSet::new().block_on(&executor.expect("an executor"), async {
+        let mut host = Host::start(folder.path()).await;
+        for name in names {
+            let hazard = table::all().find(|hazard| hazard.name == name).expect("a hazard's name");
+            println!("{}", json!({ "begins": name }));
+            println!("{}", host.survive(hazard).await);
+        }
+        host.supervisor.shutdown().await;
+    });
+    let mut input = String::new();
+    std::io::stdin().read_to_string(&mut input).expect("stdin is a pipe");
+    assert_eq!(input, OWN_INPUT, "somebody has read the application's stdin");
+    ExitCode::SUCCESS
+}
+
+struct Host {
+    supervisor: Arc<Supervisor>,
+    embedded: Pings,
+    child: Pings,
+    folder: PathBuf,
+    as_it_was: State,
+}
+
+/// What came of a hazard.
+#[derive(Default)]
+struct Came {
+    last_line: String,
+    reason: Option<ExitReason>,
+    code: Option<i32>,
+    /// How long a kill took.
+    killed_in: Option<Duration>,
+}
+
+impl Host {
+    async fn start(folder: &Path) -> Self {
+        let supervisor = Arc::new(Supervisor::new().expect("a thread"));
+        let embedded = SpawnConfig::script(Runtime::Embedded, echo());
+        let child = SpawnConfig {
+            fallback: vec![Runtime::Deno, Runtime::Node],
+            ..SpawnConfig::script(Runtime::Bun, echo())
+        };
+        let embedded = Pings::start(&supervisor, "embedded", embedded).await;
+        let child = Pings::start(&supervisor, "child", child).await;
+        // Both have answered, and everything that is made on first use is made.
+        tokio::time::sleep(WATCHED).await;
+        let mut host =
+            Self { supervisor, embedded, child, folder: folder.into(), as_it_was: State::now() };
+        host.lives_again("first").await.expect("a process that does no harm");
+        host.as_it_was = State::now();
+        host
+    }
+
+    /// Runs a hazard and tells of it in one line.
+    async fn survive(&mut self, hazard: &Hazard) -> serde_json::Value {
+        let (mut came, mut waits) = (Came::default(), (Duration::ZERO, Duration::ZERO));
+        let checked = async {
+            self.waits()?;
+            came = self.provoke(hazard).await?;
+            waits = self.waits()?;
+            hazard.ends.check(&came)?;
+            let (embedded, child) = waits;
+            if embedded > LATE && embedded > child * SLOW_MACHINE {
+                return Err("the neighbour had to wait".to_owned());
+            }
+            self.lives_again(hazard.name).await?;
+            self.is_as_it_was(hazard).await
+        };
+        let failure = checked.await.err();
+        let end = came.reason.as_ref().map(|reason| match (reason, came.code) {
+            (ExitReason::Completed, code) => format!("code {}", code.unwrap_or(-1)),
+            (ExitReason::Error { message, .. }, _) => message.clone(),
+            (ExitReason::Crashed { message }, _) => format!("crashed: {message}"),
+            (ExitReason::Killed { signal: Some(signal) }, _) => format!("signal {signal}"),
+            (ExitReason::Killed { signal: None }, _) => "killed".to_owned(),
+            (ExitReason::HeapLimit, _) => "memory limit".to_owned(),
+            (other, _) => format!("{other:?}"),
+        });
+        json!({
+            "ended": hazard.name,
+            "end": end,
+            "killMs": came.killed_in.map(|time| time.as_millis()),
+            "embeddedMs": waits.0.as_millis(),
+            "childMs": waits.1.as_millis(),
+            "failure": failure,
+        })
+    }
+
+    /// The longest that the two neighbours took to answer since this was asked last.
+    fn waits(&self) -> Outcome<(Duration, Duration)> {
+        Ok((self.embedded.take()?, self.child.take()?))
+    }
+
+    async fn provoke(&self, hazard: &Hazard) -> Outcome<Came> {
+        let script = self.folder.join(format!("{}.mjs", hazard.name));
+        std::fs::write(&script, hazard.script).map_err(|error| error.to_string())?;
+        let limits = Limits {
+            heap_mb: Some(64),
+            array_buffer_mb: Some(64),
+            unresponsive_ms: Some(250),
+            ..Limits::default()
+        };
+        let config = SpawnConfig {
+            permissions: Some(hazard.granted.permissions()),
+            limits: Some(limits),
+            ..SpawnConfig::script(Runtime::Embedded, script.to_string_lossy())
+        };
+        let started = self.supervisor.spawn_subscribed(hazard.name, config, WhenSlow::Drop).await;
+        let (_, events) = started.map_err(|error| error.to_string())?;
+        let watched = timeout(PATIENCE, self.watch(hazard, events)).await;
+        watched.unwrap_or_else(|_| Err(format!("no end after {PATIENCE:?}")))
+    }
+
+    /// Sees a hazard to its end, which it is brought to if it has none of its own.
+    async fn watch(&self, hazard: &Hazard, mut events: Subscription) -> Outcome<Came> {
+        let mut came = Came::default();
+        let mut kill_at = match hazard.ends {
+            Ends::Busy => Some(Instant::now() + WATCHED),
+            _ => None,
+        };
+        loop {
+            let due = async {
+                match kill_at {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let record = tokio::select! {
+                record = events.recv() => record.ok_or("its events ended")?,
+                () = due => {
+                    kill_at = None;
+                    let asked = Instant::now();
+                    let killed = self.supervisor.kill(hazard.name).await;
+                    killed.map_err(|error| format!("kill: {error}"))?;
+                    came.killed_in = Some(asked.elapsed());
+                    continue;
+                }
+            };
+            match record.event {
+                Event::Stdout(line) => came.last_line = String::from_utf8_lossy(&line).into(),
+                Event::State(js_runtime::State::Unresponsive)
+                    if matches!(hazard.ends, Ends::Stuck) =>
+                {
+                    kill_at = Some(Instant::now());
+                }
+                Event::Exit { reason, code } => {
+                    return Ok(Came { reason: Some(reason), code, ..came });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Starts what the name stood for again, as a process that does no harm.
+    async fn lives_again(&self, name: &str) -> Outcome {
+        let failed = |error: js_runtime::Error| format!("not started again: {error}");
+        let config = SpawnConfig::script(Runtime::Embedded, echo());
+        match self.supervisor.status(name) {
+            Ok(_) => self.supervisor.restart(name, Some(config)).await.map_err(failed)?,
+            Err(_) => self.supervisor.spawn(name, config).await.map_err(failed)?,
+        };
+        let mut events = self.supervisor.subscribe(name).map_err(failed)?;
+        self.supervisor.write_stdin(name, "again\n").await.map_err(failed)?;
+        let answered = async {
+            while let Some(record) = events.recv().await {
+                if matches!(record.event, Event::Stdout(line) if line == "again") {
+                    return true;
+                }
+            }
+            false
+        };
+        if timeout(PATIENCE, answered).await != Ok(true) {
+            return Err("it does not answer after a restart".to_owned());
+        }
+        self.supervisor.kill(name).await.map_err(failed)?;
+        self.supervisor.remove(name).map_err(failed)
+    }
+
+    async fn is_as_it_was(&mut self, hazard: &Hazard) -> Outcome {
+        // A parked thread keeps what it had.
+        let kept: &[&str] = match hazard.ends {
+            Ends::Crashed(_) => &["threads", "open files"],
+            _ => &[],
+        };
+        let changes = self.as_it_was.changes(kept).await;
+        self.as_it_was = State::now();
+        if changes.is_empty() { Ok(()) } else { Err(changes.join(", ")) }
+    }
+}
+
+impl Ends {
+    fn check(self, came: &Came) -> Outcome {
+        let Some(reason) = &came.reason else { return Err("no end".to_owned()) };
+        let is_right = match (self, reason) {
+            (Self::Fine, ExitReason::Completed) => came.code == Some(0) && came.last_line == "fine",
+            (Self::Code(code), ExitReason::Completed) => came.code == Some(code),
+            (Self::Error(words), ExitReason::Error { message, .. }) => message.contains(words),
+            (Self::Signal(signal), ExitReason::Killed { signal: Some(sent) }) => signal == *sent,
+            (Self::Crashed(words), ExitReason::Crashed { message }) => message.contains(words),
+            (Self::Stuck | Self::Busy, ExitReason::Killed { signal: None }) => true,
+            (Self::HeapLimit, ExitReason::HeapLimit) => true,
+            _ => false,
+        };
+        if !is_right {
+            return Err(format!("expected {self:?}, it said '{}'", came.last_line));
+        }
+        match came.killed_in {
+            Some(time) if time > KILL_LIMIT => Err("the kill took too long".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}

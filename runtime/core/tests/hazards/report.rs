@@ -1,0 +1,131 @@
+//! Runs the application and collects what came of each hazard, also of the one that killed it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use libtest_mimic::{Failed, Trial};
+use serde_json::Value;
+
+use crate::host::OWN_INPUT;
+
+/// What came of one hazard.
+pub(crate) struct Report {
+    name: &'static str,
+    end: String,
+    kill_ms: Option<u64>,
+    embedded_ms: u64,
+    child_ms: u64,
+    failure: Option<String>,
+}
+
+/// Runs the hazards in one application, and in another one those that the first did not live to see.
+pub(crate) fn of(names: &[&'static str]) -> Vec<Report> {
+    let mut reports = Vec::new();
+    while reports.len() < names.len() {
+        let left = &names[reports.len()..];
+        let before = reports.len();
+        let ended = run(left, &mut reports);
+        match (ended, reports.len() == names.len()) {
+            (Ok(()), true) => {}
+            (ended, false) => {
+                let failure = format!("THE APPLICATION DIED: {}", ended.err().unwrap_or_default());
+                reports.push(Report::of(names[reports.len()], Some(failure)));
+            }
+            // It has survived all hazards, but not its own end.
+            (Err(failure), true) => {
+                if let Some(last) = reports[before..].last_mut() {
+                    last.failure.get_or_insert(failure);
+                }
+            }
+        }
+    }
+    reports
+}
+
+/// Empty ones, for when nothing is to be run.
+pub(crate) fn none(names: &[&'static str]) -> Vec<Report> {
+    names.iter().map(|name| Report::of(name, None)).collect()
+}
+
+fn run(names: &[&'static str], reports: &mut Vec<Report>) -> Result<(), String> {
+    let this = std::env::current_exe().expect("a program knows where it is");
+    let mut host = Command::new(this)
+        .arg("host")
+        .args(names)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env("RUST_BACKTRACE", "0")
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let mut stdin = host.stdin.take().ok_or("no stdin")?;
+    stdin.write_all(OWN_INPUT.as_bytes()).map_err(|error| error.to_string())?;
+    drop(stdin);
+    let errors = BufReader::new(host.stderr.take().ok_or("no stderr")?);
+    // What it says of itself is of interest when it dies, and else is V8's last words.
+    let errors = std::thread::spawn(move || {
+        let lines = errors.lines().map_while(Result::ok);
+        lines.collect::<Vec<_>>()
+    });
+    let mut begun = names.iter();
+    let mut current = None;
+    for line in BufReader::new(host.stdout.take().ok_or("no stdout")?).lines() {
+        let line = line.map_err(|error| error.to_string())?;
+        match serde_json::from_str::<Value>(&line) {
+            Ok(value) if value["begins"].is_string() => current = begun.next().copied(),
+            Ok(value) if value["ended"].as_str() == current && current.is_some() => {
+                reports.extend(current.map(|name| Report::read(name, &value)));
+            }
+            _ => {
+                // Nothing but the application writes to its stdout.
+                let _ = host.kill();
+                let _ = host.wait();
+                return Err(format!("a stranger wrote to its stdout: {line}"));
+            }
+        }
+    }
+    let status = host.wait().map_err(|error| error.to_string())?;
+    let errors = errors.join().unwrap_or_default();
+    if errors.iter().any(|line| line.contains("LEAK")) {
+        return Err("a stranger wrote to its stderr".to_owned());
+    }
+    if status.success() {
+        return Ok(());
+    }
+    let last = errors.iter().rev().take(3).rev().cloned().collect::<Vec<_>>().join(" | ");
+    Err(format!("{status}: {last}"))
+}
+
+impl Report {
+    fn of(name: &'static str, failure: Option<String>) -> Self {
+        Self { name, end: String::new(), kill_ms: None, embedded_ms: 0, child_ms: 0, failure }
+    }
+
+    fn read(name: &'static str, value: &Value) -> Self {
+        Self {
+            name,
+            end: value["end"].as_str().unwrap_or_default().to_owned(),
+            kill_ms: value["killMs"].as_u64(),
+            embedded_ms: value["embeddedMs"].as_u64().unwrap_or_default(),
+            child_ms: value["childMs"].as_u64().unwrap_or_default(),
+            failure: value["failure"].as_str().map(str::to_owned),
+        }
+    }
+
+    pub(crate) fn into_trial(self) -> Trial {
+        let result = self.failure.map_or(Ok(()), |failure| Err(Failed::from(failure)));
+        Trial::test(self.name, move || result)
+    }
+}
+
+/// One line a hazard: how it ended, how long a kill took, the longest that each neighbour took to
+/// answer meanwhile.
+pub(crate) fn print(reports: &[Report]) {
+    println!("\n{:36} {:44} {:>6} {:>9} {:>7}", "hazard", "end", "kill", "neighbour", "child");
+    for Report { name, end, kill_ms, embedded_ms, child_ms, failure } in reports {
+        let mark = if failure.is_some() { "!" } else { " " };
+        let end: String = end.lines().next().unwrap_or_default().chars().take(44).collect();
+        let kill = kill_ms.map(|ms| format!("{ms} ms")).unwrap_or_default();
+        println!("{mark}{name:35} {end:44} {kill:>6} {embedded_ms:>6} ms {child_ms:>4} ms");
+    }
+}

@@ -1,0 +1,86 @@
+//! What of this program belongs to all of it, and must be the same after every hazard.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::own;
+
+/// A moment's state, by what it is about.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct State(BTreeMap<&'static str, String>);
+
+impl State {
+    pub(crate) fn now() -> Self {
+        let status = fs::read_to_string("/proc/self/status").expect("procfs");
+        let line = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_default().trim().to_owned()
+        };
+        let mut env: Vec<_> =
+            std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
+        env.sort();
+        let is_the_engines =
+            |name: &String| ["js:", "worker-"].iter().any(|of| name.starts_with(of));
+        let mut threads: Vec<_> = own::threads().into_iter().filter(is_the_engines).collect();
+        threads.sort();
+        let files = fs::read_dir("/proc/self/fd").expect("procfs").count();
+        let stat = fs::read_to_string("/proc/self/stat").expect("procfs");
+        let nice = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(16));
+        Self(BTreeMap::from([
+            ("folder", format!("{:?}", std::env::current_dir().ok())),
+            ("environment", env.join("\n")),
+            ("umask", line("Umask:")),
+            ("user", line("Uid:")),
+            ("group", line("Gid:")),
+            ("title", fs::read_to_string("/proc/self/cmdline").expect("procfs")),
+            ("caught signals", line("SigCgt:")),
+            ("ignored signals", line("SigIgn:")),
+            ("priority", nice.unwrap_or_default().to_owned()),
+            ("threads", threads.join(" ")),
+            ("open files", files.to_string()),
+            ("children", own::children().len().to_string()),
+            ("listening sockets", listening().to_string()),
+        ]))
+    }
+
+    /// What is another than before, when things have had time to settle; `but` are left out.
+    pub(crate) async fn changes(&self, but: &[&str]) -> Vec<String> {
+        let give_up = Instant::now() + Duration::from_secs(5);
+        loop {
+            let now = Self::now();
+            let changed = self
+                .0
+                .iter()
+                .zip(now.0.values())
+                .filter(|((about, was), is)| was != is && !but.contains(about));
+            let changed: Vec<_> =
+                changed.map(|((about, was), is)| format!("{about}: {was} -> {is}")).collect();
+            if changed.is_empty() || Instant::now() > give_up {
+                return changed;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Sockets of this program that listen.
+fn listening() -> usize {
+    const LISTEN: &str = "0A";
+    let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(fs::read_to_string);
+    let inodes: Vec<String> = tables
+        .into_iter()
+        .flatten()
+        .flat_map(|table| {
+            let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+            let listens = rows.filter(|row| row.get(3) == Some(&LISTEN)).collect::<Vec<_>>();
+            listens
+                .iter()
+                .filter_map(|row| Some(format!("socket:[{}]", row.get(9)?)))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let files = fs::read_dir("/proc/self/fd").expect("procfs").flatten();
+    let links = files.filter_map(|file| fs::read_link(file.path()).ok());
+    links.filter(|link| inodes.iter().any(|inode| link.as_os_str() == inode.as_str())).count()
+}

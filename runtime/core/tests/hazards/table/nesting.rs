@@ -1,0 +1,26 @@
+//! Ways to use up a stack that is not JavaScript's.
+
+use super::Ends::{Code, Crashed, Error, Fine};
+use super::{Hazard, hazards};
+
+pub(super) const HAZARDS: &[Hazard] = hazards! {
+    Nothing json_parse => Fine, "try { JSON.parse('['.repeat(5e6)) } catch {} console.log('fine')";
+    Nothing json_parse_object => Fine, "try { JSON.parse('{\"a\":'.repeat(1e6)) } catch {} console.log('fine')";
+    Nothing json_stringify => Fine, "let a = []; for (let i = 0; i < 1e5; i++) a = [a]; try { JSON.stringify(a) } catch {} console.log('fine')";
+    Nothing structured_clone => Fine, "let a = []; for (let i = 0; i < 1e5; i++) a = [a]; try { structuredClone(a) } catch {} console.log('fine')";
+    Nothing eval_of_brackets => Fine, "try { new Function('('.repeat(1e6)) } catch {} console.log('fine')";
+    Nothing regular_expression_of_groups => Fine, "try { new RegExp('('.repeat(1e6)) } catch {} console.log('fine')";
+    Nothing javascript_source => Error("call stack"), "await import('data:text/javascript,' + '!'.repeat(1e6) + '1')";
+    Nothing typescript_of_brackets => Error("Nested too deeply"), "await import('data:application/typescript,' + '['.repeat(1e5))";
+    Nothing typescript_of_operators => Error("call stack"), "await import('data:application/typescript,' + '!'.repeat(5e4) + '1')";
+    Nothing typescript_of_arrows => Crashed("natively"), "await import('data:application/typescript,export default ' + 'x=>'.repeat(1e5) + '1')";
+    Nothing typescript_of_members => Crashed("natively"), "await import('data:application/typescript,export default a' + '.b'.repeat(1e6))";
+    Nothing causes => Error("x"), "let e = new Error('0'); for (let i = 0; i < 1e5; i++) e = new Error('x', { cause: e }); throw e";
+    Nothing aggregates => Error(""), "let e = new Error('0'); for (let i = 0; i < 1e5; i++) e = new AggregateError([e]); throw e";
+    Nothing proxies => Error("call stack"), "let p = {}; for (let i = 0; i < 1e5; i++) p = new Proxy(p, {}); p.x";
+    Nothing bound_functions => Code(0), "let f = () => {}; for (let i = 0; i < 1e5; i++) f = f.bind(null); f()";
+    Nothing ropes => Fine, "let s = ''; for (let i = 0; i < 1e6; i++) s = 'a' + s; if (s[5] === 'a') console.log('fine')";
+    Nothing prototypes => Fine, "let o = null; for (let i = 0; i < 1e5; i++) o = Object.create(o); o.x; console.log('fine')";
+    Nothing arguments_of_ops => Fine, "let a = {}; for (let i = 0; i < 1e5; i++) a = { a }; for (const f of [() => Deno.permissions.query(a), () => crypto.subtle.importKey('jwk', a, 'x', true, []), () => new Intl.NumberFormat(a), () => fetch('data:,', { headers: a })]) try { await f() } catch {} console.log('fine')";
+    Nothing imports => Error(""), "globalThis.n = 0; const next = () => import(`data:text/javascript,export default ${++n}`).then(() => n < 2000 && next()); await next(); throw new Error('done')";
+};
