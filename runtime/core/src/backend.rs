@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::command_line::{self, CommandLine, Script};
 use crate::detect::Detector;
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::input::Input;
 use crate::sink::Sinks;
 use crate::stop::{Stopper, stop_channel};
@@ -200,7 +200,7 @@ fn start_child(
         crate::child::start(line, runtime, launch, stop, sources).map_err(|source| {
             Error::StartFailed {
                 name: launch.name.clone(),
-                message: format!("{}: {source}", line.program.display()),
+                message: format!("{}: {source}", shown(&line.program)),
             }
         })?;
     Ok(Running { pid, runtime, meter: pid.map(Meter::Child), stopper, exit })
