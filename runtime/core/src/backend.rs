@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::command_line::{self, CommandLine, Script};
 use crate::detect::Detector;
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::input::Input;
 use crate::sink::Sinks;
 use crate::stop::{Stopper, stop_channel};
@@ -220,7 +220,7 @@ fn start_child(
         crate::child::start(line, runtime, launch, stop, sources).map_err(|source| {
             Error::StartFailed {
                 name: launch.name.clone(),
-                message: format!("{}: {source}", line.program.display()),
+                message: format!("{}: {source}", shown(&line.program)),
             }
         })?;
     let meter = pid.map(Meter::Child);

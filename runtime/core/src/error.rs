@@ -1,17 +1,21 @@
 //! What can go wrong, in words that name the thing and say what to do.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+/// Most bytes of a text from outside that a message quotes: two fit into 1000 with the words around.
+const LONGEST_QUOTE: usize = 400;
+
 /// Every failure of the API. Crosses IPC as `{ kind, message, name? }`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No process of this name is listed.
-    #[error("process not found: {0}")]
+    #[error("process not found: {}", shown(.0))]
     NotFound(String),
     /// The name has a live process.
     #[error("process already exists: {0}")]
@@ -42,7 +46,7 @@ pub enum Error {
         message: String,
     },
     /// A path could not be used.
-    #[error("{what} '{}': {source}", path.display())]
+    #[error("{what} '{}': {source}", shown(path))]
     Path {
         /// What the path was for.
         what: &'static str,
@@ -107,7 +111,8 @@ impl Error {
 
     pub(crate) fn unknown_runtime(text: &str) -> Self {
         Self::InvalidConfig(format!(
-            "unknown runtime: {text} (one of auto, embedded, deno, bun, node)"
+            "unknown runtime: {} (one of auto, embedded, deno, bun, node)",
+            shown(text)
         ))
     }
 }
@@ -122,5 +127,46 @@ impl Serialize for Error {
             None => object.skip_field("name")?,
         }
         object.end()
+    }
+}
+
+/// A text from outside as it can stand in a message: pages write configurations, and messages go to
+/// logs and terminals. A control character is spelt out; of a long text, both ends are there.
+pub(crate) fn shown(text: impl AsRef<OsStr>) -> String {
+    let mut shown = String::new();
+    for char in text.as_ref().to_string_lossy().chars() {
+        match char {
+            control if control.is_control() => shown.extend(control.escape_debug()),
+            char => shown.push(char),
+        }
+    }
+    if shown.len() > LONGEST_QUOTE {
+        let half = (LONGEST_QUOTE - '…'.len_utf8()) / 2;
+        let end = shown.ceil_char_boundary(shown.len() - half);
+        shown.replace_range(shown.floor_char_boundary(half)..end, "…");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_message_quotes_is_left_alone_unless_it_is_long_or_could_do_something() {
+        for (text, expected) in [
+            (r"C:\größe\it's.ts", r"C:\größe\it's.ts"),
+            ("\u{1b}]0;a\u{7}\n", r"\u{1b}]0;a\u{7}\n"),
+            ("\u{9b}2J", r"\u{9b}2J"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+        for char in ["x", "ß", "€", "😀", "\0"] {
+            let shown = shown(format!("begin{}end", char.repeat(LONGEST_QUOTE)));
+            assert!(shown.len() <= LONGEST_QUOTE && shown.contains('…'), "{shown}");
+            assert!(shown.starts_with("begin") && shown.ends_with("end"), "{shown}");
+        }
+        let longest = "x".repeat(LONGEST_QUOTE);
+        assert_eq!(shown(&longest), longest);
     }
 }

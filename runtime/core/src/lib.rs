@@ -32,6 +32,9 @@
     allow(dead_code, reason = "the doors for isolates have no user without the engine")
 )]
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(any(test, feature = "ts"))]
 #[doc(hidden)]
 pub mod typescript;

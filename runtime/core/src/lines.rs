@@ -42,6 +42,8 @@ impl Splitter {
         }
         while let Some(end) = memchr::memchr(b'\n', data) {
             self.append(&data[..end], &mut emit);
+            // Part of the terminator here, and data everywhere else.
+            self.partial.pop_if(|last| *last == b'\r');
             self.end_line(&mut emit);
             data = &data[end + 1..];
         }
@@ -72,9 +74,6 @@ impl Splitter {
             return emit(Piece::Dropped(std::mem::take(&mut self.skipped)));
         }
         let mut line = std::mem::take(&mut self.partial);
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
         // A buffer that grew by doubling may be twice the line; lines are kept in the backlog.
         line.shrink_to_fit();
         emit(Piece::Data(Bytes::from(line)));
@@ -107,6 +106,12 @@ mod tests {
         assert_eq!(whole, split(64, &bytes));
         let expected: [&[u8]; 5] = [b"one", b"two", b"", b"\xff\xfe\0three", b"last"];
         assert_eq!(whole, expected.map(data));
+    }
+
+    #[test]
+    fn a_carriage_return_is_a_terminator_only_before_a_line_feed() {
+        let pieces = split(64, &[b"10%\r50%\r", b"\n\r\n", b"90%\r"]);
+        assert_eq!(pieces, [data(b"10%\r50%"), data(b""), data(b"90%\r")]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::command_line;
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::wire::{Limits, RestartPolicy, SpawnConfig};
 
 const MIB: usize = 1024 * 1024;
@@ -88,12 +88,14 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     if name.len() > LONGEST_NAME {
         let start: String = name.chars().take(32).collect();
         return refuse(format!(
-            "the name '{start}…' has {} bytes; at most {LONGEST_NAME} are allowed",
+            "the name '{}…' has {} bytes; at most {LONGEST_NAME} are allowed",
+            shown(start),
             name.len()
         ));
     }
     if let Some(bad) = name.chars().find(|c| c.is_control()) {
-        return refuse(format!("the name {name:?} contains the control character {bad:?}"));
+        let name = shown(name);
+        return refuse(format!("the name '{name}' contains the control character {bad:?}"));
     }
     Ok(())
 }
@@ -117,11 +119,18 @@ mod tests {
     #[test]
     fn names_that_cannot_be_shown_are_refused_and_named() {
         let long = "x".repeat(1024 * 1024);
-        let cases =
-            [("", "empty"), (&long, "1048576 bytes"), ("a\0b", "control"), ("a\nb", "control")];
+        let noise = "\u{1b}[2J".repeat(100);
+        let cases = [
+            ("", "empty"),
+            (&long, "1048576 bytes"),
+            (&noise, "400 bytes"),
+            ("a\0b", "control"),
+            ("a\nb", r"'a\nb'"),
+        ];
         for (name, expected) in cases {
             let message = check_name(name).expect_err("refused").to_string();
             assert!(message.contains(expected) && message.len() < 200, "{message}");
+            assert!(!message.contains(char::is_control), "{message:?}");
         }
         assert!(check_name("größe 😀").is_ok());
     }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::{Script, invalid};
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::wire::{Grant, Permissions, SpawnConfig};
 
 /// Everything between `deno` and the flags of the configuration.
@@ -48,7 +48,7 @@ pub(super) fn flags(
         };
         if let Some(folder) = folder {
             let folder = folder.to_str().ok_or_else(|| {
-                let folder = folder.display();
+                let folder = shown(folder);
                 invalid(format!(
                     "deno cannot be allowed to read '{folder}': its name is not Unicode"
                 ))
@@ -78,19 +78,26 @@ pub(super) fn flags(
 }
 
 /// One entry of a list that Deno splits at every comma. Its escape (`,,`) came with 2.0 and is gone
-/// by 2.9, so that `/a,/etc` would always grant `/etc` in one version or another.
+/// by 2.9, so that `/a,/etc` would always grant `/etc` in one version or another. Only a path has
+/// another way to say it.
 fn entry(kind: &str, text: &str, cwd: &Path) -> Result<String, Error> {
     if !text.contains(',') {
         return Ok(text.to_string());
     }
+    let is_path = matches!(kind, "read" | "write" | "run");
     let below_cwd = Path::new(text).strip_prefix(cwd).ok().and_then(Path::to_str);
-    match below_cwd {
+    match below_cwd.filter(|_| is_path) {
         Some("") => Ok(".".to_string()),
         // `./` because a file's name may look like anything.
         Some(below) if !below.contains(',') => Ok(format!("./{below}")),
         _ => Err(invalid(format!(
-            "deno cannot be given a permission for '{text}': it splits '--allow-{kind}' at the comma \
-             (rename it, or set 'cwd' to a folder above it whose path has the comma)"
+            "deno cannot be given a permission for '{}': it splits '--allow-{kind}' at the comma{}",
+            shown(text),
+            if is_path {
+                " (rename it, or set 'cwd' to a folder above it whose path has the comma)"
+            } else {
+                ""
+            }
         ))),
     }
 }

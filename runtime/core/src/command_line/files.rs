@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::invalid;
-use crate::error::Error;
+use crate::error::{Error, shown};
 
 /// The program that lies beside the application under one of the names bundlers give it.
 pub(crate) fn sidecar(name: &str, exe_dir: &Path) -> Result<PathBuf, Error> {
@@ -14,6 +14,7 @@ pub(crate) fn sidecar(name: &str, exe_dir: &Path) -> Result<PathBuf, Error> {
     let is_plain =
         matches!((components.next(), components.next()), (Some(Component::Normal(_)), None));
     if !is_plain || name.contains(['/', '\\']) {
+        let name = shown(name);
         return Err(invalid(format!("'sidecar' must be a plain name without folders: '{name}'")));
     }
     let triple = target_triple();
@@ -24,7 +25,7 @@ pub(crate) fn sidecar(name: &str, exe_dir: &Path) -> Result<PathBuf, Error> {
         format!("{name}-{triple}.exe"),
     ];
     names.iter().map(|name| exe_dir.join(name)).find(|path| path.is_file()).ok_or_else(|| {
-        invalid(format!("sidecar not found: {name} (looked in {})", exe_dir.display()))
+        invalid(format!("sidecar not found: {} (looked in {})", shown(name), shown(exe_dir)))
     })
 }
 

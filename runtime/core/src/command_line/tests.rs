@@ -146,6 +146,20 @@ fn a_comma_never_makes_one_permission_into_two() {
 }
 
 #[test]
+fn what_is_no_path_is_not_taken_relative_to_a_folder() {
+    for permissions in [
+        Permissions { env: some(&["/a,b/c"]), ..Permissions::default() },
+        Permissions { net: some(&["/a,b/c"]), ..Permissions::default() },
+    ] {
+        let script = Script { path: "/app/w.ts".into(), is_self_contained: true };
+        let config = granted(permissions);
+        let line = for_runtime(Runtime::Deno, Path::new("d"), &config, &script, Path::new("/a,b"));
+        let message = line.expect_err("it would grant another one").to_string();
+        assert!(message.contains("'/a,b/c'"), "{message}");
+    }
+}
+
+#[test]
 fn a_self_contained_script_may_read_what_is_listed_and_not_its_folder() {
     let script = Script { path: "/bundles/w.mjs".into(), is_self_contained: true };
     for (read, expected) in [(Grant::default(), None), (some(&["/data"]), Some("/data"))] {
@@ -259,10 +273,7 @@ fn bad_input_is_refused_in_words_that_name_the_field() {
         (r#"{"script":"a","runtimeArgs":["\u0000"]}"#, "'runtimeArgs[0]' contains a NUL byte"),
         (r#"{"script":"a","env":{"":"x"}}"#, "'env' has a variable without a name"),
         (r#"{"script":"a","env":{"A=B":"x"}}"#, "name contains '=': 'A=B'"),
-        (
-            r#"{"script":"a","env":{"A\u0000":"x"}}"#,
-            r#"a name in 'env' ("A\0") contains a NUL byte"#,
-        ),
+        (r#"{"script":"a","env":{"A\u0000":"x"}}"#, r"a name in 'env' ('A\0') contains a NUL byte"),
         (r#"{"script":"a","env":{"A":"\u0000"}}"#, "'env.A' contains a NUL byte"),
         (r#"{"script":"a","permissions":{"net":["b",""]}}"#, "'permissions.net[1]' is empty"),
         (
@@ -297,4 +308,30 @@ fn bad_input_is_refused_in_words_that_name_the_field() {
         })
         .is_ok()
     );
+}
+
+#[test]
+fn messages_are_short_and_safe_to_print_whatever_they_quote() {
+    let noise = |end: &str| format!("\u{1b}[2J{}{end}", "😀\n".repeat(1000));
+    let env = |key: String, value: &str| SpawnConfig {
+        env: [(key, value.to_owned())].into(),
+        ..SpawnConfig::command("ls")
+    };
+    let comma = Permissions { net: some(&[&noise(",")]), ..Permissions::default() };
+    for error in [
+        validate(&env(noise("="), "")).err(),
+        validate(&env(noise(""), "\0")).err(),
+        validate(&env(noise("\0"), "")).err(),
+        sidecar(&noise(""), Path::new("/app")).err(),
+        sidecar(&noise("/"), Path::new("/app")).err(),
+        resolve_script(&noise(""), Path::new("/app")).err(),
+        resolve_cwd(Some(Path::new(&noise("")))).err(),
+        noise("").parse::<Runtime>().err(),
+    ] {
+        let message = error.expect("it is refused").to_string();
+        assert!(message.len() < 1000 && !message.contains(char::is_control), "{message:?}");
+        assert!(message.contains(r"\u{1b}[2J😀\n"), "{message}");
+    }
+    let message = line(Runtime::Deno, &granted(comma), "/app/w.ts").expect_err("it has a comma");
+    assert!(message.len() < 1000 && !message.contains(char::is_control), "{message:?}");
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::invalid;
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::wire::{Grant, Runtime, SpawnConfig};
 
 /// V8 aborts the application when it cannot even set itself up; that takes about 10 MiB.
@@ -62,10 +62,11 @@ fn env(config: &SpawnConfig) -> Result<(), Error> {
             return Err(invalid("'env' has a variable without a name".into()));
         }
         if key.contains('=') {
+            let key = shown(key);
             return Err(invalid(format!("'env' has a variable whose name contains '=': '{key}'")));
         }
-        no_nul(|| format!("a name in 'env' ({key:?})"), key)?;
-        no_nul(|| format!("'env.{key}'"), value)?;
+        no_nul(|| format!("a name in 'env' ('{}')", shown(key)), key)?;
+        no_nul(|| format!("'env.{}'", shown(key)), value)?;
     }
     Ok(())
 }

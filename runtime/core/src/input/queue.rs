@@ -219,8 +219,8 @@ impl Queue {
             }
             self.queued -= piece.len();
             self.admit_waiting();
-            let room = self.line_limit.saturating_sub(self.line.len());
-            if self.line_dropped || piece.len() > room + 1 {
+            let text = end.unwrap_or(piece.len());
+            if self.line_dropped || self.line.len() + text > self.line_limit {
                 self.line_dropped = true;
                 self.line = Vec::new();
             } else {
@@ -237,10 +237,9 @@ impl Queue {
             return Err(LineTooLong(self.line_limit));
         }
         let mut line = std::mem::take(&mut self.line);
-        for terminator in [b'\n', b'\r'] {
-            if line.last() == Some(&terminator) {
-                line.pop();
-            }
+        // A carriage return is part of the terminator only before a line feed.
+        if line.pop_if(|last| *last == b'\n').is_some() {
+            line.pop_if(|last| *last == b'\r');
         }
         Ok(line)
     }

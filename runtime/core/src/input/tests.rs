@@ -132,26 +132,51 @@ fn a_read_that_cannot_hold_everything_ends_with_a_line() {
 #[test]
 fn lines_are_read_whole_however_they_were_written() {
     block_on(async {
-        let input = Input::new(Framing::Lines, 4, 8);
-        let writes = async {
-            for piece in ["on", "e\r\n\ntwo\n", "123456789\n", "12345678\n", "last"] {
-                input.write(Bytes::from_static(piece.as_bytes())).await.unwrap();
-            }
-            input.close();
-        };
-        let reads = async {
-            let mut lines = Vec::new();
-            loop {
-                match input.read_line().await {
-                    Ok(Some(line)) => lines.push(String::from_utf8_lossy(&line).into_owned()),
-                    Ok(None) => break lines,
-                    Err(LineTooLong(limit)) => lines.push(format!("over {limit}")),
-                }
-            }
-        };
-        let ((), lines) = tokio::join!(writes, reads);
+        let pieces = ["on", "e\r\n\ntwo\n", "123456789\n", "12345678\n", "last"];
+        let lines = lines_of(&pieces).await;
         assert_eq!(lines, ["one", "", "two", "over 8", "12345678", "last"]);
     });
+}
+
+#[test]
+fn a_line_over_the_limit_is_dropped_however_it_was_written() {
+    block_on(async {
+        let bytes = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "1", "\n", "next\n"];
+        assert_eq!(lines_of(&bytes).await, ["over 8", "next"]);
+        assert_eq!(lines_of(&["123456789", "\n", "next"]).await, ["over 8", "next"]);
+        assert_eq!(lines_of(&["123456789"]).await, ["over 8"]);
+        assert_eq!(lines_of(&["12345678", "\n"]).await, ["12345678"]);
+    });
+}
+
+#[test]
+fn a_carriage_return_at_the_end_is_part_of_the_last_line() {
+    block_on(async {
+        assert_eq!(lines_of(&["a\r\n", "b\r"]).await, ["a", "b\r"]);
+        assert_eq!(lines_of(&["a\r\n", "\r"]).await, ["a", "\r"]);
+    });
+}
+
+/// What a reader of lines of at most 8 bytes gets.
+async fn lines_of(pieces: &[&'static str]) -> Vec<String> {
+    let input = Input::new(Framing::Lines, 4, 8);
+    let writes = async {
+        for piece in pieces {
+            input.write(Bytes::from_static(piece.as_bytes())).await.unwrap();
+        }
+        input.close();
+    };
+    let reads = async {
+        let mut lines = Vec::new();
+        loop {
+            match input.read_line().await {
+                Ok(Some(line)) => lines.push(String::from_utf8_lossy(&line).into_owned()),
+                Ok(None) => break lines,
+                Err(LineTooLong(limit)) => lines.push(format!("over {limit}")),
+            }
+        }
+    };
+    tokio::join!(writes, reads).1
 }
 
 #[test]

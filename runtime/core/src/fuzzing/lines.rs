@@ -1,0 +1,110 @@
+//! What cuts streams into lines, on either side, beside a function that sees the whole stream at once.
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+
+use crate::input::{Input, LineTooLong};
+use crate::lines::{Piece, Splitter};
+use crate::wire::Framing;
+
+/// The first byte is framing and limit, the second says how many of the next are lengths of chunks. The
+/// rest is the stream, and what these chunks leave of it is the last one.
+///
+/// After every chunk, all that is known by then has come out, and nothing else.
+pub fn lines(input: &[u8]) {
+    let [mode, cuts, rest @ ..] = input else { return };
+    let limit = usize::from(mode / 2);
+    let (lengths, rest) = rest.split_at(rest.len().min(usize::from(cuts % 16)));
+    let stream = Bytes::copy_from_slice(rest);
+    let mut rest = stream.clone();
+    let mut chunks: Vec<_> =
+        lengths.iter().map(|&length| rest.split_to(rest.len().min(length.into()))).collect();
+    chunks.push(rest);
+    if mode % 2 == 0 {
+        output_is_cut_into_lines(&stream, &chunks, limit);
+        input_is_read_in_lines(&stream, &chunks, limit);
+    } else {
+        output_is_passed_on(&chunks, limit);
+    }
+}
+
+fn output_is_cut_into_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
+    let mut splitter = Splitter::new(Framing::Lines, limit);
+    let mut pieces = Vec::new();
+    let mut pushed = 0;
+    for chunk in chunks {
+        splitter.push(chunk, |piece| pieces.push(piece));
+        pushed += chunk.len();
+        assert_eq!(pieces, expected(&stream.slice(..pushed), limit, false));
+    }
+    splitter.finish(|piece| pieces.push(piece));
+    splitter.finish(|piece| panic!("after the end came {piece:?}"));
+    assert_eq!(pieces, expected(stream, limit, true));
+    for piece in pieces {
+        let Piece::Data(line) = piece else { continue };
+        assert!(line.len() <= limit && !line.contains(&b'\n'), "{line:?}");
+    }
+}
+
+fn input_is_read_in_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
+    let input = Input::new(Framing::Lines, 1, limit);
+    let mut lines = Vec::new();
+    // Whether the end is reached.
+    let read = |lines: &mut Vec<_>| loop {
+        match input.read_line().now_or_never() {
+            None => return false,
+            Some(Ok(None)) => return true,
+            Some(Ok(Some(line))) => lines.push(Ok(Bytes::from(line))),
+            Some(Err(too_long)) => lines.push(Err(too_long)),
+        }
+    };
+    let expected_lines = |stream: &Bytes, has_ended: bool| -> Vec<_> {
+        let line = |piece| match piece {
+            Piece::Data(line) => Some(Ok(line)),
+            Piece::TooLong => None,
+            Piece::Dropped(_) => Some(Err(LineTooLong(limit))),
+        };
+        expected(stream, limit, has_ended).into_iter().filter_map(line).collect()
+    };
+    let mut sent = 0;
+    for chunk in chunks {
+        let written = input.write(chunk.clone()).now_or_never();
+        assert_eq!(written, Some(Ok(())), "nothing is left to be read before it");
+        sent += chunk.len();
+        assert!(!read(&mut lines));
+        assert_eq!(lines, expected_lines(&stream.slice(..sent), false));
+    }
+    input.close();
+    assert!(read(&mut lines));
+    assert_eq!(lines, expected_lines(stream, true));
+}
+
+fn output_is_passed_on(chunks: &[Bytes], limit: usize) {
+    let mut splitter = Splitter::new(Framing::Bytes, limit);
+    for chunk in chunks {
+        let mut pieces = Vec::new();
+        splitter.push(chunk, |piece| pieces.push(piece));
+        let expected: &[Piece] = if chunk.is_empty() { &[] } else { &[Piece::Data(chunk.clone())] };
+        assert_eq!(pieces, expected);
+    }
+    splitter.finish(|piece| panic!("after the last chunk came {piece:?}"));
+}
+
+/// What a stream that begins with `start` comes out as. Every byte of it is in a line, in the count of
+/// a dropped one, or a terminator; or, when it has not ended, in the line that is being read.
+fn expected(start: &Bytes, limit: usize, has_ended: bool) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for line in start.split_inclusive(|&byte| byte == b'\n') {
+        let terminated = line.strip_suffix(b"\n");
+        let text = terminated.unwrap_or(line);
+        let is_over = terminated.is_some() || has_ended;
+        if text.len() > limit {
+            pieces.push(Piece::TooLong);
+            pieces.extend(is_over.then_some(Piece::Dropped(text.len() as u64)));
+        } else if is_over {
+            let text = terminated.and_then(|text| text.strip_suffix(b"\r")).unwrap_or(text);
+            pieces.push(Piece::Data(start.slice_ref(text)));
+        }
+    }
+    pieces
+}

@@ -1,0 +1,106 @@
+//! A configuration as it comes from a page or a file, up to what would be started.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::path::Path;
+
+use serde_json::{from_slice, from_value};
+
+use crate::command_line::{self, Script};
+use crate::plan::{Plan, check_name};
+use crate::wire::{Grant, Permissions, Runtime, SpawnConfig};
+
+/// JSON that is a configuration means the same however it is carried, and is refused in words that can
+/// be shown, or run as it says.
+pub fn spawn_config(input: &[u8]) {
+    let Ok(config) = from_slice::<SpawnConfig>(input) else { return };
+    let value = from_slice(input).expect("it was JSON a line ago");
+    assert_eq!(from_value::<SpawnConfig>(value).expect("the same as a tree"), config);
+    let text = serde_json::to_vec(&config).expect("JSON can say all of it");
+    assert_eq!(from_slice::<SpawnConfig>(&text).expect("what was written can be read"), config);
+
+    let valid = presentable(command_line::validate(&config)).is_some();
+    let has_folder = presentable(command_line::resolve_cwd(config.cwd.as_deref())).is_some();
+    let plan = presentable(Plan::new(config.clone()));
+    assert_eq!(plan.is_some(), valid && has_folder);
+    let lengths = plan.map(|plan| [plan.line_limit, plan.stdin_buffer, plan.stdout_buffer]);
+    assert!(lengths.is_none_or(|lengths| !lengths.contains(&0)), "{lengths:?}");
+    if !valid {
+        return;
+    }
+
+    let root = Path::new("/app");
+    let cwd = config.cwd.as_ref().map_or(root.to_owned(), |cwd| root.join(cwd));
+    if let Some(name) = &config.sidecar {
+        presentable(command_line::sidecar(name, root));
+    }
+    if let Some(script) = &config.script {
+        presentable(check_name(script));
+        presentable(script.parse::<Runtime>());
+        presentable(command_line::resolve_script(script, &cwd));
+    }
+    for runtime in [Runtime::Deno, Runtime::Bun, Runtime::Node] {
+        runs_as_it_says(&config, runtime, &cwd);
+    }
+}
+
+/// What it is, unless it is an error. Those go to logs and terminals, with what a page said in them.
+fn presentable<T, E: Display>(result: Result<T, E>) -> Option<T> {
+    result
+        .map_err(|error| {
+            let message = error.to_string();
+            assert!(message.len() < 1000, "{} bytes: {message}", message.len());
+            assert!(!message.contains(char::is_control), "{message:?}");
+        })
+        .ok()
+}
+
+fn runs_as_it_says(config: &SpawnConfig, runtime: Runtime, cwd: &Path) {
+    let script = Script { path: "/app/main.js".into(), is_self_contained: true };
+    let line = command_line::for_runtime(runtime, Path::new("runtime"), config, &script, cwd);
+    let Some(line) = presentable(line) else {
+        return assert_eq!(runtime, Runtime::Deno, "only Deno has flags that may not do");
+    };
+    let script = [OsString::from(&script.path)];
+    let texts = |list: &[String]| list.iter().map(OsString::from).collect::<Vec<_>>();
+    let given = [&texts(&config.runtime_args)[..], &script, &texts(&config.args)].concat();
+    let own = line.args.strip_suffix(&given[..]).expect("what was given comes last, as it is");
+    let own: Vec<_> = own.iter().map(|arg| arg.to_str().expect("made of texts")).collect();
+    match runtime {
+        Runtime::Deno => grants_what_is_listed(&own, config, cwd),
+        Runtime::Bun => assert_eq!(own[..2], ["run", "--preload"]),
+        _ => assert!(own.is_empty(), "{own:?}"),
+    }
+}
+
+/// Reads Deno's flags as Deno does.
+fn grants_what_is_listed(flags: &[&str], config: &SpawnConfig, cwd: &Path) {
+    let permissions = config.permissions.clone().unwrap_or_default();
+    let is_all = |arg: &str| matches!(arg.split('=').next(), Some("-A" | "--allow-all"));
+    let gives_all = config.runtime_args.iter().any(|arg| is_all(arg));
+    assert_eq!(flags.contains(&"-A"), permissions.all && !gives_all);
+    let listed = if permissions.all || gives_all { Permissions::default() } else { permissions };
+    for (kind, wanted) in listed.kinds() {
+        let prefix = format!("--allow-{kind}");
+        let granted = flags.iter().filter_map(|flag| flag.strip_prefix(&prefix));
+        let granted: Vec<_> = granted.collect();
+        match wanted {
+            Grant::All(true) => assert_eq!(granted, [""]),
+            Grant::Some(wanted) if !wanted.is_empty() => {
+                let [granted] = granted[..] else { panic!("{flags:?} for {wanted:?}") };
+                let granted: Vec<_> =
+                    granted.strip_prefix('=').expect("a list").split(',').collect();
+                let is_same = |(granted, wanted): (&&str, &String)| {
+                    let is_path = matches!(kind, "read" | "write" | "run");
+                    granted == wanted || is_path && cwd.join(granted) == Path::new(wanted)
+                };
+                assert_eq!(granted.len(), wanted.len(), "{granted:?} for {wanted:?}");
+                assert!(
+                    granted.iter().zip(wanted).all(is_same),
+                    "{kind}: {granted:?} for {wanted:?}"
+                );
+            }
+            _ => assert!(granted.is_empty(), "{kind}: {granted:?}"),
+        }
+    }
+}
