@@ -38,7 +38,7 @@ test('a backend is started from the menu and answers in the playground', async (
 test('a crash shows in the list, and a click starts the backend again', async () => {
   await app.click('tab-faults')
   await app.click('fault-crash')
-  await stateIs('embedded', 'crashed')
+  await stateIs('embedded', 'error')
   await app.click('restart')
   await stateIs('embedded', 'running')
 })
