@@ -185,7 +185,7 @@ export class FakePlugin {
       return {
         name: info.name,
         cpuPercent: hung ? 99.6 : wobble < 0.5 ? wobble : wobble * 3,
-        memoryBytes: hung && inside ? null : (memory + wobble) * MB,
+        memoryBytes: (memory + wobble) * MB,
         memoryKind: inside ? 'heap' : 'rss',
         limitBytes: inside ? 64 * MB : null,
       }
