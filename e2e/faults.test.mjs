@@ -76,6 +76,26 @@ test('embedded: abort, a full heap and an endless loop end the backend alone', a
   await unharmed()
 })
 
+test('a backend that hangs is shown as not responding, is killed, and works when started again', async () => {
+  await app.run((js) => js.ensure('embedded'))
+  await app.stateIs('embedded', 'running')
+  await app.click('process-embedded')
+  await app.click('tab-faults')
+  await app.click('fault-loop')
+  await app.stateIs('embedded', 'not responding')
+  const stuck = await app.run((js) => js.getStatus('embedded'))
+  assert.deepEqual([stuck.state.state, stuck.running], ['unresponsive', true])
+  await unharmed()
+
+  await app.click('kill')
+  await app.stateIs('embedded', 'killed')
+  await app.click('restart')
+  await app.stateIs('embedded', 'running')
+  const sum = await app.run(async (js) => (await js.worker('embedded')).add(20, 22))
+  assert.equal(sum, 42)
+  await app.run((js) => js.kill('embedded'))
+})
+
 test('a backend with a restart policy comes back by itself', async () => {
   const { generation, sum } = await app.run(async (js) => {
     const first = await js.spawn('phoenix')

@@ -9,26 +9,14 @@ let app
 before(async () => (app = await openApp()))
 after(() => app?.close())
 
-/**
- * Waits until the row of a process says so.
- * @param {string} name
- * @param {string} word
- */
-async function stateIs(name, word) {
-  await app.find(`process-${name}`)
-  const css = `[data-testid="process-${name}"] [data-testid="state"]`
-  const state = () => app.session.execute((css) => document.querySelector(css)?.textContent, css)
-  await until(async () => (await state()) === word, 10_000, `${name} is ${word}`)
-}
-
 test('the backend that starts with the app is in the list', async () => {
-  await stateIs('worker', 'running')
+  await app.stateIs('worker', 'running')
 })
 
 test('a backend is started from the menu and answers in the playground', async () => {
   await app.click('start')
   await app.click('start-embedded')
-  await stateIs('embedded', 'running')
+  await app.stateIs('embedded', 'running')
   await app.click('process-embedded')
   await app.click('tab-playground')
   await app.click('call')
@@ -38,9 +26,9 @@ test('a backend is started from the menu and answers in the playground', async (
 test('a crash shows in the list, and a click starts the backend again', async () => {
   await app.click('tab-faults')
   await app.click('fault-crash')
-  await stateIs('embedded', 'crashed')
+  await app.stateIs('embedded', 'error')
   await app.click('restart')
-  await stateIs('embedded', 'running')
+  await app.stateIs('embedded', 'running')
 })
 
 test('log lines are in the console', async () => {
@@ -56,8 +44,8 @@ test('log lines are in the console', async () => {
 test('all are killed at once', async () => {
   await app.click('kill-all')
   await app.click('confirm-kill-all')
-  await stateIs('embedded', 'killed')
-  await stateIs('worker', 'killed')
+  await app.stateIs('embedded', 'killed')
+  await app.stateIs('worker', 'killed')
 })
 
 test('the page has drawn something and nothing was against its policy', async () => {

@@ -52,9 +52,22 @@ function control(session, desktop, binary) {
     return /** @type {string} */ (found)
   }
 
+  /**
+   * Waits until the row of a process says so.
+   * @param {string} name
+   * @param {string} word
+   */
+  const stateIs = async (name, word) => {
+    await find(`process-${name}`)
+    const css = `[data-testid="process-${name}"] [data-testid="state"]`
+    const state = () => session.execute((css) => document.querySelector(css)?.textContent, css)
+    await until(async () => (await state()) === word, 10_000, `${name} is ${word}`)
+  }
+
   return {
     session,
     find,
+    stateIs,
     click: async (/** @type {string} */ id) => session.click(await find(id)),
     text: async (/** @type {string} */ id) => session.text(await find(id)),
 

@@ -48,6 +48,17 @@ export class FakeProcess {
     serveFake(this)
   }
 
+  /** Its event loop does not turn any more, which is noticed after a while. */
+  hang(noticedAfterMs: number): void {
+    const { generation } = this.info
+    this.hung = true
+    if (this.runtime !== 'embedded') return
+    setTimeout(() => {
+      const isSame = this.info.generation === generation && this.info.state.state === 'running'
+      if (isSame) this.#set({ state: 'unresponsive' }, {})
+    }, noticedAfterMs)
+  }
+
   exit(reason: ExitReason, code: number | null = reason.kind === 'error' ? 1 : null): void {
     if (this.info.state.state === 'exited') return
     this.send([`x${JSON.stringify({ reason, code })}`])
@@ -92,7 +103,8 @@ export class FakeProcess {
   }
 
   #set(state: State, change: Partial<ProcessInfo>): void {
-    this.info = { ...this.info, ...change, state, running: state.state === 'running' }
+    const running = state.state === 'running' || state.state === 'unresponsive'
+    this.info = { ...this.info, ...change, state, running }
     this.send([`s${JSON.stringify(state)}`])
     this.onChange(this.info)
   }

@@ -3,6 +3,8 @@ import { RPCChannel } from 'kkrpc/browser'
 import type { WorkerApi } from '../../backends/shared-api.ts'
 import type { FakeProcess } from './fake-process'
 
+const UNRESPONSIVE_MS = 5000
+
 /** Milliseconds of a round trip, without and with luck. */
 const TRIP: Record<string, [number, number]> = {
   embedded: [0.18, 0.1],
@@ -99,7 +101,7 @@ function fakeApi(process: FakeProcess): WorkerApi {
       setTimeout(() => crash('rejected on request'), ms)
     },
     async loop() {
-      process.hung = true
+      process.hang(UNRESPONSIVE_MS)
       return forever()
     },
     async allocate() {

@@ -67,6 +67,13 @@ export const scenarios: Record<string, Scenario> = {
     plugin.processes.get('worker-bun')!.exit({ kind: 'killed' })
     plugin.processes.get('worker-deno')!.exit({ kind: 'heapLimit' })
   },
+  stuck(plugin) {
+    fourRunning(plugin)
+    plugin.processes.get('worker')!.hang(0)
+    plugin.declare('images', 'embedded')
+    const message = 'V8 gave up: Invalid size error'
+    plugin.start('images', 52_000).exit({ kind: 'crashed', message })
+  },
   console(plugin) {
     fourRunning(plugin)
     const worker = plugin.processes.get('worker')!

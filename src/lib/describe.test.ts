@@ -9,13 +9,22 @@ test('live states are their own word', () => {
   })
 })
 
+test('a process that does not respond is neither running nor failed', () => {
+  expect(describe({ state: 'unresponsive' })).toMatchObject({
+    shape: 'stuck',
+    word: 'not responding',
+  })
+})
+
 test.each([
   [{ kind: 'completed' }, 0, 'ended', 'exited'],
   [{ kind: 'completed' }, 3, 'failed', 'failed'],
   [{ kind: 'killed' }, null, 'ended', 'killed'],
   [{ kind: 'killed', signal: 11 }, null, 'failed', 'killed'],
   [{ kind: 'heapLimit' }, null, 'failed', 'out of memory'],
-  [{ kind: 'error', message: 'TypeError: x\n  at y', stack: null }, 1, 'failed', 'crashed'],
+  [{ kind: 'error', message: 'TypeError: x\n  at y', stack: null }, 1, 'failed', 'error'],
+  [{ kind: 'crashed', message: 'V8 gave up: no memory' }, null, 'failed', 'crashed'],
+  [{ kind: 'unresponsive' }, null, 'failed', 'unresponsive'],
 ] as const)('%o with code %s is %s: %s', (reason, code, shape, word) => {
   expect(describeExit(reason, code)).toMatchObject({ shape, word })
 })
@@ -23,4 +32,6 @@ test.each([
 test('only the first line of an error is told in a row', () => {
   const reason = { kind: 'startFailed', message: 'no such file\nhint: …' } as const
   expect(describeExit(reason, null).detail).toBe('no such file')
+  const crash = { kind: 'crashed', message: 'V8 gave up: x\nmore' } as const
+  expect(describeExit(crash, null).detail).toBe('V8 gave up: x')
 })

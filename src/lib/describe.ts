@@ -2,7 +2,7 @@
 // that nothing is told by colour alone.
 import type { ExitReason, ProcessInfo, Runtime, State } from 'tauri-plugin-js-api'
 
-export type Shape = 'starting' | 'running' | 'stopping' | 'ended' | 'failed'
+export type Shape = 'starting' | 'running' | 'stuck' | 'stopping' | 'ended' | 'failed'
 
 export interface Described {
   shape: Shape
@@ -13,8 +13,14 @@ export interface Described {
 }
 
 export function describe(state: State): Described {
-  if (state.state !== 'exited') return { shape: state.state, word: state.state, detail: '' }
-  return describeExit(state.reason, state.code)
+  switch (state.state) {
+    case 'exited':
+      return describeExit(state.reason, state.code)
+    case 'unresponsive':
+      return { shape: 'stuck', word: 'not responding', detail: 'its event loop does not turn' }
+    default:
+      return { shape: state.state, word: state.state, detail: '' }
+  }
 }
 
 export function describeExit(reason: ExitReason, code: number | null): Described {
@@ -24,17 +30,19 @@ export function describeExit(reason: ExitReason, code: number | null): Described
         ? { shape: 'failed', word: 'failed', detail: `exited with code ${code}` }
         : { shape: 'ended', word: 'exited', detail: `exited with code ${code ?? 0}` }
     case 'error':
-      return { shape: 'failed', word: 'crashed', detail: firstLine(reason.message) }
+      return { shape: 'failed', word: 'error', detail: firstLine(reason.message) }
     case 'killed':
       return reason.signal
         ? { shape: 'failed', word: 'killed', detail: `ended by signal ${reason.signal}` }
         : { shape: 'ended', word: 'killed', detail: 'ended on request' }
     case 'heapLimit':
-      return { shape: 'failed', word: 'out of memory', detail: 'the heap reached its limit' }
+      return { shape: 'failed', word: 'out of memory', detail: 'its memory reached a limit' }
     case 'startFailed':
       return { shape: 'failed', word: 'not started', detail: firstLine(reason.message) }
     case 'unresponsive':
-      return { shape: 'failed', word: 'unresponsive', detail: 'did not end when told to' }
+      return { shape: 'failed', word: 'unresponsive', detail: 'did not respond, and was given up' }
+    case 'crashed':
+      return { shape: 'failed', word: 'crashed', detail: firstLine(reason.message) }
     case 'hostShutdown':
       return { shape: 'ended', word: 'exited', detail: 'the app shut down' }
   }

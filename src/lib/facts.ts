@@ -15,9 +15,16 @@ export function facts(config: ProcessConfig, info: ProcessInfo): Fact[] {
     ['Runtime flags', config.runtimeArgs.join(' ')],
     ['Folder', config.cwd],
     ['Variables', config.env.join(', ')],
-    ['Heap limit', limits?.heapMb != null && `${limits.heapMb} MB`],
-    ['Longest line', limits?.lineMb != null && `${limits.lineMb} MB`],
-    ['Grace at kill', limits?.killGraceMs != null && `${limits.killGraceMs} ms`],
+    ['Heap limit', amount(limits?.heapMb, 'MB')],
+    ['Buffer limit', amount(limits?.arrayBufferMb, 'MB')],
+    ['Longest line', amount(limits?.lineMb, 'MB')],
+    ['Time to start', amount(limits?.startTimeoutMs, 'ms')],
+    [
+      'Turn of its loop',
+      limits?.unresponsiveMs === 0 ? 'any time' : amount(limits?.unresponsiveMs, 'ms'),
+    ],
+    ['When it is stuck', limits?.killUnresponsive && 'it is ended'],
+    ['Grace at kill', amount(limits?.killGraceMs, 'ms')],
     ['Restart', restart && (restart.when === 'always' ? 'always' : 'on failure')],
     ['Framing', config.framing === 'bytes' && 'bytes'],
     ['Started in', info.startMs !== null && millis(info.startMs)],
@@ -28,6 +35,9 @@ export function facts(config: ProcessConfig, info: ProcessInfo): Fact[] {
   ]
   return found.flatMap(([name, value]) => (value ? [[name, value] satisfies Fact] : []))
 }
+
+const amount = (value: number | null | undefined, unit: string) =>
+  value != null && `${value} ${unit}`
 
 /** What runs it, and what else was to be tried. */
 function runtimeText({ runtime, fallback }: ProcessConfig, info: ProcessInfo): string | null {

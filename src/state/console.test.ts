@@ -27,7 +27,7 @@ test('it is bounded', () => {
   expect(log.evicted).toBe(10)
 })
 
-test('a crash shows its stack and then the end', () => {
+test('an uncaught error shows its stack and then the end', () => {
   const reason = {
     kind: 'error',
     message: 'TypeError: x',
@@ -37,9 +37,15 @@ test('a crash shows its stack and then the end', () => {
   expect(lines.map((line) => line.text)).toEqual([
     'TypeError: x',
     '    at a.ts:1',
-    'crashed: TypeError: x · start 2',
+    'error: TypeError: x · start 2',
   ])
   expect(lines.at(-1)).toMatchObject({ stream: 'life', failed: true })
+})
+
+test('a process that stops responding and goes on says both', () => {
+  const states = ['unresponsive', 'running'] as const
+  const lines = states.flatMap((state) => linesOf({ ...at, kind: 'state', state: { state } }))
+  expect(lines.map((line) => line.text)).toEqual(['not responding', 'running'])
 })
 
 test('a denied call is followed by what would allow it', () => {

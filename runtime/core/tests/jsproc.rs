@@ -69,6 +69,14 @@ fn finish(mut command: Command, stdin: &[u8]) -> Output {
     })
 }
 
+/// Runs a script that is just this line.
+fn finish_line(source: &str, flags: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("line.mjs");
+    std::fs::write(&script, source).expect("the folder can be written");
+    finish(run("embedded", flags, &script, &[]), b"")
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -176,6 +184,33 @@ fn a_signal_ends_a_busy_script_and_what_it_had_started() {
         assert!(is_alive(grandchild));
         end(child, Signal::SIGINT, |_| ());
         assert!(eventually(|| !is_alive(grandchild)), "{runtime}: the grandchild is left");
+    }
+}
+
+#[test]
+fn a_script_that_does_not_respond_in_time_is_ended_as_by_a_kill_and_that_is_said() {
+    let flags = ["--unresponsive-ms", "300"];
+    let output = finish(run("embedded", &flags, &fixture("busy.mjs"), &[]), b"");
+    let log = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(128 + 9), "{log}");
+    assert!(log.ends_with("jsproc: the script did not respond and was ended\n"), "{log}");
+}
+
+#[test]
+fn a_script_that_crashes_the_engine_ends_as_one_that_aborts_and_that_is_said() {
+    // More characters than an array has room for, which V8 holds to be fatal.
+    let output = finish_line("'x'.repeat(2 ** 28).split('')", &[]);
+    let log = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(128 + 6), "{log}");
+    assert!(log.contains("\njsproc: the script crashed: "), "{log}");
+}
+
+#[test]
+fn a_limit_to_buffers_holds() {
+    for (limit, is_enough) in [("16", true), ("8", false)] {
+        let flags = ["--array-buffer-mb", limit];
+        let output = finish_line("new Uint8Array(9 << 20)", &flags);
+        assert_eq!(output.status.success(), is_enough, "{limit}: {}", text(&output.stderr));
     }
 }
 

@@ -184,21 +184,9 @@ impl Defaults {
         if config.script.is_some() && config.command.is_none() && config.sidecar.is_none() {
             config.permissions = config.permissions.or_else(|| self.permissions.clone());
         }
-        config.limits = Some(merge(config.limits.unwrap_or_default(), self.limits));
+        config.limits = Some(config.limits.unwrap_or_default().or(self.limits.unwrap_or_default()));
         config.restart = config.restart.or(self.restart);
         config
-    }
-}
-
-/// The limits of `own`, and those of `defaults` where it has none.
-pub(crate) fn merge(own: Limits, defaults: Option<Limits>) -> Limits {
-    let defaults = defaults.unwrap_or_default();
-    Limits {
-        heap_mb: own.heap_mb.or(defaults.heap_mb),
-        line_mb: own.line_mb.or(defaults.line_mb),
-        stdin_buffer_mb: own.stdin_buffer_mb.or(defaults.stdin_buffer_mb),
-        stdout_buffer_mb: own.stdout_buffer_mb.or(defaults.stdout_buffer_mb),
-        kill_grace_ms: own.kill_grace_ms.or(defaults.kill_grace_ms),
     }
 }
 
@@ -217,7 +205,7 @@ mod tests {
                 "runtimeArgs": ["--inspect"], "args": ["a"], "env": { "A": "b" }, "cwd": "$APPDATA",
                 "permissions": { "net": ["example.com"] }, "limits": { "heapMb": 64 },
                 "restart": { "when": "always" }, "autostart": true } },
-                "defaults": { "limits": { "heapMb": 128, "lineMb": 1 } }, "scriptRoot": "$RESOURCE",
+                "defaults": { "limits": { "heapMb": 128, "lineMb": 1, "killUnresponsive": true } }, "scriptRoot": "$RESOURCE",
                 "maxProcesses": 4, "events": false }"#,
         )
         .expect("a valid configuration");
@@ -230,6 +218,7 @@ mod tests {
         assert_eq!(spawn.script.as_deref(), Some("/scripts/math.ts"));
         let limits = spawn.limits.expect("limits");
         assert_eq!((limits.heap_mb, limits.line_mb), (Some(64), Some(1)));
+        assert_eq!(limits.kill_unresponsive, Some(true));
         assert!(backend.autostart && spawn.restart.is_some());
     }
 

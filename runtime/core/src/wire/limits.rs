@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::memory;
 
-/// Bounds on one process. A field left out takes the default, as [`Limits::standard`] has it.
+/// Bounds on one process. A field left out takes the default.
 ///
 /// Where a default is "an eighth of the memory", that is the machine's, or the container's where one
 /// is limited, but no less than 128 and no more than 512 MiB.

@@ -34,6 +34,8 @@ function wordsFor(reason: ExitReason, code: number | null): string {
       return `failed to start: ${reason.message}`
     case 'unresponsive':
       return 'was ended: it was unresponsive'
+    case 'crashed':
+      return `crashed: ${reason.message}`
     case 'hostShutdown':
       return 'ended with the app (hostShutdown)'
     default:

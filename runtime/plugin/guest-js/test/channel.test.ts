@@ -148,12 +148,26 @@ test.each([
   [{ kind: 'heapLimit' } as const, 1, 'heapLimit'],
   [{ kind: 'hostShutdown' } as const, null, 'hostShutdown'],
   [{ kind: 'unresponsive' } as const, null, 'unresponsive'],
+  [{ kind: 'crashed', message: 'V8 gave up' } as const, null, 'process "p" crashed: V8 gave up'],
 ])('an end by %o says so', async (reason, code, message) => {
   const { api } = await connect()
   const call = rejection(api.never())
   await until(() => process.stdin.includes('never'))
   process.exit(code, reason)
   expect((await call).message).toContain(message)
+})
+
+test('a process that does not respond is called and joined as a running one', async () => {
+  const { api } = await connect()
+  process.stopReading()
+  const early = api.add(1, 2)
+  await settled()
+  process.enter({ state: 'unresponsive' })
+  const late = (await connect()).api.add(3, 4)
+  await settled()
+  process.enter({ state: 'running' })
+  process.goOnReading()
+  expect(await Promise.all([early, late])).toEqual([3, 7])
 })
 
 test('removing the process rejects calls as well', async () => {

@@ -106,12 +106,14 @@ pub(crate) struct EntryPermissions {
     pub(crate) import: Option<Patterns>,
 }
 
-/// Bounds on one process.
+/// The most that the limits of one process may be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct EntryLimits {
-    /// JavaScript heap in MiB.
+    /// JavaScript heap in MiB, of the script and of each of its workers.
     pub(crate) heap_mb: Option<u32>,
+    /// Memory of `ArrayBuffer`s in MiB.
+    pub(crate) array_buffer_mb: Option<u32>,
     /// Longest line in MiB.
     pub(crate) line_mb: Option<u32>,
     /// Bytes of stdin that may wait, in MiB.
@@ -120,4 +122,10 @@ pub(crate) struct EntryLimits {
     pub(crate) stdout_buffer_mb: Option<u32>,
     /// Milliseconds to end by itself when killed.
     pub(crate) kill_grace_ms: Option<u32>,
+    /// Milliseconds to start.
+    pub(crate) start_timeout_ms: Option<u32>,
+    /// Milliseconds until it counts as unresponsive; 0 is never, and more than any other.
+    pub(crate) unresponsive_ms: Option<u32>,
+    /// Whether it is ended when it is unresponsive. The window may choose that where this is `false`.
+    pub(crate) kill_unresponsive: Option<bool>,
 }

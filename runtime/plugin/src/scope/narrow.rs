@@ -120,44 +120,70 @@ pub(super) fn limits(
     defaults: Option<Limits>,
 ) -> Result<Option<Limits>, String> {
     let wanted = wanted.unwrap_or_default();
-    let most = most.unwrap_or_default();
-    let defaults = defaults.unwrap_or_default();
-    let bound =
-        |what: &str, wanted: Option<u32>, most: Option<u32>, default: Option<u32>, usual: u32| {
-            let default = default.unwrap_or(usual);
-            let most = most.unwrap_or(default);
-            match wanted {
-                Some(wanted) if wanted > most => {
-                    Err(format!("its entry allows a '{what}' of {most} at the most, not {wanted}"))
-                }
-                wanted => Ok(Some(wanted.unwrap_or(default.min(most)))),
-            }
-        };
+    let usual = defaults.unwrap_or_default().or(Limits::standard());
+    let most = most.map(bounds).unwrap_or_default().or(usual);
+    let bound = |what: &str, field: fn(&Limits) -> Option<u32>| {
+        least(what, field(&wanted), field(&most), field(&usual))
+    };
     Ok(Some(Limits {
-        heap_mb: bound("heapMb", wanted.heap_mb, most.heap_mb, defaults.heap_mb, 512)?,
-        line_mb: bound("lineMb", wanted.line_mb, most.line_mb, defaults.line_mb, 64)?,
-        stdin_buffer_mb: bound(
-            "stdinBufferMb",
-            wanted.stdin_buffer_mb,
-            most.stdin_buffer_mb,
-            defaults.stdin_buffer_mb,
-            16,
-        )?,
-        stdout_buffer_mb: bound(
-            "stdoutBufferMb",
-            wanted.stdout_buffer_mb,
-            most.stdout_buffer_mb,
-            defaults.stdout_buffer_mb,
-            4,
-        )?,
-        kill_grace_ms: bound(
-            "killGraceMs",
-            wanted.kill_grace_ms,
-            most.kill_grace_ms,
-            defaults.kill_grace_ms,
-            500,
-        )?,
+        heap_mb: bound("heapMb", |limits| limits.heap_mb)?,
+        array_buffer_mb: bound("arrayBufferMb", |limits| limits.array_buffer_mb)?,
+        line_mb: bound("lineMb", |limits| limits.line_mb)?,
+        stdin_buffer_mb: bound("stdinBufferMb", |limits| limits.stdin_buffer_mb)?,
+        stdout_buffer_mb: bound("stdoutBufferMb", |limits| limits.stdout_buffer_mb)?,
+        kill_grace_ms: bound("killGraceMs", |limits| limits.kill_grace_ms)?,
+        start_timeout_ms: bound("startTimeoutMs", |limits| limits.start_timeout_ms)?,
+        unresponsive_ms: bound(UNRESPONSIVE, |limits| limits.unresponsive_ms)?,
+        kill_unresponsive: end_of_stuck(&wanted, &most, &usual)?,
     }))
+}
+
+/// The limit at which 0 stands for no limit at all.
+const UNRESPONSIVE: &str = "unresponsiveMs";
+
+fn bounds(most: EntryLimits) -> Limits {
+    Limits {
+        heap_mb: most.heap_mb,
+        array_buffer_mb: most.array_buffer_mb,
+        line_mb: most.line_mb,
+        stdin_buffer_mb: most.stdin_buffer_mb,
+        stdout_buffer_mb: most.stdout_buffer_mb,
+        kill_grace_ms: most.kill_grace_ms,
+        start_timeout_ms: most.start_timeout_ms,
+        unresponsive_ms: most.unresponsive_ms,
+        kill_unresponsive: most.kill_unresponsive,
+    }
+}
+
+/// What was asked for, if it is not too much; otherwise what is usual, as far as that is allowed.
+fn least(
+    what: &str,
+    wanted: Option<u32>,
+    most: Option<u32>,
+    usual: Option<u32>,
+) -> Result<Option<u32>, String> {
+    let size = |limit: Option<u32>| match limit {
+        Some(0) if what == UNRESPONSIVE => Some(u32::MAX),
+        limit => limit,
+    };
+    match (wanted, most) {
+        (Some(wanted), Some(allowed)) if size(Some(wanted)) > size(most) => {
+            Err(format!("its entry allows a '{what}' of {allowed} at the most, not {wanted}"))
+        }
+        (Some(_), _) => Ok(wanted),
+        (None, _) => Ok(if size(usual) < size(most) { usual } else { most }),
+    }
+}
+
+/// An app that wants stuck processes to be ended does not leave the choice to a page.
+fn end_of_stuck(wanted: &Limits, most: &Limits, usual: &Limits) -> Result<Option<bool>, String> {
+    match (wanted.kill_unresponsive, most.kill_unresponsive) {
+        (Some(false), Some(true)) => {
+            Err("its entry does not allow a 'killUnresponsive' of false".to_owned())
+        }
+        (None, Some(true)) => Ok(Some(true)),
+        (wanted, _) => Ok(wanted.or(usual.kill_unresponsive)),
+    }
 }
 
 #[cfg(test)]
@@ -197,20 +223,79 @@ mod tests {
         }
     }
 
+    /// What a page that wants `wanted` gets, by an entry and an app that say this.
+    fn narrowed(wanted: &str, entry: &str, app: &str) -> Result<Limits, String> {
+        let [wanted, app] = [wanted, app].map(|text| serde_json::from_str(text).expect("limits"));
+        let entry = serde_json::from_str(entry).expect("an entry's limits");
+        limits(Some(wanted), Some(entry), Some(app)).map(|given| given.expect("some"))
+    }
+
     #[test]
     fn limits_are_bounded_by_the_entry_then_by_the_app_then_by_the_defaults() {
-        let heap = |mib| Some(Limits { heap_mb: Some(mib), ..Limits::default() });
-        let entry = Some(EntryLimits { heap_mb: Some(1024), ..EntryLimits::default() });
-        assert!(limits(heap(1024), entry, heap(64)).is_ok());
-        assert!(limits(heap(1025), entry, None).is_err());
-        assert!(limits(heap(65), None, heap(64)).is_err());
-        assert!(limits(heap(513), None, None).is_err());
-        let tight = Some(EntryLimits { heap_mb: Some(32), ..EntryLimits::default() });
-        let given = limits(None, tight, None).expect("less than usual").expect("some");
-        assert_eq!((given.heap_mb, given.line_mb), (Some(32), Some(64)));
-        assert_eq!(
-            limits(None, None, heap(64)).expect("the app's").expect("some").heap_mb,
-            Some(64)
-        );
+        let usual = Limits::standard();
+        for (field, usual) in [
+            ("heapMb", usual.heap_mb),
+            ("arrayBufferMb", usual.array_buffer_mb),
+            ("lineMb", usual.line_mb),
+            ("stdinBufferMb", usual.stdin_buffer_mb),
+            ("stdoutBufferMb", usual.stdout_buffer_mb),
+            ("killGraceMs", usual.kill_grace_ms),
+            ("startTimeoutMs", usual.start_timeout_ms),
+            ("unresponsiveMs", usual.unresponsive_ms),
+        ] {
+            let usual = usual.expect("every field has a default");
+            let limit = |n: u32| format!(r#"{{ "{field}": {n} }}"#);
+            let given = |wanted: &str, entry: &str, app: &str| {
+                let given = narrowed(wanted, entry, app)?;
+                let value = serde_json::to_value(given).expect("JSON")[field].as_u64();
+                Ok::<_, String>(u32::try_from(value.expect("a number")).expect("a small one"))
+            };
+            assert_eq!(given(&limit(90_000), &limit(90_000), &limit(64)), Ok(90_000), "{field}");
+            let refused = given(&limit(90_001), &limit(90_000), "{}").expect_err(field);
+            let words = format!("a '{field}' of 90000 at the most, not 90001");
+            assert!(refused.contains(&words), "{refused}");
+            assert!(given(&limit(65), "{}", &limit(64)).is_err(), "{field}");
+            assert!(given(&limit(usual + 1), "{}", "{}").is_err(), "{field}");
+            assert_eq!(given("{}", "{}", "{}"), Ok(usual), "{field}");
+            assert_eq!(given("{}", "{}", &limit(64)), Ok(64), "{field}");
+            assert_eq!(given("{}", &limit(3), &limit(64)), Ok(3), "{field}");
+            assert_eq!(given("{}", &limit(90_000), &limit(64)), Ok(64), "{field}");
+        }
+    }
+
+    #[test]
+    fn never_is_the_longest_time_to_be_unresponsive() {
+        let given = |wanted: &str, entry: &str, app: &str| {
+            narrowed(wanted, entry, app).map(|given| given.unresponsive_ms)
+        };
+        let never = r#"{ "unresponsiveMs": 0 }"#;
+        let second = r#"{ "unresponsiveMs": 1000 }"#;
+        assert_eq!(given(never, never, second), Ok(Some(0)));
+        assert_eq!(given(never, "{}", never), Ok(Some(0)));
+        assert_eq!(given(second, never, "{}"), Ok(Some(1000)));
+        assert_eq!(given("{}", never, second), Ok(Some(1000)));
+        assert_eq!(given("{}", second, never), Ok(Some(1000)));
+        assert!(given(never, second, never).is_err());
+        assert!(given(never, "{}", "{}").is_err());
+    }
+
+    #[test]
+    fn a_page_chooses_the_end_of_a_stuck_process_unless_the_app_or_its_entry_insists() {
+        let (yes, no) = (r#"{ "killUnresponsive": true }"#, r#"{ "killUnresponsive": false }"#);
+        for (wanted, entry, app, expected) in [
+            ("{}", "{}", "{}", Some(false)),
+            (yes, "{}", "{}", Some(true)),
+            (yes, no, no, Some(true)),
+            (no, "{}", "{}", Some(false)),
+            (no, no, yes, Some(false)),
+            ("{}", no, yes, Some(true)),
+            ("{}", "{}", yes, Some(true)),
+            ("{}", yes, no, Some(true)),
+            (no, "{}", yes, None),
+            (no, yes, no, None),
+        ] {
+            let given = narrowed(wanted, entry, app).map(|given| given.kill_unresponsive);
+            assert_eq!(given.ok().flatten(), expected, "{wanted} by {entry} and {app}");
+        }
     }
 }

@@ -59,6 +59,12 @@ pub(crate) struct RunArgs {
     /// JavaScript heap limit in MiB (embedded engine).
     #[arg(long, value_name = "N")]
     heap_mb: Option<u32>,
+    /// Limit to the memory of `ArrayBuffer`s in MiB (embedded engine).
+    #[arg(long, value_name = "N")]
+    array_buffer_mb: Option<u32>,
+    /// End the script when its event loop does not turn for so many milliseconds (embedded engine).
+    #[arg(long, value_name = "N")]
+    unresponsive_ms: Option<u32>,
     /// Working directory.
     #[arg(long, value_name = "DIR")]
     cwd: Option<PathBuf>,
@@ -99,7 +105,13 @@ impl RunArgs {
             cwd: self.cwd,
             env: BTreeMap::from_iter(self.env),
             permissions: Some(permissions),
-            limits: Some(Limits { heap_mb: self.heap_mb, ..Limits::default() }),
+            limits: Some(Limits {
+                heap_mb: self.heap_mb,
+                array_buffer_mb: self.array_buffer_mb,
+                unresponsive_ms: self.unresponsive_ms,
+                kill_unresponsive: self.unresponsive_ms.map(|_| true),
+                ..Limits::default()
+            }),
             framing: Framing::Bytes,
             ..SpawnConfig::default()
         }
@@ -149,6 +161,15 @@ mod tests {
         assert_eq!(permissions.read, Grant::All(true));
         assert_eq!(permissions.net, Grant::Some(vec!["a:1".to_owned(), "b".to_owned()]));
         assert_eq!(permissions.env, Grant::All(false));
+    }
+
+    #[test]
+    fn a_time_to_respond_is_a_time_after_which_it_is_ended() {
+        let limits = |words: &[&str]| config(words).limits.expect("always set");
+        let given = limits(&["--array-buffer-mb", "8", "--unresponsive-ms", "300", "x.ts"]);
+        assert_eq!((given.array_buffer_mb, given.unresponsive_ms), (Some(8), Some(300)));
+        assert_eq!(given.kill_unresponsive, Some(true));
+        assert_eq!(limits(&["x.ts"]), Limits::default());
     }
 
     #[test]

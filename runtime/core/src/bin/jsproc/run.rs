@@ -47,6 +47,10 @@ pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
 
     let end = copied.unwrap_or(End::OutputClosed);
     supervisor.shutdown().await;
+    if let Some(words) = last_words(&end) {
+        // Nobody may be reading it any more.
+        let _ = writeln!(io::stderr(), "jsproc: {words}");
+    }
     Ok(exit_code(&end, heard.get().copied()))
 }
 
@@ -125,14 +129,27 @@ async fn listen_for_signals() -> i32 {
     }
 }
 
+/// What the script could not say of its own end.
+fn last_words(end: &End) -> Option<String> {
+    let End::Exited { reason, .. } = end else { return None };
+    match reason {
+        ExitReason::Crashed { message } => Some(format!("the script crashed: {message}")),
+        ExitReason::Unresponsive => Some("the script did not respond and was ended".to_owned()),
+        _ => None,
+    }
+}
+
 fn exit_code(end: &End, signal: Option<i32>) -> u8 {
     const BROKEN_PIPE: i32 = 13;
     const KILLED: i32 = 9;
+    const ABORTED: i32 = 6;
     let code = match end {
         End::Exited { code: Some(code), .. } => *code,
         End::Exited { reason: ExitReason::Killed { signal: Some(signal) }, .. } => {
             SIGNALLED + signal
         }
+        // What a program of its own would have ended with.
+        End::Exited { reason: ExitReason::Crashed { .. }, .. } => SIGNALLED + ABORTED,
         End::Exited { code: None, .. } => SIGNALLED + signal.unwrap_or(KILLED),
         End::OutputClosed => SIGNALLED + BROKEN_PIPE,
     };

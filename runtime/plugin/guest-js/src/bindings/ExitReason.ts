@@ -32,4 +32,11 @@ export type ExitReason =
       message: string
     }
   | { kind: 'unresponsive' }
+  | {
+      kind: 'crashed'
+      /**
+       * What failed.
+       */
+      message: string
+    }
   | { kind: 'hostShutdown' }

@@ -2,12 +2,23 @@
 
 /**
  * Bounds on one process. A field left out takes the default.
+ *
+ * Where a default is "an eighth of the memory", that is the machine's, or the container's where one
+ * is limited, but no less than 128 and no more than 512 MiB.
  */
 export type Limits = {
   /**
-   * JavaScript heap in MiB, embedded engine only; at least 16. **Default:** 512.
+   * JavaScript heap in MiB, embedded engine only; at least 16. Each worker that the script starts
+   * has as much again. **Default:** an eighth of the memory.
    */
   heapMb?: number
+  /**
+   * Memory of `ArrayBuffer`s, which is no part of the heap, in MiB, embedded engine only; shared with
+   * the workers of the script. More of it is refused with a `RangeError`; what WebAssembly and the
+   * engine itself allocate cannot be refused, and ends the process as its heap's limit does.
+   * **Default:** an eighth of the memory.
+   */
+  arrayBufferMb?: number
   /**
    * Longest line in MiB; a longer one is dropped and reported. **Default:** 64.
    */
@@ -26,4 +37,19 @@ export type Limits = {
    * **Default:** 500.
    */
   killGraceMs?: number
+  /**
+   * Milliseconds from the request to a running script, before the start is given up.
+   * **Default:** 30 000.
+   */
+  startTimeoutMs?: number
+  /**
+   * Milliseconds that one turn of the event loop may take, embedded engine only; after that the
+   * process is `unresponsive` until the loop turns again. A wait for its stdin, or for who reads its
+   * output, does not count. 0 is never. **Default:** 5000.
+   */
+  unresponsiveMs?: number
+  /**
+   * Whether a process that is unresponsive is ended, with that reason. **Default:** `false`.
+   */
+  killUnresponsive?: boolean
 }

@@ -15,7 +15,7 @@ export type ProcessInfo = {
    */
   pid: number | null
   /**
-   * Whether it can be written to: state is `running`.
+   * Whether it can be written to: state is `running` or `unresponsive`.
    */
   running: boolean
   /**

@@ -7,6 +7,7 @@ import type { ExitReason } from './ExitReason.ts'
 export type State =
   | { state: 'starting' }
   | { state: 'running' }
+  | { state: 'unresponsive' }
   | { state: 'stopping' }
   | {
       state: 'exited'

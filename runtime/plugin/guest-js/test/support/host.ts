@@ -140,7 +140,7 @@ export class FakeHost {
     const last = this.#writers.get(writer) ?? 0
     this.#writers.set(writer, Math.max(last, seq))
     if (seq <= last) return process.queued
-    if (process.state.state !== 'running') {
+    if (!process.running) {
       throw refusal('notRunning', `process not running: ${name}`, name)
     }
     if (!process.write(body)) throw refusal('stdinFull', `stdin of ${name} is full`, name)

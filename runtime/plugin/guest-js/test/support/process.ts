@@ -40,7 +40,7 @@ export class FakeProcess {
     return {
       name: this.name,
       pid: null,
-      running: this.state.state === 'running',
+      running: this.running,
       runtime: 'embedded',
       state: this.state,
       generation: this.generation,
@@ -48,6 +48,11 @@ export class FakeProcess {
       startMs: 1,
       startedAt: this.startedAt,
     }
+  }
+
+  /** Whether it can be written to. */
+  get running(): boolean {
+    return this.state.state === 'running' || this.state.state === 'unresponsive'
   }
 
   start(): void {

@@ -19,7 +19,7 @@ export type Ensured = {
    */
   pid: number | null
   /**
-   * Whether it can be written to: state is `running`.
+   * Whether it can be written to: state is `running` or `unresponsive`.
    */
   running: boolean
   /**

@@ -1,0 +1,53 @@
+import type { ProcessConfig, ProcessInfo } from 'tauri-plugin-js-api'
+import { expect, test } from 'vitest'
+import { facts } from './facts'
+
+const config: ProcessConfig = {
+  runtime: 'embedded',
+  script: 'worker',
+  command: null,
+  sidecar: null,
+  args: [],
+  runtimeArgs: [],
+  cwd: null,
+  env: [],
+  permissions: null,
+  limits: null,
+  restart: null,
+  fallback: [],
+  framing: 'lines',
+}
+const info = { runtime: 'embedded', startMs: null, restarts: 0, generation: 1 } as ProcessInfo
+
+const names = (limits: ProcessConfig['limits']) =>
+  Object.fromEntries(facts({ ...config, limits }, info))
+
+test('limits that are left to the defaults are left out', () => {
+  expect(names(null)).toEqual({ Script: 'worker', Runtime: 'Embedded', Starts: '1' })
+  expect(names({ killUnresponsive: false })).toEqual(names(null))
+})
+
+test('every limit that bounds what a script takes is told', () => {
+  const limits = {
+    heapMb: 64,
+    arrayBufferMb: 32,
+    lineMb: 1,
+    killGraceMs: 0,
+    startTimeoutMs: 9000,
+    unresponsiveMs: 2000,
+    killUnresponsive: true,
+  }
+  expect(names(limits)).toMatchObject({
+    'Heap limit': '64 MB',
+    'Buffer limit': '32 MB',
+    'Longest line': '1 MB',
+    'Grace at kill': '0 ms',
+    'Time to start': '9000 ms',
+    'Turn of its loop': '2000 ms',
+    'When it is stuck': 'it is ended',
+  })
+})
+
+test('a loop that may stand still has any time', () => {
+  expect(names({ unresponsiveMs: 0 })['Turn of its loop']).toBe('any time')
+})
