@@ -31,6 +31,10 @@ thread_local! {
     static REFUSAL: Cell<Refusal> = const { Cell::new(Refusal::None) };
 }
 
+/// What V8 counts as held outside of its heap before a script has taken anything, and more: what can be
+/// refused is to be refused first.
+const LEEWAY: usize = 32 << 20;
+
 /// The buffers of one process.
 pub(super) struct Buffers {
     used: AtomicUsize,
@@ -133,6 +137,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(control: &Arc<Control>, limit: usize) -> Box<Self> {
+        let limit = limit.saturating_add(LEEWAY);
         Box::new(Self { control: Arc::downgrade(control), limit, was_over: false.into() })
     }
 
@@ -217,11 +222,12 @@ mod tests {
     fn what_is_held_outside_the_heap_is_too_much_when_it_is_twice() {
         let control = Arc::new(Control::default());
         let watch = Watch::new(&control, 100);
-        for held in [101, 100, 101] {
+        let over = LEEWAY + 101;
+        for held in [over, 100, over] {
             watch.look(held);
             assert!(control.self_ended().is_none());
         }
-        watch.look(101);
+        watch.look(over);
         assert!(matches!(control.self_ended(), Some(SelfEnded::Exhausted(Memory::Buffers))));
     }
 }

@@ -5,6 +5,8 @@
 //! hand those classes out begin with a piece of our own, which replaces the methods. What is left are
 //! the pipes that the engine itself made, which is how `node:child_process` reaches its children.
 
+use std::path::PathBuf;
+
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, op2};
 use deno_runtime::deno_io::FdTable;
@@ -32,3 +34,46 @@ pub(super) fn op_host_check_descriptor(
 pub(super) fn op_host_set_blocking(_descriptor: i32, _is_blocking: bool) -> i32 {
     0
 }
+
+/// Descriptors that the engine leaves open when an isolate ends in the middle of something: those of
+/// Node's pipes, which it closes by their handles only.
+pub(super) struct LeftOpen(Vec<(i32, PathBuf)>);
+
+impl LeftOpen {
+    /// Those of an isolate that runs no more, and is still there.
+    pub(super) fn by(state: &OpState) -> Self {
+        let table = state.borrow::<FdTable>();
+        let is_a_handles = |number| table.contains(number) && table.get(number).is_none();
+        let open = std::fs::read_dir(OPEN).into_iter().flatten().flatten();
+        let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let handles = numbers.filter(|number| is_a_handles(*number));
+        Self(handles.filter_map(|number| Some((number, target(number)?))).collect())
+    }
+
+    /// When the isolate is gone.
+    pub(super) fn close(self) {
+        for (number, was) in self.0 {
+            // Else it was closed after all, and the number is somebody else's.
+            if target(number).as_ref() == Some(&was) {
+                close(number);
+            }
+        }
+    }
+}
+
+/// Where the system lists what this program has open; nothing is found where there is no such place.
+const OPEN: &str = "/proc/self/fd";
+
+/// What a descriptor stands for: no two pipes have the same name.
+fn target(number: i32) -> Option<PathBuf> {
+    std::fs::read_link(format!("{OPEN}/{number}")).ok()
+}
+
+#[cfg(unix)]
+fn close(number: i32) {
+    // Fails for one that is closed, which is as good.
+    let _ = nix::unistd::close(number);
+}
+
+#[cfg(not(unix))]
+fn close(_: i32) {}

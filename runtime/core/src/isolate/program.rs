@@ -38,8 +38,11 @@ const LEEWAY: usize = 4 << 20;
 const MOST_LEEWAY: usize = 64 << 20;
 
 /// What scripts find already done, in this order.
-const PREPARATIONS: [(&str, &str); 2] =
-    [("js-runtime:park", crate::command_line::PARK), ("js-runtime:lines", line_door::SCRIPT)];
+const PREPARATIONS: [(&str, &str); 3] = [
+    ("js-runtime:park", crate::command_line::PARK),
+    ("js-runtime:memories", include_str!("memories.js")),
+    ("js-runtime:lines", line_door::SCRIPT),
+];
 
 /// Tells the engine's own modules whose isolate it is. Being a property that cannot be configured, it
 /// can be neither changed nor hidden by a variable.

@@ -10,6 +10,7 @@ use deno_runtime::deno_core::{ModuleSpecifier, V8CrossThreadTaskSpawner};
 use deno_runtime::worker::{MainWorker, WorkerOptions};
 use tokio::sync::oneshot;
 
+use super::descriptors::LeftOpen;
 use super::folder::{self, Folder};
 use super::loader::Modules;
 use super::program::{Around, Program};
@@ -93,6 +94,9 @@ async fn live(program: &Arc<Program>, ready: oneshot::Sender<Result<(), String>>
     let exit = exit::of(result, &worker, program, &streams.stderr);
     control.members.end_offspring();
     streams.finish();
+    let left_open = LeftOpen::by(&worker.js_runtime.op_state().borrow());
+    drop(worker);
+    left_open.close();
     exit
 }
 

@@ -116,7 +116,10 @@ fn live(count: usize) -> Result<(), Failed> {
 
 /// Those that end soon, and leave nothing that is parked.
 fn is_brief(hazard: &Hazard) -> bool {
-    let ends_soon = !matches!(hazard.ends, Ends::Stuck | Ends::Crashed(_) | Ends::HeapLimit);
+    let ends_soon = !matches!(
+        hazard.ends,
+        Ends::Stuck | Ends::BusyForGood | Ends::Crashed(_) | Ends::HeapLimit
+    );
     ends_soon || ["objects", "loop_in_module"].contains(&hazard.name)
 }
 

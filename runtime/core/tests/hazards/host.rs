@@ -86,8 +86,18 @@ impl Host {
         let mut host =
             Self { supervisor, embedded, child, folder: folder.into(), as_it_was: State::now() };
         host.lives_again("first").await.expect("a process that does no harm");
+        host.starts_a_child().await;
         host.as_it_was = State::now();
         host
+    }
+
+    /// What the engine keeps for all children of all scripts is made with the first of them.
+    async fn starts_a_child(&self) {
+        let first = table::all().find(|hazard| hazard.name == "waits_for_a_child");
+        let came =
+            self.provoke(first.expect("a hazard")).await.expect("a child that is waited for");
+        assert!(came.killed_in.is_some());
+        self.supervisor.remove("waits_for_a_child").expect("it has exited");
     }
 
     /// Runs a hazard and tells of it in one line.
@@ -154,7 +164,7 @@ impl Host {
     async fn watch(&self, hazard: &Hazard, mut events: Subscription) -> Outcome<Came> {
         let mut came = Came::default();
         let mut kill_at = match hazard.ends {
-            Ends::Busy => Some(Instant::now() + WATCHED),
+            Ends::Busy | Ends::BusyForGood => Some(Instant::now() + WATCHED),
             _ => None,
         };
         loop {
@@ -218,7 +228,7 @@ impl Host {
     async fn is_as_it_was(&mut self, hazard: &Hazard) -> Outcome {
         // A parked thread keeps what it had.
         let kept: &[&str] = match hazard.ends {
-            Ends::Crashed(_) => &["threads", "open files"],
+            Ends::Crashed(_) | Ends::BusyForGood => &["threads", "open files"],
             _ => &[],
         };
         let changes = self.as_it_was.changes(kept).await;
@@ -236,7 +246,9 @@ impl Ends {
             (Self::Error(words), ExitReason::Error { message, .. }) => message.contains(words),
             (Self::Signal(signal), ExitReason::Killed { signal: Some(sent) }) => signal == *sent,
             (Self::Crashed(words), ExitReason::Crashed { message }) => message.contains(words),
-            (Self::Stuck | Self::Busy, ExitReason::Killed { signal: None }) => true,
+            (Self::Stuck | Self::Busy | Self::BusyForGood, ExitReason::Killed { signal: None }) => {
+                true
+            }
             (Self::HeapLimit, ExitReason::HeapLimit) => true,
             _ => false,
         };

@@ -34,7 +34,7 @@ impl State {
             ("user", line("Uid:")),
             ("group", line("Gid:")),
             ("title", fs::read_to_string("/proc/self/cmdline").expect("procfs")),
-            ("caught signals", line("SigCgt:")),
+            ("caught signals", caught(&line("SigCgt:"))),
             ("ignored signals", line("SigIgn:")),
             ("priority", nice.unwrap_or_default().to_owned()),
             ("threads", threads.join(" ")),
@@ -62,6 +62,13 @@ impl State {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+/// All but the end of a child, which the executor listens for once a script has left one behind.
+fn caught(mask: &str) -> String {
+    const CHILD: u64 = 1 << 16;
+    let mask = u64::from_str_radix(mask, 16).expect("a mask");
+    format!("{:x}", mask & !CHILD)
 }
 
 /// Sockets of this program that listen.

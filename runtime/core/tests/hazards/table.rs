@@ -44,6 +44,8 @@ pub(crate) enum Ends {
     Stuck,
     /// It goes on and on; then it can be killed within a second.
     Busy,
+    /// The same, but what it was at, and the files of that, the system does not let go of.
+    BusyForGood,
     /// The engine fails, and the message has this in it. The application does not.
     Crashed(&'static str),
 }

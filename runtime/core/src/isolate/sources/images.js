@@ -2,7 +2,8 @@
 // for the end of the program. Whether there is so much is asked first, in a way that can be refused.
 {
   const { ops } = __bootstrap.core
-  const { ArrayBufferIsView, MathMin, Proxy, ReflectConstruct, Uint8Array } = __bootstrap.primordials
+  const { ArrayBufferIsView, MathMin, Proxy, ReflectConstruct, Uint8Array } =
+    __bootstrap.primordials
   const mostBytes = 8
   const Native = ops.ImageData
   ops.ImageData = new Proxy(Native, {

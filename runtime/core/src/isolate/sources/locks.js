@@ -1,4 +1,3 @@
-
 function ofThisProcess({ held, pending }) {
   const { ArrayPrototypeFilter, ArrayPrototypeMap } = primordials
   const own = (locks) =>
