@@ -136,14 +136,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(control: &Arc<Control>, limit: usize) -> Box<Self> {
+    pub(super) fn new(control: &Arc<Control>, limit: usize) -> Self {
         let limit = limit.saturating_add(LEEWAY);
-        Box::new(Self { control: Arc::downgrade(control), limit, was_over: false.into() })
+        Self { control: Arc::downgrade(control), limit, was_over: false.into() }
     }
 
-    /// The box must outlive the isolate, and its contents stay where they are.
-    pub(super) fn over(self: &Box<Self>, isolate: &mut v8::Isolate) {
-        let this = ptr::from_ref::<Self>(self).cast_mut().cast();
+    /// It must outlive the isolate, and stay where it is.
+    pub(super) fn over(&self, isolate: &mut v8::Isolate) {
+        let this = ptr::from_ref(self).cast_mut().cast();
         isolate.add_gc_epilogue_callback(
             after_collection,
             this,

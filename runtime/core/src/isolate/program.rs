@@ -104,7 +104,7 @@ impl Program {
     /// Called on an isolate's thread before the isolate is made.
     pub(super) fn surround(&self) -> Around {
         Around {
-            watch: Watch::new(&self.control, self.limits.array_buffers),
+            watch: Box::new(Watch::new(&self.control, self.limits.array_buffers)),
             _entered: crash::enter(&self.control),
         }
     }

@@ -58,7 +58,7 @@ impl Pulse {
         loop {
             let left = match self.turn() {
                 Some(turn) if turn >= limit => return,
-                Some(turn) => limit - turn,
+                Some(turn) => limit.saturating_sub(turn),
                 None => limit,
             };
             tokio::time::sleep(left).await;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use deno_runtime::BootstrapOptions;
+use deno_runtime::deno_inspector_server::MainInspectorSessionChannel;
 use deno_runtime::ops::worker_host::{CreateWebWorkerArgs, CreateWebWorkerCb};
 use deno_runtime::web_worker::{
     SendableWebWorkerHandle, WebWorker, WebWorkerOptions, WebWorkerServiceOptions,
@@ -198,7 +199,7 @@ fn reduced(
         compiled_wasm_module_store,
         feature_checker,
         fs,
-        main_inspector_session_tx: Default::default(),
+        main_inspector_session_tx: MainInspectorSessionChannel::default(),
         module_loader,
         node_services,
         npm_process_state_provider,

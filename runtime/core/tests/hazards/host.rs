@@ -243,13 +243,11 @@ impl Ends {
         let is_right = match (self, reason) {
             (Self::Fine, ExitReason::Completed) => came.code == Some(0) && came.last_line == "fine",
             (Self::Code(code), ExitReason::Completed) => came.code == Some(code),
-            (Self::Error(words), ExitReason::Error { message, .. }) => message.contains(words),
+            (Self::Error(words), ExitReason::Error { message, .. })
+            | (Self::Crashed(words), ExitReason::Crashed { message }) => message.contains(words),
             (Self::Signal(signal), ExitReason::Killed { signal: Some(sent) }) => signal == *sent,
-            (Self::Crashed(words), ExitReason::Crashed { message }) => message.contains(words),
-            (Self::Stuck | Self::Busy | Self::BusyForGood, ExitReason::Killed { signal: None }) => {
-                true
-            }
-            (Self::HeapLimit, ExitReason::HeapLimit) => true,
+            (Self::Stuck | Self::Busy | Self::BusyForGood, ExitReason::Killed { signal: None })
+            | (Self::HeapLimit, ExitReason::HeapLimit) => true,
             _ => false,
         };
         if !is_right {

@@ -45,19 +45,19 @@ pub(super) fn load(
 /// The module of a worker that was started from a blob, which is in memory.
 pub(super) fn load_blob(loader: &Rc<Loader>, url: &Url, blob: Arc<Blob>) -> ModuleLoadResponse {
     let (loader, url) = (loader.clone(), url.clone());
-    let loaded = async move {
+    let module = async move {
         let media = MediaType::from_content_type(&url, &blob.media_type);
         let bytes = blob.read_all().await;
         let from = ImportedFrom::default();
         match convert(&loader, &url, &from, media, bytes, &RequestedModuleType::None)? {
-            Prepared::Ready(module, code) => Ok(ModuleSource::new(module, code, &url, None)),
+            Prepared::Ready(kind, code) => Ok(ModuleSource::new(kind, code, &url, None)),
             Prepared::CommonJs(text) => {
                 let code = ModuleSourceCode::String(text.into());
                 Ok(ModuleSource::new(ModuleType::JavaScript, code, &url, None))
             }
         }
     };
-    ModuleLoadResponse::Async(loaded.boxed_local())
+    ModuleLoadResponse::Async(module.boxed_local())
 }
 
 enum Prepared {
