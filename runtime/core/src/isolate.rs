@@ -13,6 +13,7 @@ mod descriptors;
 mod engine;
 mod env;
 mod exit;
+mod files;
 mod folder;
 mod guards;
 mod keeper;

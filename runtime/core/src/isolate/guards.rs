@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
-use super::{descriptors, env, line_door, signals};
+use super::{descriptors, env, files, line_door, loader, signals};
 
 /// Starting this always fails: it can be no file's name. A script that starts its own executable
 /// again would otherwise start the application again.
@@ -57,6 +57,13 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_fs_umask" if folder == Folder::Applications => op_host_no_umask(),
         "op_tty_check_fd_permission" => descriptors::op_host_check_descriptor(),
         "op_node_fd_set_blocking" => descriptors::op_host_set_blocking(),
+        "op_node_fs_fchmod" => files::op_host_fchmod(),
+        "op_node_fs_fchmod_sync" => files::op_host_fchmod_sync(),
+        "op_node_fs_fchown" => files::op_host_fchown(),
+        "op_node_fs_fchown_sync" => files::op_host_fchown_sync(),
+        "op_node_fs_futimes" => files::op_host_futimes(),
+        "op_node_fs_futimes_sync" => files::op_host_futimes_sync(),
+        "op_require_try_self" => loader::op_host_require_try_self(),
         "op_panic" => op_host_no_panic(),
         "op_env" => env::op_host_env(),
         "op_get_env" => env::op_host_get_env(),

@@ -32,12 +32,15 @@ use deno_runtime::deno_core::{
     ModuleSourceCode, ModuleType, ResolutionKind,
 };
 use deno_runtime::deno_node::{NodeExtInitServices, create_host_defined_options};
-use deno_runtime::deno_permissions::{CheckSpecifierKind, PermissionsContainer};
+use deno_runtime::deno_permissions::{
+    CheckedPath, OpenAccessKind, PermissionCheckError, PermissionsContainer,
+};
 use deno_runtime::deno_web::Blob;
 
 use self::commonjs::CommonJs;
 pub(crate) use self::errors::LoadError;
 use self::errors::{ImportedFrom, guard};
+pub(super) use self::require::op_host_require_try_self;
 use self::resolve::Packages;
 
 /// The file system and the environment as the resolver sees them.
@@ -193,6 +196,7 @@ impl Loader {
         {
             return Ok(url);
         }
+        self.may_ask(&referrer)?;
         let url = self.packages.resolve(specifier, &referrer);
         match (&self.bundle, url) {
             (Some((bundle, _)), Ok(url))
@@ -206,6 +210,20 @@ impl Loader {
                 from: ImportedFrom::url(&referrer),
             }),
             (None, url) => url,
+        }
+    }
+
+    /// A script from `node:vm` may say that it lies anywhere, and where it lies decides which
+    /// `package.json` is read for it.
+    fn may_ask(&self, referrer: &Url) -> Result<(), PermissionCheckError> {
+        let is_known = self.bundle.is_some()
+            || *referrer == self.main
+            || self.loaded.borrow().contains(referrer);
+        match referrer.to_file_path() {
+            Ok(path) if !is_known && !self.packages.is_installed(&path) => {
+                may_import(&self.permissions, path).map(drop)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -257,6 +275,16 @@ impl Loader {
         let worker = self.worker.as_ref().filter(|worker| worker.main == *url)?;
         worker.blob.clone()
     }
+}
+
+/// The file that a path leads to, if it may be read.
+fn may_import(
+    permissions: &PermissionsContainer,
+    path: PathBuf,
+) -> Result<PathBuf, PermissionCheckError> {
+    permissions
+        .check_open(Cow::Owned(path), OpenAccessKind::Read, Some("import()"))
+        .map(CheckedPath::into_owned_path)
 }
 
 /// The loader as `deno_core` wants it; a type of its own because the trait gives only `&self`, and
@@ -316,19 +344,16 @@ impl ModuleLoader for SharedLoader {
     fn load_external_source_map(&self, source_map_url: &str) -> Option<Cow<'_, [u8]>> {
         let path = Url::parse(source_map_url).ok()?.to_file_path().ok()?;
         let is_map = path.extension().is_some_and(|extension| extension == "map");
-        // A script names this file, so it must be one that the script may read anyway.
-        let may_read = || {
-            self.0.packages.is_installed(&path)
-                || Url::from_file_path(&path).is_ok_and(|url| {
-                    let check = CheckSpecifierKind::Dynamic;
-                    self.0.permissions.check_specifier(&url, check).is_ok()
-                })
-        };
-        if !is_map || self.0.bundle.is_some() || !may_read() {
+        if !is_map || self.0.bundle.is_some() {
             return None;
         }
-        let bytes = source::read(&path).ok()?;
-        Some(Cow::Owned(bytes))
+        // A script names this file, so it must be one that the script may read anyway.
+        let path = if self.0.packages.is_installed(&path) {
+            path
+        } else {
+            may_import(&self.0.permissions, path).ok()?
+        };
+        source::read(&path).ok().map(Cow::Owned)
     }
 
     fn source_map_source_exists(&self, source_url: &str) -> Option<bool> {

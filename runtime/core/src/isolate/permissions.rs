@@ -1,13 +1,13 @@
 //! A process's permissions, as Deno's own permission system takes them.
 
+mod links;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use deno_runtime::deno_permissions::{
     Permissions as DenoPermissions, PermissionsContainer, PermissionsOptions,
-    RuntimePermissionDescriptorParser,
 };
-use sys_traits::impls::RealSys;
 
 use crate::wire::{Grant, Permissions};
 
@@ -16,10 +16,15 @@ pub(super) fn container(
     permissions: &Permissions,
     script_dir: Option<&Path>,
 ) -> Result<PermissionsContainer, String> {
-    let parser = Arc::new(RuntimePermissionDescriptorParser::new(RealSys));
-    let options = options(permissions, script_dir);
+    let invalid = |error: &dyn std::error::Error| format!("invalid permissions: {error}");
+    let mut options = options(permissions, script_dir);
+    for list in [&mut options.allow_read, &mut options.allow_write].into_iter().flatten() {
+        *list = links::names(list).map_err(|error| invalid(&error))?;
+    }
+    let parser =
+        Arc::new(links::Parser::new(options.allow_read.as_deref(), options.allow_write.as_deref()));
     let permissions = DenoPermissions::from_options(parser.as_ref(), &options)
-        .map_err(|error| format!("invalid permissions: {error}"))?;
+        .map_err(|error| invalid(&error))?;
     Ok(PermissionsContainer::new(parser, permissions))
 }
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use deno_runtime::deno_core::ModuleLoadReferrer;
 use deno_runtime::deno_core::url::Url;
+use deno_runtime::deno_permissions::PermissionCheckError;
 
 use crate::transpile::panic_text;
 
@@ -103,6 +104,10 @@ pub(crate) enum LoadError {
     #[class("NotSupported")]
     #[error("An embedded process can have {most} workers at once; this one would be one more")]
     TooManyWorkers { most: usize },
+
+    #[class(inherit)]
+    #[error(transparent)]
+    Denied(#[from] PermissionCheckError),
 
     #[class(generic)]
     #[error("the module loader failed at \"{specifier}\": {reason}")]

@@ -1,19 +1,27 @@
 //! What Deno's `require()` asks of us: may this be read, and what is in it.
+//!
+//! Who asks is not to be believed: `createRequire()` takes any path for the file that it works for.
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use deno_ast::MediaType;
 use deno_error::JsErrorBox;
-use deno_runtime::deno_core::FastString;
 use deno_runtime::deno_core::url::Url;
-use deno_runtime::deno_node::{NodeRequireLoader, default_resolve_require_node_module_paths};
+use deno_runtime::deno_core::{FastString, OpState, op2};
+use deno_runtime::deno_node::{
+    NodeRequireLoader, NodeRequireLoaderRc, default_resolve_require_node_module_paths,
+};
 use deno_runtime::deno_permissions::{OpenAccessKind, PermissionsContainer};
+use node_resolver::cache::NodeResolutionThreadLocalCache;
 use node_resolver::errors::PackageJsonLoadError;
+use node_resolver::{NodeResolutionKind, PackageJsonResolver, ResolutionMode, UrlOrPathRef};
 
-use super::Loader;
 use super::errors::{ImportedFrom, LoadError, guard};
+use super::resolve::Node;
 use super::source::read_text;
+use super::{Loader, Sys};
 use crate::transpile::{self, Cjs};
 
 impl Loader {
@@ -89,4 +97,43 @@ impl NodeRequireLoader for Loader {
             None => default_resolve_require_node_module_paths(from),
         }
     }
+}
+
+/// `require("me")` from within the package `me`, by its `exports`. Deno's own reads the `package.json`
+/// beside whatever file is said to ask, and tells what is in it.
+#[op2(stack_trace)]
+#[string]
+pub(in crate::isolate) fn op_host_require_try_self(
+    state: &mut OpState,
+    #[string] parent: &str,
+    #[string] request: &str,
+) -> Result<Option<String>, JsErrorBox> {
+    let loader = state.borrow::<NodeRequireLoaderRc>().clone();
+    let permissions = state.borrow_mut::<PermissionsContainer>();
+    let Ok(parent) = loader.ensure_read_permission(permissions, Path::new(parent).into()) else {
+        return Ok(None);
+    };
+    let packages = state.borrow::<Arc<PackageJsonResolver<Sys>>>();
+    let Ok(Some(package)) = packages.get_closest_package_json(&parent) else { return Ok(None) };
+    let (Some(name), Some(exports)) = (&package.name, &package.exports) else { return Ok(None) };
+    let Some(inside) = request.strip_prefix(name.as_str()) else { return Ok(None) };
+    if !inside.is_empty() && !inside.starts_with('/') {
+        return Ok(None);
+    }
+    let node = state.borrow::<Arc<Node>>();
+    // What was found before may have changed.
+    NodeResolutionThreadLocalCache::clear();
+    let found = node
+        .package_exports_resolve(
+            &package.path,
+            &format!(".{inside}"),
+            exports,
+            Some(&UrlOrPathRef::from_path(&package.path)),
+            ResolutionMode::Require,
+            node.require_conditions(),
+            NodeResolutionKind::Execution,
+        )
+        .map_err(JsErrorBox::from_err)?;
+    let found = found.into_path().map_err(JsErrorBox::from_err)?;
+    Ok(Some(found.to_string_lossy().into_owned()))
 }

@@ -26,9 +26,12 @@ use super::Sys;
 use super::errors::{ImportedFrom, LoadError};
 use super::installed::Installed;
 
+/// Node's way of finding a module.
+pub(super) type Node = NodeResolver<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys>;
+
 /// Finds packages in the `node_modules` folders that are there.
 pub(super) struct Packages {
-    pub(super) node: Arc<NodeResolver<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys>>,
+    pub(super) node: Arc<Node>,
     pub(super) package_json: Arc<PackageJsonResolver<Sys>>,
     pub(super) npm: NpmResolver<Sys>,
     pub(super) in_npm: DenoInNpmPackageChecker,

@@ -18,14 +18,13 @@ use deno_runtime::deno_core::{
     ModuleLoadOptions, ModuleLoadResponse, ModuleSource, ModuleSourceCode, ModuleType,
     RequestedModuleType,
 };
-use deno_runtime::deno_permissions::CheckSpecifierKind;
 use deno_runtime::deno_web::Blob;
 use node_resolver::analyze::CjsAnalysisSourceProvider;
 
-use super::Loader;
 use super::commonjs;
 use super::errors::{ImportedFrom, LoadError};
 use super::missing;
+use super::{Loader, may_import};
 use crate::transpile::{self, Cjs};
 
 /// A module of a script on the disk.
@@ -86,7 +85,7 @@ fn prepare(
         return data(loader, url, from, &options.requested_module_type);
     }
     // The resolver lets no other scheme through.
-    let path = url.to_file_path().map_err(|()| {
+    let mut path = url.to_file_path().map_err(|()| {
         JsErrorBox::from_err(LoadError::Specifier {
             specifier: url.to_string(),
             from: from.clone(),
@@ -104,9 +103,7 @@ fn prepare(
         Some(worker) => Some(&worker.parent),
     };
     if let Some(permissions) = permissions.filter(|_| !loader.packages.is_installed(&path)) {
-        permissions
-            .check_specifier(url, CheckSpecifierKind::Dynamic)
-            .map_err(JsErrorBox::from_err)?;
+        path = may_import(permissions, path).map_err(JsErrorBox::from_err)?;
     }
     let bytes = read(&path)
         .map_err(|error| JsErrorBox::from_err(missing::explain(url, &path, from, error)))?;

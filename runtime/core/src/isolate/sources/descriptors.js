@@ -9,8 +9,11 @@
       FunctionPrototypeCall,
       ObjectDefineProperty,
       SafeSet,
+      SafeWeakSet,
       SetPrototypeAdd,
       SetPrototypeDelete,
+      WeakSetPrototypeAdd,
+      WeakSetPrototypeHas,
     } = __bootstrap.primordials
     const { op_tty_check_fd_permission: check } = ops
     const replace = (target, name, value) =>
@@ -35,6 +38,30 @@
     }
     guardOpen(ops.PipeWrap)
     guardOpen(ops.TCPWrap)
+
+    // A socket that listens without an address gets one that no permission was asked for.
+    const addressed = new SafeWeakSet()
+    const guardBind = ({ prototype }, name) => {
+      const bind = prototype[name]
+      replace(prototype, name, function (address, port, flags) {
+        const code = FunctionPrototypeCall(bind, this, address, port, flags)
+        if (code === 0) WeakSetPrototypeAdd(addressed, this)
+        return code
+      })
+    }
+    const guardListen = ({ prototype }) => {
+      const { bind, listen } = prototype
+      replace(prototype, 'listen', function (backlog) {
+        const code = WeakSetPrototypeHas(addressed, this)
+          ? 0
+          : FunctionPrototypeCall(bind, this, '0.0.0.0', 0)
+        return code === 0 ? FunctionPrototypeCall(listen, this, backlog) : code
+      })
+    }
+    guardBind(ops.TCPWrap, 'bind')
+    guardBind(ops.TCPWrap, 'bind6')
+    guardBind(ops.TCPWrap, 'bindWithFlags')
+    guardListen(ops.TCPWrap)
 
     const { op_node_create_pipe: createPipe } = ops
     ops.op_node_create_pipe = () => {

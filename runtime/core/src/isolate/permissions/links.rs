@@ -1,0 +1,308 @@
+//! Where links lead.
+//!
+//! To Deno a path is what is written: a link in a granted folder opens what lies outside of it. Here
+//! a path is where it leads, and a link that leads out of what was granted is as closed as its target.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use deno_runtime::deno_permissions::{
+    AllowRunDescriptorParseResult, DenyRunDescriptor, EnvDescriptor, EnvDescriptorParseError,
+    FfiDescriptor, ImportDescriptor, NetDescriptor, NetDescriptorParseError, PathQueryDescriptor,
+    PathResolveError, PermissionDescriptorParser, ReadDescriptor, RunDescriptorParseError,
+    RunQueryDescriptor, RuntimePermissionDescriptorParser, SpecialFilePathQueryDescriptor,
+    SysDescriptor, SysDescriptorParseError, WriteDescriptor,
+};
+use sys_traits::FsCanonicalize;
+use sys_traits::impls::RealSys;
+
+/// A chain of more links is taken for a circle, as Linux does.
+const MAX_LINKS: usize = 40;
+
+/// What is no file but the system itself, or the application's own streams.
+const SYSTEM: [&str; 3] = ["/dev", "/proc", "/sys"];
+
+/// Deno lets whoever may read read these.
+const STREAMS: [&str; 2] = ["/dev/fd", "/dev/tty"];
+
+/// The paths of one grant by the names that they will be asked for: a granted link is both itself and
+/// what it leads to. As in Deno, an empty list is everything.
+pub(super) fn names(granted: &[String]) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for path in granted {
+        let path = std::path::absolute(path)?;
+        for name in [itself(&path), existing(&path)] {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.dedup();
+    Ok(names)
+}
+
+/// Deno's parser, but that it looks where paths lead.
+#[derive(Debug)]
+pub(super) struct Parser {
+    deno: RuntimePermissionDescriptorParser<RealSys>,
+    read: Reach,
+    write: Reach,
+}
+
+#[derive(Debug)]
+enum Reach {
+    Everything,
+    Below(Vec<PathBuf>),
+}
+
+impl Reach {
+    fn new(names: Option<&[String]>) -> Self {
+        match names {
+            Some([]) => Self::Everything,
+            names => Self::Below(names.unwrap_or_default().iter().map(PathBuf::from).collect()),
+        }
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Below(folders) => folders.iter().any(|folder| path.starts_with(folder)),
+        }
+    }
+}
+
+impl Parser {
+    /// Takes what [`names`] made.
+    pub(super) fn new(read: Option<&[String]>, write: Option<&[String]>) -> Self {
+        Self {
+            deno: RuntimePermissionDescriptorParser::new(RealSys),
+            read: Reach::new(read),
+            write: Reach::new(write),
+        }
+    }
+
+    /// The path that stands for what `path` gives access to. A link that stays where it may be used
+    /// is itself, so that it can be looked at, renamed and removed.
+    fn real(&self, path: &Path) -> PathBuf {
+        let here = itself(path);
+        match target(&here) {
+            Some(target) if !self.is_within(&here, &target) => target,
+            _ => here,
+        }
+    }
+
+    /// Whether a link gives nothing that its target would not. What it is asked for is not known, so
+    /// that everything that may be done to the link must be allowed for the target.
+    fn is_within(&self, link: &Path, target: &Path) -> bool {
+        let is_plain = !target.components().any(|part| part == Component::ParentDir)
+            && !SYSTEM.iter().any(|at| target.starts_with(at));
+        is_plain && [&self.read, &self.write].iter().all(|it| !it.has(link) || it.has(target))
+    }
+}
+
+/// A path whose folder is known by its real name. Of its last part nothing is said.
+fn itself(path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => existing(folder).join(name),
+        _ => existing(path),
+    }
+}
+
+/// The real name of a path, or of as much of it as there is.
+fn existing(path: &Path) -> PathBuf {
+    match (RealSys.fs_canonicalize(path), path.parent(), path.file_name()) {
+        (Ok(real), ..) => real,
+        (Err(error), Some(folder), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
+            existing(folder).join(name)
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// Where a link leads in the end, even if there is nothing.
+fn target(link: &Path) -> Option<PathBuf> {
+    let mut at = step(link)?;
+    for _ in 0..MAX_LINKS {
+        match step(&at) {
+            Some(next) => at = next,
+            None => return Some(at),
+        }
+    }
+    None
+}
+
+fn step(link: &Path) -> Option<PathBuf> {
+    let next = fs::read_link(link).ok()?;
+    Some(itself(&link.parent()?.join(next)))
+}
+
+impl PermissionDescriptorParser for Parser {
+    fn parse_path_query<'a>(
+        &self,
+        path: Cow<'a, Path>,
+    ) -> Result<PathQueryDescriptor<'a>, PathResolveError> {
+        let written = self.deno.parse_path_query(path)?;
+        let path = written.as_descriptor().into_path_buf();
+        let real = self.real(&path);
+        if STREAMS.iter().any(|stream| real.starts_with(stream)) {
+            return Err(PathResolveError::Canonicalize(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "An embedded script has no terminal, and no streams but its own",
+            )));
+        }
+        if real == path {
+            return Ok(written);
+        }
+        let name = written.display_name().into_owned();
+        Ok(PathQueryDescriptor::new_known_absolute(real.into()).with_requested(name))
+    }
+
+    fn parse_read_descriptor(&self, text: &str) -> Result<ReadDescriptor, PathResolveError> {
+        self.deno.parse_read_descriptor(text)
+    }
+
+    fn parse_write_descriptor(&self, text: &str) -> Result<WriteDescriptor, PathResolveError> {
+        self.deno.parse_write_descriptor(text)
+    }
+
+    fn parse_net_descriptor(&self, text: &str) -> Result<NetDescriptor, NetDescriptorParseError> {
+        self.deno.parse_net_descriptor(text)
+    }
+
+    fn parse_import_descriptor(
+        &self,
+        text: &str,
+    ) -> Result<ImportDescriptor, NetDescriptorParseError> {
+        self.deno.parse_import_descriptor(text)
+    }
+
+    fn parse_env_descriptor(&self, text: &str) -> Result<EnvDescriptor, EnvDescriptorParseError> {
+        self.deno.parse_env_descriptor(text)
+    }
+
+    fn parse_sys_descriptor(&self, text: &str) -> Result<SysDescriptor, SysDescriptorParseError> {
+        self.deno.parse_sys_descriptor(text)
+    }
+
+    fn parse_allow_run_descriptor(
+        &self,
+        text: &str,
+    ) -> Result<AllowRunDescriptorParseResult, RunDescriptorParseError> {
+        self.deno.parse_allow_run_descriptor(text)
+    }
+
+    fn parse_deny_run_descriptor(&self, text: &str) -> Result<DenyRunDescriptor, PathResolveError> {
+        self.deno.parse_deny_run_descriptor(text)
+    }
+
+    fn parse_ffi_descriptor(&self, text: &str) -> Result<FfiDescriptor, PathResolveError> {
+        self.deno.parse_ffi_descriptor(text)
+    }
+
+    fn parse_special_file_descriptor<'a>(
+        &self,
+        path: PathQueryDescriptor<'a>,
+    ) -> Result<SpecialFilePathQueryDescriptor<'a>, PathResolveError> {
+        self.deno.parse_special_file_descriptor(path)
+    }
+
+    fn parse_net_query(&self, text: &str) -> Result<NetDescriptor, NetDescriptorParseError> {
+        self.deno.parse_net_query(text)
+    }
+
+    fn parse_run_query<'a>(
+        &self,
+        requested: &'a str,
+    ) -> Result<RunQueryDescriptor<'a>, RunDescriptorParseError> {
+        self.deno.parse_run_query(requested)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// `granted` with links in it, `outside`, and what the script that may read the one makes of paths.
+    struct Tree {
+        _root: tempfile::TempDir,
+        at: PathBuf,
+        parser: Parser,
+    }
+
+    impl Tree {
+        fn new(write: &[&str]) -> Self {
+            let root = tempfile::tempdir().expect("a folder");
+            let at = root.path().canonicalize().expect("it is there");
+            for folder in ["granted/folder", "outside"] {
+                fs::create_dir_all(at.join(folder)).expect("a folder");
+            }
+            for (name, leads_to) in [
+                ("inner", "folder"),
+                ("outer", "../outside"),
+                ("chain", "outer"),
+                ("dangling", "../outside/new"),
+                ("circle", "circle"),
+                ("null", "/dev/null"),
+            ] {
+                symlink(leads_to, at.join("granted").join(name)).expect("a link");
+            }
+            let names = |list: &[&str]| {
+                let paths = list.iter().map(|path| at.join(path).to_string_lossy().into_owned());
+                names(&paths.collect::<Vec<_>>()).expect("absolute paths")
+            };
+            let parser = Parser::new(Some(&names(&["granted"])), Some(&names(write)));
+            // An empty list would be everything.
+            let parser = if write.is_empty() {
+                Parser { write: Reach::new(None), ..parser }
+            } else {
+                parser
+            };
+            Self { _root: root, at, parser }
+        }
+
+        fn real(&self, path: &str) -> String {
+            let real = self.parser.real(&self.at.join(path));
+            real.strip_prefix(&self.at).unwrap_or(&real).to_string_lossy().into_owned()
+        }
+    }
+
+    #[test]
+    fn a_path_is_where_its_folder_leads() {
+        let tree = Tree::new(&[]);
+        assert_eq!(tree.real("granted/folder/x"), "granted/folder/x");
+        assert_eq!(tree.real("granted/inner/x"), "granted/folder/x");
+        assert_eq!(tree.real("granted/outer/x"), "outside/x");
+        assert_eq!(tree.real("granted/outer/no/such/x"), "outside/no/such/x");
+        assert_eq!(tree.real("granted/circle/x"), "granted/circle/x");
+    }
+
+    #[test]
+    fn a_link_is_itself_unless_it_leads_out() {
+        let tree = Tree::new(&[]);
+        assert_eq!(tree.real("granted/inner"), "granted/inner");
+        assert_eq!(tree.real("granted/circle"), "granted/circle");
+        assert_eq!(tree.real("granted/outer"), "outside");
+        assert_eq!(tree.real("granted/chain"), "outside");
+        assert_eq!(tree.real("granted/dangling"), "outside/new");
+        assert_eq!(tree.real("granted/null"), "/dev/null");
+    }
+
+    #[test]
+    fn where_a_link_leads_all_must_be_granted_that_is_for_the_link() {
+        let tree = Tree::new(&["granted"]);
+        assert_eq!(tree.real("granted/outer"), "outside");
+        assert_eq!(tree.real("granted/inner"), "granted/inner");
+        let tree = Tree::new(&["granted/inner"]);
+        assert_eq!(tree.real("granted/inner"), "granted/inner");
+    }
+
+    #[test]
+    fn a_granted_link_is_granted_with_its_target() {
+        let tree = Tree::new(&[]);
+        let link = tree.at.join("granted/outer").to_str().unwrap().to_owned();
+        let outside = tree.at.join("outside").to_str().unwrap().to_owned();
+        assert_eq!(names(std::slice::from_ref(&link)).unwrap(), [link, outside]);
+    }
+}
