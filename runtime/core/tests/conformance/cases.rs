@@ -7,6 +7,8 @@ mod exits;
 mod kills;
 mod lists;
 mod names;
+#[cfg(target_os = "linux")]
+mod permissions;
 mod readers;
 mod rpc;
 mod scripts;
@@ -32,7 +34,12 @@ pub(crate) const ALL: &[&[Case]] = &[
 ];
 
 /// What only the embedded engine has to withstand.
-pub(crate) const EMBEDDED: &[&[Case]] = &[embedded::CASES, usage::embedded::CASES];
+pub(crate) const EMBEDDED: &[&[Case]] = &[
+    embedded::CASES,
+    usage::embedded::CASES,
+    #[cfg(target_os = "linux")]
+    permissions::CASES,
+];
 
 /// Requests that no runtime comes to see.
 pub(crate) const CONFIG: &[Case] = config::CASES;

@@ -1,0 +1,250 @@
+//! What was not granted is out of reach, whatever way a script takes: one table of attempts.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write as _};
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use js_runtime::{Grant, Permissions, SpawnConfig};
+use libtest_mimic::Failed;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::paths;
+use crate::support::{Bench, Case, Outcome, cases};
+
+pub(crate) const CASES: &[Case] = cases![
+    nothing_gets_at_what_was_not_granted,
+    a_permission_to_read_everything_is_none_to_the_applications_pipes,
+];
+
+const SECRET: &str = "only-whoever-was-granted-it-knows";
+
+/// The variable that holds it. Not granted either.
+const VARIABLE: &str = "NOT_GRANTED";
+
+/// An attempt as the script tells of it.
+#[derive(Deserialize)]
+struct Row {
+    name: String,
+    /// How the error begins, and what else is in it.
+    wants: Vec<String>,
+    got: String,
+}
+
+impl Row {
+    fn is_as_expected(&self) -> bool {
+        let [begins, holds @ ..] = self.wants.as_slice() else { return false };
+        // An answer that is expected to be empty is expected to be nothing else.
+        let is_empty = begins == "answers " && self.got != *begins;
+        !is_empty && self.got.starts_with(begins) && holds.iter().all(|it| self.got.contains(it))
+    }
+}
+
+async fn nothing_gets_at_what_was_not_granted(bench: &Bench) -> Outcome {
+    let world = World::new()?;
+    let before = world.state()?;
+    let env = BTreeMap::from([(VARIABLE.to_owned(), SECRET.to_owned())]);
+    let other = SpawnConfig {
+        permissions: Some(Permissions {
+            env: Grant::Some(vec![VARIABLE.to_owned()]),
+            ..Permissions::default()
+        }),
+        env: env.clone(),
+        ..bench.fixture("hostile/other-process.mjs", &[])
+    };
+    let mut other = bench.start(other).await?;
+    let blob = other.text().await?;
+
+    let layout = world.layout(&blob).to_string();
+    let script = bench.script(&world.folder.join("main.mjs"), &[&layout]);
+    let cwd = Some(world.folder.clone());
+    let ended = bench.run(SpawnConfig { cwd, env, ..script }, b"").await?;
+
+    let (said, log) = (ended.lines(), ended.log());
+    let table: Vec<Row> = said
+        .iter()
+        .map(|line| serde_json::from_str(line).map_err(|error| format!("{error}: {line}")))
+        .collect::<Result<_, _>>()?;
+    eprintln!("{}", print(&table));
+    let open: Vec<&Row> = table.iter().filter(|row| !row.is_as_expected()).collect();
+    assert!(open.is_empty(), "not denied as they should be:\n{}", print(open));
+    let leaks: Vec<_> = said.iter().filter(|line| line.contains(SECRET)).collect();
+    assert!(leaks.is_empty(), "the secret came out: {leaks:#?}");
+    assert!(!log.contains(SECRET), "the secret came out: {log}");
+    assert_eq!(ended.code, Some(0), "{log}");
+    assert!(table.len() >= 200, "only {} attempts were made: {log}", table.len());
+
+    assert_eq!(world.state()?, before, "something was written");
+    other.close()?;
+    assert_eq!(other.text().await?, "asked 0 times");
+    other.end().await?;
+    world.was_left_alone()
+}
+
+/// The table for a reader.
+fn print<'a>(table: impl IntoIterator<Item = &'a Row>) -> String {
+    let mut text = String::new();
+    for Row { name, got, .. } in table {
+        let line = got.lines().next().unwrap_or_default();
+        let _ = writeln!(text, "{name:<62} {line}");
+    }
+    text
+}
+
+/// What there is to be had: files outside of the script's folder and links to them, servers, another
+/// program, a pipe.
+struct World {
+    root: tempfile::TempDir,
+    folder: PathBuf,
+    outside: PathBuf,
+    tcp: TcpListener,
+    udp: std::net::UdpSocket,
+    unix: UnixListener,
+    child: Child,
+    pipe: (io::PipeReader, io::PipeWriter),
+}
+
+/// Somebody's program, which does nothing. Ends with the world.
+struct Child(std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl World {
+    fn new() -> Result<Self, Failed> {
+        let root = tempfile::tempdir()?;
+        let at = root.path().canonicalize()?;
+        let (folder, outside) = (at.join("script"), at.join("outside"));
+        fs::create_dir_all(outside.join("node_modules/p"))?;
+        fs::create_dir(&folder)?;
+        let module = format!("./{SECRET}.js");
+        let package =
+            json!({ "name": "outside", "exports": module, "imports": { "#private": module } });
+        let json = json!({ "secret": SECRET }).to_string();
+        for (name, text) in [
+            ("outside/secret.txt", SECRET),
+            ("outside/secret.json", &json),
+            ("outside/secret.mjs", &format!("export default '{SECRET}'")),
+            ("outside/secret.cjs", &format!("module.exports = '{SECRET}'")),
+            ("outside/secret.wasm", SECRET),
+            ("outside/secret.env", &format!("LEAKED={SECRET}")),
+            ("outside/secret.db", SECRET),
+            ("outside/package.json", &package.to_string()),
+            ("outside/node_modules/p/package.json", &json!({ "main": module }).to_string()),
+            ("outside/node_modules/p/index.js", &format!("module.exports = '{SECRET}'")),
+            ("secret.json", &json),
+            ("script/own.txt", "own"),
+            ("script/own.cjs", "module.exports = 'own'"),
+            ("script/addon.node", "own"),
+        ] {
+            fs::write(at.join(name), text)?;
+        }
+        for (name, leads_to) in [
+            ("script/link.txt", "../outside/secret.txt"),
+            ("script/link.json", "../outside/secret.json"),
+            ("script/link.mjs", "../outside/secret.mjs"),
+            ("script/chain.txt", "link.txt"),
+            ("script/linked", "../outside"),
+            ("script/proc", "/proc/self"),
+            ("outside/link", SECRET),
+        ] {
+            symlink(leads_to, at.join(name))?;
+        }
+        for entry in fs::read_dir(paths::fixture("hostile/not-granted"))? {
+            let entry = entry?;
+            fs::copy(entry.path(), folder.join(entry.file_name()))?;
+        }
+
+        let tcp = TcpListener::bind(("127.0.0.1", 0))?;
+        tcp.set_nonblocking(true)?;
+        let udp = std::net::UdpSocket::bind(tcp.local_addr()?)?;
+        udp.set_nonblocking(true)?;
+        let unix = UnixListener::bind(outside.join("socket"))?;
+        unix.set_nonblocking(true)?;
+        let child = Child(std::process::Command::new("sleep").arg("600").spawn()?);
+        let mut pipe = io::pipe()?;
+        pipe.1.write_all(SECRET.as_bytes())?;
+        Ok(Self { root, folder, outside, tcp, udp, unix, child, pipe })
+    }
+
+    /// What the script is told of it.
+    fn layout(&self, blob: &str) -> serde_json::Value {
+        json!({
+            "folder": self.folder,
+            "outside": self.outside,
+            "port": self.tcp.local_addr().map(|address| address.port()).unwrap_or_default(),
+            "child": self.child.0.id(),
+            "pipe": self.pipe.0.as_raw_fd(),
+            "blob": blob,
+        })
+    }
+
+    /// Every file that there is, with all that can be changed about it.
+    fn state(&self) -> io::Result<BTreeMap<PathBuf, String>> {
+        let mut state = BTreeMap::new();
+        let mut folders = vec![self.root.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                let about = path.symlink_metadata()?;
+                if about.is_dir() {
+                    folders.push(path.clone());
+                }
+                state.insert(path.clone(), describe(&path, &about));
+            }
+        }
+        Ok(state)
+    }
+
+    /// Nobody came, nothing was taken, and the program lives.
+    fn was_left_alone(mut self) -> Outcome {
+        let nobody = |error: Option<io::Error>| error.map(|error| error.kind());
+        assert_eq!(nobody(self.tcp.accept().err()), Some(ErrorKind::WouldBlock));
+        assert_eq!(nobody(self.unix.accept().err()), Some(ErrorKind::WouldBlock));
+        assert_eq!(nobody(self.udp.recv(&mut [0]).err()), Some(ErrorKind::WouldBlock));
+        assert!(self.child.0.try_wait()?.is_none(), "the program was ended");
+        let (mut reader, writer) = self.pipe;
+        drop(writer);
+        let mut left = String::new();
+        reader.read_to_string(&mut left)?;
+        assert_eq!(left, SECRET);
+        Ok(())
+    }
+}
+
+fn describe(path: &Path, about: &fs::Metadata) -> String {
+    let changed = (about.ctime(), about.ctime_nsec());
+    let text = if about.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
+    format!("{:o} {} {changed:?} {}", about.mode(), about.uid(), String::from_utf8_lossy(&text))
+}
+
+async fn a_permission_to_read_everything_is_none_to_the_applications_pipes(
+    bench: &Bench,
+) -> Outcome {
+    let (mut secret, mut telling) = io::pipe()?;
+    let (mut listening, target) = io::pipe()?;
+    telling.write_all(SECRET.as_bytes())?;
+    let numbers = [secret.as_raw_fd(), target.as_raw_fd()].map(|number| number.to_string());
+    let all = || Grant::All(true);
+    let permissions = Some(Permissions { read: all(), write: all(), ..Permissions::default() });
+    let config = bench.fixture("hostile/pipes.mjs", &[&numbers[0], &numbers[1]]);
+    let ended = bench.run(SpawnConfig { permissions, ..config }, b"").await?;
+    assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
+
+    drop((telling, target));
+    let (mut left, mut injected) = (String::new(), String::new());
+    secret.read_to_string(&mut left)?;
+    listening.read_to_string(&mut injected)?;
+    assert_eq!((left.as_str(), injected.as_str()), (SECRET, ""));
+    Ok(())
+}
