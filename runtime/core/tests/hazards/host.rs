@@ -32,6 +32,7 @@ const KILL_LIMIT: Duration = Duration::from_secs(1);
 /// the machine that is slow.
 const LATE: Duration = Duration::from_millis(100);
 const SLOW_MACHINE: u32 = 3;
+const ATTEMPTS: u32 = 4;
 
 type Outcome<T = ()> = Result<T, String>;
 
@@ -104,13 +105,20 @@ impl Host {
     async fn survive(&mut self, hazard: &Hazard) -> serde_json::Value {
         let (mut came, mut waits) = (Came::default(), (Duration::ZERO, Duration::ZERO));
         let checked = async {
-            self.waits()?;
-            came = self.provoke(hazard).await?;
-            waits = self.waits()?;
-            hazard.ends.check(&came)?;
-            let (embedded, child) = waits;
-            if embedded > LATE && embedded > child * SLOW_MACHINE {
-                return Err("the neighbour had to wait".to_owned());
+            // A machine may be slow to one of two by chance, but not every time.
+            for attempt in 1..=ATTEMPTS {
+                self.waits()?;
+                came = self.provoke(hazard).await?;
+                waits = self.waits()?;
+                hazard.ends.check(&came)?;
+                let (embedded, child) = waits;
+                if embedded <= LATE || embedded <= child * SLOW_MACHINE {
+                    break;
+                }
+                if attempt == ATTEMPTS {
+                    return Err("the neighbour had to wait".to_owned());
+                }
+                self.supervisor.remove(hazard.name).map_err(|error| error.to_string())?;
             }
             self.lives_again(hazard.name).await?;
             self.is_as_it_was(hazard).await
