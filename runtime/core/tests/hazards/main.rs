@@ -6,7 +6,6 @@
 //! answer a ping every 10 ms; what came of each is printed as a table at the end. As `cycles N` it runs
 //! N short lives of good and hostile scripts, and prints what it holds meanwhile.
 
-#![cfg(all(target_os = "linux", feature = "embedded"))]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test harness prints")]
 
 mod cycles;
@@ -23,6 +22,10 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
+    if !cfg!(target_os = "linux") {
+        println!("what an application holds is known on Linux only");
+        return ExitCode::SUCCESS;
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.split_first() {
         Some((first, names)) if first == "host" => return host::run(names),
