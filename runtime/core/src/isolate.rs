@@ -16,12 +16,15 @@ mod exit;
 mod files;
 mod folder;
 mod guards;
+mod interrupt;
 mod keeper;
 mod line_door;
 mod loader;
 mod members;
 mod meter;
 mod offspring;
+#[cfg(test)]
+mod panics;
 mod permissions;
 mod program;
 mod pulse;

@@ -29,6 +29,18 @@ fn share_of(bytes: u64) -> u32 {
     u32::try_from(share.clamp(LEAST_MB, MOST_MB)).unwrap_or(u32::MAX)
 }
 
+/// Has the allocator give back to the system what nobody uses: it keeps much of what threads that have
+/// ended had taken.
+#[cfg(all(feature = "embedded", target_os = "linux", target_env = "gnu"))]
+pub(crate) fn give_back() {
+    // SAFETY: may be called at any time, from any thread.
+    unsafe { nix::libc::malloc_trim(0) };
+}
+
+/// Other systems' allocators do so by themselves.
+#[cfg(all(feature = "embedded", not(all(target_os = "linux", target_env = "gnu"))))]
+pub(crate) fn give_back() {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

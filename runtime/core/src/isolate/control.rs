@@ -20,6 +20,8 @@ pub(super) enum SelfEnded {
     Signal(i32),
     /// It took more of this than it may have.
     Exhausted(Memory),
+    /// The engine panicked while it worked for it.
+    Panicked,
 }
 
 /// A kind of memory that is limited.

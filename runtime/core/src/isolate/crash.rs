@@ -11,14 +11,16 @@ mod signals;
 mod words;
 
 use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use tokio::sync::Notify;
 
 pub(super) use self::words::out_of_memory;
-use super::control::Control;
+use super::control::{Control, SelfEnded};
 
 /// Whether one of a process's threads has failed, and what is known of it.
 #[derive(Default)]
@@ -60,10 +62,20 @@ impl Crash {
     }
 }
 
+/// Whether any thread waits for ever, holding what it held.
+static HAS_PARKED: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn has_parked() -> bool {
+    HAS_PARKED.load(Ordering::Acquire)
+}
+
 thread_local! {
     /// The process that this thread belongs to; null on threads that are none of the engine's. Of a
     /// kind that a signal handler may read: it needs neither to be made nor to be dropped.
     static HERE: Cell<*const Control> = const { Cell::new(ptr::null()) };
+
+    /// Whether a panic on this thread is the end of its script.
+    static IS_SCRIPTS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// While it lives, this thread's failures are those of one process.
@@ -73,6 +85,21 @@ pub(crate) struct Entered(Arc<Control>);
 pub(crate) fn enter(control: &Arc<Control>) -> Entered {
     HERE.set(Arc::as_ptr(control));
     Entered(control.clone())
+}
+
+/// The same on the thread of a process's own script. A panic ends that, also one that the engine catches:
+/// whoever waits for an op that has panicked waits for ever.
+pub(super) fn enter_as_script(control: &Arc<Control>) -> Entered {
+    IS_SCRIPTS.set(true);
+    enter(control)
+}
+
+/// Runs what may panic, which is then the caller's affair.
+pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> thread::Result<T> {
+    let was = IS_SCRIPTS.replace(false);
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    IS_SCRIPTS.set(was);
+    done
 }
 
 /// The process that this thread belongs to, for the threads that help it.
@@ -101,6 +128,14 @@ pub(super) fn prepare() -> std::io::Result<()> {
     #[cfg(unix)]
     signals::listen()?;
     Ok(())
+}
+
+/// Called for each panic, with what it says.
+fn panicked(text: &str) {
+    note(|| format!("the engine panicked: {text}"));
+    if let (true, Some(control)) = (IS_SCRIPTS.get(), process_here()) {
+        control.end_of_script(SelfEnded::Panicked);
+    }
 }
 
 /// Keeps what the engine says when it is about to fail, for the process that this thread belongs to.

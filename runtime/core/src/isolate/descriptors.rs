@@ -5,7 +5,9 @@
 //! hand those classes out begin with a piece of our own, which replaces the methods. What is left are
 //! the pipes that the engine itself made, which is how `node:child_process` reaches its children.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, op2};
@@ -35,38 +37,55 @@ pub(super) fn op_host_set_blocking(_descriptor: i32, _is_blocking: bool) -> i32 
     0
 }
 
-/// Descriptors that the engine leaves open when an isolate ends in the middle of something: those of
-/// Node's pipes, which it closes by their handles only.
-pub(super) struct LeftOpen(Vec<(i32, PathBuf)>);
+/// Descriptors that Node's pipes and sockets of one isolate have taken over. The engine closes them with
+/// their handles only, and so leaves them open when an isolate ends in the middle of something.
+#[derive(Clone, Default)]
+pub(super) struct Adopted(Rc<RefCell<List>>);
 
-impl LeftOpen {
-    /// Those of an isolate that runs no more, and is still there.
-    pub(super) fn by(state: &OpState) -> Self {
-        let table = state.borrow::<FdTable>();
-        let is_a_handles = |number| table.contains(number) && table.get(number).is_none();
-        let open = std::fs::read_dir(OPEN).into_iter().flatten().flatten();
-        let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let handles = numbers.filter(|number| is_a_handles(*number));
-        Self(handles.filter_map(|number| Some((number, target(number)?))).collect())
-    }
+#[derive(Default)]
+struct List {
+    adopted: Vec<(i32, PathBuf)>,
+    /// With how many the list is to be gone through the next time.
+    full: usize,
+}
 
-    /// When the isolate is gone.
-    pub(super) fn close(self) {
-        for (number, was) in self.0 {
-            // Else it was closed after all, and the number is somebody else's.
-            if target(number).as_ref() == Some(&was) {
-                close(number);
-            }
+impl List {
+    fn add(&mut self, number: i32) {
+        const FEW: usize = 64;
+        if self.adopted.len() >= self.full {
+            self.adopted.retain(is_open);
+            self.full = (self.adopted.len() * 2).max(FEW);
+        }
+        if let Some(target) = target(number) {
+            self.adopted.push((number, target));
         }
     }
 }
 
-/// Where the system lists what this program has open; nothing is found where there is no such place.
-const OPEN: &str = "/proc/self/fd";
+impl Drop for List {
+    /// When the isolate is gone.
+    fn drop(&mut self) {
+        for (number, _) in self.adopted.iter().filter(|adopted| is_open(adopted)) {
+            close(*number);
+        }
+    }
+}
 
-/// What a descriptor stands for: no two pipes have the same name.
+/// Else it was closed after all, and the number may be somebody else's.
+fn is_open((number, was): &(i32, PathBuf)) -> bool {
+    target(*number).as_ref() == Some(was)
+}
+
+/// Takes the place of `op_require_break_on_next_statement`, which only an inspector has a use for. The
+/// guard calls it when a handle has taken over a descriptor.
+#[op2(nofast)]
+pub(super) fn op_host_adopted(state: &mut OpState, #[smi] descriptor: i32) {
+    state.borrow::<Adopted>().0.borrow_mut().add(descriptor);
+}
+
+/// What a descriptor stands for: no two pipes have the same name. Linux only tells.
 fn target(number: i32) -> Option<PathBuf> {
-    std::fs::read_link(format!("{OPEN}/{number}")).ok()
+    std::fs::read_link(format!("/proc/self/fd/{number}")).ok()
 }
 
 #[cfg(unix)]

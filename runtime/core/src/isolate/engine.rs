@@ -3,17 +3,20 @@
 //! On CPUs with memory protection keys, V8's code pages are open only to threads that descend from
 //! the one that initialised it. A library cannot claim the application's main thread for that, so
 //! this one initialises V8 and starts all the others. V8 cannot be shut down, so the thread stays for
-//! the life of the application; it sleeps.
+//! the life of the application; it sleeps. Some time after isolates have ended it gives back to the
+//! system what they had taken.
 
 use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
 use deno_runtime::deno_tls::rustls;
 use tokio::sync::oneshot;
 
 use super::crash;
+use crate::memory;
 
 /// JavaScript recursion ends at V8's own limit long before; the room is for native recursion (deep
 /// JSON, deeply nested source), which has none. Only touched pages count.
@@ -24,7 +27,19 @@ const STACK_BYTES: usize = 16 * 1024 * 1024;
 /// Unrolling: when V8 150 unrolls a short inner loop that has no interrupt check of its own, it drops
 /// the outer loop's instead (`for (;;) new Array(1000)`). Such a script could neither be killed nor
 /// stopped at its heap limit.
-const V8_FLAGS: [&str; 2] = ["js-runtime", "--no-turboshaft-loop-unrolling"];
+///
+/// Pool: pages of an isolate that has ended are else kept for others, and for ever if none comes.
+const V8_FLAGS: [&str; 3] =
+    ["js-runtime", "--no-turboshaft-loop-unrolling", "--no-memory-pool-share-memory-on-teardown"];
+
+/// From the end of an isolate until its memory is given back: so that many ends are one occasion.
+const SETTLES: Duration = Duration::from_secs(2);
+
+enum Task {
+    Start(Job),
+    /// An isolate has ended.
+    Ended,
+}
 
 struct Job {
     name: String,
@@ -32,7 +47,7 @@ struct Job {
     started: oneshot::Sender<std::io::Result<JoinHandle<()>>>,
 }
 
-static ENGINE: OnceLock<Result<mpsc::Sender<Job>, String>> = OnceLock::new();
+static ENGINE: OnceLock<Result<mpsc::Sender<Task>, String>> = OnceLock::new();
 
 /// Runs `body` on a new thread for the process `name`.
 pub(super) async fn spawn(
@@ -41,8 +56,14 @@ pub(super) async fn spawn(
 ) -> Result<JoinHandle<()>, String> {
     let engine = ENGINE.get_or_init(start).clone()?;
     let (started, answer) = oneshot::channel();
+    let ends = engine.clone();
+    let body = move || {
+        body();
+        // Fails when the engine's thread is gone.
+        let _ = ends.send(Task::Ended);
+    };
     let job = Job { name: name.to_owned(), body: Box::new(body), started };
-    engine.send(job).map_err(|_| "the engine thread is gone".to_owned())?;
+    engine.send(Task::Start(job)).map_err(|_| "the engine thread is gone".to_owned())?;
     match answer.await {
         Ok(Ok(thread)) => Ok(thread),
         Ok(Err(error)) => Err(format!("could not start a thread: {error}")),
@@ -50,8 +71,8 @@ pub(super) async fn spawn(
     }
 }
 
-fn start() -> Result<mpsc::Sender<Job>, String> {
-    let (jobs, inbox) = mpsc::channel::<Job>();
+fn start() -> Result<mpsc::Sender<Task>, String> {
+    let (jobs, inbox) = mpsc::channel();
     thread::Builder::new()
         .name("js-engine".to_owned())
         .spawn(move || {
@@ -63,15 +84,47 @@ fn start() -> Result<mpsc::Sender<Job>, String> {
             JsRuntime::init_platform(None);
             // Fails without threads or descriptors, and then what it would hold off is not.
             let _ = crash::prepare();
-            for job in inbox {
-                let thread = thread::Builder::new()
-                    .name(format!("js:{}", job.name))
-                    .stack_size(STACK_BYTES)
-                    .spawn(job.body);
-                // Nobody waits when the spawn was cancelled; the isolate ends by its own keeper.
-                let _ = job.started.send(thread);
-            }
+            serve(&inbox);
         })
         .map(|_| jobs)
         .map_err(|error| format!("could not start the engine thread: {error}"))
+}
+
+fn serve(inbox: &mpsc::Receiver<Task>) {
+    let (mut due, mut latest) = (None, Instant::now());
+    loop {
+        let task = match due {
+            None => inbox.recv().map_err(mpsc::RecvTimeoutError::from),
+            Some(due) => {
+                inbox.recv_timeout(Instant::saturating_duration_since(&due, Instant::now()))
+            }
+        };
+        match task {
+            Ok(Task::Start(job)) => job.start(),
+            Ok(Task::Ended) => {
+                latest = Instant::now();
+                due.get_or_insert(latest + SETTLES);
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                // And again when the one that ended last has settled.
+                due = Some(latest + SETTLES).filter(|due| *due > Instant::now());
+                // A thread that was parked may hold a lock of the allocator's for ever.
+                if !crash::has_parked() {
+                    memory::give_back();
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+impl Job {
+    fn start(self) {
+        let thread = thread::Builder::new()
+            .name(format!("js:{}", self.name))
+            .stack_size(STACK_BYTES)
+            .spawn(self.body);
+        // Nobody waits when the spawn was cancelled; the isolate ends by its own keeper.
+        let _ = self.started.send(thread);
+    }
 }

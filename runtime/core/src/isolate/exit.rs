@@ -30,6 +30,7 @@ pub(super) fn of(
             return Exit { reason: ExitReason::Killed { signal: Some(signal) }, code: None };
         }
         Some(SelfEnded::Exit(code)) => return completed(code),
+        Some(SelfEnded::Panicked) => return panicked(program.control.crash.message()),
         None => {}
     }
     match result {
@@ -74,16 +75,8 @@ pub(super) fn killed() -> Exit {
 }
 
 /// A panic on the isolate's thread, contained.
-pub(super) fn panicked(payload: &(dyn std::any::Any + Send)) -> Exit {
-    let text = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown cause");
-    Exit {
-        reason: ExitReason::Error { message: format!("the engine panicked: {text}"), stack: None },
-        code: None,
-    }
+pub(super) fn panicked(message: String) -> Exit {
+    Exit { reason: ExitReason::Error { message, stack: None }, code: None }
 }
 
 fn describe(error: &CoreError) -> (String, Option<String>) {

@@ -6,6 +6,8 @@
 
 use std::path::Path;
 
+use crate::error::shown;
+
 /// Whose working directory and umask a thread has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Folder {
@@ -17,8 +19,7 @@ pub(super) enum Folder {
 /// Takes this thread to `cwd`.
 pub(super) fn enter(cwd: &Path) -> Result<Folder, String> {
     if part() {
-        std::env::set_current_dir(cwd)
-            .map_err(|error| format!("cwd '{}': {error}", cwd.display()))?;
+        std::env::set_current_dir(cwd).map_err(|error| format!("cwd '{}': {error}", shown(cwd)))?;
         return Ok(Folder::Own);
     }
     stay(cwd)
@@ -30,7 +31,7 @@ fn stay(cwd: &Path) -> Result<Folder, String> {
         _ => Err(format!(
             "cwd '{}': on this system the embedded engine runs in the application's own working \
              directory; leave `cwd` out, or use runtime \"deno\"",
-            cwd.display()
+            shown(cwd)
         )),
     }
 }

@@ -41,8 +41,8 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_bootstrap_stdout_no_color" | "op_bootstrap_stderr_no_color" => op_host_no_color(),
         "op_read_line_prompt" => op_host_prompt(),
         "op_desktop_recv_event" => line_door::op_host_read_line(),
-        "op_require_break_on_next_statement"
-        | "op_node_process_set_title"
+        "op_require_break_on_next_statement" => descriptors::op_host_adopted(),
+        "op_node_process_set_title"
         | "op_v8_set_flags_from_string"
         | "op_v8_set_heap_snapshot_near_heap_limit" => op_host_ignored(),
         "op_node_process_setuid"
@@ -74,6 +74,10 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_signal_bind" => signals::op_host_signal_bind(),
         "op_signal_poll" => signals::op_host_signal_poll(),
         "op_signal_unbind" => signals::op_host_signal_unbind(),
+        #[cfg(test)]
+        "op_gid" => super::panics::op_test_sync(),
+        #[cfg(test)]
+        "op_dns_resolve" => super::panics::op_test_async(),
         _ => op,
     }
 }

@@ -20,6 +20,10 @@ const TERMINATE_AGAIN: Duration = Duration::from_millis(50);
 /// After this long of being told, a thread is given up: it hangs in native code.
 const GIVE_UP: Duration = Duration::from_secs(5);
 
+/// The same after a crash: the thread that failed never ends, and if it was a worker's, the script's own
+/// has so long.
+const GIVE_UP_CRASHED: Duration = Duration::from_millis(500);
+
 /// What is known of an isolate that is kept.
 pub(crate) struct Kept {
     /// Resolves when the isolate is gone.
@@ -76,8 +80,10 @@ impl Keeper {
             outcome = self.attend(stop) => outcome,
         };
         let (outcome, crashed) = match outcome {
-            // It may have been a worker's thread: then the script's own ends as others do.
-            Outcome::Crashed => (self.force().await.map_or(Outcome::Lost, Outcome::Ended), true),
+            Outcome::Crashed => {
+                let report = self.force(GIVE_UP_CRASHED).await;
+                (report.map_or(Outcome::Lost, Outcome::Ended), true)
+            }
             outcome => (outcome, false),
         };
         let exit = self.exit_of(outcome);
@@ -98,7 +104,7 @@ impl Keeper {
             () = stop.requested() => self.stop(&mut stop).await,
             () = program.control.script_is_over() => self.insist(&mut stop).await,
             () = watch_pulse(&program, &self.responds) => {
-                return Outcome::Unresponsive(self.force().await);
+                return Outcome::Unresponsive(self.force(GIVE_UP).await);
             }
         };
         report.map_or(Outcome::Lost, Outcome::Ended)
@@ -130,15 +136,15 @@ impl Keeper {
             report = &mut self.reported => return Some(report),
             () = request.time_to_force() => {}
         }
-        self.force().await
+        self.force(GIVE_UP).await
     }
 
     /// Ends it whatever it does; `None` when that does not help.
-    async fn force(&mut self) -> Option<Report> {
+    async fn force(&mut self, patience: Duration) -> Option<Report> {
         let Program { control, input, sinks, .. } = &*self.program;
         input.break_pipe();
         sinks.cut_off();
-        let give_up = Instant::now() + GIVE_UP;
+        let give_up = Instant::now() + patience;
         while Instant::now() < give_up {
             // A script may hang in waiting for a program that it started.
             control.members.end_offspring();

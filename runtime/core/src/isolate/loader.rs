@@ -62,6 +62,19 @@ impl Entry {
             Self::Bundled { .. } => None,
         }
     }
+
+    fn address(&self) -> Result<Url, LoadError> {
+        match self {
+            Self::File(path) => {
+                // The resolver panics on paths that are not UTF-8.
+                let url = path.to_str().and_then(|path| Url::from_file_path(path).ok());
+                // Parsing removes `..`, as V8's copy of the address will have it.
+                let url = url.and_then(|url| Url::parse(url.as_str()).ok());
+                url.ok_or_else(|| LoadError::Entry(path.clone()))
+            }
+            Self::Bundled { name, .. } => bundle::address(name),
+        }
+    }
 }
 
 /// What a worker of a script runs.
@@ -82,21 +95,7 @@ pub(crate) struct Modules {
 
 impl Modules {
     pub(crate) fn new(entry: &Entry, permissions: PermissionsContainer) -> Result<Self, LoadError> {
-        let (main, bundle) = match entry {
-            Entry::File(path) => {
-                // The resolver panics on paths that are not UTF-8.
-                let main = path.to_str().and_then(|path| Url::from_file_path(path).ok());
-                // Parsing removes `..`, as V8's copy of the address will have it.
-                let main = main.and_then(|main| Url::parse(main.as_str()).ok());
-                let main = main.ok_or_else(|| LoadError::Entry(path.clone()))?;
-                (main, None)
-            }
-            Entry::Bundled { name, source } => {
-                let address = bundle::address(name)?;
-                (address.clone(), Some((address, source.clone())))
-            }
-        };
-        let loader = Loader::new(main, bundle, permissions, entry.folder());
+        let loader = Loader::new(entry.address()?, entry, permissions)?;
         Ok(Self { loader: Rc::new(loader) })
     }
 
@@ -106,11 +105,7 @@ impl Modules {
         worker: WorkerEntry,
         permissions: PermissionsContainer,
     ) -> Result<Self, LoadError> {
-        let bundle = match entry {
-            Entry::File(_) => None,
-            Entry::Bundled { name, source } => Some((bundle::address(name)?, source.clone())),
-        };
-        let loader = Loader::new(worker.main.clone(), bundle, permissions, entry.folder());
+        let loader = Loader::new(worker.main.clone(), entry, permissions)?;
         Ok(Self { loader: Rc::new(Loader { worker: Some(worker), ..loader }) })
     }
 
@@ -152,15 +147,14 @@ struct Loader {
 }
 
 impl Loader {
-    fn new(
-        main: Url,
-        bundle: Option<(Url, Arc<str>)>,
-        permissions: PermissionsContainer,
-        folder: Option<&Path>,
-    ) -> Self {
-        let packages = Packages::new(folder);
+    fn new(main: Url, entry: &Entry, permissions: PermissionsContainer) -> Result<Self, LoadError> {
+        let bundle = match entry {
+            Entry::File(_) => None,
+            Entry::Bundled { source, .. } => Some((entry.address()?, source.clone())),
+        };
+        let packages = Packages::new(entry.folder());
         let commonjs = CommonJs::new(&packages);
-        Self {
+        Ok(Self {
             main,
             bundle,
             permissions,
@@ -170,7 +164,7 @@ impl Loader {
             loaded: RefCell::default(),
             maps: RefCell::default(),
             dynamic: RefCell::default(),
-        }
+        })
     }
 
     fn keep_map(&self, url: &Url, map: Option<String>) {
@@ -242,6 +236,8 @@ impl Loader {
         referrer: Option<&ModuleLoadReferrer>,
         options: &ModuleLoadOptions,
     ) -> ModuleLoadResponse {
+        #[cfg(test)]
+        super::panics::in_loader(url);
         let from = self.imported_from(url, referrer);
         if let Some(most) = self.worker.as_ref().and_then(|worker| worker.most) {
             let error = JsErrorBox::from_err(LoadError::TooManyWorkers { most });

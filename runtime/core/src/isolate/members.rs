@@ -7,8 +7,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use deno_runtime::deno_core::v8;
+use deno_runtime::deno_core::{JsRuntime, v8};
 
+use super::interrupt::Interrupt;
 use super::offspring::Offspring;
 
 /// The isolates that live, the script's own first.
@@ -20,15 +21,18 @@ pub(super) struct Members {
 
 struct Member {
     thread: ThreadId,
-    isolate: v8::IsolateHandle,
+    interrupt: Interrupt,
     offspring: Offspring,
 }
 
 impl Members {
     /// Called on the isolate's thread. Not before its bootstrap: an interrupted bootstrap is a panic.
-    pub(super) fn join(&self, isolate: v8::IsolateHandle) {
-        let thread = thread::current().id();
-        self.lock().push(Member { thread, isolate, offspring: Offspring::of_this_thread() });
+    pub(super) fn join(&self, runtime: &mut JsRuntime) {
+        self.lock().push(Member {
+            thread: thread::current().id(),
+            interrupt: Interrupt::of(runtime),
+            offspring: Offspring::of_this_thread(),
+        });
     }
 
     /// Called on the isolate's thread, as the last thing it does. The programs that it started end.
@@ -47,10 +51,10 @@ impl Members {
         self.lock().len()
     }
 
-    /// Interrupts running JavaScript, everywhere.
+    /// Interrupts running JavaScript, everywhere. To be called again while any goes on.
     pub(super) fn terminate(&self) {
-        for member in &*self.lock() {
-            member.isolate.terminate_execution();
+        for member in &mut *self.lock() {
+            member.interrupt.ask();
         }
     }
 
@@ -64,7 +68,7 @@ impl Members {
     /// Calls `act` with the script's own isolate, if that has come so far.
     pub(super) fn with_main(&self, act: impl FnOnce(&v8::IsolateHandle)) {
         if let Some(main) = self.lock().first() {
-            act(&main.isolate);
+            act(main.interrupt.isolate());
         }
     }
 
@@ -78,8 +82,8 @@ impl Members {
             if waited >= patience {
                 return false;
             }
-            for worker in &list[1..] {
-                worker.isolate.terminate_execution();
+            for worker in &mut list[1..] {
+                worker.interrupt.ask();
                 worker.offspring.kill();
             }
             let (woken, timeout) = self

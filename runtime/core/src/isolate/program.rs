@@ -19,6 +19,7 @@ use deno_runtime::{BootstrapOptions, FeatureChecker, WorkerExecutionMode};
 use super::buffers::{Buffers, Watch};
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
+use super::descriptors::Adopted;
 use super::env::Env;
 use super::folder::Folder;
 use super::loader::{Entry, Modules, Sys};
@@ -70,6 +71,7 @@ pub(super) struct Program {
 /// What must live for longer than an isolate, on its thread.
 pub(super) struct Around {
     watch: Box<Watch>,
+    adopted: Adopted,
     _entered: Entered,
 }
 
@@ -102,10 +104,11 @@ impl Program {
     }
 
     /// Called on an isolate's thread before the isolate is made.
-    pub(super) fn surround(&self) -> Around {
+    pub(super) fn surround(&self, enter: fn(&Arc<Control>) -> Entered) -> Around {
         Around {
             watch: Box::new(Watch::new(&self.control, self.limits.array_buffers)),
-            _entered: crash::enter(&self.control),
+            adopted: Adopted::default(),
+            _entered: enter(&self.control),
         }
     }
 
@@ -144,7 +147,9 @@ impl Program {
         streams: &Streams,
         around: &Around,
     ) -> Result<(), String> {
-        streams.install(&mut runtime.op_state().borrow_mut());
+        let state = runtime.op_state();
+        streams.install(&mut state.borrow_mut());
+        state.borrow_mut().put(around.adopted.clone());
         let isolate = runtime.v8_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);
         around.watch.over(isolate);

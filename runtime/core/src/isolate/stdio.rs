@@ -50,15 +50,15 @@ impl Streams {
     pub(super) fn install(&self, state: &mut OpState) {
         let streams =
             [(0, "stdin", &self.stdin), (1, "stdout", &self.stdout), (2, "stderr", &self.stderr)];
+        // Whatever the application inherited, a script has these.
+        state.put(FdTable::new());
         for (number, name, stream) in streams {
             let file: Rc<dyn File> = stream.clone();
             let resource = FileResource::new(file.clone(), name.to_owned());
             state.resource_table.replace(number, resource);
-            let table = state.borrow_mut::<FdTable>();
             // The same three numbers, whatever type the table counts them in.
             let descriptor = i32::try_from(number).unwrap_or_default();
-            table.remove(descriptor);
-            table.register(descriptor, file);
+            state.borrow_mut::<FdTable>().register(descriptor, file);
         }
     }
 

@@ -17,6 +17,7 @@ use deno_runtime::web_worker::{
 };
 use deno_runtime::worker::WorkerServiceOptions;
 
+use super::crash;
 use super::folder::Folder;
 use super::loader::{Modules, WorkerEntry};
 use super::program::{Around, Program, Services, at_heap_limit};
@@ -60,7 +61,7 @@ fn create(
     folder: Folder,
     args: CreateWebWorkerArgs,
 ) -> (WebWorker, SendableWebWorkerHandle) {
-    let around = program.surround();
+    let around = program.surround(crash::enter);
     let streams = Streams {
         stdin: Rc::new(Stdio::input(program.input.clone(), None)),
         stdout: Rc::new(Stdio::output(program.sinks.stream(Stream::Stdout), None)),
@@ -83,7 +84,7 @@ fn create(
         .furnish(&mut worker.js_runtime, &streams, &around)
         .unwrap_or_else(|error| panic!("a worker could not be set up: {error}"));
     heap.guard(program, &mut worker);
-    program.control.members.join(worker.js_runtime.v8_isolate().thread_safe_handle());
+    program.control.members.join(&mut worker.js_runtime);
     let life = Life { program: program.clone(), streams, _around: around };
     LIFE.with(|place| *place.borrow_mut() = Some(life));
     (worker, handle)

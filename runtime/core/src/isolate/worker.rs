@@ -10,12 +10,11 @@ use deno_runtime::deno_core::{ModuleSpecifier, V8CrossThreadTaskSpawner};
 use deno_runtime::worker::{MainWorker, WorkerOptions};
 use tokio::sync::oneshot;
 
-use super::descriptors::LeftOpen;
 use super::folder::{self, Folder};
 use super::loader::Modules;
 use super::program::{Around, Program};
 use super::stdio::{Stdio, Streams, null_device};
-use super::{exit, permissions, sources, web_worker};
+use super::{crash, exit, permissions, sources, web_worker};
 use crate::backend::Exit;
 use crate::event::Stream;
 
@@ -51,9 +50,14 @@ pub(super) fn run(
         runtime.shutdown_background();
         exit
     }));
-    let mut exit = exit.unwrap_or_else(|payload| exit::panicked(payload.as_ref()));
+    let mut exit = exit.unwrap_or_else(|_| exit::panicked(program.control.crash.message()));
     let members = &program.control.members;
-    if !members.wait_for_others(WORKERS_PATIENCE) {
+    // One that has failed never ends.
+    let patience = match program.control.crash.has_happened() {
+        true => Duration::ZERO,
+        false => WORKERS_PATIENCE,
+    };
+    if !members.wait_for_others(patience) {
         exit = exit::unresponsive();
     }
     members.leave();
@@ -68,7 +72,7 @@ async fn live(program: &Arc<Program>, ready: oneshot::Sender<Result<(), String>>
         stderr: Rc::new(output(program, Stream::Stderr)),
     };
     // Dropped after the worker.
-    let around = program.surround();
+    let around = program.surround(crash::enter_as_script);
     let (mut worker, main) = match build(program, &streams, &around) {
         Ok(built) => built,
         Err(message) => {
@@ -76,7 +80,7 @@ async fn live(program: &Arc<Program>, ready: oneshot::Sender<Result<(), String>>
             return exit::killed();
         }
     };
-    control.members.join(worker.js_runtime.v8_isolate().thread_safe_handle());
+    control.members.join(&mut worker.js_runtime);
     control.gauge.publish(event_loop(&worker));
     if ready.send(Ok(())).is_err() {
         // Whoever asked for it has gone away meanwhile.
@@ -94,9 +98,7 @@ async fn live(program: &Arc<Program>, ready: oneshot::Sender<Result<(), String>>
     let exit = exit::of(result, &worker, program, &streams.stderr);
     control.members.end_offspring();
     streams.finish();
-    let left_open = LeftOpen::by(&worker.js_runtime.op_state().borrow());
     drop(worker);
-    left_open.close();
     exit
 }
 

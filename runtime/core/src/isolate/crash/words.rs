@@ -5,7 +5,7 @@ use std::panic;
 
 use deno_runtime::deno_core::v8;
 
-use super::note;
+use super::{note, panicked};
 
 /// A panic where nothing can unwind is followed by one that says so, and not why.
 const SECOND: &str = "cannot unwind";
@@ -15,7 +15,7 @@ pub(super) fn listen() {
     let earlier = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if let Some(text) = panic.payload_as_str().filter(|text| !text.contains(SECOND)) {
-            note(|| format!("the engine panicked: {text}"));
+            panicked(text);
         }
         earlier(panic);
     }));

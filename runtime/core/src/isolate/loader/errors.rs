@@ -4,13 +4,13 @@
 //! has a class and, where Node has one, its `code`.
 
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 
 use deno_runtime::deno_core::ModuleLoadReferrer;
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_permissions::PermissionCheckError;
 
+use crate::isolate::crash;
 use crate::transpile::panic_text;
 
 /// Node's code for a module that is not there; programs match on it.
@@ -169,7 +169,7 @@ pub(super) fn guard<T, E>(
     work: impl FnOnce() -> Result<T, E>,
     wrap: impl FnOnce(LoadError) -> E,
 ) -> Result<T, E> {
-    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    crash::contained(work).unwrap_or_else(|panic| {
         let reason = panic_text(&*panic);
         Err(wrap(LoadError::Internal { specifier: specifier.to_owned(), reason }))
     })

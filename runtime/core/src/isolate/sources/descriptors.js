@@ -15,7 +15,8 @@
       WeakSetPrototypeAdd,
       WeakSetPrototypeHas,
     } = __bootstrap.primordials
-    const { op_tty_check_fd_permission: check } = ops
+    // Of the ops that ours take the place of, these have a name by chance.
+    const { op_tty_check_fd_permission: check, op_require_break_on_next_statement: adopted } = ops
     const replace = (target, name, value) =>
       ObjectDefineProperty(target, name, {
         __proto__: null,
@@ -33,7 +34,9 @@
         // Once: an object could be one number for the check and another one for the call.
         const descriptor = number | 0
         if (!SetPrototypeDelete(pipes, descriptor)) check(-1)
-        return FunctionPrototypeCall(open, this, descriptor)
+        const code = FunctionPrototypeCall(open, this, descriptor)
+        if (code === 0) adopted(descriptor)
+        return code
       })
     }
     guardOpen(ops.PipeWrap)

@@ -1,0 +1,115 @@
+//! Panics of the engine, on purpose: they end one process and nothing else.
+
+use std::process::Command;
+use std::time::Duration;
+
+use bytes::Bytes;
+use deno_runtime::deno_core::op2;
+use deno_runtime::deno_core::url::Url;
+
+use tokio::time::timeout;
+
+use crate::{
+    Event, ExitReason, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow,
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Behind `Deno.gid()`: nothing can unwind, as V8 is on the stack.
+#[op2(nofast)]
+pub(super) fn op_test_sync() {
+    panic!("on purpose");
+}
+
+/// Behind `Deno.resolveDns()`: fails when it is polled again, from the event loop.
+#[op2]
+pub(super) async fn op_test_async(#[serde] _arguments: serde_json::Value) {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    panic!("on purpose");
+}
+
+pub(super) fn in_loader(url: &Url) {
+    assert!(!url.path().ends_with("/panics.mjs"), "on purpose");
+}
+
+const CASES: [(&str, &str); 6] = [
+    ("sync op", "Deno.gid()"),
+    ("sync op in a promise", "await null; Deno.gid()"),
+    (
+        "sync op of a worker",
+        "new Worker('data:text/javascript,Deno.gid()', { type: 'module' }); setInterval(() => {}, 1000)",
+    ),
+    ("async op", "await Deno.resolveDns('x', 'A')"),
+    ("loader", "import './panics.mjs'"),
+    ("loader of a dynamic import", "await import('./panics.mjs')"),
+];
+
+/// Tells the test that it is to go through the cases itself.
+const INSIDE: &str = "JS_RUNTIME_TEST_PANICS";
+
+/// In a program of its own, as the threads that are parked stay.
+#[test]
+fn a_panic_in_an_op_or_in_the_loader_ends_one_process_and_nothing_else() {
+    if std::env::var_os(INSIDE).is_some() {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        return executor.expect("an executor").block_on(goes_on_after_each());
+    }
+    let this = std::env::current_exe().expect("a program");
+    let name = std::thread::current().name().map(str::to_owned).expect("the test's name");
+    // When output is captured, the harness itself keeps stdout locked after such a panic.
+    let ended =
+        Command::new(this).args(["--exact", &name, "--nocapture"]).env(INSIDE, "1").output();
+    let ended = ended.expect("it starts");
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && said.contains("1 passed"), "{said}");
+}
+
+async fn goes_on_after_each() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let supervisor = Supervisor::new().expect("there is room for a thread");
+    let neighbour = folder.path().join("neighbour.mjs");
+    let echo = "for await (const part of Deno.stdin.readable) await Deno.stdout.write(part)";
+    std::fs::write(&neighbour, echo).expect("it is ours");
+    let config = SpawnConfig::script(Runtime::Embedded, neighbour.to_string_lossy());
+    let spawned = supervisor.spawn_subscribed("neighbour", config, WhenSlow::Wait).await;
+    let (_, mut answers) = spawned.expect("it starts");
+    for (case, script) in CASES {
+        let file = folder.path().join(format!("{case}.mjs"));
+        std::fs::write(&file, script).expect("it is ours");
+        let config = SpawnConfig {
+            permissions: Some(Permissions { all: true, ..Permissions::default() }),
+            ..SpawnConfig::script(Runtime::Embedded, file.to_string_lossy())
+        };
+        let spawned = supervisor.spawn_subscribed(case, config, WhenSlow::Wait).await;
+        let (_, mut events) = spawned.unwrap_or_else(|error| panic!("{case}: {error}"));
+        let reason = timeout(PATIENCE, exit(&mut events)).await;
+        let reason = reason.unwrap_or_else(|_| panic!("{case}: no end"));
+        let (ExitReason::Crashed { message } | ExitReason::Error { message, .. }) = &reason else {
+            panic!("{case}: {reason:?}")
+        };
+        assert!(message.contains("on purpose"), "{case}: {message}");
+        let is_parked = matches!(reason, ExitReason::Crashed { .. });
+        assert_eq!(is_parked, case.starts_with("sync"), "{case}: {reason:?}");
+
+        supervisor.write_stdin("neighbour", format!("{case}\n")).await.expect("it lives");
+        let answer = timeout(PATIENCE, line(&mut answers)).await.expect("an answer");
+        assert_eq!(answer, case);
+    }
+    supervisor.shutdown().await;
+}
+
+async fn exit(events: &mut Subscription) -> ExitReason {
+    loop {
+        if let Event::Exit { reason, .. } = events.recv().await.expect("an exit").event {
+            return reason;
+        }
+    }
+}
+
+async fn line(events: &mut Subscription) -> Bytes {
+    loop {
+        if let Event::Stdout(line) = events.recv().await.expect("it lives").event {
+            return line;
+        }
+    }
+}
