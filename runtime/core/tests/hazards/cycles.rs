@@ -11,8 +11,12 @@ use libtest_mimic::Failed;
 use crate::own;
 use crate::table::{self, Ends, Hazard};
 
-/// By then V8's own threads run, allocators have grown and every cache is filled.
+/// By then V8's own threads run and every cache is filled.
 const WARM_UP: usize = 100;
+
+/// Of many lives, so large a part is warm-up: the system's allocator has an arena for each thread of
+/// those that run at once, and what lies between the pieces in use grows to its most slowly.
+const WARM_UP_PART: usize = 5;
 
 /// What memory may grow by after that, however many lives follow. An isolate that is kept takes 5 MB.
 const SLACK_KB: u64 = 40_000;
@@ -105,7 +109,7 @@ fn live(count: usize) -> Result<(), Failed> {
         if lived > 0 && (lived.is_multiple_of(count / 20 * 2) || lived == WARM_UP) {
             let holds = Holds::now();
             holds.print(&lived.to_string());
-            if lived >= WARM_UP {
+            if lived >= WARM_UP.max(count / WARM_UP_PART) {
                 warm.get_or_insert(holds);
             }
         }
