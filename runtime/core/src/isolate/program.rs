@@ -153,12 +153,12 @@ impl Program {
         let isolate = runtime.v8_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);
         around.watch.over(isolate);
-        let process = ("js-runtime:process", format!("{PROCESS}'{}:' }})", self.id));
-        let prepared = PREPARATIONS.map(|(name, script)| (name, script.to_owned()));
-        for (name, script) in prepared.into_iter().chain([process]) {
+        for (name, script) in PREPARATIONS {
             runtime.execute_script(name, script).map_err(|error| error.to_string())?;
         }
-        Ok(())
+        let process = format!("{PROCESS}'{}:' }})", self.id);
+        let prepared = runtime.execute_script("js-runtime:process", process);
+        prepared.map(drop).map_err(|error| error.to_string())
     }
 
     /// Ends the whole process when the isolate's heap is full.

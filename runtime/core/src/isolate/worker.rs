@@ -53,10 +53,8 @@ pub(super) fn run(
     let mut exit = exit.unwrap_or_else(|_| exit::panicked(program.control.crash.message()));
     let members = &program.control.members;
     // One that has failed never ends.
-    let patience = match program.control.crash.has_happened() {
-        true => Duration::ZERO,
-        false => WORKERS_PATIENCE,
-    };
+    let has_failed = program.control.crash.has_happened();
+    let patience = if has_failed { Duration::ZERO } else { WORKERS_PATIENCE };
     if !members.wait_for_others(patience) {
         exit = exit::unresponsive();
     }

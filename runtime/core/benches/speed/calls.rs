@@ -1,0 +1,145 @@
+//! Lines there and back: one at a time, many at a time, long ones.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use js_runtime::Supervisor;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use crate::session::{Session, Subject};
+use crate::stats::{Figures, micros};
+
+const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/echo.mjs");
+
+/// One line at a time: how many.
+const ROUND_TRIPS: usize = 3_000;
+
+/// Of many at a time, so often.
+const ROUNDS: usize = 7;
+
+/// Every runtime compiles what it runs often; this much is not measured.
+const WARM_UP: usize = 500;
+
+/// Lines of one length, so many in a round, of which so many are under way at a time.
+struct Load {
+    figure: &'static str,
+    bytes: usize,
+    count: usize,
+    under_way: usize,
+}
+
+const LOADS: [Load; 3] = [
+    Load { figure: "lines of 64 B", bytes: 64, count: 20_000, under_way: 256 },
+    Load { figure: "lines of 64 KiB", bytes: 64 << 10, count: 1_000, under_way: 16 },
+    Load { figure: "lines of 1 MiB", bytes: 1 << 20, count: 100, under_way: 4 },
+];
+
+pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject], worker: Option<&str>) {
+    for subject in subjects {
+        let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+        let mut session = Session::start(&supervisor, *subject, ECHO).await;
+        let times = round_trips(&mut session, ROUND_TRIPS).await;
+        figures.add("round trip, 64 B", *subject, "µs", times);
+        session.end().await;
+        supervisor.shutdown().await;
+    }
+    for load in LOADS {
+        let line = |_| padded(load.bytes);
+        for (subject, rates) in subjects.iter().zip(rates(subjects, ECHO, &load, line).await) {
+            figures.add(load.figure, *subject, "1/s", rates);
+        }
+    }
+    if let Some(worker) = worker {
+        let load = Load { figure: "kkrpc calls", bytes: 0, count: 5_000, under_way: 256 };
+        for (subject, rates) in subjects.iter().zip(rates(subjects, worker, &load, call).await) {
+            figures.add(load.figure, *subject, "1/s", rates);
+        }
+    }
+}
+
+/// The times of some.
+pub(crate) async fn round_trips_of(session: &mut Session) -> Vec<f64> {
+    round_trips(session, ROUND_TRIPS).await
+}
+
+async fn round_trips(session: &mut Session, count: usize) -> Vec<f64> {
+    let line = padded(64);
+    let mut times = Vec::with_capacity(count);
+    for number in 0..WARM_UP + count {
+        let began = Instant::now();
+        session.writer.write(&line).await;
+        assert_eq!(session.reader.line().await, line.len() - 1);
+        if number >= WARM_UP {
+            times.push(micros(began.elapsed()));
+        }
+    }
+    times
+}
+
+/// Answers a second, by subject and round; the subjects take turns.
+async fn rates(
+    subjects: &[Subject],
+    script: &str,
+    load: &Load,
+    line: impl Fn(usize) -> Bytes,
+) -> Vec<Vec<f64>> {
+    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    let mut sessions = Vec::new();
+    for subject in subjects {
+        sessions.push(Session::start(&supervisor, *subject, script).await);
+    }
+    let lines: Vec<Bytes> = (0..load.count).map(line).collect();
+    let mut rates = vec![Vec::new(); subjects.len()];
+    for round in 0..=ROUNDS {
+        for (session, rates) in sessions.iter_mut().zip(&mut rates) {
+            let time = pipelined(session, &lines, load.under_way).await;
+            if round > 0 {
+                #[allow(clippy::cast_precision_loss, reason = "a small number")]
+                rates.push(load.count as f64 / time.as_secs_f64());
+            }
+        }
+    }
+    for session in sessions {
+        session.end().await;
+    }
+    supervisor.shutdown().await;
+    rates
+}
+
+async fn pipelined(session: &mut Session, lines: &[Bytes], under_way: usize) -> Duration {
+    let room = Semaphore::new(under_way);
+    let Session { writer, reader } = session;
+    let began = Instant::now();
+    let sends = async {
+        for line in lines {
+            room.acquire().await.expect("never closed").forget();
+            writer.write(line).await;
+        }
+    };
+    let receives = async {
+        for _ in lines {
+            reader.line().await;
+            room.add_permits(1);
+        }
+    };
+    tokio::join!(sends, receives);
+    began.elapsed()
+}
+
+/// A line of so many bytes.
+fn padded(bytes: usize) -> Bytes {
+    let mut line = vec![b'x'; bytes];
+    line[bytes - 1] = b'\n';
+    line.into()
+}
+
+/// A request of kkrpc's.
+fn call(number: usize) -> Bytes {
+    let frame = json!({
+        "id": format!("1-2-3-{number}"), "method": "add", "args": [number, 1], "type": "request",
+        "callbackIds": [], "version": "json",
+    });
+    format!("{frame}\n").into()
+}

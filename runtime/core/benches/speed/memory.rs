@@ -1,0 +1,88 @@
+//! What backends cost that do nothing, and what many of them cost each other.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use js_runtime::{Runtime, Supervisor};
+
+use crate::calls::round_trips_of;
+use crate::session::{Session, Subject};
+use crate::stats::{Figures, micros};
+
+const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/echo.mjs");
+
+/// So many are compared with one.
+const FURTHER: usize = 8;
+
+/// How many of ours live at once.
+const CROWDS: [usize; 3] = [1, 8, 64];
+
+/// After their start all of them collect garbage and fall asleep.
+const SETTLE: Duration = Duration::from_secs(2);
+
+pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject]) {
+    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    for subject in subjects {
+        let mut sessions = vec![ready(&supervisor, *subject).await];
+        tokio::time::sleep(SETTLE).await;
+        let one = private_kb(&sessions);
+        for _ in 0..FURTHER {
+            sessions.push(ready(&supervisor, *subject).await);
+        }
+        tokio::time::sleep(SETTLE).await;
+        #[allow(clippy::cast_precision_loss, reason = "a small number")]
+        let each = (private_kb(&sessions) - one) / FURTHER as f64;
+        figures.add("memory of a further one", *subject, "KiB", vec![each]);
+        for session in sessions {
+            session.end().await;
+        }
+    }
+    crowds(figures, &supervisor).await;
+    supervisor.shutdown().await;
+}
+
+/// How starts and the calls of a neighbour fare among more and more of ours.
+async fn crowds(figures: &mut Figures, supervisor: &Arc<Supervisor>) {
+    let subject = Subject::Ours(Runtime::Embedded);
+    let (mut sessions, mut starts) = (Vec::new(), Vec::new());
+    for crowd in CROWDS {
+        starts.clear();
+        while sessions.len() < crowd {
+            let began = Instant::now();
+            sessions.push(ready(supervisor, subject).await);
+            starts.push(micros(began.elapsed()));
+        }
+        tokio::time::sleep(SETTLE).await;
+        let first = &mut sessions[0];
+        let times = round_trips_of(first).await;
+        figures.add(&format!("start, {crowd} live"), subject, "µs", starts.clone());
+        figures.add(&format!("round trip, {crowd} live"), subject, "µs", times);
+        figures.add(&format!("memory, {crowd} live"), subject, "KiB", vec![private_kb(&sessions)]);
+    }
+    for session in sessions {
+        session.end().await;
+    }
+}
+
+/// One that has answered.
+async fn ready(supervisor: &Arc<Supervisor>, subject: Subject) -> Session {
+    let mut session = Session::start(supervisor, subject, ECHO).await;
+    session.writer.write(&bytes::Bytes::from_static(b"ready\n")).await;
+    session.reader.line().await;
+    session
+}
+
+/// What this program and the children among `sessions` have for themselves alone, in KiB.
+fn private_kb(sessions: &[Session]) -> f64 {
+    let children =
+        sessions.iter().filter_map(Session::pid).filter(|pid| *pid != std::process::id());
+    let all = children.map(|pid| pid.to_string()).chain(["self".to_owned()]);
+    all.map(|pid| {
+        let sums = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        let private = sums.lines().filter(|line| line.starts_with("Private_"));
+        let sizes = private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+        sizes.sum::<f64>()
+    })
+    .sum()
+}

@@ -1,0 +1,176 @@
+//! One backend that runs, behind whichever door: our API, or pipes without it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use js_runtime::{Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// The longest line that is measured fits twice.
+const PIPE_BUFFER: usize = 2 << 20;
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// Through our API.
+    Ours(Runtime),
+    /// A child with bare pipes.
+    Pipes(Runtime),
+}
+
+impl Subject {
+    pub(crate) fn all() -> Vec<Self> {
+        const CHILDREN: [Runtime; 3] = [Runtime::Bun, Runtime::Deno, Runtime::Node];
+        let ours = [Runtime::Embedded].into_iter().chain(CHILDREN).map(Self::Ours);
+        ours.chain(CHILDREN.map(Self::Pipes)).collect()
+    }
+
+    pub(crate) fn is_embedded(self) -> bool {
+        self == Self::Ours(Runtime::Embedded)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours(runtime) => write!(formatter, "{runtime}"),
+            Self::Pipes(runtime) => write!(formatter, "{runtime}, pipes"),
+        }
+    }
+}
+
+pub(crate) struct Session {
+    pub(crate) writer: Writer,
+    pub(crate) reader: Reader,
+}
+
+pub(crate) enum Writer {
+    Ours { supervisor: Arc<Supervisor>, name: String },
+    Pipes(ChildStdin),
+}
+
+pub(crate) enum Reader {
+    Ours(Subscription),
+    Pipes { lines: BufReader<ChildStdout>, child: Box<Child> },
+}
+
+impl Session {
+    pub(crate) async fn start(
+        supervisor: &Arc<Supervisor>,
+        subject: Subject,
+        script: &str,
+    ) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        match subject {
+            Subject::Ours(runtime) => {
+                let name = format!("bench {}", NEXT.fetch_add(1, Ordering::Relaxed));
+                let config = SpawnConfig {
+                    permissions: Some(Permissions { all: true, ..Permissions::default() }),
+                    ..SpawnConfig::script(runtime, script)
+                };
+                let spawned = supervisor.spawn_subscribed(&name, config, WhenSlow::Wait).await;
+                let (_, events) = spawned.unwrap_or_else(|error| panic!("{subject}: {error}"));
+                Self {
+                    writer: Writer::Ours { supervisor: supervisor.clone(), name },
+                    reader: Reader::Ours(events),
+                }
+            }
+            Subject::Pipes(runtime) => pipes(runtime, script),
+        }
+    }
+
+    pub(crate) async fn end(self) {
+        match (self.writer, self.reader) {
+            (Writer::Ours { supervisor, name }, _) => {
+                supervisor.kill(&name).await.expect("it runs");
+                supervisor.remove(&name).expect("it has ended");
+            }
+            (_, Reader::Pipes { mut child, .. }) => {
+                child.kill().await.expect("it runs");
+            }
+            _ => {}
+        }
+    }
+
+    /// The child's process, if it is one.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        match (&self.writer, &self.reader) {
+            (Writer::Ours { supervisor, name }, _) => supervisor.status(name).ok()?.pid,
+            (_, Reader::Pipes { child, .. }) => child.id(),
+            _ => None,
+        }
+    }
+}
+
+impl Writer {
+    /// `line` ends with a line feed.
+    pub(crate) async fn write(&mut self, line: &Bytes) {
+        match self {
+            Self::Ours { supervisor, name } => {
+                supervisor.write_stdin(name, line.clone()).await.expect("it reads");
+            }
+            Self::Pipes(stdin) => stdin.write_all(line).await.expect("it reads"),
+        }
+    }
+}
+
+impl Reader {
+    /// The length of the next line.
+    pub(crate) async fn line(&mut self) -> usize {
+        match self {
+            Self::Ours(events) => loop {
+                match events.recv().await.expect("it runs").event {
+                    Event::Stdout(line) => return line.len(),
+                    Event::Stderr(line) => {
+                        panic!("it complains: {}", String::from_utf8_lossy(&line))
+                    }
+                    Event::Exit { reason, .. } => panic!("it has ended: {reason:?}"),
+                    _ => {}
+                }
+            },
+            Self::Pipes { lines, .. } => {
+                let mut line = Vec::new();
+                lines.read_until(b'\n', &mut line).await.expect("it writes");
+                assert!(!line.is_empty(), "it has ended");
+                line.len() - 1
+            }
+        }
+    }
+}
+
+fn pipes(runtime: Runtime, script: &str) -> Session {
+    let program = which::which(runtime.as_str()).expect("all three runtimes are installed");
+    let mut command = Command::new(real(program));
+    match runtime {
+        Runtime::Bun => command.arg("run"),
+        Runtime::Deno => command.args(["run", "--quiet", "--no-prompt", "--allow-all"]),
+        _ => &mut command,
+    };
+    let spawned = command
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .spawn();
+    let mut child = spawned.unwrap_or_else(|error| panic!("{runtime}: {error}"));
+    let stdin = child.stdin.take().expect("it is a pipe");
+    let stdout = child.stdout.take().expect("it is a pipe");
+    let lines = BufReader::with_capacity(PIPE_BUFFER, stdout);
+    Session {
+        writer: Writer::Pipes(stdin),
+        reader: Reader::Pipes { lines, child: Box::new(child) },
+    }
+}
+
+/// npm puts a script in front of Deno, which our API looks behind too.
+fn real(program: PathBuf) -> PathBuf {
+    let linked = program.canonicalize().unwrap_or(program);
+    let behind = linked.with_file_name("deno");
+    if linked.ends_with("deno/bin.cjs") && behind.is_file() { behind } else { linked }
+}

@@ -1,0 +1,96 @@
+//! What embedding gives is still there: a guard with ratios and slack, in whatever build the tests are.
+//! Figures come from `npm run bench`.
+
+#![cfg(feature = "embedded")]
+#![allow(clippy::print_stdout, reason = "a measurement is to be seen")]
+
+#[allow(dead_code, reason = "the bench measures more")]
+#[path = "../benches/speed/session.rs"]
+mod session;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use js_runtime::{Runtime, Supervisor};
+
+use session::{Session, Subject};
+
+const READY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/ready.mjs");
+const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/echo.mjs");
+
+/// Node is the one child that is always there.
+const SUBJECTS: [Subject; 2] = [Subject::Ours(Runtime::Embedded), Subject::Ours(Runtime::Node)];
+
+const STARTS: usize = 9;
+const ROUND_TRIPS: usize = 1_000;
+
+/// Half of what is seen in a build without optimisation, and less.
+const LEAST_OF_STARTS: f64 = 2.0;
+const LEAST_OF_ROUND_TRIPS: f64 = 1.0;
+
+/// A machine may be busy with something else at one time, but not every time.
+const ATTEMPTS: usize = 3;
+
+#[test]
+fn an_embedded_backend_starts_and_answers_sooner_than_a_child() {
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    executor.expect("an executor").block_on(async {
+        let mut last = Vec::new();
+        for _ in 0..ATTEMPTS {
+            last = vec![
+                ("start", ratio(&starts().await), LEAST_OF_STARTS),
+                ("round trip", ratio(&round_trips().await), LEAST_OF_ROUND_TRIPS),
+            ];
+            println!("times better than Node as a child: {last:.1?}");
+            if last.iter().all(|(_, ratio, least)| *ratio >= *least) {
+                return;
+            }
+        }
+        panic!("not as many times better than Node as a child as it should be: {last:.1?}");
+    });
+}
+
+/// How many times less the first median is.
+fn ratio([ours, childs]: &[Duration; 2]) -> f64 {
+    childs.as_secs_f64() / ours.as_secs_f64()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+async fn starts() -> [Duration; 2] {
+    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..STARTS {
+        for (subject, times) in SUBJECTS.into_iter().zip(&mut times) {
+            let began = Instant::now();
+            let mut session = Session::start(&supervisor, subject, READY).await;
+            session.reader.line().await;
+            times.push(began.elapsed());
+            session.end().await;
+        }
+    }
+    supervisor.shutdown().await;
+    times.map(median)
+}
+
+async fn round_trips() -> [Duration; 2] {
+    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    let line = Bytes::from_static(b"a line of a call\n");
+    let mut times = [Vec::new(), Vec::new()];
+    for (subject, times) in SUBJECTS.into_iter().zip(&mut times) {
+        let mut session = Session::start(&supervisor, subject, ECHO).await;
+        for _ in 0..ROUND_TRIPS {
+            let began = Instant::now();
+            session.writer.write(&line).await;
+            session.reader.line().await;
+            times.push(began.elapsed());
+        }
+        session.end().await;
+    }
+    supervisor.shutdown().await;
+    times.map(median)
+}
