@@ -1,8 +1,9 @@
 //! How fast backends are: ours in the process, the three runtimes as our children, and the same three
 //! behind bare pipes, side by side in one run.
 //!
-//! `npm run bench` builds this, runs it and shows what it prints: one JSON document. The last argument
-//! is a bundled backend that answers kkrpc. Nothing is judged here.
+//! `npm run bench` builds this, runs it and shows what it prints: one JSON document. A file among the
+//! arguments is a bundled backend that answers kkrpc. `--embedded` leaves the children out, `--start` all
+//! but the starts, for a profiler. Nothing is judged here.
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a measurement is to be seen")]
 
@@ -18,17 +19,24 @@ use self::session::Subject;
 use self::stats::Figures;
 
 fn main() {
-    let worker = std::env::args().skip(1).find(|word| !word.starts_with("--"));
+    let words: Vec<String> = std::env::args().skip(1).collect();
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let figures = executor.expect("an executor").block_on(measure(worker.as_deref()));
+    let figures = executor.expect("an executor").block_on(measure(&words));
     println!("{}", json!({ "figures": figures.rows() }));
 }
 
-async fn measure(worker: Option<&str>) -> Figures {
+async fn measure(words: &[String]) -> Figures {
+    let has = |flag: &str| words.iter().any(|word| word == flag);
     let mut figures = Figures::default();
-    let subjects = Subject::all();
+    let mut subjects = Subject::all();
+    if has("--embedded") {
+        subjects.retain(|subject| subject.is_embedded());
+    }
     start::measure(&mut figures, &subjects).await;
-    calls::measure(&mut figures, &subjects, worker).await;
-    memory::measure(&mut figures, &subjects).await;
+    if !has("--start") {
+        let worker = words.iter().find(|word| !word.starts_with("--"));
+        calls::measure(&mut figures, &subjects, worker.map(String::as_str)).await;
+        memory::measure(&mut figures, &subjects).await;
+    }
     figures
 }

@@ -9,6 +9,7 @@
 
 mod bundle;
 mod commonjs;
+mod compiled;
 mod errors;
 mod installed;
 mod missing;
@@ -19,7 +20,9 @@ mod source;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -29,7 +32,7 @@ use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_core::v8;
 use deno_runtime::deno_core::{
     ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleLoader, ModuleSource,
-    ModuleSourceCode, ModuleType, ResolutionKind,
+    ModuleSourceCode, ModuleType, ResolutionKind, SourceCodeCacheInfo,
 };
 use deno_runtime::deno_node::{NodeExtInitServices, create_host_defined_options};
 use deno_runtime::deno_permissions::{
@@ -319,6 +322,20 @@ impl ModuleLoader for SharedLoader {
         let load = || Ok(self.0.load(module_specifier, maybe_referrer, &options));
         guard(module_specifier.as_str(), load, JsErrorBox::from_err)
             .unwrap_or_else(|error| ModuleLoadResponse::Sync(Err(error)))
+    }
+
+    fn get_code_cache(&self, module: &Url, _source: &str) -> Option<SourceCodeCacheInfo> {
+        compiled::get(module)
+    }
+
+    fn code_cache_ready(
+        &self,
+        module: Url,
+        _hash: u64,
+        data: &[u8],
+    ) -> Pin<Box<dyn Future<Output = ()>>> {
+        compiled::keep(&module, data);
+        Box::pin(std::future::ready(()))
     }
 
     fn get_host_defined_options<'s>(
