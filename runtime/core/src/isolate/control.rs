@@ -63,6 +63,12 @@ impl Control {
         self.members.terminate();
     }
 
+    /// The same by somebody who cannot do it again.
+    pub(super) fn terminate_now(&self) {
+        self.ask_to_end();
+        self.members.terminate_now();
+    }
+
     /// Called on a thread of the process: not another statement is to run. One interruption may be
     /// lost in the engine, so the keeper repeats it until the thread is gone.
     pub(super) fn end_of_script(&self, how: SelfEnded) {

@@ -130,9 +130,11 @@ pub(super) fn prepare() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Called for each panic, with what it says.
-fn panicked(text: &str) {
-    note(|| format!("the engine panicked: {text}"));
+/// Called for each panic, with what it says if that is to be kept.
+fn panicked(text: Option<&str>) {
+    if let Some(text) = text {
+        note(|| format!("the engine panicked: {text}"));
+    }
     if let (true, Some(control)) = (IS_SCRIPTS.get(), process_here()) {
         control.end_of_script(SelfEnded::Panicked);
     }

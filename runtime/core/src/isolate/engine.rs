@@ -7,6 +7,7 @@
 //! system what they had taken.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -108,13 +109,26 @@ fn serve(inbox: &mpsc::Receiver<Task>) {
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 // And again when the one that ended last has settled.
                 due = Some(latest + SETTLES).filter(|due| *due > Instant::now());
-                // A thread that was parked may hold a lock of the allocator's for ever.
-                if !crash::has_parked() {
-                    memory::give_back();
-                }
+                give_back();
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+/// On a thread of its own: one that is parked may hold a lock of the allocator's for ever, and so may one
+/// that is parked meanwhile.
+fn give_back() {
+    static IS_UNDER_WAY: AtomicBool = AtomicBool::new(false);
+    if crash::has_parked() || IS_UNDER_WAY.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let giver = thread::Builder::new().name("js-memory".to_owned()).spawn(|| {
+        memory::give_back();
+        IS_UNDER_WAY.store(false, Ordering::Release);
+    });
+    if giver.is_err() {
+        IS_UNDER_WAY.store(false, Ordering::Release);
     }
 }
 

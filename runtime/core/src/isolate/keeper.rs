@@ -22,7 +22,7 @@ const GIVE_UP: Duration = Duration::from_secs(5);
 
 /// The same after a crash: the thread that failed never ends, and if it was a worker's, the script's own
 /// has so long.
-const GIVE_UP_CRASHED: Duration = Duration::from_millis(500);
+const GIVE_UP_CRASHED: Duration = Duration::from_secs(1);
 
 /// What is known of an isolate that is kept.
 pub(crate) struct Kept {
@@ -178,7 +178,7 @@ impl Drop for Keeper {
         if self.thread.is_some() {
             self.program.input.break_pipe();
             self.program.sinks.cut_off();
-            self.program.control.terminate();
+            self.program.control.terminate_now();
         }
     }
 }

@@ -28,11 +28,13 @@ struct Member {
 impl Members {
     /// Called on the isolate's thread. Not before its bootstrap: an interrupted bootstrap is a panic.
     pub(super) fn join(&self, runtime: &mut JsRuntime) {
-        self.lock().push(Member {
+        // Before the lock is taken: a failure of the engine must find it free.
+        let member = Member {
             thread: thread::current().id(),
             interrupt: Interrupt::of(runtime),
             offspring: Offspring::of_this_thread(),
-        });
+        };
+        self.lock().push(member);
     }
 
     /// Called on the isolate's thread, as the last thing it does. The programs that it started end.
@@ -55,6 +57,13 @@ impl Members {
     pub(super) fn terminate(&self) {
         for member in &mut *self.lock() {
             member.interrupt.ask();
+        }
+    }
+
+    /// The same at once, whatever the engine is at.
+    pub(super) fn terminate_now(&self) {
+        for member in &*self.lock() {
+            member.interrupt.isolate().terminate_execution();
         }
     }
 

@@ -25,6 +25,9 @@ const BLOCKING_THREADS: usize = 8;
 /// code.
 const WORKERS_PATIENCE: Duration = Duration::from_secs(5);
 
+/// The same when a worker has failed, which never ends: as long as it takes to end the others.
+const WORKERS_PATIENCE_CRASHED: Duration = Duration::from_millis(400);
+
 /// The body of the thread. `ready` resolves when the script is about to run; `report` is sent when
 /// nothing but this function's return is left.
 pub(super) fn run(
@@ -52,9 +55,8 @@ pub(super) fn run(
     }));
     let mut exit = exit.unwrap_or_else(|_| exit::panicked(program.control.crash.message()));
     let members = &program.control.members;
-    // One that has failed never ends.
     let has_failed = program.control.crash.has_happened();
-    let patience = if has_failed { Duration::ZERO } else { WORKERS_PATIENCE };
+    let patience = if has_failed { WORKERS_PATIENCE_CRASHED } else { WORKERS_PATIENCE };
     if !members.wait_for_others(patience) {
         exit = exit::unresponsive();
     }

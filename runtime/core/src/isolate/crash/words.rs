@@ -14,9 +14,7 @@ const SECOND: &str = "cannot unwind";
 pub(super) fn listen() {
     let earlier = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
-        if let Some(text) = panic.payload_as_str().filter(|text| !text.contains(SECOND)) {
-            panicked(text);
-        }
+        panicked(panic.payload_as_str().filter(|text| !text.contains(SECOND)));
         earlier(panic);
     }));
     v8::V8::set_fatal_error_handler(|_: &str, _: i32, message: &str| {
