@@ -14,6 +14,9 @@ use crate::table::{self, Ends, Hazard};
 /// By then V8's own threads run and every cache is filled.
 const WARM_UP: usize = 100;
 
+/// Of many lives, so large a part is warm-up: every hazard has its turn once in some 500.
+const WARM_UP_PART: usize = 5;
+
 /// What memory may grow by after that, however many lives follow. An isolate that is kept takes 5 MB.
 const SLACK_KB: u64 = 10_000;
 
@@ -125,7 +128,7 @@ fn live(count: usize) -> Result<(), Failed> {
         if lived > 0 && (lived.is_multiple_of(count / 20 * 2) || lived == WARM_UP) {
             let holds = Holds::now();
             holds.print(&lived.to_string());
-            if lived >= WARM_UP {
+            if lived >= WARM_UP.max(count / WARM_UP_PART) {
                 warm.get_or_insert(holds);
             }
         }
