@@ -30,6 +30,10 @@ impl Subject {
         ours.chain(CHILDREN.map(Self::Pipes)).collect()
     }
 
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Ours(_))
+    }
+
     pub(crate) fn is_embedded(self) -> bool {
         self == Self::Ours(Runtime::Embedded)
     }
