@@ -2,8 +2,8 @@
 
 const runtimes = ['bun', 'deno', 'node']
 
-/** Figures of which more is better; of all others less is. */
-const isRate = (unit) => unit === '1/s'
+/** How many times better one is than the other: of a rate more is better, of all else less. */
+const better = (one, other) => (one.unit === '1/s' ? one.p50 / other.p50 : other.p50 / one.p50)
 
 /**
  * One row a figure: ours, the best of the children behind our own API, how many times better ours is,
@@ -15,18 +15,17 @@ export function compare(figures) {
     const of = (subject) => figures.find((row) => row.figure === name && row.subject === subject)
     const ours = of('embedded')
     const children = runtimes.map(of).filter(Boolean)
-    const better = (one, other) => (isRate(one.unit) ? one.p50 > other.p50 : one.p50 < other.p50)
-    const best = children.reduce((best, row) => (best && better(best, row) ? best : row), undefined)
+    const [best] = children.toSorted((one, other) => better(other, one) - 1)
     const overheads = children.flatMap((row) => {
       const pipes = of(`${row.subject}, pipes`)
-      return pipes ? [isRate(row.unit) ? pipes.p50 / row.p50 : row.p50 / pipes.p50] : []
+      return pipes ? [better(pipes, row)] : []
     })
     return {
       figure: name,
       unit: ours.unit,
       ours,
       best,
-      times: best && (isRate(ours.unit) ? ours.p50 / best.p50 : best.p50 / ours.p50),
+      times: best && better(ours, best),
       overhead: overheads.length > 0 ? Math.max(...overheads) : undefined,
     }
   })
@@ -38,7 +37,7 @@ const times = (value) => (value === undefined ? '' : `${value.toFixed(value < 10
 /** The rows as text, medians with the 99th percentile behind. */
 export function table(rows) {
   const head = ['', 'unit', 'embedded', 'p99', 'best child', 'p99', '', 'better', 'our cost']
-  const lines = rows.map(({ figure, unit, ours, best, times: better, overhead }) => [
+  const lines = rows.map(({ figure, unit, ours, best, times: factor, overhead }) => [
     figure,
     unit,
     number(ours.p50),
@@ -46,7 +45,7 @@ export function table(rows) {
     best ? number(best.p50) : '',
     best ? number(best.p99) : '',
     best?.subject ?? '',
-    times(better),
+    times(factor),
     times(overhead),
   ])
   const all = [head, ...lines]

@@ -9,15 +9,12 @@
 mod session;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use js_runtime::{Runtime, Supervisor};
 
-use session::{Session, Subject};
-
-const READY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/ready.mjs");
-const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/echo.mjs");
+use session::{ECHO, Session, Subject};
 
 /// Node is the one child that is always there.
 const SUBJECTS: [Subject; 2] = [Subject::Ours(Runtime::Embedded), Subject::Ours(Runtime::Node)];
@@ -66,11 +63,7 @@ async fn starts() -> [Duration; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..STARTS {
         for (subject, times) in SUBJECTS.into_iter().zip(&mut times) {
-            let began = Instant::now();
-            let mut session = Session::start(&supervisor, subject, READY).await;
-            session.reader.line().await;
-            times.push(began.elapsed());
-            session.end().await;
+            times.push(Session::start_time(&supervisor, subject).await);
         }
     }
     supervisor.shutdown().await;
@@ -84,10 +77,7 @@ async fn round_trips() -> [Duration; 2] {
     for (subject, times) in SUBJECTS.into_iter().zip(&mut times) {
         let mut session = Session::start(&supervisor, subject, ECHO).await;
         for _ in 0..ROUND_TRIPS {
-            let began = Instant::now();
-            session.writer.write(&line).await;
-            session.reader.line().await;
-            times.push(began.elapsed());
+            times.push(session.round_trip(&line).await);
         }
         session.end().await;
     }

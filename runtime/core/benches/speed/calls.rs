@@ -8,10 +8,8 @@ use js_runtime::Supervisor;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::session::{Session, Subject};
+use crate::session::{ECHO, Session, Subject};
 use crate::stats::{Figures, micros};
-
-const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/echo.mjs");
 
 /// One line at a time: how many.
 const ROUND_TRIPS: usize = 3_000;
@@ -40,7 +38,7 @@ pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject], worker:
     for subject in subjects {
         let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
         let mut session = Session::start(&supervisor, *subject, ECHO).await;
-        let times = round_trips(&mut session, ROUND_TRIPS).await;
+        let times = round_trips(&mut session).await;
         figures.add("round trip, 64 B", *subject, "µs", times);
         session.end().await;
         supervisor.shutdown().await;
@@ -60,20 +58,13 @@ pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject], worker:
     }
 }
 
-/// The times of some.
-pub(crate) async fn round_trips_of(session: &mut Session) -> Vec<f64> {
-    round_trips(session, ROUND_TRIPS).await
-}
-
-async fn round_trips(session: &mut Session, count: usize) -> Vec<f64> {
+pub(crate) async fn round_trips(session: &mut Session) -> Vec<f64> {
     let line = padded(64);
-    let mut times = Vec::with_capacity(count);
-    for number in 0..WARM_UP + count {
-        let began = Instant::now();
-        session.writer.write(&line).await;
-        assert_eq!(session.reader.line().await, line.len() - 1);
+    let mut times = Vec::with_capacity(ROUND_TRIPS);
+    for number in 0..WARM_UP + ROUND_TRIPS {
+        let time = session.round_trip(&line).await;
         if number >= WARM_UP {
-            times.push(micros(began.elapsed()));
+            times.push(micros(time));
         }
     }
     times

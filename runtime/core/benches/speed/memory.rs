@@ -4,13 +4,12 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use js_runtime::{Runtime, Supervisor};
 
-use crate::calls::round_trips_of;
-use crate::session::{Session, Subject};
+use crate::calls::round_trips;
+use crate::session::{ECHO, Session, Subject};
 use crate::stats::{Figures, micros};
-
-const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/echo.mjs");
 
 /// So many are compared with one.
 const FURTHER: usize = 8;
@@ -54,8 +53,7 @@ async fn crowds(figures: &mut Figures, supervisor: &Arc<Supervisor>) {
             starts.push(micros(began.elapsed()));
         }
         tokio::time::sleep(SETTLE).await;
-        let first = &mut sessions[0];
-        let times = round_trips_of(first).await;
+        let times = round_trips(&mut sessions[0]).await;
         figures.add(&format!("start, {crowd} live"), subject, "µs", starts.clone());
         figures.add(&format!("round trip, {crowd} live"), subject, "µs", times);
         figures.add(&format!("memory, {crowd} live"), subject, "KiB", vec![private_kb(&sessions)]);
@@ -68,8 +66,7 @@ async fn crowds(figures: &mut Figures, supervisor: &Arc<Supervisor>) {
 /// One that has answered.
 async fn ready(supervisor: &Arc<Supervisor>, subject: Subject) -> Session {
     let mut session = Session::start(supervisor, subject, ECHO).await;
-    session.writer.write(&bytes::Bytes::from_static(b"ready\n")).await;
-    session.reader.line().await;
+    session.round_trip(&Bytes::from_static(b"ready\n")).await;
     session
 }
 

@@ -5,11 +5,18 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use js_runtime::{Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// Prints one line and stays.
+const READY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/ready.mjs");
+
+/// Sends every line back.
+pub(crate) const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/echo.mjs");
 
 /// The longest line that is measured fits twice.
 const PIPE_BUFFER: usize = 2 << 20;
@@ -86,6 +93,24 @@ impl Session {
             }
             Subject::Pipes(runtime) => pipes(runtime, script),
         }
+    }
+
+    /// How long one takes from the call that starts it to its first line.
+    pub(crate) async fn start_time(supervisor: &Arc<Supervisor>, subject: Subject) -> Duration {
+        let began = Instant::now();
+        let mut session = Self::start(supervisor, subject, READY).await;
+        session.reader.line().await;
+        let time = began.elapsed();
+        session.end().await;
+        time
+    }
+
+    /// How long a line takes there and back.
+    pub(crate) async fn round_trip(&mut self, line: &Bytes) -> Duration {
+        let began = Instant::now();
+        self.writer.write(line).await;
+        assert_eq!(self.reader.line().await, line.len() - 1);
+        began.elapsed()
     }
 
     pub(crate) async fn end(self) {

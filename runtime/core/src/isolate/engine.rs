@@ -92,13 +92,11 @@ fn start() -> Result<mpsc::Sender<Task>, String> {
 }
 
 fn serve(inbox: &mpsc::Receiver<Task>) {
-    let (mut due, mut latest) = (None, Instant::now());
+    let (mut due, mut latest): (Option<Instant>, _) = (None, Instant::now());
     loop {
         let task = match due {
             None => inbox.recv().map_err(mpsc::RecvTimeoutError::from),
-            Some(due) => {
-                inbox.recv_timeout(Instant::saturating_duration_since(&due, Instant::now()))
-            }
+            Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
         };
         match task {
             Ok(Task::Start(job)) => job.start(),

@@ -40,6 +40,10 @@ impl Interrupt {
         Self { thread: thread::current().id(), isolate, first_asked: None }
     }
 
+    pub(super) fn is_of_this_thread(&self) -> bool {
+        self.thread == thread::current().id()
+    }
+
     pub(super) fn isolate(&self) -> &v8::IsolateHandle {
         &self.isolate
     }
@@ -47,7 +51,7 @@ impl Interrupt {
     /// Ends what runs. To be called again while it goes on.
     pub(super) fn ask(&mut self) {
         let asked = *self.first_asked.get_or_insert_with(Instant::now);
-        if self.thread == thread::current().id() || asked.elapsed() > PATIENCE {
+        if self.is_of_this_thread() || asked.elapsed() > PATIENCE {
             self.isolate.terminate_execution();
         } else {
             self.isolate.request_interrupt(end_in_script, ptr::null_mut());

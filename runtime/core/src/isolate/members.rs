@@ -4,7 +4,6 @@
 //! what is done to a process is done to all of it, and its end can be waited for.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use deno_runtime::deno_core::{JsRuntime, v8};
@@ -20,7 +19,6 @@ pub(super) struct Members {
 }
 
 struct Member {
-    thread: ThreadId,
     interrupt: Interrupt,
     offspring: Offspring,
 }
@@ -29,19 +27,15 @@ impl Members {
     /// Called on the isolate's thread. Not before its bootstrap: an interrupted bootstrap is a panic.
     pub(super) fn join(&self, runtime: &mut JsRuntime) {
         // Before the lock is taken: a failure of the engine must find it free.
-        let member = Member {
-            thread: thread::current().id(),
-            interrupt: Interrupt::of(runtime),
-            offspring: Offspring::of_this_thread(),
-        };
+        let member =
+            Member { interrupt: Interrupt::of(runtime), offspring: Offspring::of_this_thread() };
         self.lock().push(member);
     }
 
     /// Called on the isolate's thread, as the last thing it does. The programs that it started end.
     pub(super) fn leave(&self) {
-        let thread = thread::current().id();
         let mut list = self.lock();
-        if let Some(at) = list.iter().position(|member| member.thread == thread) {
+        if let Some(at) = list.iter().position(|member| member.interrupt.is_of_this_thread()) {
             list.remove(at).offspring.kill();
         }
         drop(list);

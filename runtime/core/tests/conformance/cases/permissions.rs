@@ -237,7 +237,9 @@ async fn a_permission_to_read_everything_is_none_to_the_applications_pipes(
     let numbers = [secret.as_raw_fd(), target.as_raw_fd()].map(|number| number.to_string());
     let all = || Grant::All(true);
     let permissions = Some(Permissions { read: all(), write: all(), ..Permissions::default() });
-    let config = bench.fixture("hostile/pipes.mjs", &[&numbers[0], &numbers[1]]);
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path().to_string_lossy();
+    let config = bench.fixture("hostile/pipes.mjs", &[&numbers[0], &numbers[1], &folder]);
     let ended = bench.run(SpawnConfig { permissions, ..config }, b"").await?;
     assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
 
