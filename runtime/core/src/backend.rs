@@ -11,10 +11,11 @@ use crate::command_line::{self, CommandLine, Script};
 use crate::detect::Detector;
 use crate::error::{Error, shown};
 use crate::input::Input;
+use crate::plan::Plan;
 use crate::sink::Sinks;
 use crate::stop::{Stopper, stop_channel};
 use crate::usage::Meter;
-use crate::wire::{ExitReason, Runtime, SpawnConfig};
+use crate::wire::{ExitReason, Limits, Runtime, SpawnConfig};
 
 /// What `auto` tries, in order, after the embedded engine.
 const AUTO: [Runtime; 3] = [Runtime::Deno, Runtime::Bun, Runtime::Node];
@@ -78,6 +79,25 @@ impl Running {
 pub(crate) struct Host {
     pub(crate) detector: Detector,
     pub(crate) bundled: crate::bundled::Bundled,
+    #[cfg(feature = "embedded")]
+    pub(crate) pool: crate::isolate::Pool,
+}
+
+impl Host {
+    /// Has isolates prepared for starts with these limits.
+    pub(crate) fn warm_up(&self, limits: Option<Limits>) -> Result<(), Error> {
+        let script = SpawnConfig::script(Runtime::Embedded, "any");
+        let plan = Plan::new(SpawnConfig { limits, ..script })?;
+        #[cfg(feature = "embedded")]
+        self.pool.fill_for(Plan::engine(&plan.config).memory);
+        Ok(())
+    }
+
+    /// Ends what was prepared for processes to come.
+    pub(crate) async fn close(&self) {
+        #[cfg(feature = "embedded")]
+        self.pool.close().await;
+    }
 }
 
 /// Starts what the configuration asks for.
@@ -168,7 +188,7 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
     };
     let (stopper, stop) = stop_channel();
     launch.commit();
-    let (meter, kept) = isolate::start(entry, launch, stop).await?;
+    let (meter, kept) = isolate::start(&host.pool, entry, launch, stop).await?;
     Ok(Running {
         pid: None,
         runtime: Some(Runtime::Embedded),

@@ -73,7 +73,11 @@ pub(crate) fn start(
         let sink = launch.sinks.stream(Stream::Stderr);
         readers.push(tokio::spawn(read(pipe, sink, gone)));
     }
-    let writer = child.stdin().take().map(|pipe| tokio::spawn(feed(launch.input.clone(), pipe)));
+    let writer = child.stdin().take().map(|pipe| {
+        #[cfg(unix)]
+        shorten(&launch.input, &pipe);
+        tokio::spawn(feed(launch.input.clone(), pipe))
+    });
 
     let (ended, exit) = oneshot::channel();
     let keeper = Keeper {
@@ -285,6 +289,23 @@ async fn time_is_up(mut gone: watch::Receiver<Option<Instant>>, flushing: Durati
     if let Some(gone_at) = gone_at {
         tokio::time::sleep_until(gone_at + DRAIN + flushing).await;
     }
+}
+
+/// Lets small writes go into the pipe on the thread that writes, when the feeder waits: a turn of the
+/// supervisor's thread takes longer than some scripts take to answer. What does not fit in whole is
+/// left to the feeder.
+#[cfg(unix)]
+fn shorten(input: &Input, pipe: &ChildStdin) {
+    use std::io::{PipeWriter, Write};
+    use std::os::fd::AsFd;
+
+    // Without a descriptor to spare everything goes through the feeder.
+    let Ok(pipe) = pipe.as_fd().try_clone_to_owned() else { return };
+    let pipe = PipeWriter::from(pipe);
+    input.shorten(Box::new(move |data| {
+        let is_small = (1..=nix::libc::PIPE_BUF).contains(&data.len());
+        is_small && (&pipe).write(data).is_ok_and(|count| count == data.len())
+    }));
 }
 
 /// Feeds stdin until the process stops reading it or no more comes.

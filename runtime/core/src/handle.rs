@@ -212,6 +212,8 @@ impl Process {
     }
 
     pub(crate) fn running(&self, running: &Running, launch: &Launch, took: Duration) {
+        // An isolate's own, or a child's and the supervisor's.
+        self.0.output.comes_of(if running.pid.is_none() { 1 } else { 2 });
         {
             let mut published = self.published();
             published.meter.clone_from(&running.meter);

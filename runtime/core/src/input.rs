@@ -12,8 +12,8 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 pub(crate) use self::queue::LineTooLong;
-use self::queue::{Available, NextLine, Queue};
-pub(crate) use self::queue::{Closed, Refused, incomplete_utf8_tail};
+use self::queue::{Available, NextLines, Queue};
+pub(crate) use self::queue::{Closed, Refused, Shortcut, incomplete_utf8_tail};
 use crate::wire::Framing;
 
 /// Both ends of one process's stdin; clones share it.
@@ -40,8 +40,17 @@ impl Input {
         }))
     }
 
+    /// From now on writes may go past the queue while nothing is in it and its reader waits.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only pipes of Unix can be written so"))]
+    pub(crate) fn shorten(&self, shortcut: Shortcut) {
+        self.lock().shorten(shortcut);
+    }
+
     /// Queues `data`; waits while the queue is full. Dropping the future withdraws what still waits.
     pub(crate) async fn write(&self, data: Bytes) -> Result<(), Closed> {
+        if self.lock().pass(&data) {
+            return Ok(());
+        }
         // Declared before the receiver, so that it looks after that is gone.
         let withdraw = Withdraw(self);
         let accepted = self.lock().write(data)?;
@@ -57,7 +66,12 @@ impl Input {
 
     /// Queues `data` at once or not at all; tells how many bytes are queued then.
     pub(crate) fn try_write(&self, data: Bytes) -> Result<usize, Refused> {
-        let queued = self.lock().try_write(data)?;
+        let mut queue = self.lock();
+        if queue.pass(&data) {
+            return Ok(queue.unread());
+        }
+        let queued = queue.try_write(data)?;
+        drop(queue);
         self.wake_reader();
         Ok(queued)
     }
@@ -134,21 +148,18 @@ impl Input {
         }
     }
 
-    /// The next line without its terminator; `None` at the end. Cancel-safe.
-    pub(crate) async fn read_line(&self) -> Result<Option<Vec<u8>>, LineTooLong> {
+    /// The next lines without their terminators, as many as there are up to a bound; none at the end.
+    /// Cancel-safe.
+    pub(crate) async fn read_lines(&self) -> Result<Vec<Bytes>, LineTooLong> {
         loop {
-            let next = self.lock().read_line();
+            let next = self.lock().read_lines();
             self.0.writable.notify_waiters();
             match next? {
-                NextLine::Line(line) => {
+                NextLines::Lines(lines) => {
                     self.wake_next_reader();
-                    return Ok(Some(line));
+                    return Ok(lines);
                 }
-                NextLine::End => {
-                    self.wake_next_reader();
-                    return Ok(None);
-                }
-                NextLine::Nothing => self.0.readable_async.notified().await,
+                NextLines::Nothing => self.0.readable_async.notified().await,
             }
         }
     }

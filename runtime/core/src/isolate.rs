@@ -1,12 +1,15 @@
 //! The embedded engine: one Deno isolate per process, on a thread of its own.
 //!
-//! Reading order: `engine` (who starts the threads), `worker` (what such a thread does), `program` and
-//! `web_worker` (the isolates of one process), `stdio`, `guards` and `sources` (what stands between a
+//! Reading order: `engine` (who starts the threads), `worker` (what such a thread does), `prepared` and
+//! `pool` (how much of that comes before a start), `commons`, `program` and `web_worker` (the isolates
+//! of one process), `stdio`, `guards` and `sources` (what stands between a
 //! script and the application), `buffers`, `pulse` and `crash` (memory, time, the last resort), `loader`
 //! (modules). An isolate never leaves its thread; only messages do. JavaScript cannot end or block the
 //! application from here.
 
+mod bell;
 mod buffers;
+mod commons;
 mod control;
 pub(crate) mod crash;
 mod descriptors;
@@ -26,6 +29,8 @@ mod offspring;
 #[cfg(test)]
 mod panics;
 mod permissions;
+mod pool;
+mod prepared;
 mod program;
 mod pulse;
 mod signals;
@@ -36,20 +41,27 @@ mod worker;
 
 use tokio::sync::oneshot;
 
+use self::env::Env;
 use self::keeper::Keeper;
 pub(crate) use self::keeper::Kept;
 pub(crate) use self::loader::Entry;
 pub(crate) use self::meter::Meter;
+pub(crate) use self::pool::Pool;
+use self::pool::Vacant;
 use self::program::Program;
+use self::worker::Order;
 use crate::backend::Launch;
 use crate::error::Error;
+use crate::plan::Plan;
 use crate::stop::StopRequest;
 
 /// The version of Deno that the engine is made of.
 pub(crate) const DENO_VERSION: &str = "2.9.6";
 
-/// Starts the isolate; returns when the script is about to run.
+/// Starts the isolate, one that waits in `pool` if there is one; returns when the script is about to
+/// run.
 pub(crate) async fn start(
+    pool: &Pool,
     entry: Entry,
     launch: &Launch,
     stop: StopRequest,
@@ -58,16 +70,22 @@ pub(crate) async fn start(
     let (ready, became_ready) = oneshot::channel();
     let (report, reported) = oneshot::channel();
     let Launch { config, cwd, input, sinks, .. } = launch;
-    let program = Program::new(entry, config.clone(), cwd.clone(), input.clone(), sinks.clone());
-    let runs = program.clone();
-    let thread = engine::spawn(&launch.name, move || worker::run(&runs, ready, report))
-        .await
-        .map_err(failed)?;
+    let memory = Plan::engine(config).memory;
+    let prepared = if Env::is_read_early(&config.env) { None } else { pool.take(memory) };
+    let Vacant { commons, order, thread, .. } = match prepared {
+        Some(vacant) => vacant,
+        None => Vacant::new(&format!("js:{}", launch.name), memory).await.map_err(failed)?,
+    };
+    let program =
+        Program::new(commons, entry, config.clone(), cwd.clone(), input.clone(), sinks.clone());
+    let name = launch.name.clone();
+    // Fails when the thread has ended, and then nothing becomes ready.
+    let _ = order.send(Order { name, program: program.clone(), ready, report });
     match became_ready.await {
         Ok(Ok(())) => {}
         Ok(Err(message)) => return Err(failed(message)),
         Err(_) => return Err(failed("the engine stopped while it was starting".to_owned())),
     }
-    let meter = Meter { control: program.control.clone(), limit: program.limits.heap as u64 };
+    let meter = Meter { control: program.control.clone(), limit: memory.heap as u64 };
     Ok((meter, Keeper::new(program, thread, reported).keep(stop)))
 }

@@ -62,6 +62,7 @@ mod plan;
 mod process;
 mod restart;
 mod sink;
+mod spin;
 mod stop;
 mod supervisor;
 #[cfg(feature = "embedded")]

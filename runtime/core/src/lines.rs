@@ -50,6 +50,19 @@ impl Splitter {
         self.append(data, &mut emit);
     }
 
+    /// Takes a line without its terminator, which is not copied if nothing of another is held.
+    pub(crate) fn push_line(&mut self, mut line: Vec<u8>, mut emit: impl FnMut(Piece)) {
+        let is_alone = self.framing == Framing::Lines
+            && self.partial.is_empty()
+            && self.skipped == 0
+            && line.len() <= self.limit;
+        if is_alone && line.last() != Some(&b'\r') && memchr::memchr(b'\n', &line).is_none() {
+            return emit(Piece::Data(Bytes::from(line)));
+        }
+        line.push(b'\n');
+        self.push(&line, emit);
+    }
+
     /// The stream has ended: what is left is a last line without a terminator.
     pub(crate) fn finish(&mut self, mut emit: impl FnMut(Piece)) {
         if self.skipped > 0 || !self.partial.is_empty() {
@@ -121,6 +134,24 @@ mod tests {
             pieces,
             [Piece::TooLong, Piece::Dropped(8), data(b"1234"), Piece::TooLong, Piece::Dropped(5)]
         );
+    }
+
+    #[test]
+    fn a_line_given_whole_is_the_same_as_one_that_is_written() {
+        let lines: [&[u8]; 6] = [b"one", b"", b"two\nthree", b"four\r", b"12345678", b"last"];
+        for (framing, begun) in
+            [(Framing::Lines, &b""[..]), (Framing::Lines, b"begun "), (Framing::Bytes, b"")]
+        {
+            let [mut given, mut written] = [(); 2].map(|()| Splitter::new(framing, 7));
+            let [mut of_given, mut of_written] = [(); 2].map(|()| Vec::new());
+            given.push(begun, |piece| of_given.push(piece));
+            written.push(begun, |piece| of_written.push(piece));
+            for line in lines {
+                given.push_line(line.to_vec(), |piece| of_given.push(piece));
+                written.push(&[line, b"\n"].concat(), |piece| of_written.push(piece));
+            }
+            assert_eq!(of_given, of_written);
+        }
     }
 
     #[test]

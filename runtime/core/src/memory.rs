@@ -9,6 +9,10 @@ const SHARE: u64 = 8;
 const LEAST_MB: u64 = 128;
 const MOST_MB: u64 = 512;
 
+/// Memory is short when less than this part is left.
+#[cfg(feature = "embedded")]
+const RESERVE: u64 = 10;
+
 /// A share of this machine's memory in MiB, found out once.
 pub(crate) fn share_mb() -> u32 {
     static SHARE_MB: OnceLock<u32> = OnceLock::new();
@@ -20,8 +24,27 @@ pub(crate) fn share_mb() -> u32 {
 fn available() -> u64 {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let Ok(system) = System::new_with_specifics(memory) else { return 0 };
+    total(&system)
+}
+
+fn total(system: &System) -> u64 {
     let container = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
     system.total_memory().min(container)
+}
+
+/// Whether so little of the memory is left that nothing is to be held in store.
+#[cfg(feature = "embedded")]
+pub(crate) fn is_short() -> bool {
+    let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let Ok(system) = System::new_with_specifics(memory) else { return false };
+    let container = system.cgroup_limits();
+    let left = container.as_ref().map_or(u64::MAX, |limits| limits.free_memory);
+    is_little(system.available_memory().min(left), total(&system))
+}
+
+#[cfg(feature = "embedded")]
+fn is_little(left: u64, total: u64) -> bool {
+    left < total / RESERVE
 }
 
 fn share_of(bytes: u64) -> u32 {
@@ -57,5 +80,13 @@ mod tests {
     #[test]
     fn this_machines_memory_is_known() {
         assert!(available() > 64 << 20);
+    }
+
+    #[cfg(feature = "embedded")]
+    #[test]
+    fn memory_is_short_when_less_than_a_tenth_is_left() {
+        assert!(is_little(99, 1_000) && !is_little(100, 1_000));
+        // Where the system tells nothing, nothing is known to be short.
+        assert!(!is_little(0, 0));
     }
 }

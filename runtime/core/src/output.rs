@@ -6,13 +6,17 @@
 //! a thread that blocks (an isolate's synchronous write) or a task. Cutting a generation off wakes
 //! them, so a kill never waits for a reader.
 
+mod subscription;
+
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::task::coop::consume_budget;
 
+pub use self::subscription::Subscription;
 use crate::event::{Event, Record};
+use crate::spin::Spin;
 
 /// The generation was cut off; nothing of it is taken any more.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +38,10 @@ pub(crate) struct Output(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
+    /// Counts what subscribers may want to see, so that they need not lock to look for it.
+    news: AtomicU64,
+    /// How many threads have to run for something to come.
+    others: AtomicUsize,
     room: Condvar,
     room_async: Notify,
 }
@@ -101,6 +109,8 @@ impl Output {
                 closed: false,
                 forgotten: Missed::default(),
             }),
+            news: AtomicU64::new(0),
+            others: AtomicUsize::new(1),
             room: Condvar::new(),
             room_async: Notify::new(),
         }))
@@ -113,6 +123,11 @@ impl Output {
         state.capacity = capacity;
         drop(state);
         self.wake_writers();
+    }
+
+    /// What is written comes of so many threads, one after the other.
+    pub(crate) fn comes_of(&self, threads: usize) {
+        self.0.others.store(threads, Ordering::Relaxed);
     }
 
     /// Nothing more of `generation` is taken; its waiting writers fail.
@@ -132,12 +147,18 @@ impl Output {
             event = back;
             state = self.0.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        self.tell(&state);
         Ok(())
     }
 
     /// Appends, or gives the event back when a subscriber must be waited for.
     pub(crate) fn try_push(&self, generation: u64, event: Event) -> Result<Option<Event>, CutOff> {
-        self.lock().try_push(generation, event)
+        let mut state = self.lock();
+        let back = state.try_push(generation, event)?;
+        if back.is_none() {
+            self.tell(&state);
+        }
+        Ok(back)
     }
 
     /// Calls `push` until it has found room for everything.
@@ -158,7 +179,9 @@ impl Output {
 
     /// Appends at once whatever the state: changes of state are few, and must not be held up.
     pub(crate) fn push_now(&self, generation: u64, event: Event) {
-        self.lock().append(generation, event);
+        let mut state = self.lock();
+        state.append(generation, event);
+        self.tell(&state);
     }
 
     /// The name is gone; subscribers read what is left and end.
@@ -166,9 +189,7 @@ impl Output {
         let mut state = self.lock();
         state.closed = true;
         state.generation = 0;
-        for subscriber in &state.subscribers {
-            subscriber.wake.notify_one();
-        }
+        self.tell(&state);
         drop(state);
         self.wake_writers();
     }
@@ -204,7 +225,16 @@ impl Output {
         let subscriber = Subscriber { id, cursor, held, when_slow, missed, wake: wake.clone() };
         state.subscribers.push(subscriber);
         drop(state);
-        Subscription { output: self.clone(), id, wake, ready: VecDeque::new() }
+        let (ready, spin) = (VecDeque::new(), Spin::default());
+        Subscription { output: self.clone(), id, wake, ready, spin }
+    }
+
+    /// Something has come for the subscribers.
+    fn tell(&self, state: &State) {
+        self.0.news.fetch_add(1, Ordering::Release);
+        for subscriber in &state.subscribers {
+            subscriber.wake.notify_one();
+        }
     }
 
     fn wake_writers(&self) {
@@ -247,9 +277,6 @@ impl State {
         while self.cost > self.capacity && self.history.len() > 1 && !self.is_waited_for() {
             self.drop_oldest();
         }
-        for subscriber in &self.subscribers {
-            subscriber.wake.notify_one();
-        }
     }
 
     fn drop_oldest(&mut self) {
@@ -265,7 +292,7 @@ impl State {
     }
 
     /// The next events for a subscriber; empty when it has seen all.
-    fn take(&mut self, id: u64, most: usize, into: &mut Vec<Record>) {
+    fn take(&mut self, id: u64, most: usize, most_cost: usize, into: &mut Vec<Record>) {
         let first = self.first_seq();
         let Some(subscriber) = self.subscribers.iter_mut().find(|s| s.id == id) else {
             return;
@@ -280,96 +307,14 @@ impl State {
             });
         }
         let before = into.len();
-        into.extend(self.history.iter().skip(start).take(most).cloned());
+        let mut room = most_cost;
+        let fits = |record: &&Record| {
+            let has_room = room > 0;
+            room = room.saturating_sub(record.cost());
+            has_room
+        };
+        into.extend(self.history.iter().skip(start).take(most).take_while(fits).cloned());
         subscriber.cursor += (into.len() - before) as u64;
-    }
-}
-
-/// The events of one process, in order. Dropping it unsubscribes.
-pub struct Subscription {
-    output: Output,
-    id: u64,
-    wake: Arc<Notify>,
-    /// Taken from the history, not yet handed out by `recv`.
-    ready: VecDeque<Record>,
-}
-
-impl Subscription {
-    /// The next event; `None` once the process has been removed and everything was read.
-    ///
-    /// Cancel-safe.
-    pub async fn recv(&mut self) -> Option<Record> {
-        if self.ready.is_empty() {
-            self.ready = self.recv_batch(1).await.into();
-        }
-        self.ready.pop_front()
-    }
-
-    /// Waits for at least one event and returns all there are, `most` at the most (a mark for what
-    /// was dropped may come on top). Empty once the process has been removed and everything was read.
-    ///
-    /// Cancel-safe.
-    pub async fn recv_batch(&mut self, most: usize) -> Vec<Record> {
-        if !self.ready.is_empty() {
-            return std::mem::take(&mut self.ready).into();
-        }
-        // There may always be more: whoever reads in a loop must not keep an executor to itself.
-        consume_budget().await;
-        loop {
-            let (batch, closed) = self.take(most.max(1));
-            if !batch.is_empty() || closed {
-                return batch;
-            }
-            self.wake.notified().await;
-        }
-    }
-
-    /// Says that everything up to and including `seq` was handled, and need not be kept for this
-    /// subscriber any more. Of what was not taken yet nothing is released. Only for a subscription
-    /// by `Supervisor::subscribe_held`; for any other, taking an event releases it.
-    pub fn release(&self, seq: u64) {
-        let mut state = self.output.lock();
-        if let Some(subscriber) = state.subscribers.iter_mut().find(|s| s.id == self.id)
-            && let Some(held) = &mut subscriber.held
-        {
-            *held = seq.saturating_add(1).min(subscriber.cursor).max(*held);
-        }
-        drop(state);
-        self.output.wake_writers();
-    }
-
-    /// Says that somebody hears this generation; whether nobody has before.
-    #[must_use]
-    pub fn is_first_to_hear(&self, generation: u64) -> bool {
-        let mut state = self.output.lock();
-        let is_first = state.heard < generation;
-        state.heard = state.heard.max(generation);
-        is_first
-    }
-
-    /// The number that the next event of the process will have.
-    #[must_use]
-    pub fn next_seq(&self) -> u64 {
-        self.output.lock().next_seq
-    }
-
-    fn take(&self, most: usize) -> (Vec<Record>, bool) {
-        let mut batch = Vec::new();
-        let mut state = self.output.lock();
-        state.take(self.id, most, &mut batch);
-        let closed = state.closed;
-        drop(state);
-        if !batch.is_empty() {
-            self.output.wake_writers();
-        }
-        (batch, closed)
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.output.lock().subscribers.retain(|subscriber| subscriber.id != self.id);
-        self.output.wake_writers();
     }
 }
 

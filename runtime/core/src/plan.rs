@@ -51,20 +51,29 @@ impl Plan {
         let limits = config.limits.unwrap_or_default().or(Limits::standard());
         let unresponsive = millis(limits.unresponsive_ms);
         EngineLimits {
-            heap: bytes(limits.heap_mb),
-            array_buffers: bytes(limits.array_buffer_mb),
+            memory: MemoryLimits {
+                heap: bytes(limits.heap_mb),
+                array_buffers: bytes(limits.array_buffer_mb),
+            },
             unresponsive: (!unresponsive.is_zero()).then_some(unresponsive),
             kill_unresponsive: limits.kill_unresponsive.unwrap_or_default(),
         }
     }
 }
 
-/// The limits of an isolate, in bytes and times.
+/// The limits that an isolate is made with, in bytes.
+#[cfg(feature = "embedded")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemoryLimits {
+    pub(crate) heap: usize,
+    pub(crate) array_buffers: usize,
+}
+
+/// The limits of an isolate.
 #[cfg(feature = "embedded")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EngineLimits {
-    pub(crate) heap: usize,
-    pub(crate) array_buffers: usize,
+    pub(crate) memory: MemoryLimits,
     /// `None` is never.
     pub(crate) unresponsive: Option<Duration>,
     pub(crate) kill_unresponsive: bool,

@@ -49,6 +49,11 @@ impl Sink {
         self.cut(|splitter, emit| splitter.push(data, emit));
     }
 
+    /// The same for a line without its terminator.
+    pub(crate) fn append_line(&mut self, line: Vec<u8>) {
+        self.cut(|splitter, emit| splitter.push_line(line, emit));
+    }
+
     /// Ends the stream; a line without a terminator is a line.
     pub(crate) fn append_end(&mut self) {
         self.cut(|splitter, emit| splitter.finish(emit));

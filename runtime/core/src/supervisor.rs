@@ -23,7 +23,7 @@ use crate::output::{Subscription, WhenSlow};
 use crate::plan::{self, Plan};
 use crate::process::Actor;
 use crate::usage::Meters;
-use crate::wire::{ProcessInfo, Runtime, RuntimeInfo, SpawnConfig, Usage};
+use crate::wire::{Limits, ProcessInfo, Runtime, RuntimeInfo, SpawnConfig, Usage};
 
 /// How long dropping the supervisor waits for its processes to end: a shortened grace, and the time
 /// after which even a thread that hangs in native code is given up.
@@ -105,6 +105,16 @@ impl Supervisor {
         let process = self.reserve(name)?;
         let subscription = process.subscribe(when_slow, false);
         Ok((Self::begin(&process, plan, false).await?, subscription))
+    }
+
+    /// Prepares an embedded isolate for the first start that wants one with these limits, so that this is
+    /// as quick as later ones. Returns at once. Without it the first is prepared after the first start;
+    /// see [`Builder::warm_isolates`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] for limits that no process may have.
+    pub fn warm_up(&self, limits: Option<Limits>) -> Result<(), Error> {
+        self.host.warm_up(limits)
     }
 
     /// Starts a process unless one of this name is live, in which case that one is returned.
@@ -277,15 +287,17 @@ impl Supervisor {
     /// Kills every process, waits for it, and takes no more calls.
     pub async fn shutdown(&self) {
         let processes = self.processes().take();
-        Self::end(processes).await;
+        // An error says that its thread is gone, and with it all that could be ended.
+        let _ = self.keeper.run(Self::end(self.host.clone(), processes)).await;
         self.host.bundled.remove();
         self.changes.end();
     }
 
-    async fn end(processes: Option<HashMap<String, Process>>) {
+    async fn end(host: Arc<Host>, processes: Option<HashMap<String, Process>>) {
         let processes = processes.unwrap_or_default();
         // An actor that is gone has nothing left to end.
-        join_all(processes.values().map(|process| process.ask(Command::Shutdown))).await;
+        let ends = join_all(processes.values().map(|process| process.ask(Command::Shutdown)));
+        tokio::join!(ends, host.close());
     }
 
     /// Takes the name before anything is started for it.
@@ -331,7 +343,7 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         let processes = self.processes().take();
-        self.keeper.finish(Self::end(processes), SHUTDOWN);
+        self.keeper.finish(Self::end(self.host.clone(), processes), SHUTDOWN);
         self.host.bundled.remove();
         self.changes.end();
     }

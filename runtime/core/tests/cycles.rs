@@ -9,6 +9,7 @@
 mod own;
 
 use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use js_runtime::{Event, ExitReason, Runtime, SpawnConfig, Supervisor, WhenSlow};
@@ -24,6 +25,9 @@ const WARM_UP: usize = 100;
 /// What memory may grow by in the 900 cycles after that: a leak of 20 KB a cycle would be seen. An
 /// isolate takes some 5 MB.
 const SLACK_KB: u64 = 18_000;
+
+/// Longer than it takes to prepare two isolates.
+const PREPARES: Duration = Duration::from_millis(600);
 
 /// What this program holds at a moment.
 struct Holds {
@@ -81,10 +85,51 @@ async fn cycle(supervisor: &Supervisor, name: &str) {
     supervisor.remove(name).expect("it has exited");
 }
 
+/// Both tests look at the whole program.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A supervisor's life with isolates that wait: one that is taken, one that is not.
+fn prepared_and_taken() {
+    // Without timers, as an application's may be.
+    let executor = tokio::runtime::Builder::new_current_thread().build().expect("an executor");
+    let supervisor = Supervisor::builder().warm_isolates(2).build().expect("a thread");
+    supervisor.warm_up(None).expect("the standard limits");
+    std::thread::sleep(PREPARES);
+    executor.block_on(cycle(&supervisor, "taken"));
+    std::thread::sleep(PREPARES);
+    executor.block_on(supervisor.shutdown());
+}
+
+#[test]
+fn isolates_that_were_prepared_go_with_their_supervisor() {
+    let _alone = alone();
+    let life = || {
+        prepared_and_taken();
+        settle();
+        Holds::now()
+    };
+    life();
+    let first = life();
+    let mut last = life();
+    for _ in 0..3 {
+        last = life();
+    }
+    assert_eq!(last.threads, first.threads, "threads: {:?}", own::threads());
+    assert_eq!(last.files, first.files, "open files");
+    assert!(last.memory_kb.saturating_sub(first.memory_kb) < SLACK_KB, "memory");
+    assert!(!own::threads().iter().any(|name| name.starts_with("js-vacant")));
+}
+
 #[test]
 fn a_thousand_cycles_leave_threads_files_and_memory_as_they_were() {
+    let _alone = alone();
     let executor = tokio::runtime::Builder::new_current_thread().build().expect("an executor");
-    let supervisor = Supervisor::new().expect("a thread");
+    // None that waits: it may be there at one moment and not at another.
+    let supervisor = Supervisor::builder().warm_isolates(0).build().expect("a thread");
     let started = Instant::now();
 
     println!("cycles  threads  files  memory");

@@ -101,6 +101,13 @@ fn setup<R: Runtime>(
     for (name, source) in bundled {
         builder = builder.bundle(name, source);
     }
+    if let Some(count) = config.warm_isolates {
+        builder = builder.warm_isolates(count);
+    }
+    let supervisor = builder.build()?;
+    if let Some(limits) = config.limits_to_prepare_for() {
+        supervisor.warm_up(Some(limits))?;
+    }
     let autostart: Vec<String> = config
         .backends
         .iter()
@@ -108,7 +115,7 @@ fn setup<R: Runtime>(
         .map(|(name, _)| name.clone())
         .collect();
     let send_events = config.events.unwrap_or(true);
-    app.manage(Js::new(app.clone(), builder.build()?, config, names));
+    app.manage(Js::new(app.clone(), supervisor, config, names));
     // Windows that were there before the plugin.
     for window in app.webview_windows().values() {
         viewers::learn(window.as_ref());

@@ -23,9 +23,22 @@ pub struct Config {
     pub script_root: Option<String>,
     /// Most processes, live and exited, that may be listed at once. **Default:** 128.
     pub max_processes: Option<usize>,
+    /// How many embedded isolates wait, prepared but for their script; see
+    /// [`warm_isolates`](js_runtime::Builder::warm_isolates). Where a backend is declared that they may
+    /// run, the first is prepared with the app. **Default:** 1.
+    pub warm_isolates: Option<usize>,
     /// Whether to send the `js-process-*` events that `tauri-plugin-js` knows; the guest API does
     /// without them. **Default:** true.
     pub events: Option<bool>,
+}
+
+impl Config {
+    /// The limits of the first backend that is embedded, if any is.
+    pub(crate) fn limits_to_prepare_for(&self) -> Option<Limits> {
+        let embedded = self.backends.values().find(|backend| backend.is_embedded())?;
+        let defaults = self.defaults.limits.unwrap_or_default();
+        Some(embedded.limits.unwrap_or_default().or(defaults))
+    }
 }
 
 /// Defaults for processes.
@@ -106,6 +119,13 @@ impl Backend {
             self.command.clone().map(Source::Command),
         ];
         sources.into_iter().flatten().collect()
+    }
+
+    /// Whether the embedded engine is what would run it.
+    fn is_embedded(&self) -> bool {
+        let is_script = self.bundled.is_some() || self.script.is_some();
+        is_script
+            && matches!(self.runtime.unwrap_or(Runtime::Auto), Runtime::Auto | Runtime::Embedded)
     }
 
     /// Its configuration with `source`; `path` finds what lies in folders.
@@ -206,7 +226,7 @@ mod tests {
                 "permissions": { "net": ["example.com"] }, "limits": { "heapMb": 64 },
                 "restart": { "when": "always" }, "autostart": true } },
                 "defaults": { "limits": { "heapMb": 128, "lineMb": 1, "killUnresponsive": true } }, "scriptRoot": "$RESOURCE",
-                "maxProcesses": 4, "events": false }"#,
+                "maxProcesses": 4, "warmIsolates": 2, "events": false }"#,
         )
         .expect("a valid configuration");
         let backend = &config.backends["math"];

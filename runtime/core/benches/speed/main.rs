@@ -2,8 +2,8 @@
 //! behind bare pipes, side by side in one run.
 //!
 //! `npm run bench` builds this, runs it and shows what it prints: one JSON document. A file among the
-//! arguments is a bundled backend that answers kkrpc. `--embedded` leaves the children out, `--start` all
-//! but the starts, for a profiler. Nothing is judged here.
+//! arguments is a bundled backend that answers kkrpc. `--embedded` leaves the children out; `--start`,
+//! `--calls` and `--memory` ask for a part, for a profiler. Nothing is judged here.
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a measurement is to be seen")]
 
@@ -32,10 +32,17 @@ async fn measure(words: &[String]) -> Figures {
     if has("--embedded") {
         subjects.retain(|subject| subject.is_embedded());
     }
-    start::measure(&mut figures, &subjects).await;
-    if !has("--start") {
+    let parts = ["--start", "--calls", "--memory"];
+    let all = !parts.iter().any(|part| has(part));
+    if all || has("--start") {
+        start::measure_cold(&mut figures, &subjects).await;
+        start::measure_warm(&mut figures, &subjects).await;
+    }
+    if all || has("--calls") {
         let worker = words.iter().find(|word| !word.starts_with("--"));
         calls::measure(&mut figures, &subjects, worker.map(String::as_str)).await;
+    }
+    if all || has("--memory") {
         memory::measure(&mut figures, &subjects).await;
     }
     figures

@@ -149,8 +149,17 @@ impl Writer {
 }
 
 impl Reader {
-    /// The length of the next line.
+    /// The length of the next line that has one: on Deno kkrpc sends an empty one after each frame.
     pub(crate) async fn line(&mut self) -> usize {
+        loop {
+            match self.any_line().await {
+                0 => {}
+                length => return length,
+            }
+        }
+    }
+
+    async fn any_line(&mut self) -> usize {
         match self {
             Self::Ours(events) => loop {
                 match events.recv().await.expect("it runs").event {

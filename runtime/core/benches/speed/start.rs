@@ -1,6 +1,7 @@
 //! From the call to the first line.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use js_runtime::Supervisor;
 
@@ -9,21 +10,49 @@ use crate::stats::{Figures, micros};
 
 const SAMPLES: usize = 21;
 
-pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject]) {
+/// Longer than it takes until an isolate waits for the next start.
+const REST: Duration = Duration::from_millis(300);
+
+/// Nothing is prepared: V8 and Deno are part of every embedded start.
+pub(crate) async fn measure_cold(figures: &mut Figures, subjects: &[Subject]) {
+    let supervisor = Supervisor::builder().warm_isolates(0).build();
+    let supervisor = Arc::new(supervisor.expect("there is room for a thread"));
+    if let Some(ours) = subjects.iter().find(|subject| subject.is_embedded()) {
+        let first = Session::start_time(&supervisor, *ours).await;
+        figures.add("start, first of an app", *ours, "µs", vec![micros(first)]);
+    }
+    measure(figures, "start", subjects, &supervisor, Duration::ZERO).await;
+    supervisor.shutdown().await;
+}
+
+/// An application that has not just started another one.
+pub(crate) async fn measure_warm(figures: &mut Figures, subjects: &[Subject]) {
     let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    supervisor.warm_up(None).expect("the standard limits");
+    let ours: Vec<_> = subjects.iter().copied().filter(|subject| subject.is_ours()).collect();
+    measure(figures, "start, warm", &ours, &supervisor, REST).await;
+    supervisor.shutdown().await;
+}
+
+/// The subjects take turns; the first is not counted.
+async fn measure(
+    figures: &mut Figures,
+    figure: &str,
+    subjects: &[Subject],
+    supervisor: &Arc<Supervisor>,
+    rest: Duration,
+) {
     let mut times = vec![Vec::new(); subjects.len()];
     for sample in 0..=SAMPLES {
         for (subject, times) in subjects.iter().zip(&mut times) {
-            let time = micros(Session::start_time(&supervisor, *subject).await);
+            tokio::time::sleep(rest).await;
+            let time = Session::start_time(supervisor, *subject).await;
             if sample > 0 {
-                times.push(time);
-            } else if subject.is_embedded() {
-                figures.add("start, first of an app", *subject, "µs", vec![time]);
+                times.push(micros(time));
             }
         }
     }
     for (subject, times) in subjects.iter().zip(times) {
-        figures.add("start", *subject, "µs", times);
+        figures.add(figure, *subject, "µs", times);
     }
-    supervisor.shutdown().await;
 }

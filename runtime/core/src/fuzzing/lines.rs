@@ -51,10 +51,10 @@ fn input_is_read_in_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
     let mut lines = Vec::new();
     // Whether the end is reached.
     let read = |lines: &mut Vec<_>| loop {
-        match input.read_line().now_or_never() {
+        match input.read_lines().now_or_never() {
             None => return false,
-            Some(Ok(None)) => return true,
-            Some(Ok(Some(line))) => lines.push(Ok(Bytes::from(line))),
+            Some(Ok(read)) if read.is_empty() => return true,
+            Some(Ok(read)) => lines.extend(read.into_iter().map(Ok)),
             Some(Err(too_long)) => lines.push(Err(too_long)),
         }
     };

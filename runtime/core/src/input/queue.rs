@@ -1,10 +1,15 @@
 //! The bytes that wait to be read, and the rules for cutting them into reads.
 
+mod lines;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+pub(crate) use self::lines::LineTooLong;
+pub(super) use self::lines::NextLines;
+use self::lines::TooLong;
 use crate::wire::Framing;
 
 /// The reader is gone, or the end was already written.
@@ -19,10 +24,6 @@ pub(crate) enum Refused {
     Full(usize),
 }
 
-/// A line grew past the limit, which is given in bytes, and was dropped.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct LineTooLong(pub(crate) usize);
-
 /// What a read found.
 pub(super) enum Available {
     Data(usize),
@@ -30,12 +31,8 @@ pub(super) enum Available {
     Nothing,
 }
 
-/// What a read of a whole line found.
-pub(super) enum NextLine {
-    Line(Vec<u8>),
-    End,
-    Nothing,
-}
+/// Hands all of it to the process at once, or nothing; says which.
+pub(crate) type Shortcut = Box<dyn Fn(&[u8]) -> bool + Send>;
 
 /// Bytes of the longest character.
 const LONGEST_CHAR: usize = 4;
@@ -49,10 +46,12 @@ pub(super) struct Queue {
     line_limit: usize,
     /// The beginning of a line whose end has not come, once somebody reads whole lines.
     line: Vec<u8>,
-    /// Whether the beginning of the line was dropped, because it was too long.
-    line_dropped: bool,
+    too_long: TooLong,
     /// Writes that found the queue full, in the order of the calls.
     waiting: VecDeque<(Bytes, oneshot::Sender<()>)>,
+    shortcut: Option<Shortcut>,
+    /// The reader has found nothing, and has handed on all that it had.
+    is_awaited: bool,
     eof: bool,
     broken: bool,
 }
@@ -66,11 +65,27 @@ impl Queue {
             framing,
             line_limit,
             line: Vec::new(),
-            line_dropped: false,
+            too_long: TooLong::No,
             waiting: VecDeque::new(),
+            shortcut: None,
+            is_awaited: false,
             eof: false,
             broken: false,
         }
+    }
+
+    pub(super) fn shorten(&mut self, shortcut: Shortcut) {
+        self.shortcut = Some(shortcut);
+    }
+
+    /// Whether the bytes have reached the process without the reader. What begins or ends within a
+    /// character is left to that.
+    pub(super) fn pass(&self, data: &[u8]) -> bool {
+        let is_next = self.is_awaited && self.queued == 0 && self.waiting.is_empty();
+        is_next
+            && !self.is_closed()
+            && data.is_ascii()
+            && self.shortcut.as_ref().is_some_and(|shortcut| shortcut(data))
     }
 
     /// Takes the bytes, or gives what tells when they were taken.
@@ -136,11 +151,12 @@ impl Queue {
         self.line.clear();
         self.waiting.clear();
         self.queued = 0;
+        self.shortcut = None;
     }
 
     /// Whether a read would not have to wait.
     pub(super) fn is_readable(&self) -> bool {
-        !self.chunks.is_empty() || self.broken || self.at_end()
+        !self.chunks.is_empty() || self.too_long == TooLong::Untold || self.broken || self.at_end()
     }
 
     pub(super) fn unread(&self) -> usize {
@@ -158,6 +174,12 @@ impl Queue {
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Available {
+        let available = self.take(buffer);
+        self.is_awaited = matches!(available, Available::Nothing);
+        available
+    }
+
+    fn take(&mut self, buffer: &mut [u8]) -> Available {
         loop {
             let filled = self.fill(buffer);
             self.admit_waiting();
@@ -198,50 +220,6 @@ impl Queue {
         self.queued -= filled;
         filled -= self.give_back_split_line(&buffer[..filled]);
         filled - self.give_back_split_char(&buffer[..filled])
-    }
-
-    pub(super) fn read_line(&mut self) -> Result<NextLine, LineTooLong> {
-        loop {
-            let Some(front) = self.chunks.front_mut() else {
-                if self.admit_first_waiting() {
-                    continue;
-                }
-                if !self.eof && !self.broken {
-                    return Ok(NextLine::Nothing);
-                }
-                let last = self.take_line()?;
-                return Ok(if last.is_empty() { NextLine::End } else { NextLine::Line(last) });
-            };
-            let end = memchr::memchr(b'\n', front);
-            let piece = front.split_to(end.map_or(front.len(), |end| end + 1));
-            if front.is_empty() {
-                self.chunks.pop_front();
-            }
-            self.queued -= piece.len();
-            self.admit_waiting();
-            let text = end.unwrap_or(piece.len());
-            if self.line_dropped || self.line.len() + text > self.line_limit {
-                self.line_dropped = true;
-                self.line = Vec::new();
-            } else {
-                self.line.extend_from_slice(&piece);
-            }
-            if end.is_some() {
-                return self.take_line().map(NextLine::Line);
-            }
-        }
-    }
-
-    fn take_line(&mut self) -> Result<Vec<u8>, LineTooLong> {
-        if std::mem::take(&mut self.line_dropped) {
-            return Err(LineTooLong(self.line_limit));
-        }
-        let mut line = std::mem::take(&mut self.line);
-        // A carriage return is part of the terminator only before a line feed.
-        if line.pop_if(|last| *last == b'\n').is_some() {
-            line.pop_if(|last| *last == b'\r');
-        }
-        Ok(line)
     }
 
     /// Where more is queued than the buffer holds, a read ends with a line if it can: kkrpc's

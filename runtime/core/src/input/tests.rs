@@ -169,9 +169,12 @@ async fn lines_of(pieces: &[&'static str]) -> Vec<String> {
     let reads = async {
         let mut lines = Vec::new();
         loop {
-            match input.read_line().await {
-                Ok(Some(line)) => lines.push(String::from_utf8_lossy(&line).into_owned()),
-                Ok(None) => break lines,
+            match input.read_lines().await {
+                Ok(read) if read.is_empty() => break lines,
+                Ok(read) => {
+                    lines
+                        .extend(read.iter().map(|line| String::from_utf8_lossy(line).into_owned()));
+                }
                 Err(LineTooLong(limit)) => lines.push(format!("over {limit}")),
             }
         }
@@ -179,12 +182,67 @@ async fn lines_of(pieces: &[&'static str]) -> Vec<String> {
     tokio::join!(writes, reads).1
 }
 
+/// An input whose shortcut receives so many bytes at a time at the most, and what it took.
+fn with_shortcut(most: usize) -> (Input, Arc<Mutex<Vec<u8>>>) {
+    let input = Input::new(Framing::Bytes, 64, 64);
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let receives = taken.clone();
+    input.shorten(Box::new(move |data| {
+        let fits = data.len() <= most;
+        if fits {
+            receives.lock().unwrap().extend_from_slice(data);
+        }
+        fits
+    }));
+    (input, taken)
+}
+
+#[test]
+fn a_write_passes_a_queue_only_while_its_reader_waits_and_nothing_is_before_it() {
+    block_on(async {
+        let (input, taken) = with_shortcut(4);
+        let mut buffer = [0; 16];
+        let write = |text: &'static str| input.write(Bytes::from_static(text.as_bytes()));
+        // Nobody reads yet.
+        write("a").await.unwrap();
+        assert_eq!(input.read(&mut buffer).await, 1);
+        // The reader has something in hand.
+        write("b").await.unwrap();
+        assert_eq!(input.read(&mut buffer).await, 1);
+        let waits = tokio::time::timeout(std::time::Duration::ZERO, input.read(&mut buffer));
+        assert!(waits.await.is_err());
+        write("cd").await.unwrap();
+        assert_eq!(input.try_write(Bytes::from_static(b"e")), Ok(0));
+        // Too long, of more than ASCII, behind something: all these the reader gets.
+        for text in ["-long", "é", "f"] {
+            write(text).await.unwrap();
+        }
+        let count = input.read(&mut buffer).await;
+        assert_eq!(std::str::from_utf8(&buffer[..count]), Ok("-longéf"));
+        assert_eq!(*taken.lock().unwrap(), b"cde");
+    });
+}
+
+#[test]
+fn nothing_passes_a_queue_that_is_closed() {
+    block_on(async {
+        let (input, taken) = with_shortcut(4);
+        let mut buffer = [0; 16];
+        let waits = tokio::time::timeout(std::time::Duration::ZERO, input.read(&mut buffer));
+        assert!(waits.await.is_err());
+        input.close();
+        assert_eq!(input.write(Bytes::from_static(b"a")).await, Err(Closed));
+        assert_eq!(input.try_write(Bytes::from_static(b"a")), Err(Refused::Closed));
+        assert!(taken.lock().unwrap().is_empty());
+    });
+}
+
 #[test]
 fn a_read_takes_what_a_line_reader_has_left() {
     block_on(async {
         let input = Input::new(Framing::Lines, 64, 64);
         input.write(Bytes::from_static(b"begin")).await.unwrap();
-        let waiting = tokio::time::timeout(std::time::Duration::ZERO, input.read_line());
+        let waiting = tokio::time::timeout(std::time::Duration::ZERO, input.read_lines());
         assert!(waiting.await.is_err());
         let mut buffer = [0; 8];
         let count = input.read(&mut buffer).await;
@@ -297,7 +355,7 @@ fn whoever_waits_for_room_is_told_of_a_line_a_withdrawal_and_the_end() {
         let input = Input::new(Framing::Lines, 4, 2);
         // Nobody gets anything of this read, and still it makes room.
         input.try_write(Bytes::from_static(b"12345")).unwrap();
-        let waiting = tokio::time::timeout(std::time::Duration::ZERO, input.read_line());
+        let waiting = tokio::time::timeout(std::time::Duration::ZERO, input.read_lines());
         let (room, line) = tokio::join!(biased; input.room(), waiting);
         assert_eq!((room, line.is_err()), (Ok(()), true));
 

@@ -50,9 +50,9 @@ struct Job {
 
 static ENGINE: OnceLock<Result<mpsc::Sender<Task>, String>> = OnceLock::new();
 
-/// Runs `body` on a new thread for the process `name`.
+/// Runs `body` on a new thread, called so.
 pub(super) async fn spawn(
-    name: &str,
+    thread_name: &str,
     body: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, String> {
     let engine = ENGINE.get_or_init(start).clone()?;
@@ -63,7 +63,7 @@ pub(super) async fn spawn(
         // Fails when the engine's thread is gone.
         let _ = ends.send(Task::Ended);
     };
-    let job = Job { name: name.to_owned(), body: Box::new(body), started };
+    let job = Job { name: thread_name.to_owned(), body: Box::new(body), started };
     engine.send(Task::Start(job)).map_err(|_| "the engine thread is gone".to_owned())?;
     match answer.await {
         Ok(Ok(thread)) => Ok(thread),
@@ -71,6 +71,18 @@ pub(super) async fn spawn(
         Err(_) => Err("the engine thread is gone".to_owned()),
     }
 }
+
+/// Calls this thread after the process that it now runs, for whoever lists the system's threads.
+#[cfg(target_os = "linux")]
+pub(super) fn name_thread(process: &str) {
+    if let Ok(name) = std::ffi::CString::new(format!("js:{process}")) {
+        // The system takes what of it is not too long.
+        let _ = nix::sys::prctl::set_name(&name);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn name_thread(_: &str) {}
 
 fn start() -> Result<mpsc::Sender<Task>, String> {
     let (jobs, inbox) = mpsc::channel();
@@ -132,10 +144,8 @@ fn give_back() {
 
 impl Job {
     fn start(self) {
-        let thread = thread::Builder::new()
-            .name(format!("js:{}", self.name))
-            .stack_size(STACK_BYTES)
-            .spawn(self.body);
+        let thread =
+            thread::Builder::new().name(self.name).stack_size(STACK_BYTES).spawn(self.body);
         // Nobody waits when the spawn was cancelled; the isolate ends by its own keeper.
         let _ = self.started.send(thread);
     }

@@ -27,6 +27,12 @@ impl Env {
         Self(Arc::new(Mutex::new(env)))
     }
 
+    /// Whether modules of the engine's would find a variable of these as they are loaded, and remember
+    /// it.
+    pub(super) fn is_read_early(config: &BTreeMap<String, String>) -> bool {
+        config.keys().any(|key| key.starts_with("NODE_") || NODE_READS.contains(&key.as_str()))
+    }
+
     fn of(state: &OpState) -> MutexGuard<'_, BTreeMap<String, String>> {
         state.borrow::<Self>().0.lock().unwrap_or_else(PoisonError::into_inner)
     }

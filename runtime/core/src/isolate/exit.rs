@@ -39,7 +39,7 @@ pub(super) fn of(
         Some(Err(_)) if program.control.is_asked() => killed(),
         Some(Err(error)) => {
             let (mut message, stack) = describe(&error);
-            if program.buffers.have_refused() && message.contains(REFUSED) {
+            if program.commons.buffers.have_refused() && message.contains(REFUSED) {
                 message.push_str(" (limits.arrayBufferMb)");
             }
             stderr.say(&format!("error: {}\n", stack.as_deref().unwrap_or(&message)));

@@ -16,18 +16,25 @@ pub(super) enum Folder {
     Applications,
 }
 
-/// Takes this thread to `cwd`.
-pub(super) fn enter(cwd: &Path) -> Result<Folder, String> {
-    if part() {
-        std::env::set_current_dir(cwd).map_err(|error| format!("cwd '{}': {error}", shown(cwd)))?;
-        return Ok(Folder::Own);
+impl Folder {
+    /// Parts this thread from the application where it can be; it stays where it is.
+    pub(super) fn part() -> Self {
+        if part() { Self::Own } else { Self::Applications }
     }
-    stay(cwd)
+
+    /// Takes the thread to `cwd`.
+    pub(super) fn enter(self, cwd: &Path) -> Result<(), String> {
+        match self {
+            Self::Own => std::env::set_current_dir(cwd)
+                .map_err(|error| format!("cwd '{}': {error}", shown(cwd))),
+            Self::Applications => stay(cwd),
+        }
+    }
 }
 
-fn stay(cwd: &Path) -> Result<Folder, String> {
+fn stay(cwd: &Path) -> Result<(), String> {
     match std::env::current_dir() {
-        Ok(own) if own == cwd => Ok(Folder::Applications),
+        Ok(own) if own == cwd => Ok(()),
         _ => Err(format!(
             "cwd '{}': on this system the embedded engine runs in the application's own working \
              directory; leave `cwd` out, or use runtime \"deno\"",
@@ -53,7 +60,7 @@ mod tests {
     #[test]
     fn where_the_thread_cannot_be_parted_only_the_applications_folder_will_do() {
         let own = std::env::current_dir().unwrap();
-        assert_eq!(stay(&own), Ok(Folder::Applications));
+        assert_eq!(stay(&own), Ok(()));
         let elsewhere = own.join("elsewhere");
         let message = stay(&elsewhere).unwrap_err();
         assert!(message.contains("elsewhere") && message.contains("leave `cwd` out"), "{message}");

@@ -40,7 +40,8 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_node_guess_handle_type" => op_host_guess_handle_type(),
         "op_bootstrap_stdout_no_color" | "op_bootstrap_stderr_no_color" => op_host_no_color(),
         "op_read_line_prompt" => op_host_prompt(),
-        "op_desktop_recv_event" => line_door::op_host_read_line(),
+        "op_desktop_recv_event" => line_door::op_host_read_lines(),
+        "op_desktop_send_error_report" => line_door::op_host_write_line(),
         "op_require_break_on_next_statement" => descriptors::op_host_adopted(),
         "op_node_process_set_title"
         | "op_v8_set_flags_from_string"

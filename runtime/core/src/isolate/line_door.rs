@@ -1,35 +1,76 @@
 //! The line door: whole frames in and out, for code that knows about us.
 //!
 //! The stream door (`stdio`) carries the same bytes for code that does not. This one skips the stream
-//! machinery, the encoder and the splitting: a frame is one string, one op, one copy.
+//! machinery, the encoder and the splitting: a frame is one string and one copy, and
+//! those that have come at the same time are one op.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use deno_error::JsErrorBox;
-use deno_runtime::deno_core::{OpState, op2};
+use deno_runtime::deno_core::{OpState, ToV8, op2, v8};
+use deno_runtime::deno_io::fs::FsError;
 
+use super::stdio::LineOut;
 use crate::input::{Input, LineTooLong};
 
 /// Installs `globalThis[Symbol.for('js-runtime.lines')]`.
 pub(super) const SCRIPT: &str = include_str!("line_door.js");
 
+/// Lines that become an array of strings; what is not UTF-8 in them becomes U+FFFD.
+pub(super) struct Lines(Vec<Bytes>);
+
+impl<'a> ToV8<'a> for Lines {
+    type Error = JsErrorBox;
+
+    fn to_v8<'i>(
+        self,
+        scope: &mut v8::PinScope<'a, 'i>,
+    ) -> Result<v8::Local<'a, v8::Value>, JsErrorBox> {
+        let Self(lines) = self;
+        let strings: Result<Vec<_>, _> = lines.iter().map(|line| string(scope, line)).collect();
+        Ok(v8::Array::new_with_elements(scope, &strings?).into())
+    }
+}
+
+fn string<'a>(
+    scope: &mut v8::PinScope<'a, '_>,
+    line: &[u8],
+) -> Result<v8::Local<'a, v8::Value>, JsErrorBox> {
+    let text = if line.is_ascii() {
+        v8::String::new_from_one_byte(scope, line, v8::NewStringType::Normal)
+    } else {
+        v8::String::new(scope, &String::from_utf8_lossy(line))
+    };
+    let too_long = || JsErrorBox::range_error("a line on stdin is too long for a string");
+    text.map(Into::into).ok_or_else(too_long)
+}
+
 /// Takes the place of `op_desktop_recv_event`, the one asynchronous op without arguments that the
 /// snapshot leaves within reach of scripts and that only `deno desktop` has a use for. An op of our
 /// own would need all ops bound anew at every start.
 #[op2]
-#[string]
-pub(super) async fn op_host_read_line(
-    state: Rc<RefCell<OpState>>,
-) -> Result<Option<String>, JsErrorBox> {
+pub(super) async fn op_host_read_lines(state: Rc<RefCell<OpState>>) -> Result<Lines, JsErrorBox> {
     let input = state.borrow().borrow::<Input>().clone();
-    match input.read_line().await {
-        Ok(line) => Ok(line.map(|line| match String::from_utf8(line) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        })),
+    match input.read_lines().await {
+        Ok(lines) => Ok(Lines(lines)),
         Err(LineTooLong(limit)) => Err(JsErrorBox::range_error(format!(
             "a line on stdin is longer than {limit} bytes (limits.lineMb); it was dropped"
         ))),
+    }
+}
+
+/// Takes the place of `op_desktop_send_error_report` in the same way.
+#[op2(fast)]
+pub(super) fn op_host_write_line(
+    state: &mut OpState,
+    #[string] line: String,
+) -> Result<(), JsErrorBox> {
+    let LineOut(stdout) = state.borrow::<LineOut>();
+    match stdout.write_line(line.into_bytes()) {
+        // As for everything that is printed: nobody is to see it any more.
+        Err(FsError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(JsErrorBox::from_err),
     }
 }

@@ -15,36 +15,35 @@ mod installed;
 mod missing;
 mod require;
 mod resolve;
+mod shared;
 mod source;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use deno_error::JsErrorBox;
 use deno_resolver::npm::{DenoInNpmPackageChecker, NpmResolver};
 use deno_runtime::deno_core::url::Url;
-use deno_runtime::deno_core::v8;
 use deno_runtime::deno_core::{
     ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleLoader, ModuleSource,
-    ModuleSourceCode, ModuleType, ResolutionKind, SourceCodeCacheInfo,
+    ModuleSourceCode, ModuleType, ResolutionKind,
 };
-use deno_runtime::deno_node::{NodeExtInitServices, create_host_defined_options};
+use deno_runtime::deno_node::NodeExtInitServices;
 use deno_runtime::deno_permissions::{
     CheckedPath, OpenAccessKind, PermissionCheckError, PermissionsContainer,
 };
 use deno_runtime::deno_web::Blob;
 
 use self::commonjs::CommonJs;
+use self::errors::ImportedFrom;
 pub(crate) use self::errors::LoadError;
-use self::errors::{ImportedFrom, guard};
 pub(super) use self::require::op_host_require_try_self;
 use self::resolve::Packages;
+pub(super) use self::shared::Place;
 
 /// The file system and the environment as the resolver sees them.
 pub(crate) type Sys = sys_traits::impls::RealSys;
@@ -118,7 +117,9 @@ impl Modules {
     }
 
     pub(crate) fn loader(&self) -> Rc<dyn ModuleLoader> {
-        Rc::new(SharedLoader(self.loader.clone()))
+        let place = Place::default();
+        place.take(self);
+        place.loader()
     }
 
     pub(crate) fn node_services(
@@ -284,110 +285,4 @@ fn may_import(
     permissions
         .check_open(Cow::Owned(path), OpenAccessKind::Read, Some("import()"))
         .map(CheckedPath::into_owned_path)
-}
-
-/// The loader as `deno_core` wants it; a type of its own because the trait gives only `&self`, and
-/// loading wants the `Rc`.
-struct SharedLoader(Rc<Loader>);
-
-impl ModuleLoader for SharedLoader {
-    fn resolve(
-        &self,
-        specifier: &str,
-        referrer: &str,
-        kind: ResolutionKind,
-    ) -> Result<Url, JsErrorBox> {
-        let is_dynamic = matches!(kind, ResolutionKind::DynamicImport);
-        let resolve = || self.0.resolve(specifier, referrer, kind);
-        let url = guard(specifier, resolve, |error| error).map_err(JsErrorBox::from_err)?;
-        if is_dynamic
-            && url.scheme() == "file"
-            && let Ok(referrer) = Url::parse(referrer)
-        {
-            self.0.dynamic.borrow_mut().insert(url.clone(), referrer);
-        }
-        Ok(url)
-    }
-
-    fn import_meta_resolve(&self, specifier: &str, referrer: &str) -> Result<Url, JsErrorBox> {
-        self.resolve(specifier, referrer, ResolutionKind::Import)
-    }
-
-    fn load(
-        &self,
-        module_specifier: &Url,
-        maybe_referrer: Option<&ModuleLoadReferrer>,
-        options: ModuleLoadOptions,
-    ) -> ModuleLoadResponse {
-        let load = || Ok(self.0.load(module_specifier, maybe_referrer, &options));
-        guard(module_specifier.as_str(), load, JsErrorBox::from_err)
-            .unwrap_or_else(|error| ModuleLoadResponse::Sync(Err(error)))
-    }
-
-    fn get_code_cache(&self, module: &Url, _source: &str) -> Option<SourceCodeCacheInfo> {
-        compiled::get(module)
-    }
-
-    fn code_cache_ready(
-        &self,
-        module: Url,
-        _hash: u64,
-        data: &[u8],
-    ) -> Pin<Box<dyn Future<Output = ()>>> {
-        compiled::keep(&module, data);
-        Box::pin(std::future::ready(()))
-    }
-
-    fn get_host_defined_options<'s>(
-        &self,
-        scope: &mut v8::PinScope<'s, '_>,
-        name: &str,
-    ) -> Option<v8::Local<'s, v8::Data>> {
-        // Marks package code, which gets Node's globals.
-        let url = Url::parse(name).ok()?;
-        self.0.packages.contains(&url).then(|| create_host_defined_options(scope))
-    }
-
-    fn get_source_map(&self, file_name: &str) -> Option<Cow<'_, [u8]>> {
-        let url = Url::parse(file_name).ok()?;
-        let maps = self.0.maps.borrow();
-        maps.get(&url).map(|map| Cow::Owned(map.clone().into_bytes()))
-    }
-
-    fn load_external_source_map(&self, source_map_url: &str) -> Option<Cow<'_, [u8]>> {
-        let path = Url::parse(source_map_url).ok()?.to_file_path().ok()?;
-        let is_map = path.extension().is_some_and(|extension| extension == "map");
-        if !is_map || self.0.bundle.is_some() {
-            return None;
-        }
-        // A script names this file, so it must be one that the script may read anyway.
-        let path = if self.0.packages.is_installed(&path) {
-            path
-        } else {
-            may_import(&self.0.permissions, path).ok()?
-        };
-        source::read(&path).ok().map(Cow::Owned)
-    }
-
-    fn source_map_source_exists(&self, source_url: &str) -> Option<bool> {
-        let url = Url::parse(source_url).ok()?;
-        // Packages are published without their sources more often than not.
-        let known =
-            !self.0.packages.contains(&url) || url.to_file_path().is_ok_and(|at| at.is_file());
-        Some(known)
-    }
-
-    fn get_source_mapped_source_line(&self, file_name: &str, line: usize) -> Option<String> {
-        let url = Url::parse(file_name).ok()?;
-        match &self.0.bundle {
-            Some((bundle, source)) if url == *bundle => {
-                source.split('\n').nth(line).map(str::to_owned)
-            }
-            _ if self.0.loaded.borrow().contains(&url) => {
-                let text = source::read_text(&url.to_file_path().ok()?).ok()?;
-                text.split('\n').nth(line).map(str::to_owned)
-            }
-            _ => None,
-        }
-    }
 }

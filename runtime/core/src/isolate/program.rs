@@ -1,216 +1,89 @@
-//! What all isolates of one process have in common, and what each of them is fitted with.
-//!
-//! Nothing here is shared with another process: not blobs, not broadcasts, not shared memory.
+//! Everything that is known of a process when its script is to run.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use deno_runtime::deno_core::{
-    CompiledWasmModuleStore, CrossIsolateStore, Extension, JsRuntime, SharedArrayBufferStore, v8,
-};
-use deno_runtime::deno_fetch::dns::Resolver;
-use deno_runtime::deno_fs::RealFs;
-use deno_runtime::deno_permissions::PermissionsContainer;
-use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel};
-use deno_runtime::worker::WorkerServiceOptions;
-use deno_runtime::{BootstrapOptions, FeatureChecker, WorkerExecutionMode};
+use deno_runtime::deno_core::{Extension, JsRuntime, OpState};
 
-use super::buffers::{Buffers, Watch};
-use super::control::{Control, Memory, SelfEnded};
-use super::crash::{self, Entered};
-use super::descriptors::Adopted;
+use super::commons::Commons;
+use super::control::Control;
 use super::env::Env;
 use super::folder::Folder;
-use super::loader::{Entry, Modules, Sys};
-use super::stdio::Streams;
-use super::{DENO_VERSION, guards, line_door};
+use super::guards;
+use super::loader::Entry;
+use super::stdio::{Stdio, Streams};
+use crate::event::Stream;
 use crate::input::Input;
 use crate::plan::{EngineLimits, Plan};
 use crate::sink::Sinks;
 use crate::wire::SpawnConfig;
 
-/// How far a heap may go over its limit until the script is interrupted. V8 aborts the application
-/// when one single allocation does not fit, and a string may take 1 GiB; only touched pages count.
-const UNWIND_BYTES: usize = 4 << 30;
-
-/// How far it may go over, in steps, while it is not clear whether it is full.
-const LEEWAY: usize = 4 << 20;
-const MOST_LEEWAY: usize = 64 << 20;
-
-/// What scripts find already done, in this order.
-const PREPARATIONS: [(&str, &str); 3] = [
-    ("js-runtime:park", crate::command_line::PARK),
-    ("js-runtime:memories", include_str!("memories.js")),
-    ("js-runtime:lines", line_door::SCRIPT),
-];
-
-/// Tells the engine's own modules whose isolate it is. Being a property that cannot be configured, it
-/// can be neither changed nor hidden by a variable.
-const PROCESS: &str = "Object.defineProperty(globalThis, 'jsRuntimeProcess', { value: ";
-
-/// Everything that is known of a process before its thread runs.
 pub(super) struct Program {
+    pub(super) commons: Arc<Commons>,
+    pub(super) control: Arc<Control>,
     pub(super) entry: Entry,
     pub(super) config: SpawnConfig,
     pub(super) cwd: PathBuf,
     pub(super) input: Input,
     pub(super) sinks: Sinks,
-    pub(super) control: Arc<Control>,
     pub(super) limits: EngineLimits,
-    pub(super) buffers: Arc<Buffers>,
     env: Env,
-    blobs: Arc<dyn BlobStoreTrait>,
-    broadcasts: InMemoryBroadcastChannel,
-    shared_memory: SharedArrayBufferStore,
-    wasm_modules: CompiledWasmModuleStore,
-    /// Tells this process from all others that ever were.
-    id: u64,
-}
-
-/// What must live for longer than an isolate, on its thread.
-pub(super) struct Around {
-    watch: Box<Watch>,
-    adopted: Adopted,
-    _entered: Entered,
 }
 
 impl Program {
+    /// The one that `commons` belong to from now on.
     pub(super) fn new(
+        commons: Arc<Commons>,
         entry: Entry,
         config: SpawnConfig,
         cwd: PathBuf,
         input: Input,
         sinks: Sinks,
     ) -> Arc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let limits = Plan::engine(&config);
-        Arc::new(Self {
+        let program = Arc::new(Self {
+            control: commons.control.clone(),
             env: Env::new(&config.env),
-            limits,
-            buffers: Buffers::new(limits.array_buffers),
-            control: Arc::default(),
-            blobs: BlobStore::default_arc(),
-            broadcasts: InMemoryBroadcastChannel::default(),
-            shared_memory: CrossIsolateStore::default(),
-            wasm_modules: CrossIsolateStore::default(),
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            limits: Plan::engine(&config),
+            commons,
             entry,
             config,
             cwd,
             input,
             sinks,
-        })
+        });
+        program.commons.belong_to(&program);
+        program
     }
 
-    /// Called on an isolate's thread before the isolate is made.
-    pub(super) fn surround(&self, enter: fn(&Arc<Control>) -> Entered) -> Around {
-        Around {
-            watch: Box::new(Watch::new(&self.control, self.limits.array_buffers)),
-            adopted: Adopted::default(),
-            _entered: enter(&self.control),
-        }
-    }
-
-    pub(super) fn create_params(&self, heap: usize) -> v8::CreateParams {
-        v8::CreateParams::default()
-            .heap_limits(0, heap)
-            .array_buffer_allocator(self.buffers.allocator().make_shared())
-    }
-
-    pub(super) fn bootstrap(&self) -> BootstrapOptions {
-        BootstrapOptions {
-            deno_version: DENO_VERSION.to_owned(),
-            user_agent: format!("Deno/{DENO_VERSION}"),
-            args: self.config.args.clone(),
-            locale: v8::icu::get_language_tag(),
-            mode: WorkerExecutionMode::Run,
-            has_node_modules_dir: true,
-            ..BootstrapOptions::default()
-        }
-    }
-
-    /// What stands between an isolate and the application from the first.
+    /// What stands between a worker's isolate and the application from the first.
     pub(super) fn guards(&self, folder: Folder) -> Extension {
         let (env, control, input) = (self.env.clone(), self.control.clone(), self.input.clone());
         guards::extension(folder, move |state| {
-            state.put(env);
             state.put(control);
+            state.put(env);
             state.put(input);
         })
     }
 
-    /// Puts in place what needs a live isolate, before any script runs in it.
-    pub(super) fn furnish(
+    /// The same for the script's own isolate, which had its guards before there was a program.
+    pub(super) fn install(&self, state: &mut OpState) {
+        state.put(self.env.clone());
+        state.put(self.input.clone());
+    }
+
+    /// The streams of one isolate, put in their place. Whoever waits in a call of them may be watched.
+    pub(super) fn connect(
         &self,
         runtime: &mut JsRuntime,
-        streams: &Streams,
-        around: &Around,
-    ) -> Result<(), String> {
-        let state = runtime.op_state();
-        streams.install(&mut state.borrow_mut());
-        state.borrow_mut().put(around.adopted.clone());
-        let isolate = runtime.v8_isolate();
-        isolate.set_oom_error_handler(crash::out_of_memory);
-        around.watch.over(isolate);
-        for (name, script) in PREPARATIONS {
-            runtime.execute_script(name, script).map_err(|error| error.to_string())?;
-        }
-        let process = format!("{PROCESS}'{}:' }})", self.id);
-        let prepared = runtime.execute_script("js-runtime:process", process);
-        prepared.map(drop).map_err(|error| error.to_string())
+        watched: Option<&Arc<Control>>,
+    ) -> Streams {
+        let output = |stream| Stdio::output(self.sinks.stream(stream), watched.cloned());
+        let streams = Streams {
+            stdin: Stdio::input(self.input.clone(), watched.cloned()).into(),
+            stdout: output(Stream::Stdout).into(),
+            stderr: output(Stream::Stderr).into(),
+        };
+        streams.install(&mut runtime.op_state().borrow_mut());
+        streams
     }
-
-    /// Ends the whole process when the isolate's heap is full.
-    pub(super) fn end_at_heap_limit(&self, runtime: &mut JsRuntime) {
-        let control = self.control.clone();
-        at_heap_limit(runtime, move || {
-            control.end_of_script(SelfEnded::Exhausted(Memory::Heap));
-        });
-    }
-
-    pub(super) fn services(
-        &self,
-        modules: &Modules,
-        permissions: PermissionsContainer,
-    ) -> Services {
-        let mut features = FeatureChecker::default();
-        // The default ends the application when an unstable feature is used.
-        features.set_exit_cb(Box::new(|_, _| {}));
-        WorkerServiceOptions {
-            blob_store: self.blobs.clone(),
-            broadcast_channel: self.broadcasts.clone(),
-            deno_rt_native_addon_loader: None,
-            feature_checker: Arc::new(features),
-            fs: Arc::new(RealFs),
-            module_loader: modules.loader(),
-            node_services: Some(modules.node_services()),
-            npm_process_state_provider: None,
-            permissions,
-            root_cert_store_provider: None,
-            fetch_dns_resolver: Resolver::default(),
-            shared_array_buffer_store: Some(self.shared_memory.clone()),
-            compiled_wasm_module_store: Some(self.wasm_modules.clone()),
-            v8_code_cache: None,
-            bundle_provider: None,
-        }
-    }
-}
-
-pub(super) type Services = WorkerServiceOptions<
-    deno_resolver::npm::DenoInNpmPackageChecker,
-    deno_resolver::npm::NpmResolver<Sys>,
-    Sys,
->;
-
-/// Calls `act` when the heap is nearly full, and leaves room for the script to be interrupted.
-pub(super) fn at_heap_limit(runtime: &mut JsRuntime, act: impl Fn() + 'static) {
-    runtime.add_near_heap_limit_callback(move |current, initial| {
-        if Buffers::is_all_about_a_refusal() {
-            // A little, so that a heap that is full as well is not the end of the application.
-            return if current < initial + MOST_LEEWAY { current + LEEWAY } else { current };
-        }
-        act();
-        current.saturating_add(UNWIND_BYTES)
-    });
 }

@@ -5,12 +5,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+
+use super::bell::Bell;
 
 /// Of one event loop; written on its thread, read by its keeper.
 #[derive(Default)]
@@ -26,14 +28,18 @@ impl Pulse {
     /// Counts every poll of `future` as a turn.
     pub(super) async fn count<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
-        let bell = Bell::default();
-        let waker = Waker::from(bell.0.clone());
+        let mut bell = Bell::default();
+        let waker = bell.waker();
         poll_fn(|context| {
-            bell.rings(context.waker());
-            self.since.store(now(), Ordering::Release);
-            let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
-            self.end();
-            polled
+            loop {
+                bell.listen(context.waker());
+                self.since.store(now(), Ordering::Release);
+                let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+                self.end();
+                if polled.is_ready() || !bell.rings_soon() {
+                    return polled;
+                }
+            }
         })
         .await
     }
@@ -77,48 +83,6 @@ impl Pulse {
         self.since.store(0, Ordering::SeqCst);
         if self.is_awaited.swap(false, Ordering::SeqCst) {
             self.ended.notify_one();
-        }
-    }
-}
-
-/// Wakes whoever polls, while they do. The engine never lets go of some wakers (those of a module whose
-/// top-level `await` has not come to its end), and one of the executor's own would keep that, and the
-/// files it has open, for ever.
-#[derive(Default)]
-struct Bell(Arc<Wire>);
-
-#[derive(Default)]
-struct Wire(Mutex<Option<Waker>>);
-
-impl Bell {
-    fn rings(&self, waker: &Waker) {
-        let mut rung = self.0.lock();
-        if !rung.as_ref().is_some_and(|rung| rung.will_wake(waker)) {
-            *rung = Some(waker.clone());
-        }
-    }
-}
-
-impl Drop for Bell {
-    fn drop(&mut self) {
-        *self.0.lock() = None;
-    }
-}
-
-impl Wire {
-    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Wake for Wire {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if let Some(waker) = &*self.lock() {
-            waker.wake_by_ref();
         }
     }
 }

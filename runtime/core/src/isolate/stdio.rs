@@ -38,6 +38,10 @@ enum End {
     },
 }
 
+/// Where the line door writes.
+#[derive(Clone)]
+pub(super) struct LineOut(pub(super) Rc<Stdio>);
+
 /// The three of one isolate.
 pub(super) struct Streams {
     pub(super) stdin: Rc<Stdio>,
@@ -50,6 +54,7 @@ impl Streams {
     pub(super) fn install(&self, state: &mut OpState) {
         let streams =
             [(0, "stdin", &self.stdin), (1, "stdout", &self.stdout), (2, "stderr", &self.stderr)];
+        state.put(LineOut(self.stdout.clone()));
         // Whatever the application inherited, a script has these.
         state.put(FdTable::new());
         for (number, name, stream) in streams {
@@ -117,6 +122,20 @@ impl Stdio {
     fn write_now(&self, data: &[u8]) -> FsResult<()> {
         let mut sink = self.sink()?.borrow_mut();
         sink.append(data);
+        self.flush_now(&mut sink)
+    }
+
+    /// Writes a line, which is given without its terminator.
+    pub(super) fn write_line(&self, line: Vec<u8>) -> FsResult<()> {
+        let mut sink = self.sink()?.borrow_mut();
+        sink.append_line(line);
+        self.flush_now(&mut sink)
+    }
+
+    fn flush_now(&self, sink: &mut Sink) -> FsResult<()> {
+        if sink.try_flush().map_err(broken_pipe)? {
+            return Ok(());
+        }
         let _paused = self.pause();
         sink.flush_blocking().map_err(broken_pipe)
     }

@@ -5,7 +5,6 @@
 //! of the same buffers, at most the same permissions. It ends with the script.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -17,13 +16,13 @@ use deno_runtime::web_worker::{
 };
 use deno_runtime::worker::WorkerServiceOptions;
 
+use super::commons::{self, Around, Commons, Services, at_heap_limit};
 use super::crash;
 use super::folder::Folder;
 use super::loader::{Modules, WorkerEntry};
-use super::program::{Around, Program, Services, at_heap_limit};
+use super::program::Program;
 use super::sources;
-use super::stdio::{Stdio, Streams, null_device};
-use crate::event::Stream;
+use super::stdio::{Streams, null_device};
 
 /// Workers that may live at once, as each may fill a heap of its own.
 pub(crate) const MOST: usize = 16;
@@ -32,8 +31,11 @@ pub(crate) const MOST: usize = 16;
 const SMALLEST_HEAP_MB: usize = 16;
 
 /// What the engine calls on the thread of each worker.
-pub(super) fn creator(program: Arc<Program>, folder: Folder) -> Arc<CreateWebWorkerCb> {
-    Arc::new(move |args| create(&program, folder, args))
+pub(super) fn creator(commons: Arc<Commons>, folder: Folder) -> Arc<CreateWebWorkerCb> {
+    Arc::new(move |args| {
+        let program = commons.program().unwrap_or_else(|| panic!("its script has ended"));
+        create(&program, folder, args)
+    })
 }
 
 thread_local! {
@@ -61,12 +63,7 @@ fn create(
     folder: Folder,
     args: CreateWebWorkerArgs,
 ) -> (WebWorker, SendableWebWorkerHandle) {
-    let around = program.surround(crash::enter);
-    let streams = Streams {
-        stdin: Rc::new(Stdio::input(program.input.clone(), None)),
-        stdout: Rc::new(Stdio::output(program.sinks.stream(Stream::Stdout), None)),
-        stderr: Rc::new(Stdio::output(program.sinks.stream(Stream::Stderr), None)),
-    };
+    let around = program.commons.surround(crash::enter);
     let is_one_too_many = program.control.members.count() > MOST;
     let entry = WorkerEntry {
         main: args.main_module.clone(),
@@ -77,11 +74,14 @@ fn create(
     let modules = Modules::for_worker(&program.entry, entry, args.permissions.clone())
         .unwrap_or_else(|error| panic!("a worker has no modules: {error}"));
     let heap = Heap::of(program, &args);
-    let services = program.services(&modules, args.permissions.clone());
+    let node = Some(modules.node_services());
+    let services = program.commons.services(modules.loader(), node, args.permissions.clone());
     let options = options(program, folder, args, heap.bytes());
     let (mut worker, handle) = WebWorker::bootstrap_from_options(reduced(services), options);
+    let streams = program.connect(&mut worker.js_runtime, None);
     program
-        .furnish(&mut worker.js_runtime, &streams, &around)
+        .commons
+        .furnish(&mut worker.js_runtime, &around)
         .unwrap_or_else(|error| panic!("a worker could not be set up: {error}"));
     heap.guard(program, &mut worker);
     program.control.members.join(&mut worker.js_runtime);
@@ -104,8 +104,8 @@ impl Heap {
         let wanted = wanted.and_then(|limits| limits.max_old_generation_size_mb);
         let wanted = wanted.map(|mb| mb.max(SMALLEST_HEAP_MB).saturating_mul(1 << 20));
         match wanted {
-            Some(own) if own < program.limits.heap => Self::Own(own),
-            _ => Self::Process(program.limits.heap),
+            Some(own) if own < program.limits.memory.heap => Self::Own(own),
+            _ => Self::Process(program.limits.memory.heap),
         }
     }
 
@@ -117,7 +117,7 @@ impl Heap {
 
     fn guard(&self, program: &Program, worker: &mut WebWorker) {
         if let Self::Process(_) = self {
-            return program.end_at_heap_limit(&mut worker.js_runtime);
+            return program.commons.end_at_heap_limit(&mut worker.js_runtime);
         }
         let is_full = worker.oom_triggered.clone();
         let isolate = worker.js_runtime.v8_isolate().thread_safe_handle();
@@ -140,7 +140,7 @@ fn options(
         worker_id: args.worker_id,
         bootstrap: BootstrapOptions {
             location: Some(args.main_module.clone()),
-            ..program.bootstrap()
+            ..commons::bootstrap(program.config.args.clone())
         },
         main_module: args.main_module,
         extensions: vec![program.guards(folder)],
@@ -149,9 +149,9 @@ fn options(
         residual_lazy_js_sources: sources::scripts().unwrap_or_else(fail),
         residual_lazy_esm_sources: sources::modules().unwrap_or_else(fail),
         unsafely_ignore_certificate_errors: None,
-        create_params: Some(program.create_params(heap)),
+        create_params: Some(program.commons.create_params(heap)),
         seed: None,
-        create_web_worker_cb: creator(program.clone(), folder),
+        create_web_worker_cb: creator(program.commons.clone(), folder),
         format_js_error_fn: None,
         worker_type: args.worker_type,
         cache_storage_dir: None,

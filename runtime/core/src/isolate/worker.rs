@@ -1,22 +1,20 @@
-//! What an isolate's thread does: build the worker, run the script to its end, take it all down.
+//! What an isolate's thread does: prepare it, run the script to its end, take it all down.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deno_runtime::deno_core::error::CoreError;
 use deno_runtime::deno_core::{ModuleSpecifier, V8CrossThreadTaskSpawner};
-use deno_runtime::worker::{MainWorker, WorkerOptions};
+use deno_runtime::worker::MainWorker;
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
-use super::folder::{self, Folder};
-use super::loader::Modules;
-use super::program::{Around, Program};
-use super::stdio::{Stdio, Streams, null_device};
-use super::{crash, exit, permissions, sources, web_worker};
+use super::commons::Commons;
+use super::prepared::{Begun, Prepared};
+use super::program::Program;
+use super::{engine, exit};
 use crate::backend::Exit;
-use crate::event::Stream;
 
 /// Blocking work of one isolate (files, name look-ups) runs on so many threads at the most.
 const BLOCKING_THREADS: usize = 8;
@@ -28,82 +26,85 @@ const WORKERS_PATIENCE: Duration = Duration::from_secs(5);
 /// The same when a worker has failed, which never ends: as long as it takes to end the others.
 const WORKERS_PATIENCE_CRASHED: Duration = Duration::from_millis(400);
 
-/// The body of the thread. `ready` resolves when the script is about to run; `report` is sent when
-/// nothing but this function's return is left.
-pub(super) fn run(
-    program: &Arc<Program>,
-    ready: oneshot::Sender<Result<(), String>>,
-    report: oneshot::Sender<Exit>,
-) {
+/// What a thread is to run, and whom it tells.
+pub(super) struct Order {
+    pub(super) name: String,
+    pub(super) program: Arc<Program>,
+    /// Resolves when the script is about to run.
+    pub(super) ready: oneshot::Sender<Result<(), String>>,
+    /// Sent when nothing is left to do but to return.
+    pub(super) report: oneshot::Sender<Exit>,
+}
+
+/// The body of the thread. It may be told what to run at any time; when it no longer can be, it ends.
+pub(super) fn run(commons: &Arc<Commons>, order: oneshot::Receiver<Order>) {
+    let mut report = None;
     let exit = catch_unwind(AssertUnwindSafe(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let executor = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(BLOCKING_THREADS)
             .build();
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                // Reported through `ready`, whose receiver then drops everything else.
-                let _ = ready.send(Err(format!("could not start the event loop: {error}")));
-                return exit::killed();
+        match executor {
+            Ok(executor) => {
+                let exit = executor.block_on(live(commons, order, &mut report));
+                // A blocking operation that hangs must not hold the thread.
+                executor.shutdown_background();
+                exit
             }
-        };
-        let exit = runtime.block_on(live(program, ready));
-        // A blocking operation that hangs must not hold the thread.
-        runtime.shutdown_background();
-        exit
+            Err(error) => {
+                let message = format!("could not start the event loop: {error}");
+                if let Ok(order) = order.blocking_recv() {
+                    // Its receiver then drops everything else.
+                    let _ = order.ready.send(Err(message));
+                }
+                exit::killed()
+            }
+        }
     }));
-    let mut exit = exit.unwrap_or_else(|_| exit::panicked(program.control.crash.message()));
-    let members = &program.control.members;
-    let has_failed = program.control.crash.has_happened();
+    let mut exit = exit.unwrap_or_else(|_| exit::panicked(commons.control.crash.message()));
+    let members = &commons.control.members;
+    let has_failed = commons.control.crash.has_happened();
     let patience = if has_failed { WORKERS_PATIENCE_CRASHED } else { WORKERS_PATIENCE };
     if !members.wait_for_others(patience) {
         exit = exit::unresponsive();
     }
     members.leave();
-    let _ = report.send(exit);
+    if let Some(report) = report {
+        // Nobody listens any more when the supervisor has been dropped.
+        let _ = report.send(exit);
+    }
 }
 
-async fn live(program: &Arc<Program>, ready: oneshot::Sender<Result<(), String>>) -> Exit {
-    let control = &program.control;
-    let streams = Streams {
-        stdin: Rc::new(Stdio::input(program.input.clone(), Some(control.clone()))),
-        stdout: Rc::new(output(program, Stream::Stdout)),
-        stderr: Rc::new(output(program, Stream::Stderr)),
+async fn live(
+    commons: &Arc<Commons>,
+    mut order: oneshot::Receiver<Order>,
+    report: &mut Option<oneshot::Sender<Exit>>,
+) -> Exit {
+    let prepared = Prepared::new(commons);
+    let (prepared, order) = match order.try_recv() {
+        Ok(order) => (prepared, Ok(order)),
+        // Nobody waits for it.
+        Err(TryRecvError::Empty) => (prepared.and_then(Prepared::load), order.await),
+        Err(TryRecvError::Closed) => return exit::killed(),
     };
-    // Dropped after the worker.
-    let around = program.surround(crash::enter_as_script);
-    let (mut worker, main) = match build(program, &streams, &around) {
-        Ok(built) => built,
+    let Ok(order) = order else { return exit::killed() };
+    *report = Some(order.report);
+    engine::name_thread(&order.name);
+    let program = order.program;
+    let mut begun = match prepared.and_then(|prepared| prepared.begin(&program)) {
+        Ok(begun) => begun,
         Err(message) => {
-            let _ = ready.send(Err(message));
+            let _ = order.ready.send(Err(message));
             return exit::killed();
         }
     };
-    control.members.join(&mut worker.js_runtime);
-    control.gauge.publish(event_loop(&worker));
-    if ready.send(Ok(())).is_err() {
+    program.control.members.join(&mut begun.worker.js_runtime);
+    program.control.gauge.publish(event_loop(&begun.worker));
+    if order.ready.send(Ok(())).is_err() {
         // Whoever asked for it has gone away meanwhile.
         return exit::killed();
     }
-
-    let result = control.pulse.count(async {
-        tokio::select! {
-            biased;
-            () = control.asked_to_end() => None,
-            result = run_to_end(&mut worker, &main) => Some(result),
-        }
-    });
-    let result = result.await;
-    let exit = exit::of(result, &worker, program, &streams.stderr);
-    control.members.end_offspring();
-    streams.finish();
-    drop(worker);
-    exit
-}
-
-fn output(program: &Program, stream: Stream) -> Stdio {
-    Stdio::output(program.sinks.stream(stream), Some(program.control.clone()))
+    run_to_end(&program, begun).await
 }
 
 /// How others have something done in the event loop.
@@ -111,8 +112,25 @@ fn event_loop(worker: &MainWorker) -> V8CrossThreadTaskSpawner {
     worker.js_runtime.op_state().borrow().borrow::<V8CrossThreadTaskSpawner>().clone()
 }
 
-/// The life of a program as the Deno command line runs it.
-async fn run_to_end(worker: &mut MainWorker, main: &ModuleSpecifier) -> Result<(), CoreError> {
+async fn run_to_end(program: &Program, mut begun: Begun) -> Exit {
+    let control = &program.control;
+    let Begun { worker, main, streams, .. } = &mut begun;
+    let result = control.pulse.count(async {
+        tokio::select! {
+            biased;
+            () = control.asked_to_end() => None,
+            result = run_script(worker, main) => Some(result),
+        }
+    });
+    let result = result.await;
+    let exit = exit::of(result, worker, program, &streams.stderr);
+    control.members.end_offspring();
+    streams.finish();
+    exit
+}
+
+/// The life of a script as the Deno command line runs it.
+async fn run_script(worker: &mut MainWorker, main: &ModuleSpecifier) -> Result<(), CoreError> {
     worker.execute_main_module(main).await?;
     worker.dispatch_load_event()?;
     loop {
@@ -125,43 +143,4 @@ async fn run_to_end(worker: &mut MainWorker, main: &ModuleSpecifier) -> Result<(
     worker.dispatch_unload_event()?;
     worker.dispatch_process_exit_event()?;
     Ok(())
-}
-
-fn build(
-    program: &Arc<Program>,
-    streams: &Streams,
-    around: &Around,
-) -> Result<(MainWorker, ModuleSpecifier), String> {
-    let folder = folder::enter(&program.cwd)?;
-    let granted = program.config.permissions.clone().unwrap_or_default();
-    let permissions = permissions::container(&granted, program.entry.folder())?;
-    let modules =
-        Modules::new(&program.entry, permissions.clone()).map_err(|error| error.to_string())?;
-    let main = modules.main_module().clone();
-
-    let mut worker = MainWorker::bootstrap_from_options(
-        &main,
-        program.services(&modules, permissions),
-        options(program, folder)?,
-    );
-    program.furnish(&mut worker.js_runtime, streams, around)?;
-    program.end_at_heap_limit(&mut worker.js_runtime);
-    Ok((worker, main))
-}
-
-fn options(program: &Arc<Program>, folder: Folder) -> Result<WorkerOptions, String> {
-    let stdio =
-        null_device().map_err(|error| format!("could not open the null device: {error}"))?;
-    Ok(WorkerOptions {
-        bootstrap: program.bootstrap(),
-        extensions: vec![program.guards(folder)],
-        startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
-        residual_lazy_js_sources: sources::scripts()?,
-        residual_lazy_esm_sources: sources::modules()?,
-        skip_op_registration: true,
-        create_params: Some(program.create_params(program.limits.heap)),
-        create_web_worker_cb: web_worker::creator(program.clone(), folder),
-        stdio,
-        ..WorkerOptions::default()
-    })
 }

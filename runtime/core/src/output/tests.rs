@@ -29,7 +29,7 @@ fn fill(output: &Output, most: u64) -> u64 {
 
 /// The lines that there are to take, by number.
 fn take(subscription: &Subscription) -> Vec<u64> {
-    let taken = subscription.take(usize::MAX).0;
+    let taken = subscription.take(usize::MAX, usize::MAX).0;
     let lines = taken.iter().filter(|record| record.text().is_some());
     lines.map(|record| record.seq).collect()
 }
@@ -88,7 +88,7 @@ fn a_subscription_that_is_dropped_holds_nothing() {
     assert_eq!(fill(&output, 100), 100);
     let late = output.subscribe_held(None);
     assert_eq!(fill(&output, 100), 0, "a full history is held from the beginning");
-    let lost = late.take(1).0;
+    let lost = late.take(1, usize::MAX).0;
     assert!(matches!(lost[0].event, Event::Dropped { events: 100, .. }), "{lost:?}");
 }
 
@@ -109,7 +109,7 @@ fn whoever_knows_what_was_forgotten_is_not_told_that_it_missed_it() {
     assert_eq!(fill(&output, 10), 10);
     let first = output.lock().first_seq();
     for (after, is_told) in [(None, true), (Some(first - 2), true), (Some(first - 1), false)] {
-        let taken = output.subscribe_held(after).take(usize::MAX).0;
+        let taken = output.subscribe_held(after).take(usize::MAX, usize::MAX).0;
         assert_eq!(matches!(taken[0].event, Event::Dropped { .. }), is_told, "{after:?}");
     }
 }

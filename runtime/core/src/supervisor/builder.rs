@@ -20,6 +20,7 @@ pub struct Builder {
     bundled: HashMap<String, Arc<str>>,
     bundle_dir: Option<PathBuf>,
     max_processes: Option<usize>,
+    warm_isolates: Option<usize>,
 }
 
 impl Builder {
@@ -47,6 +48,19 @@ impl Builder {
         self
     }
 
+    /// How many embedded isolates wait, prepared but for their script, so that a start does not wait
+    /// for V8 and Deno; 0 for none. Each takes about 5 MB. They are made when nothing was started for a
+    /// while, the first after the first embedded start or [`Supervisor::warm_up`], and given up while
+    /// less than a tenth of the memory is free. A start whose `limits.heapMb` or
+    /// `limits.arrayBufferMb` is another than that of the start before is not served by them, nor one
+    /// with less than 64 MiB of heap, nor one whose `env` has `NO_COLOR`, `FORCE_COLOR` or a variable of
+    /// Node's.
+    /// **Default:** 1.
+    pub fn warm_isolates(mut self, count: usize) -> Self {
+        self.warm_isolates = Some(count);
+        self
+    }
+
     /// Starts the supervisor.
     ///
     /// # Errors
@@ -62,14 +76,22 @@ impl Builder {
             })
         });
         let bundled = Bundled::new(self.bundled, bundle_dir.transpose()?);
-        let host = Host { detector: Detector::new(), bundled };
+        let host = Host {
+            detector: Detector::new(),
+            bundled,
+            #[cfg(feature = "embedded")]
+            pool: crate::isolate::Pool::new(self.warm_isolates),
+        };
+        let keeper = Keeper::start()?;
+        #[cfg(feature = "embedded")]
+        keeper.spawn(host.pool.clone().tend());
         Ok(Supervisor {
             host: Arc::new(host),
             processes: Mutex::new(Some(HashMap::new())),
             max_processes: self.max_processes.unwrap_or(usize::MAX),
             changes: Notice::new(),
             meters: Meters::default(),
-            keeper: Keeper::start()?,
+            keeper,
         })
     }
 }

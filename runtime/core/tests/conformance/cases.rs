@@ -14,6 +14,7 @@ mod rpc;
 mod scripts;
 mod stdio;
 mod usage;
+mod warm;
 mod writers;
 
 use crate::support::Case;
@@ -37,6 +38,7 @@ pub(crate) const ALL: &[&[Case]] = &[
 pub(crate) const EMBEDDED: &[&[Case]] = &[
     embedded::CASES,
     usage::embedded::CASES,
+    warm::CASES,
     #[cfg(target_os = "linux")]
     permissions::CASES,
 ];

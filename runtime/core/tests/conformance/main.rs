@@ -1,6 +1,7 @@
 //! What a process does is the same whatever runs it: one table of cases, run over every runtime.
 //!
-//! A trial is one case on one runtime, `embedded::echoes_a_line`; `config::` are the bad requests that
+//! A trial is one case on one runtime, `embedded::echoes_a_line`; `warm::` is the embedded engine with an
+//! isolate that was prepared before the start; `config::` are the bad requests that
 //! never come as far as a runtime. A runtime that this machine does not have is ignored and said, or a
 //! failure when `JS_RUNTIME_REQUIRE_ALL` is set. At the end nothing may be left of any of them.
 

@@ -38,7 +38,18 @@ pub(crate) use cases;
 /// A case that takes this long hangs; machines that run tests may be very busy.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-const RUNTIMES: [Runtime; 4] = [Runtime::Embedded, Runtime::Deno, Runtime::Bun, Runtime::Node];
+/// What a trial is run on, and what that is called: the embedded engine made for each start, and the
+/// same with an isolate that was prepared before.
+const SUBJECTS: [(&str, Runtime, bool); 5] = [
+    ("embedded", Runtime::Embedded, false),
+    ("warm", Runtime::Embedded, true),
+    ("deno", Runtime::Deno, false),
+    ("bun", Runtime::Bun, false),
+    ("node", Runtime::Node, false),
+];
+
+/// Longer than it takes to prepare an isolate, on a machine that is not busy.
+const WARM_UP: Duration = Duration::from_millis(400);
 
 /// Every case over every runtime, the cases for one of them, and the cases without one.
 pub(crate) fn trials(
@@ -50,29 +61,33 @@ pub(crate) fn trials(
     let mut trials: Vec<Trial> = config
         .iter()
         .map(|case| {
-            let run = || run(case, Runtime::Auto).map(|()| Completion::Completed);
+            let run = || run(case, Runtime::Auto, false).map(|()| Completion::Completed);
             Trial::ignorable_test(format!("config::{}", case.name), run)
         })
         .collect();
-    for runtime in RUNTIMES {
+    for (name, runtime, is_warm) in SUBJECTS {
         let reason = missing.iter().find(|(name, _)| *name == runtime).map(|(_, why)| why.clone());
         let own = if runtime == Runtime::Embedded { embedded } else { &[] };
         for case in per_runtime.iter().chain(own).copied().flatten() {
             let reason = reason.clone();
             let run = move || match reason {
-                None => run(case, runtime).map(|()| Completion::Completed),
+                None => run(case, runtime, is_warm).map(|()| Completion::Completed),
                 Some(why) if must_have_all() => Err(why.into()),
                 Some(why) => Ok(Completion::ignored_with(why)),
             };
-            trials.push(Trial::ignorable_test(format!("{runtime}::{}", case.name), run));
+            trials.push(Trial::ignorable_test(format!("{name}::{}", case.name), run));
         }
     }
     trials
 }
 
-fn run(case: &Case, runtime: Runtime) -> Outcome {
+fn run(case: &Case, runtime: Runtime, is_warm: bool) -> Outcome {
     block_on(async {
-        let bench = Bench::new(runtime)?;
+        let bench = Bench::new(runtime, is_warm)?;
+        if is_warm {
+            bench.supervisor.warm_up(None)?;
+            tokio::time::sleep(WARM_UP).await;
+        }
         tokio::time::timeout(PATIENCE, (case.run)(&bench))
             .await
             .unwrap_or_else(|_| Err(format!("still not done after {PATIENCE:?}").into()))

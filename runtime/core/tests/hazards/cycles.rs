@@ -115,7 +115,7 @@ fn again(words: &[String]) -> std::io::Result<Command> {
 
 fn live(count: usize) -> Result<(), Failed> {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let supervisor = Supervisor::new()?;
+    let supervisor = Supervisor::builder().warm_isolates(0).build()?;
     let folder = tempfile::tempdir()?;
     let hostile: Vec<_> = table::all().filter(|hazard| is_brief(hazard)).collect();
     for hazard in &hostile {

@@ -74,7 +74,9 @@ struct Came {
 
 impl Host {
     async fn start(folder: &Path) -> Self {
-        let supervisor = Arc::new(Supervisor::new().expect("a thread"));
+        // None that waits: what there is is compared before and after.
+        let supervisor = Supervisor::builder().warm_isolates(0).build();
+        let supervisor = Arc::new(supervisor.expect("a thread"));
         let embedded = SpawnConfig::script(Runtime::Embedded, echo());
         let child = SpawnConfig {
             fallback: vec![Runtime::Deno, Runtime::Node],

@@ -27,7 +27,8 @@ enum End {
 }
 
 pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
-    let supervisor = Arc::new(Supervisor::new()?);
+    // One process, and no second.
+    let supervisor = Arc::new(Supervisor::builder().warm_isolates(0).build()?);
     // Heard from here on: a signal during the start must not leave anything behind either.
     let signal = listen_for_signals();
     let heard = Arc::new(OnceLock::new());

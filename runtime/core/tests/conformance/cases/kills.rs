@@ -229,7 +229,7 @@ async fn a_shutdown_is_told_to_subscribers_and_ends_the_supervisor(bench: &Bench
 }
 
 async fn dropping_the_supervisor_leaves_nothing(bench: &Bench) -> Outcome {
-    let short = Bench::new(bench.runtime)?;
+    let short = Bench::new(bench.runtime, false)?;
     let mut names = Vec::new();
     for (fixture, args) in [("idle.mjs", &[][..]), ("busy.mjs", &["loop"])] {
         let mut run = short.start(short.fixture(fixture, args)).await?;

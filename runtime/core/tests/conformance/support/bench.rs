@@ -16,8 +16,9 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new(runtime: Runtime) -> Result<Self, Failed> {
-        Ok(Self { runtime, supervisor: Supervisor::new()? })
+    pub(crate) fn new(runtime: Runtime, is_warm: bool) -> Result<Self, Failed> {
+        let isolates = usize::from(is_warm);
+        Ok(Self { runtime, supervisor: Supervisor::builder().warm_isolates(isolates).build()? })
     }
 
     /// Whether the process lives in this program.

@@ -1,0 +1,191 @@
+//! What all isolates of one process have in common, from before it is known which process that will be.
+//!
+//! Nothing here is shared with another process: not blobs, not broadcasts, not shared memory.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use deno_runtime::deno_core::{
+    CompiledWasmModuleStore, CrossIsolateStore, JsRuntime, ModuleLoader, SharedArrayBufferStore, v8,
+};
+use deno_runtime::deno_fetch::dns::Resolver;
+use deno_runtime::deno_fs::RealFs;
+use deno_runtime::deno_node::NodeExtInitServices;
+use deno_runtime::deno_permissions::PermissionsContainer;
+use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel};
+use deno_runtime::worker::WorkerServiceOptions;
+use deno_runtime::{BootstrapOptions, FeatureChecker, WorkerExecutionMode};
+
+use super::buffers::{Buffers, Watch};
+use super::control::{Control, Memory, SelfEnded};
+use super::crash::{self, Entered};
+use super::descriptors::Adopted;
+use super::loader::Sys;
+use super::program::Program;
+use super::{DENO_VERSION, line_door};
+use crate::plan::MemoryLimits;
+
+/// How far a heap may go over its limit until the script is interrupted. V8 aborts the application
+/// when one single allocation does not fit, and a string may take 1 GiB; only touched pages count.
+const UNWIND_BYTES: usize = 4 << 30;
+
+/// How far it may go over, in steps, while it is not clear whether it is full.
+const LEEWAY: usize = 4 << 20;
+const MOST_LEEWAY: usize = 64 << 20;
+
+/// What scripts find already done, in this order.
+const PREPARATIONS: [(&str, &str); 3] = [
+    ("js-runtime:park", crate::command_line::PARK),
+    ("js-runtime:memories", include_str!("memories.js")),
+    ("js-runtime:lines", line_door::SCRIPT),
+];
+
+/// Tells the engine's own modules whose isolate it is. Being a property that cannot be configured, it
+/// can be neither changed nor hidden by a variable.
+const PROCESS: &str = "Object.defineProperty(globalThis, 'jsRuntimeProcess', { value: ";
+
+pub(super) struct Commons {
+    pub(super) memory: MemoryLimits,
+    pub(super) control: Arc<Control>,
+    pub(super) buffers: Arc<Buffers>,
+    blobs: Arc<dyn BlobStoreTrait>,
+    broadcasts: InMemoryBroadcastChannel,
+    shared_memory: SharedArrayBufferStore,
+    wasm_modules: CompiledWasmModuleStore,
+    /// Tells this process from all others that ever were.
+    id: u64,
+    program: OnceLock<Weak<Program>>,
+}
+
+/// What must live for longer than an isolate, on its thread.
+pub(super) struct Around {
+    watch: Box<Watch>,
+    adopted: Adopted,
+    _entered: Entered,
+}
+
+pub(super) type NodeServices =
+    NodeExtInitServices<deno_resolver::npm::DenoInNpmPackageChecker, NpmResolver, Sys>;
+
+pub(super) type Services =
+    WorkerServiceOptions<deno_resolver::npm::DenoInNpmPackageChecker, NpmResolver, Sys>;
+
+type NpmResolver = deno_resolver::npm::NpmResolver<Sys>;
+
+impl Commons {
+    pub(super) fn new(memory: MemoryLimits) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Self {
+            memory,
+            control: Arc::default(),
+            buffers: Buffers::new(memory.array_buffers),
+            blobs: BlobStore::default_arc(),
+            broadcasts: InMemoryBroadcastChannel::default(),
+            shared_memory: CrossIsolateStore::default(),
+            wasm_modules: CrossIsolateStore::default(),
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            program: OnceLock::new(),
+        })
+    }
+
+    /// Says which process it is.
+    pub(super) fn belong_to(&self, program: &Arc<Program>) {
+        // There is only one.
+        let _ = self.program.set(Arc::downgrade(program));
+    }
+
+    /// The process, while it lives.
+    pub(super) fn program(&self) -> Option<Arc<Program>> {
+        self.program.get()?.upgrade()
+    }
+
+    /// Called on an isolate's thread before the isolate is made.
+    pub(super) fn surround(&self, enter: fn(&Arc<Control>) -> Entered) -> Around {
+        Around {
+            watch: Box::new(Watch::new(&self.control, self.memory.array_buffers)),
+            adopted: Adopted::default(),
+            _entered: enter(&self.control),
+        }
+    }
+
+    pub(super) fn create_params(&self, heap: usize) -> v8::CreateParams {
+        v8::CreateParams::default()
+            .heap_limits(0, heap)
+            .array_buffer_allocator(self.buffers.allocator().make_shared())
+    }
+
+    /// Puts in place what needs a live isolate, before any script runs in it.
+    pub(super) fn furnish(&self, runtime: &mut JsRuntime, around: &Around) -> Result<(), String> {
+        runtime.op_state().borrow_mut().put(around.adopted.clone());
+        let isolate = runtime.v8_isolate();
+        isolate.set_oom_error_handler(crash::out_of_memory);
+        around.watch.over(isolate);
+        for (name, script) in PREPARATIONS {
+            runtime.execute_script(name, script).map_err(|error| error.to_string())?;
+        }
+        let process = format!("{PROCESS}'{}:' }})", self.id);
+        let prepared = runtime.execute_script("js-runtime:process", process);
+        prepared.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Ends the whole process when the isolate's heap is full.
+    pub(super) fn end_at_heap_limit(&self, runtime: &mut JsRuntime) {
+        let control = self.control.clone();
+        at_heap_limit(runtime, move || {
+            control.end_of_script(SelfEnded::Exhausted(Memory::Heap));
+        });
+    }
+
+    pub(super) fn services(
+        &self,
+        module_loader: Rc<dyn ModuleLoader>,
+        node_services: Option<NodeServices>,
+        permissions: PermissionsContainer,
+    ) -> Services {
+        let mut features = FeatureChecker::default();
+        // The default ends the application when an unstable feature is used.
+        features.set_exit_cb(Box::new(|_, _| {}));
+        WorkerServiceOptions {
+            blob_store: self.blobs.clone(),
+            broadcast_channel: self.broadcasts.clone(),
+            deno_rt_native_addon_loader: None,
+            feature_checker: Arc::new(features),
+            fs: Arc::new(RealFs),
+            module_loader,
+            node_services,
+            npm_process_state_provider: None,
+            permissions,
+            root_cert_store_provider: None,
+            fetch_dns_resolver: Resolver::default(),
+            shared_array_buffer_store: Some(self.shared_memory.clone()),
+            compiled_wasm_module_store: Some(self.wasm_modules.clone()),
+            v8_code_cache: None,
+            bundle_provider: None,
+        }
+    }
+}
+
+pub(super) fn bootstrap(args: Vec<String>) -> BootstrapOptions {
+    BootstrapOptions {
+        deno_version: DENO_VERSION.to_owned(),
+        user_agent: format!("Deno/{DENO_VERSION}"),
+        args,
+        locale: v8::icu::get_language_tag(),
+        mode: WorkerExecutionMode::Run,
+        has_node_modules_dir: true,
+        ..BootstrapOptions::default()
+    }
+}
+
+/// Calls `act` when the heap is nearly full, and leaves room for the script to be interrupted.
+pub(super) fn at_heap_limit(runtime: &mut JsRuntime, act: impl Fn() + 'static) {
+    runtime.add_near_heap_limit_callback(move |current, initial| {
+        if Buffers::is_all_about_a_refusal() {
+            // A little, so that a heap that is full as well is not the end of the application.
+            return if current < initial + MOST_LEEWAY { current + LEEWAY } else { current };
+        }
+        act();
+        current.saturating_add(UNWIND_BYTES)
+    });
+}

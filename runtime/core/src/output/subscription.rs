@@ -1,0 +1,114 @@
+//! One reader of a process's events.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
+
+use super::Output;
+use crate::event::Record;
+use crate::spin::Spin;
+
+/// What `recv` takes at a time: so many events, until they cost so much.
+const BATCH: usize = 64;
+const BATCH_COST: usize = 64 << 10;
+
+/// The events of one process, in order. Dropping it unsubscribes.
+pub struct Subscription {
+    pub(super) output: Output,
+    pub(super) id: u64,
+    pub(super) wake: Arc<Notify>,
+    /// Taken from the history, not yet handed out by `recv`.
+    pub(super) ready: VecDeque<Record>,
+    pub(super) spin: Spin,
+}
+
+impl Subscription {
+    /// The next event; `None` once the process has been removed and everything was read.
+    ///
+    /// Cancel-safe.
+    pub async fn recv(&mut self) -> Option<Record> {
+        if self.ready.is_empty() {
+            self.ready = self.recv_at_most(BATCH, BATCH_COST).await.into();
+        }
+        self.ready.pop_front()
+    }
+
+    /// Waits for at least one event and returns all there are, `most` at the most (a mark for what
+    /// was dropped may come on top). Empty once the process has been removed and everything was read.
+    ///
+    /// Cancel-safe.
+    pub async fn recv_batch(&mut self, most: usize) -> Vec<Record> {
+        if !self.ready.is_empty() {
+            return std::mem::take(&mut self.ready).into();
+        }
+        self.recv_at_most(most.max(1), usize::MAX).await
+    }
+
+    async fn recv_at_most(&mut self, most: usize, most_cost: usize) -> Vec<Record> {
+        // There may always be more: whoever reads in a loop must not keep an executor to itself.
+        consume_budget().await;
+        loop {
+            let seen = self.output.0.news.load(Ordering::Acquire);
+            let (batch, closed) = self.take(most, most_cost);
+            if !batch.is_empty() || closed {
+                return batch;
+            }
+            let Self { output, spin, .. } = self;
+            let others = output.0.others.load(Ordering::Relaxed);
+            if !spin.look(others, || output.0.news.load(Ordering::Acquire) != seen) {
+                self.wake.notified().await;
+            }
+        }
+    }
+
+    /// Says that everything up to and including `seq` was handled, and need not be kept for this
+    /// subscriber any more. Of what was not taken yet nothing is released. Only for a subscription
+    /// by `Supervisor::subscribe_held`; for any other, taking an event releases it.
+    pub fn release(&self, seq: u64) {
+        let mut state = self.output.lock();
+        if let Some(subscriber) = state.subscribers.iter_mut().find(|s| s.id == self.id)
+            && let Some(held) = &mut subscriber.held
+        {
+            *held = seq.saturating_add(1).min(subscriber.cursor).max(*held);
+        }
+        drop(state);
+        self.output.wake_writers();
+    }
+
+    /// Says that somebody hears this generation; whether nobody has before.
+    #[must_use]
+    pub fn is_first_to_hear(&self, generation: u64) -> bool {
+        let mut state = self.output.lock();
+        let is_first = state.heard < generation;
+        state.heard = state.heard.max(generation);
+        is_first
+    }
+
+    /// The number that the next event of the process will have.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.output.lock().next_seq
+    }
+
+    pub(super) fn take(&self, most: usize, most_cost: usize) -> (Vec<Record>, bool) {
+        let mut batch = Vec::new();
+        let mut state = self.output.lock();
+        state.take(self.id, most, most_cost, &mut batch);
+        let closed = state.closed;
+        drop(state);
+        if !batch.is_empty() {
+            self.output.wake_writers();
+        }
+        (batch, closed)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.output.lock().subscribers.retain(|subscriber| subscriber.id != self.id);
+        self.output.wake_writers();
+    }
+}
