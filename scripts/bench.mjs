@@ -1,25 +1,28 @@
 /**
- * `npm run bench`: measures an optimised build beside the runtimes that a user would pick instead, all
- * in one run, shows a table and writes `docs/bench.json` and `docs/bench.svg`.
+ * `npm run bench`: measures an optimised build beside the runtimes that a user would pick instead, and an
+ * app's page beside one on tauri-plugin-js, all in one run; shows a table and writes `docs/bench.json` and
+ * `docs/bench.svg`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { join } from 'node:path'
+import { measurePage } from './bench/page.mjs'
 import { picture } from './bench/picture.mjs'
 import { compare, table } from './bench/report.mjs'
 import { backendsIn, bundle } from './bundle-backends.mjs'
 import { UserError, runMain, say } from './lib/log.mjs'
 import { buildEnv, root } from './lib/paths.mjs'
 import { capture } from './lib/run.mjs'
+import { buildPackages, testPackages } from './setup/system.mjs'
 import { setUp } from './setup.mjs'
 
 await runMain(async (args) => {
   if (args.length > 0)
     throw new UserError(`npm run bench takes no arguments, got: ${args.join(' ')}`)
   const env = buildEnv()
-  await setUp()
-  say('bench', 'the first optimised build takes about 20 minutes, measuring three')
-  const figures = await measure(env)
+  await setUp([...buildPackages, ...testPackages])
+  say('bench', 'the first optimised builds take about 40 minutes, measuring six')
+  const figures = [...(await measure(env)), ...(await measurePage(env))]
   const rows = compare(figures)
   console.log(`\n${table(rows)}`)
   const document = { machine: machine(), versions: versions(env), figures }

@@ -12,7 +12,7 @@ import { setUp } from './setup.mjs'
 await runMain(async (args) => {
   const env = buildEnv()
   await setUp()
-  say('build', 'the first optimised build takes about 30 minutes')
+  say('build', 'the first optimised build takes about 25 minutes')
   const start = Date.now()
   const code = await runTauri(['build', '--ci', ...args], env)
   if (code !== 0) return code

@@ -8,7 +8,8 @@ import { mark, marked, signal, start, until } from './processes.mjs'
 
 /** @typedef {Awaited<ReturnType<typeof openDesktop>>} Desktop */
 
-export async function openDesktop() {
+/** The screen alone; apps that are started with its environment are ended with it. */
+export async function openScreen() {
   const id = randomUUID()
   const home = mkdtempSync(join(tmpdir(), 'tauri-js-runtime-e2e-'))
   const env = environment(id, home)
@@ -25,26 +26,38 @@ export async function openDesktop() {
   const screen = start('Xvfb', screenArgs, { env, pipes: 4 })
   const display = await Promise.race([firstLine(screen.child.stdio[3]), screen.failed])
 
-  const port = await freePort()
-  const driver = start('WebKitWebDriver', ['--host=127.0.0.1', `--port=${port}`], {
-    env: { ...env, DISPLAY: `:${display}`, TAURI_WEBVIEW_AUTOMATION: 'true' },
-  })
-  const url = `http://127.0.0.1:${port}`
-  await Promise.race([until(() => answers(url), 10_000, 'WebKitWebDriver answers'), driver.failed])
-
-  const own = [screen.child.pid, driver.child.pid]
+  const own = [screen.child.pid]
   /** Whatever an app has started here and not ended, the app included. */
   const apps = () => marked(id).filter(({ pid }) => !own.includes(pid))
-
-  const close = async () => {
+  /** Ends them. */
+  const clear = () => {
     for (const { pid } of apps()) signal(pid, 'SIGKILL')
-    await driver.stop()
+  }
+  const close = async () => {
+    clear()
     await screen.stop()
     await until(() => marked(id).length === 0, 5_000, 'nothing is left of the desktop')
     remove(home)
     keeper.release()
   }
-  return { url, apps, close, said: driver.said }
+  return { env: { ...env, DISPLAY: `:${display}` }, own, apps, clear, close }
+}
+
+export async function openDesktop() {
+  const { env, own, apps, clear, close } = await openScreen()
+  const port = await freePort()
+  const driver = start('WebKitWebDriver', ['--host=127.0.0.1', `--port=${port}`], {
+    env: { ...env, TAURI_WEBVIEW_AUTOMATION: 'true' },
+  })
+  own.push(driver.child.pid)
+  const url = `http://127.0.0.1:${port}`
+  await Promise.race([until(() => answers(url), 10_000, 'WebKitWebDriver answers'), driver.failed])
+  const closeAll = async () => {
+    clear()
+    await driver.stop()
+    await close()
+  }
+  return { url, apps, close: closeAll, said: driver.said }
 }
 
 /**

@@ -32,7 +32,8 @@ export function compare(figures) {
 }
 
 const number = (value) => (value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1))
-const times = (value) => (value === undefined ? '' : `${value.toFixed(value < 10 ? 2 : 1)}x`)
+/** Nothing where there is nothing to compare, or both are none. */
+const times = (value) => (Number.isFinite(value) ? `${value.toFixed(value < 10 ? 2 : 1)}x` : '')
 
 /** The rows as text, medians with the 99th percentile behind. */
 export function table(rows) {

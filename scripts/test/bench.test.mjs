@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { picture } from '../bench/picture.mjs'
 import { compare, table } from '../bench/report.mjs'
+import { at, rowsOf } from '../bench/rows.mjs'
 
 const row = (figure, subject, unit, p50) => ({
   figure,
@@ -41,4 +42,30 @@ test('the picture shows what can be compared', () => {
   const svg = picture(compare(figures))
   assert.equal(svg.match(/<rect /g).length, 2)
   assert.match(svg, /4\.0x \(bun\)/)
+})
+
+test('of samples the one is taken that so many of a hundred do not exceed', () => {
+  const samples = [3, 1, 2, 10]
+  assert.deepEqual([at(samples, 50), at(samples, 99), at([7], 50)], [2, 10, 7])
+})
+
+test('what a page has measured is a row each, by its subject', () => {
+  const found = {
+    answers: [300, 100, 200],
+    'round trip': [5],
+    'bare command': [1],
+    flood: [
+      { rate: 10, lost: 0 },
+      { rate: 30, lost: 2 },
+      { rate: 20, lost: 1 },
+    ],
+    'echo of 1 MiB': [4],
+    bytes: 1000,
+  }
+  const rows = rowsOf('embedded', found)
+  const of = (figure) => rows.find((row) => row.figure === `page: ${figure}`)
+  assert.ok(rows.every(({ subject }) => subject === 'embedded'))
+  assert.deepEqual([of('exec to first answer').p50, of('exec to first answer').samples], [200, 3])
+  assert.deepEqual([of('flood of 50 000 lines').p50, of('lines lost in a flood').p50], [20, 1])
+  assert.equal(of('executable').p50, 1000)
 })

@@ -1,0 +1,11 @@
+//! The page on tauri-plugin-js 0.2.0: its backend is a child process.
+
+#[path = "../../app.rs"]
+mod app;
+
+const APP: &str = "peer";
+
+fn main() -> tauri::Result<()> {
+    let builder = tauri::Builder::default().plugin(tauri_plugin_js::init());
+    app::run(builder, tauri::generate_context!())
+}
