@@ -85,15 +85,25 @@ pub(crate) struct Host {
 
 impl Host {
     /// Has isolates prepared for starts with these limits.
+    #[cfg_attr(
+        not(feature = "embedded"),
+        expect(clippy::unused_self, reason = "the same shape as with the engine")
+    )]
     pub(crate) fn warm_up(&self, limits: Option<Limits>) -> Result<(), Error> {
         let script = SpawnConfig::script(Runtime::Embedded, "any");
         let plan = Plan::new(SpawnConfig { limits, ..script })?;
         #[cfg(feature = "embedded")]
         self.pool.fill_for(Plan::engine(&plan.config).memory);
+        #[cfg(not(feature = "embedded"))]
+        drop(plan);
         Ok(())
     }
 
     /// Ends what was prepared for processes to come.
+    #[cfg_attr(
+        not(feature = "embedded"),
+        expect(clippy::unused_async, reason = "the same shape as with the engine")
+    )]
     pub(crate) async fn close(&self) {
         #[cfg(feature = "embedded")]
         self.pool.close().await;
