@@ -31,7 +31,7 @@ impl Subscription {
     /// Cancel-safe.
     pub async fn recv(&mut self) -> Option<Record> {
         if self.ready.is_empty() {
-            self.ready = self.recv_at_most(BATCH, BATCH_COST).await.into();
+            self.ready = self.recv_at_most(BATCH, BATCH_COST, true).await.into();
         }
         self.ready.pop_front()
     }
@@ -44,10 +44,11 @@ impl Subscription {
         if !self.ready.is_empty() {
             return std::mem::take(&mut self.ready).into();
         }
-        self.recv_at_most(most.max(1), usize::MAX).await
+        // Whoever wants many is better off with those that come while it sleeps.
+        self.recv_at_most(most.max(1), usize::MAX, false).await
     }
 
-    async fn recv_at_most(&mut self, most: usize, most_cost: usize) -> Vec<Record> {
+    async fn recv_at_most(&mut self, most: usize, most_cost: usize, looks: bool) -> Vec<Record> {
         // There may always be more: whoever reads in a loop must not keep an executor to itself.
         consume_budget().await;
         loop {
@@ -58,7 +59,7 @@ impl Subscription {
             }
             let Self { output, spin, .. } = self;
             let others = output.0.others.load(Ordering::Relaxed);
-            if !spin.look(others, || output.0.news.load(Ordering::Acquire) != seen) {
+            if !looks || !spin.look(others, || output.0.news.load(Ordering::Acquire) != seen) {
                 self.wake.notified().await;
             }
         }

@@ -103,7 +103,7 @@ fn a_page_that_attaches_without_end_is_not_sent_everything_each_time() {
     let bench = simple(config(), &[]);
     bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     bench.attach("main", "echo", 1).expect("attached");
-    write(&bench, 1, "flood 300000\n");
+    write(&bench, 1, "flood 150000\n");
     settled(&bench, 1);
     let start = std::time::Instant::now();
     for id in 2..102 {
@@ -123,8 +123,8 @@ fn a_page_that_comes_back_is_not_told_that_it_missed_what_it_had_handled() {
     let bench = simple(config(), &[]);
     bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     bench.attach("main", "echo", 1).expect("attached");
-    write(&bench, 1, "flood 300000\n");
-    let handled = read_to(&bench, 1, "line 299999");
+    write(&bench, 1, "flood 150000\n");
+    let handled = read_to(&bench, 1, "line 149999");
     for (id, after, is_told) in [(2, Some(handled), false), (3, None, true)] {
         bench.attach_after("main", "echo", id, after).expect("attached again");
         let first = wait_for("the backlog", || bench.events(id).into_iter().next());
@@ -155,11 +155,11 @@ fn a_page_that_comes_back_gets_what_it_had_not_handled() {
     bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     bench.attach("main", "echo", 1).expect("attached");
     // More than the history holds, of which the page handles the first part only.
-    write(&bench, 1, "flood 300000\n");
+    write(&bench, 1, "flood 150000\n");
     let handled =
         wait_for("a part", || bench.events(1).iter().filter_map(|(seq, _)| *seq).nth(100));
     bench.attach("main", "echo", 2).expect("attached again");
-    read_to(&bench, 2, "line 299999");
+    read_to(&bench, 2, "line 149999");
     let seen = |id, until: &dyn Fn(u64) -> bool| -> Vec<String> {
         let events = bench.events(id).into_iter();
         events.filter(|(seq, _)| seq.is_some_and(until)).map(|(_, line)| line).collect()
@@ -167,7 +167,7 @@ fn a_page_that_comes_back_gets_what_it_had_not_handled() {
     let mut lines = seen(1, &|seq| seq <= handled);
     lines.extend(seen(2, &|seq| seq > handled));
     let lines: Vec<&String> = lines.iter().filter(|line| line.starts_with("oline")).collect();
-    assert_eq!(lines.len(), 300_000);
+    assert_eq!(lines.len(), 150_000);
     assert!(lines.iter().enumerate().all(|(n, line)| **line == format!("oline {n}")));
 }
 
@@ -177,9 +177,9 @@ fn acknowledgements_of_a_former_page_count_for_nothing() {
     bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     bench.attach("main", "echo", 1).expect("attached");
     bench.attach("main", "echo", 2).expect("attached again");
-    write(&bench, 1, "flood 300000\n");
+    write(&bench, 1, "flood 150000\n");
     let before = settled(&bench, 2);
-    assert!(bench.stdout(2).len() < 300_000, "nothing is left to be sent");
+    assert!(bench.stdout(2).len() < 150_000, "nothing is left to be sent");
     let args = json!({ "name": "echo", "attachment": "1", "seq": 1_000_000 });
     bench.call("main", "ack", args).expect("ignored");
     assert_eq!(settled(&bench, 2), before);
