@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use js_runtime::{Event, ExitReason, Runtime, SpawnConfig, Supervisor, WhenSlow};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// A script that does what a backend does: it reads and writes lines.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/echo-lines.mjs");
@@ -85,7 +86,7 @@ async fn cycle(supervisor: &Supervisor, name: &str) {
     supervisor.remove(name).expect("it has exited");
 }
 
-/// Both tests look at the whole program.
+/// All tests look at the whole program.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -122,6 +123,36 @@ fn isolates_that_were_prepared_go_with_their_supervisor() {
     assert_eq!(last.files, first.files, "open files");
     assert!(last.memory_kb.saturating_sub(first.memory_kb) < SLACK_KB, "memory");
     assert!(!own::threads().iter().any(|name| name.starts_with("js-vacant")));
+}
+
+/// Does `act` while this program can open only so many files more.
+fn with_files_to_spare(count: u64, act: impl FnOnce()) {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    let open = fs::read_dir("/proc/self/fd").expect("procfs");
+    let numbers = open.filter_map(|file| file.ok()?.file_name().to_str()?.parse::<u64>().ok());
+    let beyond = numbers.max().expect("one is open") + 1;
+    setrlimit(Resource::RLIMIT_NOFILE, beyond + count, hard).expect("it may be lowered");
+    act();
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("it may be raised again");
+}
+
+#[test]
+fn an_isolate_that_could_not_be_prepared_is_made_when_it_is_asked_for() {
+    let _alone = alone();
+    let executor = tokio::runtime::Builder::new_current_thread().build().expect("an executor");
+    let supervisor = Supervisor::builder().warm_isolates(1).build().expect("a thread");
+    // V8 itself is begun with files to spare.
+    executor.block_on(cycle(&supervisor, "first"));
+    executor.block_on(supervisor.shutdown());
+    for to_spare in 0..6 {
+        let supervisor = Supervisor::builder().warm_isolates(1).build().expect("a thread");
+        with_files_to_spare(to_spare, || {
+            supervisor.warm_up(None).expect("the standard limits");
+            std::thread::sleep(PREPARES);
+        });
+        executor.block_on(cycle(&supervisor, "asked for"));
+        executor.block_on(supervisor.shutdown());
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use deno_runtime::deno_core::error::CoreError;
 use deno_runtime::deno_core::{ModuleSpecifier, V8CrossThreadTaskSpawner};
 use deno_runtime::worker::MainWorker;
+use tokio::runtime::Runtime as Executor;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
@@ -40,26 +41,11 @@ pub(super) struct Order {
 pub(super) fn run(commons: &Arc<Commons>, order: oneshot::Receiver<Order>) {
     let mut report = None;
     let exit = catch_unwind(AssertUnwindSafe(|| {
-        let executor = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(BLOCKING_THREADS)
-            .build();
-        match executor {
-            Ok(executor) => {
-                let exit = executor.block_on(live(commons, order, &mut report));
-                // A blocking operation that hangs must not hold the thread.
-                executor.shutdown_background();
-                exit
-            }
-            Err(error) => {
-                let message = format!("could not start the event loop: {error}");
-                if let Ok(order) = order.blocking_recv() {
-                    // Its receiver then drops everything else.
-                    let _ = order.ready.send(Err(message));
-                }
-                exit::killed()
-            }
-        }
+        let Some((executor, order)) = with_executor(order) else { return exit::killed() };
+        let exit = executor.block_on(live(commons, order, &mut report));
+        // A blocking operation that hangs must not hold the thread.
+        executor.shutdown_background();
+        exit
     }));
     let mut exit = exit.unwrap_or_else(|_| exit::panicked(commons.control.crash.message()));
     let members = &commons.control.members;
@@ -75,6 +61,35 @@ pub(super) fn run(commons: &Arc<Commons>, order: oneshot::Receiver<Order>) {
     }
 }
 
+/// Makes the executor, again for whoever asks should it fail when nobody has yet: by then there may be
+/// what was not to be had, descriptors for one. `None` when all is told to whoever asked, if anybody did.
+fn with_executor(order: oneshot::Receiver<Order>) -> Option<(Executor, oneshot::Receiver<Order>)> {
+    if let Ok(executor) = executor() {
+        return Some((executor, order));
+    }
+    let order = order.blocking_recv().ok()?;
+    match executor() {
+        Ok(executor) => {
+            let (sender, receiver) = oneshot::channel();
+            sender.send(order).ok()?;
+            Some((executor, receiver))
+        }
+        Err(error) => {
+            let message = format!("could not start the event loop: {error}");
+            // Its receiver then drops everything else.
+            let _ = order.ready.send(Err(message));
+            None
+        }
+    }
+}
+
+fn executor() -> std::io::Result<Executor> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+}
+
 async fn live(
     commons: &Arc<Commons>,
     mut order: oneshot::Receiver<Order>,
@@ -84,7 +99,12 @@ async fn live(
     let (prepared, order) = match order.try_recv() {
         Ok(order) => (prepared, Ok(order)),
         // Nobody waits for it.
-        Err(TryRecvError::Empty) => (prepared.and_then(Prepared::load), order.await),
+        Err(TryRecvError::Empty) => {
+            let loaded = prepared.and_then(Prepared::load);
+            let order = order.await;
+            // As for the executor.
+            (loaded.or_else(|_| Prepared::new(commons)), order)
+        }
         Err(TryRecvError::Closed) => return exit::killed(),
     };
     let Ok(order) = order else { return exit::killed() };
