@@ -24,7 +24,7 @@ use crate::sink::{Sink, Sinks};
 use crate::stop::StopRequest;
 use crate::wire::{ExitReason, Runtime};
 
-/// A reader takes what a pipe holds in one go.
+/// A writer fills a pipe in one go.
 const PIPE_BYTES: usize = 64 * 1024;
 
 /// Writes of up to this many bytes are all or nothing (`PIPE_BUF`).
@@ -257,17 +257,16 @@ async fn read(
     mut sink: Sink,
     gone: watch::Receiver<Option<Instant>>,
 ) {
-    let mut buffer = vec![0; PIPE_BYTES];
     let mut flushing = Duration::ZERO;
     loop {
         let count = tokio::select! {
             biased;
             () = time_is_up(gone.clone(), flushing) => break,
-            count = pipe.read(&mut buffer) => count,
+            count = pipe.read_buf(sink.room()) => count,
         };
         // A read error means that nothing more can come, like the end.
-        let Ok(count @ 1..) = count else { break };
-        sink.append(&buffer[..count]);
+        let Ok(1..) = count else { break };
+        sink.take_read();
         let began = Instant::now();
         if sink.flush().await.is_err() {
             return;

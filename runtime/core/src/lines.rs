@@ -3,9 +3,15 @@
 //! Works on bytes and never looks inside a line: what is not UTF-8 passes through untouched, and a
 //! frame of an RPC protocol is a line like any other.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::wire::Framing;
+
+/// What a pipe holds is read in one go.
+const ROOM: usize = 64 * 1024;
+
+/// Into less room nothing is read: much smaller reads would make many of one.
+const LEAST_ROOM: usize = 16 * 1024;
 
 /// What came out of the stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,38 +28,35 @@ pub(crate) enum Piece {
 pub(crate) struct Splitter {
     framing: Framing,
     limit: usize,
-    partial: Vec<u8>,
+    held: BytesMut,
+    /// So many bytes of what is held have no line end in them.
+    searched: usize,
     /// Bytes dropped so far of a line that is too long.
     skipped: u64,
 }
 
 impl Splitter {
     pub(crate) fn new(framing: Framing, limit: usize) -> Self {
-        Self { framing, limit, partial: Vec::new(), skipped: 0 }
+        Self { framing, limit, held: BytesMut::new(), searched: 0, skipped: 0 }
     }
 
     /// Takes the next bytes and hands on every piece that they complete.
-    pub(crate) fn push(&mut self, mut data: &[u8], mut emit: impl FnMut(Piece)) {
-        if data.is_empty() {
-            return;
+    pub(crate) fn push(&mut self, data: &[u8], mut emit: impl FnMut(Piece)) {
+        let is_dropped = self.framing == Framing::Lines
+            && self.held.len() + data.len() > self.limit
+            && memchr::memchr(b'\n', data).is_none();
+        if is_dropped {
+            self.skip(data.len(), &mut emit);
+        } else {
+            self.held.extend_from_slice(data);
+            self.cut(emit);
         }
-        if self.framing == Framing::Bytes {
-            return emit(Piece::Data(Bytes::copy_from_slice(data)));
-        }
-        while let Some(end) = memchr::memchr(b'\n', data) {
-            self.append(&data[..end], &mut emit);
-            // Part of the terminator here, and data everywhere else.
-            self.partial.pop_if(|last| *last == b'\r');
-            self.end_line(&mut emit);
-            data = &data[end + 1..];
-        }
-        self.append(data, &mut emit);
     }
 
     /// Takes a line without its terminator, which is not copied if nothing of another is held.
     pub(crate) fn push_line(&mut self, mut line: Vec<u8>, mut emit: impl FnMut(Piece)) {
         let is_alone = self.framing == Framing::Lines
-            && self.partial.is_empty()
+            && self.held.is_empty()
             && self.skipped == 0
             && line.len() <= self.limit;
         if is_alone && line.last() != Some(&b'\r') && memchr::memchr(b'\n', &line).is_none() {
@@ -63,33 +66,69 @@ impl Splitter {
         self.push(&line, emit);
     }
 
+    /// Where the next bytes can be put without a copy, behind what is held. Then they are to be
+    /// [`cut`](Self::cut).
+    pub(crate) fn room(&mut self) -> &mut BytesMut {
+        if self.held.capacity() - self.held.len() < LEAST_ROOM {
+            self.held.reserve(ROOM);
+        }
+        &mut self.held
+    }
+
+    /// Hands on every piece that is complete. Pieces that came together share their memory.
+    pub(crate) fn cut(&mut self, mut emit: impl FnMut(Piece)) {
+        if self.framing == Framing::Bytes {
+            if !self.held.is_empty() {
+                emit(Piece::Data(self.held.split().freeze()));
+            }
+            return;
+        }
+        while let Some(end) = memchr::memchr(b'\n', &self.held[self.searched..]) {
+            let end = self.searched + end;
+            self.searched = 0;
+            let line = self.held.split_to(end + 1);
+            self.end_line(line, end, &mut emit);
+        }
+        self.searched = self.held.len();
+        if self.skipped > 0 || self.held.len() > self.limit {
+            self.skip(0, &mut emit);
+        }
+    }
+
     /// The stream has ended: what is left is a last line without a terminator.
     pub(crate) fn finish(&mut self, mut emit: impl FnMut(Piece)) {
-        if self.skipped > 0 || !self.partial.is_empty() {
-            self.end_line(&mut emit);
+        if self.skipped > 0 {
+            emit(Piece::Dropped(std::mem::take(&mut self.skipped)));
+        } else if !self.held.is_empty() {
+            emit(Piece::Data(self.held.split().freeze()));
         }
     }
 
-    fn append(&mut self, data: &[u8], emit: &mut impl FnMut(Piece)) {
-        if self.skipped > 0 {
-            self.skipped += data.len() as u64;
-        } else if self.partial.len() + data.len() > self.limit {
-            self.skipped = (self.partial.len() + data.len()) as u64;
-            self.partial = Vec::new();
+    /// Drops what is held and so many bytes more, all of one line that is too long.
+    fn skip(&mut self, more: usize, emit: &mut impl FnMut(Piece)) {
+        if self.skipped == 0 {
             emit(Piece::TooLong);
-        } else {
-            self.partial.extend_from_slice(data);
         }
+        self.skipped += (self.held.len() + more) as u64;
+        if self.held.capacity() > ROOM {
+            self.held = BytesMut::new();
+        }
+        self.held.clear();
+        self.searched = 0;
     }
 
-    fn end_line(&mut self, emit: &mut impl FnMut(Piece)) {
-        if self.skipped > 0 {
-            return emit(Piece::Dropped(std::mem::take(&mut self.skipped)));
+    /// `text` bytes of the line come before its line feed.
+    fn end_line(&mut self, mut line: BytesMut, text: usize, emit: &mut impl FnMut(Piece)) {
+        if self.skipped == 0 && text > self.limit {
+            emit(Piece::TooLong);
         }
-        let mut line = std::mem::take(&mut self.partial);
-        // A buffer that grew by doubling may be twice the line; lines are kept in the backlog.
-        line.shrink_to_fit();
-        emit(Piece::Data(Bytes::from(line)));
+        if self.skipped > 0 || text > self.limit {
+            return emit(Piece::Dropped(std::mem::take(&mut self.skipped) + text as u64));
+        }
+        // A carriage return is part of the terminator here, and data everywhere else.
+        let is_carriage_return = line[..text].last() == Some(&b'\r');
+        line.truncate(text - usize::from(is_carriage_return));
+        emit(Piece::Data(line.freeze()));
     }
 }
 
@@ -97,14 +136,19 @@ impl Splitter {
 mod tests {
     use super::*;
 
+    /// The pieces of what is pushed, which are those of what is read in place.
     fn split(limit: usize, chunks: &[&[u8]]) -> Vec<Piece> {
-        let mut splitter = Splitter::new(Framing::Lines, limit);
-        let mut pieces = Vec::new();
+        let [mut pushed, mut read] = [(); 2].map(|()| Splitter::new(Framing::Lines, limit));
+        let [mut of_pushed, mut of_read] = [(); 2].map(|()| Vec::new());
         for chunk in chunks {
-            splitter.push(chunk, |piece| pieces.push(piece));
+            pushed.push(chunk, |piece| of_pushed.push(piece));
+            read.room().extend_from_slice(chunk);
+            read.cut(|piece| of_read.push(piece));
         }
-        splitter.finish(|piece| pieces.push(piece));
-        pieces
+        pushed.finish(|piece| of_pushed.push(piece));
+        read.finish(|piece| of_read.push(piece));
+        assert_eq!(of_pushed, of_read);
+        of_pushed
     }
 
     fn data(text: &[u8]) -> Piece {

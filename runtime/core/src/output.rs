@@ -140,25 +140,44 @@ impl Output {
         self.wake_writers();
     }
 
-    /// Appends, blocking the thread while a subscriber must be waited for.
-    pub(crate) fn push_blocking(&self, generation: u64, mut event: Event) -> Result<(), CutOff> {
+    /// Appends all, blocking the thread while a subscriber must be waited for.
+    pub(crate) fn push_blocking(
+        &self,
+        generation: u64,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), CutOff> {
         let mut state = self.lock();
-        while let Some(back) = state.try_push(generation, event)? {
-            event = back;
+        while !self.push_some(&mut state, generation, events)? {
             state = self.0.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        self.tell(&state);
         Ok(())
     }
 
-    /// Appends, or gives the event back when a subscriber must be waited for.
-    pub(crate) fn try_push(&self, generation: u64, event: Event) -> Result<Option<Event>, CutOff> {
-        let mut state = self.lock();
-        let back = state.try_push(generation, event)?;
-        if back.is_none() {
-            self.tell(&state);
+    /// Appends as many as a subscriber need not be waited for; whether that was all.
+    pub(crate) fn try_push(
+        &self,
+        generation: u64,
+        events: &mut VecDeque<Event>,
+    ) -> Result<bool, CutOff> {
+        self.push_some(&mut self.lock(), generation, events)
+    }
+
+    /// Tells subscribers once.
+    fn push_some(
+        &self,
+        state: &mut State,
+        generation: u64,
+        events: &mut VecDeque<Event>,
+    ) -> Result<bool, CutOff> {
+        if events.is_empty() {
+            return Ok(true);
         }
-        Ok(back)
+        let before = state.next_seq;
+        let pushed = state.push(generation, events);
+        if state.next_seq != before {
+            self.tell(state);
+        }
+        pushed
     }
 
     /// Calls `push` until it has found room for everything.
@@ -252,15 +271,21 @@ impl State {
         self.next_seq - self.history.len() as u64
     }
 
-    fn try_push(&mut self, generation: u64, event: Event) -> Result<Option<Event>, CutOff> {
+    /// `false` when a subscriber must be waited for first; of a generation that was cut off nothing is
+    /// kept.
+    fn push(&mut self, generation: u64, events: &mut VecDeque<Event>) -> Result<bool, CutOff> {
         if self.generation != generation {
+            events.clear();
             return Err(CutOff);
         }
-        if self.cost >= self.capacity && self.is_waited_for() {
-            return Ok(Some(event));
+        while !events.is_empty() {
+            if self.cost >= self.capacity && self.is_waited_for() {
+                return Ok(false);
+            }
+            let event = events.pop_front();
+            event.into_iter().for_each(|event| self.append(generation, event));
         }
-        self.append(generation, event);
-        Ok(None)
+        Ok(true)
     }
 
     /// Whether dropping the oldest event would cost a subscriber something it must not miss.

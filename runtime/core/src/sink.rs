@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use bytes::BytesMut;
+
 use crate::event::{Event, Stream};
 use crate::lines::{Piece, Splitter};
 use crate::output::{CutOff, Output};
@@ -49,7 +51,17 @@ impl Sink {
         self.cut(|splitter, emit| splitter.push(data, emit));
     }
 
-    /// The same for a line without its terminator.
+    /// Where a reader puts the next bytes without a copy; then they are to be [taken](Self::take_read).
+    pub(crate) fn room(&mut self) -> &mut BytesMut {
+        self.splitter.room()
+    }
+
+    /// Takes what was put into the [room](Self::room).
+    pub(crate) fn take_read(&mut self) {
+        self.cut(|splitter, emit| splitter.cut(emit));
+    }
+
+    /// Like `append`, for a line without its terminator.
     pub(crate) fn append_line(&mut self, line: Vec<u8>) {
         self.cut(|splitter, emit| splitter.push_line(line, emit));
     }
@@ -62,19 +74,13 @@ impl Sink {
     /// Blocks the thread while a subscriber must be waited for.
     pub(crate) fn flush_blocking(&mut self) -> Result<(), CutOff> {
         let Sinks { output, generation, .. } = &self.sinks;
-        self.pending.drain(..).try_for_each(|event| output.push_blocking(*generation, event))
+        output.push_blocking(*generation, &mut self.pending)
     }
 
     /// `false` when a subscriber must be waited for first.
     pub(crate) fn try_flush(&mut self) -> Result<bool, CutOff> {
         let Sinks { output, generation, .. } = &self.sinks;
-        while let Some(event) = self.pending.pop_front() {
-            if let Some(event) = output.try_push(*generation, event)? {
-                self.pending.push_front(event);
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        output.try_push(*generation, &mut self.pending)
     }
 
     pub(crate) async fn flush(&mut self) -> Result<(), CutOff> {

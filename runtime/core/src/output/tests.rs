@@ -23,7 +23,7 @@ fn line(number: u64) -> (Event, usize) {
 
 /// Writes until somebody must be waited for, or `most` lines; tells how many.
 fn fill(output: &Output, most: u64) -> u64 {
-    let write = |number: &u64| output.try_push(1, line(*number).0) == Ok(None);
+    let write = |number: &u64| output.try_push(1, &mut [line(*number).0].into()) == Ok(true);
     (0..most).take_while(write).count() as u64
 }
 
@@ -58,7 +58,8 @@ fn a_writer_waits_for_what_is_held_and_goes_on_when_it_is_released() {
 
     let (sender, written) = std::sync::mpsc::channel();
     let writer = output.clone();
-    let thread = std::thread::spawn(move || sender.send(writer.push_blocking(1, line(9).0)));
+    let thread =
+        std::thread::spawn(move || sender.send(writer.push_blocking(1, &mut [line(9).0].into())));
     assert!(written.recv_timeout(std::time::Duration::from_millis(20)).is_err());
     held.release(2);
     assert_eq!(written.recv(), Ok(Ok(())));
