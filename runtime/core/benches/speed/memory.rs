@@ -11,7 +11,7 @@ use crate::calls::round_trips;
 use crate::session::{ECHO, Session, Subject};
 use crate::stats::{Figures, micros};
 
-/// So many are compared with one.
+/// So many are compared with two.
 const FURTHER: usize = 8;
 
 /// How many of ours live at once.
@@ -23,15 +23,17 @@ const SETTLE: Duration = Duration::from_secs(2);
 pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject]) {
     let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
     for subject in subjects {
+        // Two, as the pages of a program's file count as its own while it runs once.
         let mut sessions = vec![ready(&supervisor, *subject).await];
+        sessions.push(ready(&supervisor, *subject).await);
         tokio::time::sleep(SETTLE).await;
-        let one = private_kb(&sessions);
+        let before = private_kb(&sessions);
         for _ in 0..FURTHER {
             sessions.push(ready(&supervisor, *subject).await);
         }
         tokio::time::sleep(SETTLE).await;
         #[allow(clippy::cast_precision_loss, reason = "a small number")]
-        let each = (private_kb(&sessions) - one) / FURTHER as f64;
+        let each = (private_kb(&sessions) - before) / FURTHER as f64;
         figures.add("memory of a further one", *subject, "KiB", vec![each]);
         for session in sessions {
             session.end().await;
