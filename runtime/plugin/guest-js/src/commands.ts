@@ -138,10 +138,8 @@ export const getConfig = (name: string): Promise<ProcessConfig> => call('get_con
 export const listBackends = (): Promise<BackendInfo[]> => call('list_backends')
 
 /**
- * Writes to the stdin of a process, and waits while that is full. Adds no line end.
- *
- * Text and bytes take different ways: await a write of the one before a write of the other, if
- * their order matters.
+ * Writes to the stdin of a process, and waits while that is full. Adds no line end. What is written
+ * arrives in the order of the calls.
  *
  * @param data - Text, or bytes as they are.
  * @throws `notFound`, `notRunning`, `notAllowed`.
@@ -153,9 +151,7 @@ export const listBackends = (): Promise<BackendInfo[]> => call('list_backends')
  * ```
  */
 export const writeStdin = (name: string, data: string | Uint8Array): Promise<void> =>
-  typeof data === 'string'
-    ? call('write_stdin', { name, data })
-    : writerOf(name).write(data.slice())
+  writerOf(name).write(typeof data === 'string' ? data : data.slice())
 
 /**
  * Ends the stdin of a process: it reads what was written, and then the end. Many programs then end

@@ -23,7 +23,6 @@ test('each function calls its command with the names that Rust expects', async (
   await page.listProcesses()
   await page.listBackends()
   await page.getConfig('p')
-  await page.writeStdin('p', 'text')
   await page.closeStdin('p')
   await page.detectRuntimes()
   await page.setRuntimePath('bun', '')
@@ -41,7 +40,6 @@ test('each function calls its command with the names that Rust expects', async (
     ['list_processes', {}],
     ['list_backends', {}],
     ['get_config', { name: 'p' }],
-    ['write_stdin', { name: 'p', data: 'text' }],
     ['close_stdin', { name: 'p' }],
     ['detect_runtimes', {}],
     ['set_runtime_path', { runtime: 'bun', path: '' }],

@@ -11,10 +11,10 @@ beforeEach(async () => {
   page = await load(host)
 })
 
-test('bytes arrive in the order of the calls, in fewer requests than writes', async () => {
+test('text and bytes arrive in the order of the calls, in fewer requests than writes', async () => {
   const process = host.start('p')
   const writes = Array.from({ length: 500 }, (_, index) =>
-    page.writeStdin('p', bytes(`${index}\n`)),
+    page.writeStdin('p', index % 3 === 0 ? `${index}\n` : bytes(`${index}\n`)),
   )
   await Promise.all(writes)
   await settled()
