@@ -6,9 +6,10 @@
 
 mod queue;
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 pub(crate) use self::queue::LineTooLong;
@@ -48,18 +49,19 @@ impl Input {
 
     /// Queues `data`; waits while the queue is full. Dropping the future withdraws what still waits.
     pub(crate) async fn write(&self, data: Bytes) -> Result<(), Closed> {
-        if self.lock().pass(&data) {
-            return Ok(());
-        }
-        // Declared before the receiver, so that it looks after that is gone.
-        let withdraw = Withdraw(self);
-        let accepted = self.lock().write(data)?;
+        let accepted = {
+            let mut queue = self.lock();
+            if queue.pass(&data) {
+                return Ok(());
+            }
+            queue.write(data)?
+        };
         // A reader that holds the beginning of a character waits for what could not be queued too.
         self.wake_reader();
-        let written = match accepted {
-            None => Ok(()),
-            Some(accepted) => accepted.await.map_err(|_| Closed),
-        };
+        let Some(accepted) = accepted else { return Ok(()) };
+        // Dropped after the receiver, so that it looks after that is gone.
+        let withdraw = Withdraw(self);
+        let written = accepted.await.map_err(|_| Closed);
         std::mem::forget(withdraw);
         written
     }
@@ -122,9 +124,7 @@ impl Input {
                     return count;
                 }
                 Available::End => return 0,
-                Available::Nothing => {
-                    state = self.0.readable.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
+                Available::Nothing => self.0.readable.wait(&mut state),
             }
         }
     }
@@ -177,7 +177,7 @@ impl Input {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 }
 

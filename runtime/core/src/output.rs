@@ -9,9 +9,10 @@
 mod subscription;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 pub use self::subscription::Subscription;
@@ -148,7 +149,7 @@ impl Output {
     ) -> Result<(), CutOff> {
         let mut state = self.lock();
         while !self.push_some(&mut state, generation, events)? {
-            state = self.0.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.0.room.wait(&mut state);
         }
         Ok(())
     }
@@ -262,7 +263,7 @@ impl Output {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 }
 
@@ -282,8 +283,9 @@ impl State {
             if self.cost >= self.capacity && self.is_waited_for() {
                 return Ok(false);
             }
-            let event = events.pop_front();
-            event.into_iter().for_each(|event| self.append(generation, event));
+            if let Some(event) = events.pop_front() {
+                self.append(generation, event);
+            }
         }
         Ok(true)
     }

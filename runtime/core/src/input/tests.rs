@@ -190,7 +190,7 @@ fn with_shortcut(most: usize) -> (Input, Arc<Mutex<Vec<u8>>>) {
     input.shorten(Box::new(move |data| {
         let fits = data.len() <= most;
         if fits {
-            receives.lock().unwrap().extend_from_slice(data);
+            receives.lock().extend_from_slice(data);
         }
         fits
     }));
@@ -219,7 +219,7 @@ fn a_write_passes_a_queue_only_while_its_reader_waits_and_nothing_is_before_it()
         }
         let count = input.read(&mut buffer).await;
         assert_eq!(std::str::from_utf8(&buffer[..count]), Ok("-longéf"));
-        assert_eq!(*taken.lock().unwrap(), b"cde");
+        assert_eq!(*taken.lock(), b"cde");
     });
 }
 
@@ -233,7 +233,7 @@ fn nothing_passes_a_queue_that_is_closed() {
         input.close();
         assert_eq!(input.write(Bytes::from_static(b"a")).await, Err(Closed));
         assert_eq!(input.try_write(Bytes::from_static(b"a")), Err(Refused::Closed));
-        assert!(taken.lock().unwrap().is_empty());
+        assert!(taken.lock().is_empty());
     });
 }
 
