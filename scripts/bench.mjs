@@ -50,7 +50,7 @@ function machine() {
     cpu: model.trim(),
     cores: os.cpus().length,
     memoryGiB: Math.round(os.totalmem() / 1024 ** 3),
-    system: `${os.platform()} ${os.release()} ${os.arch()}`,
+    system: `${os.platform()} ${os.release().split('-')[0]} ${os.arch()}`,
   }
 }
 

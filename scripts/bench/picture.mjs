@@ -1,13 +1,13 @@
 /**
- * The comparison as a picture: how many times better the embedded engine is than the best child, and
- * in the page than the best child of tauri-plugin-js.
+ * The comparison as a picture, on a logarithmic scale: how many times better the embedded engine is than
+ * the best child, and in the page than the best child of tauri-plugin-js.
  */
 
 const width = 720
 const rowHeight = 30
 const labelWidth = 200
-const barWidth = 380
-const top = 44
+const barWidth = 400
+const top = 60
 
 /** Words for a row, in the order in which they are drawn; figures without words are left out. */
 const shown = [
@@ -29,29 +29,41 @@ export function picture(rows) {
     const row = rows.find((row) => row.figure === figure)
     return row?.times ? [{ words, ...row }] : []
   })
-  const most = Math.max(1, ...drawn.map(({ times }) => times))
+  const all = drawn.map(({ times }) => times)
+  const [least, most] = [Math.min(0.5, ...all), Math.max(2, ...all)]
+  /** Where a ratio is: twice as good is as far from even as half as good. */
+  const x = (times) => labelWidth + (Math.log(times / least) / Math.log(most / least)) * barWidth
   const height = top + drawn.length * rowHeight + 16
   const bars = drawn.map(({ words, times, best }, index) => {
     const y = top + index * rowHeight
-    const length = Math.max(2, (times / most) * barWidth)
+    const [from, to] = [Math.min(x(1), x(times)), Math.max(x(1), x(times))]
+    const length = Math.max(2, to - from)
     const note = `${times.toFixed(1)}x (${best.subject})`
     return [
       `  <text x="${labelWidth - 10}" y="${y + 18}" text-anchor="end">${words}</text>`,
-      `  <rect x="${labelWidth}" y="${y + 4}" width="${length.toFixed(1)}" height="20" rx="3"/>`,
-      `  <text x="${(labelWidth + length + 8).toFixed(1)}" y="${y + 18}">${note}</text>`,
+      `  <rect class="${times < 1 ? 'worse' : 'better'}" x="${from.toFixed(1)}" y="${y + 4}" width="${length.toFixed(1)}" height="20"/>`,
+      `  <text x="${(from + length + 8).toFixed(1)}" y="${y + 18}">${note}</text>`,
     ].join('\n')
   })
-  const line = labelWidth + barWidth / most
+  const lines = [0.5, 1, 2, 5, 10, 20, 50].filter((times) => times >= least && times <= most)
+  const grid = lines.map((times) => {
+    const at = x(times).toFixed(1)
+    return [
+      `  <text x="${at}" y="${top - 12}" text-anchor="middle">${times}x</text>`,
+      `  <line x1="${at}" x2="${at}" y1="${top - 6}" y2="${height - 12}"/>`,
+    ].join('\n')
+  })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img">
   <title>How many times better an embedded backend is than the best child process</title>
   <style>
     text { font: 13px system-ui, sans-serif; fill: #57606a; }
-    rect { fill: #2f81f7; }
+    .better { fill: #2f81f7; }
+    .worse { fill: #d29922; }
     line { stroke: #8b949e; stroke-dasharray: 3 3; }
   </style>
   <text x="${labelWidth}" y="22">times better than the best of Bun, Deno and Node as a child</text>
+${grid.join('\n')}
 ${bars.join('\n')}
-  <line x1="${line.toFixed(1)}" x2="${line.toFixed(1)}" y1="${top - 6}" y2="${height - 12}"/>
 </svg>
 `
 }
