@@ -8,7 +8,8 @@ use crate::wire::{ExitReason, State};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// One line of stdout without its terminator; in byte mode a chunk exactly as written.
+    /// One line of stdout without its terminator; in byte mode a chunk exactly as written. It may share its
+    /// memory, 64 KiB or more, with its neighbours: copy what is to be kept for long.
     Stdout(Bytes),
     /// The same for stderr.
     Stderr(Bytes),

@@ -83,6 +83,7 @@ impl Splitter {
             }
             return;
         }
+        let is_large = self.held.capacity() > ROOM;
         while let Some(end) = memchr::memchr(b'\n', &self.held[self.searched..]) {
             let end = self.searched + end;
             self.searched = 0;
@@ -92,6 +93,9 @@ impl Splitter {
         self.searched = self.held.len();
         if self.skipped > 0 || self.held.len() > self.limit {
             self.skip(0, &mut emit);
+        } else if is_large && self.held.is_empty() {
+            // Else what is left of the memory of a long line would keep all of it.
+            self.held = BytesMut::new();
         }
     }
 
@@ -169,6 +173,20 @@ mod tests {
     fn a_carriage_return_is_a_terminator_only_before_a_line_feed() {
         let pieces = split(64, &[b"10%\r50%\r", b"\n\r\n", b"90%\r"]);
         assert_eq!(pieces, [data(b"10%\r50%"), data(b""), data(b"90%\r")]);
+    }
+
+    #[test]
+    fn of_the_memory_of_a_long_line_nothing_is_kept() {
+        let mut splitter = Splitter::new(Framing::Lines, usize::MAX);
+        let mut lines = Vec::new();
+        for end in [&b"x"[..], b"\n", b"short\n"] {
+            splitter.room().extend_from_slice(&vec![b'x'; ROOM]);
+            splitter.room().extend_from_slice(end);
+            splitter.cut(|piece| lines.push(piece));
+            let is_kept = splitter.held.capacity() > ROOM;
+            assert_eq!(is_kept, lines.is_empty(), "only for a line that has no end yet");
+        }
+        assert_eq!(lines.len(), 2);
     }
 
     #[test]
