@@ -18,7 +18,7 @@ pub(super) enum SelfEnded {
     Exit(i32),
     /// It sent this signal to itself, and did not listen for it.
     Signal(i32),
-    /// It took more of this than it may have.
+    /// It took more of this than it may have; told from within V8.
     Exhausted(Memory),
     /// The engine panicked while it worked for it.
     Panicked,
@@ -75,7 +75,12 @@ impl Control {
         // The first end is the one that counts.
         let _ = self.ended.set(how);
         self.over.notify_one();
-        self.terminate();
+        if let SelfEnded::Exhausted(_) = how {
+            self.ask_to_end();
+            self.members.terminate_from_within();
+        } else {
+            self.terminate();
+        }
     }
 
     /// Resolves when the script has ended itself.

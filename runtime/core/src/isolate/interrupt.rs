@@ -2,27 +2,45 @@
 //!
 //! The engine fails when it is interrupted while it loads a module of its own, as it does for many an
 //! `import` and for much that is used for the first time. So an isolate is asked to look where it
-//! stands, and ends the script there if that is the script's code. If it is the engine's, whoever asked
-//! asks again soon.
+//! stands, and ends the script there if that is the script's code. If it is the engine's, or such a load
+//! is under way, whoever asked asks again soon.
 
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use deno_runtime::deno_core::{JsRuntime, v8};
 
-/// The engine's code may go on for so long: a multiple of what loading a module takes, and a part of
-/// the second within which a kill succeeds.
+/// The engine's code may go on for so long, and native code that does not answer: a multiple of what loading
+/// a module takes, and a part of the second within which a kill succeeds.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The same while a load is known to be under way, as on a busy machine.
+const LOAD_PATIENCE: Duration = Duration::from_millis(600);
 
 /// What the names of the engine's own modules and scripts begin with.
 const ENGINES: [&str; 2] = ["ext:", "node:"];
 
+/// What the engine calls its functions that load a module or a script. The code of a module itself has no
+/// name.
+const LOADERS: [&str; 3] = ["lazyLoad", "loadExtScript", ""];
+
+/// More than fit on V8's stack.
+const ALL_FRAMES: usize = 100_000;
+
 thread_local! {
-    /// Where this thread's scripts run.
-    static CONTEXT: RefCell<Option<v8::Global<v8::Context>>> = const { RefCell::new(None) };
+    /// The isolate of this thread.
+    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+}
+
+struct Here {
+    /// Where its scripts run.
+    context: v8::Global<v8::Context>,
+    is_loading: Arc<AtomicBool>,
 }
 
 /// The means to interrupt one isolate.
@@ -30,14 +48,17 @@ pub(super) struct Interrupt {
     thread: ThreadId,
     isolate: v8::IsolateHandle,
     first_asked: Option<Instant>,
+    /// The answer to what was asked last.
+    is_loading: Arc<AtomicBool>,
 }
 
 impl Interrupt {
     /// Called on the isolate's thread.
     pub(super) fn of(runtime: &mut JsRuntime) -> Self {
-        CONTEXT.set(Some(runtime.main_context()));
+        let is_loading = Arc::<AtomicBool>::default();
+        HERE.set(Some(Here { context: runtime.main_context(), is_loading: is_loading.clone() }));
         let isolate = runtime.v8_isolate().thread_safe_handle();
-        Self { thread: thread::current().id(), isolate, first_asked: None }
+        Self { thread: thread::current().id(), isolate, first_asked: None, is_loading }
     }
 
     pub(super) fn is_of_this_thread(&self) -> bool {
@@ -51,11 +72,19 @@ impl Interrupt {
     /// Ends what runs. To be called again while it goes on.
     pub(super) fn ask(&mut self) {
         let asked = *self.first_asked.get_or_insert_with(Instant::now);
-        if self.is_of_this_thread() || asked.elapsed() > PATIENCE {
+        let was_loading = self.is_loading.swap(false, Ordering::Relaxed);
+        let patience = if was_loading { LOAD_PATIENCE } else { PATIENCE };
+        if self.is_of_this_thread() || asked.elapsed() > patience {
             self.isolate.terminate_execution();
         } else {
             self.isolate.request_interrupt(end_in_script, ptr::null_mut());
         }
+    }
+
+    /// Ends what runs when V8 has done what it is at, where it can not be asked where it stands. To be
+    /// followed by [`Self::ask`].
+    pub(super) fn ask_from_within(&self) {
+        self.isolate.request_interrupt(end_between_loads, ptr::null_mut());
     }
 }
 
@@ -63,19 +92,56 @@ impl Interrupt {
 unsafe extern "C" fn end_in_script(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_void) {
     // SAFETY: V8 hands over the isolate that runs on this thread.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
-    if !stands_in_the_engines_code(&mut isolate) {
-        isolate.terminate_execution();
-    }
+    end_unless(&mut isolate, |stack| stack.is_loading || stack.is_engines);
 }
 
-fn stands_in_the_engines_code(isolate: &mut v8::Isolate) -> bool {
-    v8::scope!(let scope, isolate);
-    CONTEXT.with_borrow(|context| {
-        let Some(context) = context else { return false };
-        let context = v8::Local::new(scope, context);
+/// Likewise; also in the engine's code, which may be the one that takes the memory.
+unsafe extern "C" fn end_between_loads(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_void) {
+    // SAFETY: as above.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
+    end_unless(&mut isolate, |stack| stack.is_loading);
+}
+
+fn end_unless(isolate: &mut v8::Isolate, is_no_place: impl FnOnce(&Stack) -> bool) {
+    HERE.with_borrow(|here| {
+        let stack = here.as_ref().map_or_else(Stack::default, |here| here.look(isolate));
+        if !is_no_place(&stack) {
+            isolate.terminate_execution();
+        }
+    });
+}
+
+/// What is told by the calls that are under way.
+#[derive(Default)]
+struct Stack {
+    /// The latest is one to the engine's code.
+    is_engines: bool,
+    /// One of them loads a module of the engine's own.
+    is_loading: bool,
+}
+
+impl Here {
+    fn look(&self, isolate: &mut v8::Isolate) -> Stack {
+        v8::scope!(let scope, isolate);
+        let context = v8::Local::new(scope, &self.context);
         let scope = &v8::ContextScope::new(scope, context);
-        let name = v8::StackTrace::current_script_name_or_source_url(scope);
-        let name = name.map(|name| name.to_rust_string_lossy(scope)).unwrap_or_default();
-        ENGINES.iter().any(|engines| name.starts_with(engines))
-    })
+        let mut found = Stack::default();
+        let Some(stack) = v8::StackTrace::current_stack_trace(scope, ALL_FRAMES) else {
+            return found;
+        };
+        let text = |text: Option<v8::Local<v8::String>>| {
+            text.map(|text| text.to_rust_string_lossy(scope)).unwrap_or_default()
+        };
+        for at in 0..stack.get_frame_count() {
+            let Some(frame) = stack.get_frame(scope, at) else { continue };
+            let source = text(frame.get_script_name_or_source_url(scope));
+            if !ENGINES.iter().any(|engines| source.starts_with(engines)) {
+                continue;
+            }
+            found.is_engines |= at == 0;
+            found.is_loading |= LOADERS.contains(&text(frame.get_function_name(scope)).as_str());
+        }
+        self.is_loading.store(found.is_loading, Ordering::Relaxed);
+        found
+    }
 }

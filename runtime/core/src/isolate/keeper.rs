@@ -15,7 +15,7 @@ use crate::wire::ExitReason;
 
 /// How often a script that does not stop is told again: a single request can be swallowed by a
 /// `catch` inside the engine.
-const TERMINATE_AGAIN: Duration = Duration::from_millis(50);
+const TERMINATE_AGAIN: Duration = Duration::from_millis(10);
 
 /// After this long of being told, a thread is given up: it hangs in native code.
 const GIVE_UP: Duration = Duration::from_secs(5);

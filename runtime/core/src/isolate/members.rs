@@ -54,6 +54,13 @@ impl Members {
         }
     }
 
+    /// The same from within V8, as while it collects garbage.
+    pub(super) fn terminate_from_within(&self) {
+        for member in &*self.lock() {
+            member.interrupt.ask_from_within();
+        }
+    }
+
     /// The same at once, whatever the engine is at.
     pub(super) fn terminate_now(&self) {
         for member in &*self.lock() {

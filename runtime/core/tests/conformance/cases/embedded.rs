@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 
-use js_runtime::{Grant, Permissions, SpawnConfig};
+use js_runtime::{ExitReason, Grant, Limits, Permissions, SpawnConfig};
 
 use crate::support::{Bench, Case, Outcome, cases};
 
@@ -15,6 +15,7 @@ pub(crate) const CASES: &[Case] = cases![
     only_its_own_packages_may_be_read,
     a_group_of_its_own_may_be_killed,
     a_signal_to_the_applications_group_is_one_to_itself,
+    a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any,
 ];
 
 fn hostile(bench: &Bench, name: &str, args: &[&str]) -> SpawnConfig {
@@ -111,5 +112,23 @@ async fn a_signal_to_the_applications_group_is_one_to_itself(bench: &Bench) -> O
     }
     let ended = bench.run(hostile(bench, "kill-own-group.mjs", &[]), b"").await?;
     assert_eq!(ended.lines(), ["heard 4"], "{}", ended.log());
+    Ok(())
+}
+
+/// Each has a little more on its heap than the one before when it comes to load modules, which it gets
+/// nearly through at first, and nowhere with in the end.
+async fn a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any(
+    bench: &Bench,
+) -> Outcome {
+    const HEAP_MB: u32 = 40;
+    const STEP_KIB: usize = 200;
+    for step in 0..25 {
+        let limits = Some(Limits { heap_mb: Some(HEAP_MB), ..Limits::default() });
+        let filled = (26 * 1024 + step * STEP_KIB).to_string();
+        let config =
+            SpawnConfig { limits, ..bench.fixture("loads-when-full.mjs", &[filled.as_str()]) };
+        let ended = bench.run(config, b"").await?;
+        assert_eq!(ended.reason, Some(ExitReason::HeapLimit), "with {filled} KiB");
+    }
     Ok(())
 }
