@@ -6,8 +6,8 @@ import type { SystemInfo } from './shared-api.ts'
 
 /** What the embedded engine installs: whole lines in and out, without their terminators. */
 interface LineDoor {
-  /** The next line, or null at the end of input. */
-  read(): Promise<string | null>
+  /** All lines that have come, or null at the end of input. */
+  readAll(): Promise<string[] | null>
   write(line: string): Promise<void> | void
 }
 
@@ -39,9 +39,9 @@ export class EmbeddedIo implements IoInterface {
   }
 
   async read(): Promise<string> {
-    const line = await this.#door.read()
-    // The terminator is what makes kkrpc take the line for complete.
-    return line === null ? parked() : line + '\n'
+    const lines = await this.#door.readAll()
+    // The terminator is what makes kkrpc take the last of them for complete.
+    return lines === null ? parked() : lines.join('\n') + '\n'
   }
 
   async write(frame: string): Promise<void> {

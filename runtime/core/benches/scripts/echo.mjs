@@ -1,7 +1,7 @@
 // Sends every line back, by the shortest way that each runtime has.
 const door = globalThis[Symbol.for('js-runtime.lines')]
 if (door) {
-  for (let line; (line = await door.read()) !== null;) door.write(line)
+  for (let lines; (lines = await door.readAll()) !== null;) door.writeAll(lines)
 } else if (globalThis.Bun) {
   const writer = Bun.stdout.writer()
   for await (const chunk of Bun.stdin.stream()) {

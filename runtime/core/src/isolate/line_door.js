@@ -3,6 +3,9 @@
   const { core } = Deno[Deno.internal]
   const { op_desktop_recv_event: readLines, op_desktop_send_error_report: writeLine } = core.ops
 
+  // As it is: whoever puts another in its place may, but not here.
+  const Native = Promise
+
   // Lines that came with the one that was asked for, and the first of them that was not read yet.
   let ahead = []
   let next = 0
@@ -11,26 +14,44 @@
 
   const readMore = async () => {
     try {
-      ahead = await readLines()
+      const lines = await readLines()
+      ahead = typeof lines === 'string' ? lines.split('\n') : lines
       next = 0
       return ahead.length > 0
     } finally {
       more = null
     }
   }
+  const take = () => {
+    const line = ahead[next]
+    ahead[next++] = undefined
+    return line
+  }
+  const takeAll = () => {
+    const lines = next === 0 ? ahead : ahead.slice(next)
+    ahead = []
+    next = 0
+    return lines
+  }
+  const afterMore = async (taken) => {
+    while (next === ahead.length) {
+      more ??= readMore()
+      if (!(await more)) return null
+    }
+    return taken()
+  }
+  const read = (taken) => (next === ahead.length ? afterMore(taken) : Native.resolve(taken()))
   const door = {
     /** The next line of stdin, or null at its end. */
-    async read() {
-      while (next === ahead.length) {
-        more ??= readMore()
-        if (!(await more)) return null
-      }
-      const line = ahead[next]
-      ahead[next++] = undefined
-      return line
-    },
+    read: () => read(take),
+    /** All lines of stdin that have come, at least one, or null at its end. */
+    readAll: () => read(takeAll),
     /** Writes one line to stdout; waits, as every write to stdout does, while a reader is behind. */
     write: (line) => writeLine(`${line}`),
+    /** The same for many, at the cost of one. */
+    writeAll: (lines) => {
+      if (lines.length > 0) writeLine(lines.join('\n'))
+    },
   }
   Object.defineProperty(globalThis, Symbol.for('js-runtime.lines'), { value: Object.freeze(door) })
 

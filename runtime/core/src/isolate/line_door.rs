@@ -18,7 +18,12 @@ use crate::input::{Input, LineTooLong};
 /// Installs `globalThis[Symbol.for('js-runtime.lines')]`.
 pub(super) const SCRIPT: &str = include_str!("line_door.js");
 
-/// Lines that become an array of strings; what is not UTF-8 in them becomes U+FFFD.
+/// Lines are told as one text if they are no longer than this in all: V8 is quicker at cutting a text than
+/// at being told many. Of longer ones the copy would count.
+const TEXT_BYTES: usize = 64 << 10;
+
+/// Lines that become a text with a line feed between each two, or an array of strings; what is not UTF-8 in
+/// them becomes U+FFFD.
 pub(super) struct Lines(Vec<Bytes>);
 
 impl<'a> ToV8<'a> for Lines {
@@ -29,6 +34,10 @@ impl<'a> ToV8<'a> for Lines {
         scope: &mut v8::PinScope<'a, 'i>,
     ) -> Result<v8::Local<'a, v8::Value>, JsErrorBox> {
         let Self(lines) = self;
+        let bytes = lines.iter().map(|line| line.len() + 1).sum::<usize>();
+        if lines.len() > 1 && bytes <= TEXT_BYTES {
+            return string(scope, &lines.join(&b'\n'));
+        }
         let strings: Result<Vec<_>, _> = lines.iter().map(|line| string(scope, line)).collect();
         Ok(v8::Array::new_with_elements(scope, &strings?).into())
     }

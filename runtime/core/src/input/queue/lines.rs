@@ -9,7 +9,7 @@ use super::Queue;
 pub(crate) struct LineTooLong(pub(crate) usize);
 
 /// A reader of lines gets so many at once at the most, until they have so many bytes.
-const LINES: usize = 64;
+const LINES: usize = 256;
 const LINES_BYTES: usize = 16 << 10;
 
 /// What a read of whole lines found: no lines are the end.

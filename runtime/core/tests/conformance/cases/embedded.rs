@@ -15,6 +15,7 @@ pub(crate) const CASES: &[Case] = cases![
     only_its_own_packages_may_be_read,
     a_group_of_its_own_may_be_killed,
     a_signal_to_the_applications_group_is_one_to_itself,
+    the_line_door_gives_lines_one_by_one_or_all_that_have_come,
     a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any,
 ];
 
@@ -112,6 +113,16 @@ async fn a_signal_to_the_applications_group_is_one_to_itself(bench: &Bench) -> O
     }
     let ended = bench.run(hostile(bench, "kill-own-group.mjs", &[]), b"").await?;
     assert_eq!(ended.lines(), ["heard 4"], "{}", ended.log());
+    Ok(())
+}
+
+async fn the_line_door_gives_lines_one_by_one_or_all_that_have_come(bench: &Bench) -> Outcome {
+    let long = "x".repeat(70_000);
+    let input =
+        ["one\ntwo\n\nfo\u{fc}r\r\nb".as_bytes(), b"\xffd\n", long.as_bytes(), b"\nlast"].concat();
+    let ended = bench.run(bench.fixture("line-door.mjs", &[]), &input).await?;
+    let expected = ["one", "two", "", "fo\u{fc}r", "b\u{fffd}d", &long, "last", "the end"];
+    assert_eq!(ended.lines(), expected, "{}", ended.log());
     Ok(())
 }
 
