@@ -27,6 +27,11 @@ use crate::wire::{ExitReason, Runtime};
 /// A writer fills a pipe in one go.
 const PIPE_BYTES: usize = 64 * 1024;
 
+/// What a child's stdout may hold: four times what is usual. A user's pipes may hold 64 MiB in all before the
+/// system makes their new ones small.
+#[cfg(target_os = "linux")]
+const WIDE_PIPE_BYTES: i32 = 256 * 1024;
+
 /// Writes of up to this many bytes are all or nothing (`PIPE_BUF`).
 const ATOMIC_WRITE: usize = 4096;
 
@@ -66,6 +71,8 @@ pub(crate) fn start(
     let (leader_gone, gone) = watch::channel(None);
     let mut readers = Vec::new();
     if let Some(pipe) = child.stdout().take() {
+        #[cfg(target_os = "linux")]
+        widen(&pipe);
         let sink = launch.sinks.stream(Stream::Stdout);
         readers.push(tokio::spawn(read(pipe, sink, gone.clone())));
     }
@@ -250,6 +257,15 @@ fn signal_of(status: ExitStatus) -> Option<i32> {
 #[cfg(not(unix))]
 fn signal_of(_: ExitStatus) -> Option<i32> {
     None
+}
+
+/// Lets the child write a long line without being held up for every part of it that we read.
+#[cfg(target_os = "linux")]
+fn widen(pipe: &impl std::os::fd::AsFd) {
+    use nix::fcntl::{FcntlArg, fcntl};
+
+    // Fails for a user who has many pipes, and then it stays as it is.
+    let _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(WIDE_PIPE_BYTES));
 }
 
 async fn read(
