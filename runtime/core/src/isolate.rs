@@ -36,6 +36,7 @@ mod pulse;
 mod signals;
 mod sources;
 mod stdio;
+mod thread_clock;
 mod web_worker;
 mod worker;
 

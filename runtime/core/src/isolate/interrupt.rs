@@ -3,9 +3,10 @@
 //! The engine fails when it is interrupted while it loads a module of its own, as it does for many an
 //! `import` and for much that is used for the first time. So an isolate is asked to look where it
 //! stands, and ends the script there if that is the script's code. If it is the engine's, or such a load
-//! is under way, whoever asked asks again soon.
+//! is under way, whoever asked asks again soon. V8 ends it a few steps later, so no `import()` may begin
+//! a load from then on.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
@@ -15,12 +16,17 @@ use std::time::{Duration, Instant};
 
 use deno_runtime::deno_core::{JsRuntime, v8};
 
-/// The engine's code may go on for so long, and native code that does not answer: a multiple of what loading
+use super::thread_clock::ThreadClock;
+
+/// The engine's code may work for so long, and native code that does not answer: a multiple of what loading
 /// a module takes, and a part of the second within which a kill succeeds.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// The same while a load is known to be under way, as on a busy machine.
+/// The same while a load is known to be under way.
 const LOAD_PATIENCE: Duration = Duration::from_millis(600);
+
+/// However little it has worked: a part of the time after which a thread is given up.
+const LAST_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the names of the engine's own modules and scripts begin with.
 const ENGINES: [&str; 2] = ["ext:", "node:"];
@@ -41,24 +47,55 @@ struct Here {
     /// Where its scripts run.
     context: v8::Global<v8::Context>,
     is_loading: Arc<AtomicBool>,
+    is_ending: Cell<bool>,
 }
 
 /// The means to interrupt one isolate.
 pub(super) struct Interrupt {
     thread: ThreadId,
     isolate: v8::IsolateHandle,
-    first_asked: Option<Instant>,
+    clock: ThreadClock,
+    first_asked: Option<Asked>,
     /// The answer to what was asked last.
     is_loading: Arc<AtomicBool>,
+}
+
+/// When an isolate was first asked.
+struct Asked {
+    at: Instant,
+    /// What its thread had worked by then.
+    worked: Option<Duration>,
+}
+
+impl Asked {
+    fn now(clock: &ThreadClock) -> Self {
+        Self { at: Instant::now(), worked: clock.now() }
+    }
+
+    fn is_over(&self, patience: Duration, clock: &ThreadClock) -> bool {
+        let passed = self.at.elapsed();
+        let worked = self.worked.zip(clock.now()).map(|(then, now)| now.saturating_sub(then));
+        worked.unwrap_or(passed) > patience || passed > LAST_PATIENCE
+    }
 }
 
 impl Interrupt {
     /// Called on the isolate's thread.
     pub(super) fn of(runtime: &mut JsRuntime) -> Self {
         let is_loading = Arc::<AtomicBool>::default();
-        HERE.set(Some(Here { context: runtime.main_context(), is_loading: is_loading.clone() }));
+        HERE.set(Some(Here {
+            context: runtime.main_context(),
+            is_loading: is_loading.clone(),
+            is_ending: Cell::new(false),
+        }));
         let isolate = runtime.v8_isolate().thread_safe_handle();
-        Self { thread: thread::current().id(), isolate, first_asked: None, is_loading }
+        Self {
+            thread: thread::current().id(),
+            isolate,
+            clock: ThreadClock::of_this_thread(),
+            first_asked: None,
+            is_loading,
+        }
     }
 
     pub(super) fn is_of_this_thread(&self) -> bool {
@@ -71,10 +108,10 @@ impl Interrupt {
 
     /// Ends what runs. To be called again while it goes on.
     pub(super) fn ask(&mut self) {
-        let asked = *self.first_asked.get_or_insert_with(Instant::now);
+        let asked = self.first_asked.get_or_insert_with(|| Asked::now(&self.clock));
         let was_loading = self.is_loading.swap(false, Ordering::Relaxed);
         let patience = if was_loading { LOAD_PATIENCE } else { PATIENCE };
-        if self.is_of_this_thread() || asked.elapsed() > patience {
+        if asked.is_over(patience, &self.clock) || self.is_of_this_thread() {
             self.isolate.terminate_execution();
         } else {
             self.isolate.request_interrupt(end_in_script, ptr::null_mut());
@@ -86,6 +123,11 @@ impl Interrupt {
     pub(super) fn ask_from_within(&self) {
         self.isolate.request_interrupt(end_between_loads, ptr::null_mut());
     }
+}
+
+/// Whether the script of this thread is to end where it stands.
+pub(super) fn is_ending() -> bool {
+    HERE.with_borrow(|here| here.as_ref().is_some_and(|here| here.is_ending.get()))
 }
 
 /// Called by V8 on the isolate's thread, between two steps of what runs there.
@@ -106,6 +148,7 @@ fn end_unless(isolate: &mut v8::Isolate, is_no_place: impl FnOnce(&Stack) -> boo
     HERE.with_borrow(|here| {
         let stack = here.as_ref().map_or_else(Stack::default, |here| here.look(isolate));
         if !is_no_place(&stack) {
+            here.iter().for_each(|here| here.is_ending.set(true));
             isolate.terminate_execution();
         }
     });

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::control::Control;
+use super::thread_clock::ThreadClock;
 
 /// How long an event loop has to answer before whatever runs is interrupted.
 const LOOP_PATIENCE: Duration = Duration::from_millis(20);
@@ -30,7 +31,7 @@ pub(super) struct Gauge {
     interrupted: AtomicBool,
     /// Bytes in use, as last counted.
     used: watch::Sender<u64>,
-    thread: OnceLock<Thread>,
+    thread: OnceLock<ThreadClock>,
 }
 
 impl Gauge {
@@ -38,7 +39,7 @@ impl Gauge {
     pub(super) fn publish(&self, event_loop: V8CrossThreadTaskSpawner) {
         *self.event_loop.lock().unwrap_or_else(PoisonError::into_inner) = Some(event_loop);
         // Called once; a second thread would have a gauge of its own.
-        let _ = self.thread.set(Thread::this());
+        let _ = self.thread.set(ThreadClock::of_this_thread());
     }
 
     fn count(&self, isolate: &mut v8::Isolate) {
@@ -107,61 +108,6 @@ impl Meter {
 
     /// Processor time of the isolate's thread so far; `None` where the system does not tell.
     pub(crate) fn cpu_time(&self) -> Option<Duration> {
-        self.control.gauge.thread.get()?.cpu_time()
-    }
-}
-
-/// A thread as the system knows it.
-struct Thread {
-    #[cfg(target_os = "linux")]
-    id: nix::unistd::Pid,
-}
-
-#[cfg(target_os = "linux")]
-impl Thread {
-    fn this() -> Self {
-        Self { id: nix::unistd::gettid() }
-    }
-
-    /// Fails when the thread is gone.
-    fn cpu_time(&self) -> Option<Duration> {
-        // The clock of a thread is made of its number, as `pthread_getcpuclockid` does, which cannot
-        // be asked about a thread that may be gone.
-        const SCHEDULED_TIME_OF_A_THREAD: i32 = 0b110;
-        let clock = (!self.id.as_raw() << 3) | SCHEDULED_TIME_OF_A_THREAD;
-        nix::time::ClockId::from_raw(clock).now().ok().map(Duration::from)
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-impl Thread {
-    fn this() -> Self {
-        Self {}
-    }
-
-    #[expect(clippy::unused_self, reason = "the same shape as on Linux")]
-    fn cpu_time(&self) -> Option<Duration> {
-        None
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_clock_of_a_thread_counts_its_work_and_not_its_sleep() {
-        const WHILE: Duration = Duration::from_millis(30);
-        let thread = Thread::this();
-        let before = thread.cpu_time().expect("a clock");
-        let worked = || thread.cpu_time().expect("a clock").saturating_sub(before);
-        std::thread::sleep(WHILE);
-        assert!(worked() < WHILE / 2, "{:?}", worked());
-        let began = std::time::Instant::now();
-        while worked() < WHILE {}
-        assert!(began.elapsed() >= WHILE / 2);
-
-        let gone = std::thread::spawn(Thread::this).join().expect("no panic");
-        assert_eq!(gone.cpu_time(), None);
+        self.control.gauge.thread.get()?.now()
     }
 }

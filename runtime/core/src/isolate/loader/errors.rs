@@ -105,6 +105,10 @@ pub(crate) enum LoadError {
     #[error("An embedded process can have {most} workers at once; this one would be one more")]
     TooManyWorkers { most: usize },
 
+    #[class(generic)]
+    #[error("Cannot import \"{specifier}\": the process is being ended")]
+    Ending { specifier: String },
+
     #[class(inherit)]
     #[error(transparent)]
     Denied(#[from] PermissionCheckError),

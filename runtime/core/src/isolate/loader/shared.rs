@@ -16,7 +16,8 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_node::create_host_defined_options;
 
 use super::errors::guard;
-use super::{Loader, Modules, compiled, may_import, source};
+use super::{LoadError, Loader, Modules, compiled, may_import, source};
+use crate::isolate::interrupt;
 
 /// Where the modules of an isolate will be once it has a script. Until then it has none but the engine's
 /// own, which need no loader.
@@ -57,6 +58,10 @@ impl ModuleLoader for SharedLoader {
         kind: ResolutionKind,
     ) -> Result<Url, JsErrorBox> {
         let is_dynamic = matches!(kind, ResolutionKind::DynamicImport);
+        if is_dynamic && interrupt::is_ending() {
+            let specifier = specifier.to_owned();
+            return Err(JsErrorBox::from_err(LoadError::Ending { specifier }));
+        }
         let loader = self.expect()?;
         let resolve = || loader.resolve(specifier, referrer, kind);
         let url = guard(specifier, resolve, |error| error).map_err(JsErrorBox::from_err)?;

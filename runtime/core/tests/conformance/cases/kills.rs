@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_kill_ends_a_flood_of_both_streams_that_nobody_reads,
     a_kill_before_it_is_ready_ends_it,
     a_kill_amid_modules_of_the_runtimes_own_is_a_kill_like_any,
+    a_kill_right_before_an_import_is_a_kill_like_any,
     kills_at_the_same_time_all_succeed,
     a_kill_leaves_no_grandchild,
     a_kill_leaves_no_grandchild_of_a_grandchild,
@@ -56,12 +57,20 @@ async fn a_kill_ends_an_endless_regular_expression(bench: &Bench) -> Outcome {
     killed_once_ready(bench, bench.fixture("busy.mjs", &["regex"])).await
 }
 
-/// Each is killed a little later than the one before.
 async fn a_kill_amid_modules_of_the_runtimes_own_is_a_kill_like_any(bench: &Bench) -> Outcome {
+    killed_at_many_moments(bench, "loads.mjs").await
+}
+
+async fn a_kill_right_before_an_import_is_a_kill_like_any(bench: &Bench) -> Outcome {
+    killed_at_many_moments(bench, "imports.mjs").await
+}
+
+/// Each is killed a little later than the one before.
+async fn killed_at_many_moments(bench: &Bench, script: &str) -> Outcome {
     const STEP: Duration = Duration::from_millis(3);
     for step in 0..20 {
         let limits = Some(Limits { kill_grace_ms: Some(0), ..Limits::default() });
-        let config = SpawnConfig { limits, ..bench.fixture("loads.mjs", &[]) };
+        let config = SpawnConfig { limits, ..bench.fixture(script, &[]) };
         let mut run = bench.start(config).await?;
         run.until_ready().await?;
         tokio::time::sleep(STEP * step).await;
