@@ -4,7 +4,7 @@
 //! `import` and for much that is used for the first time. So an isolate is asked to look where it
 //! stands, and ends the script there if that is the script's code. If it is the engine's, or such a load
 //! is under way, whoever asked asks again soon. V8 ends it a few steps later, so no `import()` may begin
-//! a load from then on.
+//! a load from then on. One that has begun may look like the script's code, and is known by where it stands.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -20,10 +20,10 @@ use super::thread_clock::ThreadClock;
 
 /// The engine's code may work for so long, and native code that does not answer: a multiple of what loading
 /// a module takes, and a part of the second within which a kill succeeds.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// The same while a load is known to be under way.
-const LOAD_PATIENCE: Duration = Duration::from_millis(600);
+const LOAD_PATIENCE: Duration = Duration::from_millis(800);
 
 /// However little it has worked: a part of the time after which a thread is given up.
 const LAST_PATIENCE: Duration = Duration::from_secs(3);
@@ -48,6 +48,26 @@ struct Here {
     context: v8::Global<v8::Context>,
     is_loading: Arc<AtomicBool>,
     is_ending: Cell<bool>,
+    /// The latest `import()`.
+    import: Cell<Option<Spot>>,
+}
+
+/// Where a call stands in the text of a script.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Spot {
+    script: usize,
+    line: usize,
+    column: usize,
+}
+
+impl Spot {
+    fn of(frame: &v8::StackFrame) -> Self {
+        Self {
+            script: frame.get_script_id(),
+            line: frame.get_line_number(),
+            column: frame.get_column(),
+        }
+    }
 }
 
 /// The means to interrupt one isolate.
@@ -56,7 +76,7 @@ pub(super) struct Interrupt {
     isolate: v8::IsolateHandle,
     clock: ThreadClock,
     first_asked: Option<Asked>,
-    /// The answer to what was asked last.
+    /// The latest answer: none comes while the engine compiles.
     is_loading: Arc<AtomicBool>,
 }
 
@@ -86,7 +106,8 @@ impl Interrupt {
         HERE.set(Some(Here {
             context: runtime.main_context(),
             is_loading: is_loading.clone(),
-            is_ending: Cell::new(false),
+            is_ending: Cell::default(),
+            import: Cell::default(),
         }));
         let isolate = runtime.v8_isolate().thread_safe_handle();
         Self {
@@ -109,7 +130,7 @@ impl Interrupt {
     /// Ends what runs. To be called again while it goes on.
     pub(super) fn ask(&mut self) {
         let asked = self.first_asked.get_or_insert_with(|| Asked::now(&self.clock));
-        let was_loading = self.is_loading.swap(false, Ordering::Relaxed);
+        let was_loading = self.is_loading.load(Ordering::Relaxed);
         let patience = if was_loading { LOAD_PATIENCE } else { PATIENCE };
         if asked.is_over(patience, &self.clock) || self.is_of_this_thread() {
             self.isolate.terminate_execution();
@@ -125,9 +146,15 @@ impl Interrupt {
     }
 }
 
-/// Whether the script of this thread is to end where it stands.
-pub(super) fn is_ending() -> bool {
-    HERE.with_borrow(|here| here.as_ref().is_some_and(|here| here.is_ending.get()))
+/// To be called when an `import()` begins: whether it may, or the script is to end where it stands.
+pub(super) fn may_import(scope: &mut v8::PinScope<'_, '_>) -> bool {
+    HERE.with_borrow(|here| {
+        let Some(here) = here else { return true };
+        let stack = v8::StackTrace::current_stack_trace(scope, 1);
+        let latest = stack.and_then(|stack| stack.get_frame(scope, 0));
+        here.import.set(latest.map(|frame| Spot::of(&frame)));
+        !here.is_ending.get()
+    })
 }
 
 /// Called by V8 on the isolate's thread, between two steps of what runs there.
@@ -177,6 +204,7 @@ impl Here {
         };
         for at in 0..stack.get_frame_count() {
             let Some(frame) = stack.get_frame(scope, at) else { continue };
+            found.is_loading |= at == 0 && self.import.get() == Some(Spot::of(&frame));
             let source = text(frame.get_script_name_or_source_url(scope));
             if !ENGINES.iter().any(|engines| source.starts_with(engines)) {
                 continue;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -58,10 +59,6 @@ impl ModuleLoader for SharedLoader {
         kind: ResolutionKind,
     ) -> Result<Url, JsErrorBox> {
         let is_dynamic = matches!(kind, ResolutionKind::DynamicImport);
-        if is_dynamic && interrupt::is_ending() {
-            let specifier = specifier.to_owned();
-            return Err(JsErrorBox::from_err(LoadError::Ending { specifier }));
-        }
         let loader = self.expect()?;
         let resolve = || loader.resolve(specifier, referrer, kind);
         let url = guard(specifier, resolve, |error| error).map_err(JsErrorBox::from_err)?;
@@ -72,6 +69,21 @@ impl ModuleLoader for SharedLoader {
             loader.dynamic.borrow_mut().insert(url.clone(), referrer);
         }
         Ok(url)
+    }
+
+    fn resolve_with_scope(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        specifier: &str,
+        referrer: &str,
+        kind: ResolutionKind,
+        _: &HashMap<String, String>,
+    ) -> Result<Url, JsErrorBox> {
+        if matches!(kind, ResolutionKind::DynamicImport) && !interrupt::may_import(scope) {
+            let specifier = specifier.to_owned();
+            return Err(JsErrorBox::from_err(LoadError::Ending { specifier }));
+        }
+        self.resolve(specifier, referrer, kind)
     }
 
     fn import_meta_resolve(&self, specifier: &str, referrer: &str) -> Result<Url, JsErrorBox> {
