@@ -37,6 +37,7 @@ mod signals;
 mod sources;
 mod stdio;
 mod thread_clock;
+mod watch;
 mod web_worker;
 mod worker;
 

@@ -2,18 +2,16 @@
 //!
 //! One allocator for all isolates of a process, as buffers go from one to another. What would be too
 //! much is refused, and becomes a `RangeError`. What V8 does not ask an allocator for (WebAssembly's
-//! memory, buffers that ops hand over) is only seen afterwards, when V8 collects garbage.
+//! memory, buffers that ops hand over) is only seen afterwards, by [`super::watch`].
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
 
 use deno_runtime::deno_core::v8;
-
-use super::control::{Control, Memory, SelfEnded};
 
 /// What V8 asks of the memory that it gets.
 const ALIGNMENT: usize = 16;
@@ -30,10 +28,6 @@ enum Refusal {
 thread_local! {
     static REFUSAL: Cell<Refusal> = const { Cell::new(Refusal::None) };
 }
-
-/// What V8 counts as held outside of its heap before a script has taken anything, and more: what can be
-/// refused is to be refused first.
-const LEEWAY: usize = 32 << 20;
 
 /// The buffers of one process.
 pub(super) struct Buffers {
@@ -127,57 +121,6 @@ unsafe extern "C" fn drop(buffers: *const Buffers) {
     unsafe { Arc::from_raw(buffers) };
 }
 
-/// Looks at what an isolate holds outside of its heap whenever V8 has collected all garbage.
-pub(super) struct Watch {
-    control: Weak<Control>,
-    limit: usize,
-    /// Freed buffers are given back some time after they were found: once too much may be a mistake.
-    was_over: AtomicBool,
-}
-
-impl Watch {
-    pub(super) fn new(control: &Arc<Control>, limit: usize) -> Self {
-        let limit = limit.saturating_add(LEEWAY);
-        Self { control: Arc::downgrade(control), limit, was_over: false.into() }
-    }
-
-    /// It must outlive the isolate, and stay where it is.
-    pub(super) fn over(&self, isolate: &mut v8::Isolate) {
-        let this = ptr::from_ref(self).cast_mut().cast();
-        isolate.add_gc_epilogue_callback(
-            after_collection,
-            this,
-            v8::GCType::kGCTypeMarkSweepCompact,
-        );
-    }
-
-    fn look(&self, held: usize) {
-        let is_over = held > self.limit;
-        if is_over && self.was_over.swap(true, Ordering::Relaxed) {
-            if let Some(control) = self.control.upgrade() {
-                control.end_of_script(SelfEnded::Exhausted(Memory::Buffers));
-            }
-        } else if !is_over {
-            self.was_over.store(false, Ordering::Relaxed);
-        }
-    }
-}
-
-unsafe extern "C" fn after_collection(
-    isolate: v8::UnsafeRawIsolatePtr,
-    _: v8::GCType,
-    _: v8::GCCallbackFlags,
-    watch: *mut c_void,
-) {
-    // SAFETY: the isolate's owner keeps the watch for longer than the isolate. It is never borrowed
-    // mutably.
-    let watch = unsafe { &*watch.cast::<Watch>() };
-    // SAFETY: V8 calls on the thread that has entered the isolate; counting neither allocates on its
-    // heap nor runs JavaScript.
-    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
-    watch.look(isolate.get_heap_statistics().external_memory());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,18 +159,5 @@ mod tests {
         let buffers = Buffers::new(usize::MAX);
         assert!(buffers.allocate(usize::MAX - 1, alloc).is_null());
         assert_eq!(buffers.used.load(Ordering::Relaxed), 0);
-    }
-
-    #[test]
-    fn what_is_held_outside_the_heap_is_too_much_when_it_is_twice() {
-        let control = Arc::new(Control::default());
-        let watch = Watch::new(&control, 100);
-        let over = LEEWAY + 101;
-        for held in [over, 100, over] {
-            watch.look(held);
-            assert!(control.self_ended().is_none());
-        }
-        watch.look(over);
-        assert!(matches!(control.self_ended(), Some(SelfEnded::Exhausted(Memory::Buffers))));
     }
 }

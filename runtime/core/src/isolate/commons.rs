@@ -17,12 +17,13 @@ use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel
 use deno_runtime::worker::WorkerServiceOptions;
 use deno_runtime::{BootstrapOptions, FeatureChecker, WorkerExecutionMode};
 
-use super::buffers::{Buffers, Watch};
+use super::buffers::Buffers;
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
 use super::descriptors::Adopted;
 use super::loader::Sys;
 use super::program::Program;
+use super::watch::Watch;
 use super::{DENO_VERSION, line_door};
 use crate::plan::MemoryLimits;
 
@@ -103,7 +104,7 @@ impl Commons {
     /// Called on an isolate's thread before the isolate is made.
     pub(super) fn surround(&self, enter: fn(&Arc<Control>) -> Entered) -> Around {
         Around {
-            watch: Box::new(Watch::new(&self.control, self.memory.array_buffers)),
+            watch: Box::new(Watch::new(&self.control, self.memory)),
             adopted: Adopted::default(),
             _entered: enter(&self.control),
         }

@@ -151,6 +151,7 @@ pub(super) fn may_import(scope: &mut v8::PinScope<'_, '_>) -> bool {
     HERE.with_borrow(|here| {
         let Some(here) = here else { return true };
         let stack = v8::StackTrace::current_stack_trace(scope, 1);
+        let stack = stack.filter(|stack| stack.get_frame_count() > 0);
         let latest = stack.and_then(|stack| stack.get_frame(scope, 0));
         here.import.set(latest.map(|frame| Spot::of(&frame)));
         !here.is_ending.get()
@@ -202,11 +203,21 @@ impl Here {
         let text = |text: Option<v8::Local<v8::String>>| {
             text.map(|text| text.to_rust_string_lossy(scope)).unwrap_or_default()
         };
+        // Of deep recursion all frames are of one script.
+        let mut latest = None;
         for at in 0..stack.get_frame_count() {
             let Some(frame) = stack.get_frame(scope, at) else { continue };
             found.is_loading |= at == 0 && self.import.get() == Some(Spot::of(&frame));
-            let source = text(frame.get_script_name_or_source_url(scope));
-            if !ENGINES.iter().any(|engines| source.starts_with(engines)) {
+            let script = frame.get_script_id();
+            let is_engines = match latest {
+                Some((known, is_engines)) if known == script => is_engines,
+                _ => {
+                    let source = text(frame.get_script_name_or_source_url(scope));
+                    ENGINES.iter().any(|engines| source.starts_with(engines))
+                }
+            };
+            latest = Some((script, is_engines));
+            if !is_engines {
                 continue;
             }
             found.is_engines |= at == 0;

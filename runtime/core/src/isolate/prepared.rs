@@ -22,7 +22,7 @@ use super::folder::Folder;
 use super::loader::{Modules, Place};
 use super::program::Program;
 use super::stdio::{Streams, null_device};
-use super::{crash, guards, permissions, sources, web_worker};
+use super::{crash, guards, permissions, sources, watch, web_worker};
 use crate::wire::Permissions;
 
 /// Leaves behind two functions: what loads Node's modules, and what sets the arguments and the clock.
@@ -160,7 +160,7 @@ fn options(commons: &Arc<Commons>, folder: Folder) -> Result<WorkerOptions, Stri
         residual_lazy_js_sources: sources::scripts()?,
         residual_lazy_esm_sources: sources::modules()?,
         skip_op_registration: true,
-        create_params: Some(commons.create_params(commons.memory.heap)),
+        create_params: Some(commons.create_params(watch::with_room(commons.memory.heap))),
         create_web_worker_cb: web_worker::creator(commons.clone(), folder),
         stdio,
         ..WorkerOptions::default()

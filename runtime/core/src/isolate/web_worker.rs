@@ -23,6 +23,7 @@ use super::loader::{Modules, WorkerEntry};
 use super::program::Program;
 use super::sources;
 use super::stdio::{Streams, null_device};
+use super::watch;
 
 /// Workers that may live at once, as each may fill a heap of its own.
 pub(crate) const MOST: usize = 16;
@@ -111,7 +112,8 @@ impl Heap {
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Process(bytes) | Self::Own(bytes) => *bytes,
+            Self::Process(bytes) => watch::with_room(*bytes),
+            Self::Own(bytes) => *bytes,
         }
     }
 

@@ -13,7 +13,8 @@ use crate::memory;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(any(test, feature = "ts"), ts(optional_fields))]
 pub struct Limits {
-    /// JavaScript heap in MiB, embedded engine only; at least 16. Each worker that the script starts
+    /// JavaScript heap in MiB, embedded engine only; at least 16. What is left when garbage was collected
+    /// must fit; before that it may be a quarter more, and up to 32. Each worker that the script starts
     /// has as much again. **Default:** an eighth of the memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heap_mb: Option<u32>,

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::time::Instant;
 
 use js_runtime::{ExitReason, Grant, Limits, Permissions, SpawnConfig};
 
@@ -132,14 +133,21 @@ async fn a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any
     bench: &Bench,
 ) -> Outcome {
     const HEAP_MB: u32 = 40;
-    const STEP_KIB: usize = 200;
-    for step in 0..25 {
+    const STEP_KIB: usize = 100;
+    let mut times = Vec::new();
+    for step in 0..40 {
         let limits = Some(Limits { heap_mb: Some(HEAP_MB), ..Limits::default() });
-        let filled = (26 * 1024 + step * STEP_KIB).to_string();
+        let filled = (25 * 1024 + step * STEP_KIB).to_string();
         let config =
             SpawnConfig { limits, ..bench.fixture("loads-when-full.mjs", &[filled.as_str()]) };
+        let began = Instant::now();
         let ended = bench.run(config, b"").await?;
         assert_eq!(ended.reason, Some(ExitReason::HeapLimit), "with {filled} KiB");
+        times.push(began.elapsed());
     }
+    // One that only collects garbage takes ten times as long.
+    times.sort();
+    let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
+    assert!(longest < median * 6, "{times:?}");
     Ok(())
 }
