@@ -20,10 +20,10 @@ use super::thread_clock::ThreadClock;
 
 /// The engine's code may work for so long, and native code that does not answer: a multiple of what loading
 /// a module takes, and a part of the second within which a kill succeeds.
-const PATIENCE: Duration = Duration::from_millis(400);
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The same while a load is known to be under way.
-const LOAD_PATIENCE: Duration = Duration::from_millis(800);
+const LOAD_PATIENCE: Duration = Duration::from_millis(600);
 
 /// However little it has worked: a part of the time after which a thread is given up.
 const LAST_PATIENCE: Duration = Duration::from_secs(3);
@@ -176,7 +176,9 @@ fn end_unless(isolate: &mut v8::Isolate, is_no_place: impl FnOnce(&Stack) -> boo
     HERE.with_borrow(|here| {
         let stack = here.as_ref().map_or_else(Stack::default, |here| here.look(isolate));
         if !is_no_place(&stack) {
-            here.iter().for_each(|here| here.is_ending.set(true));
+            if let Some(here) = here {
+                here.is_ending.set(true);
+            }
             isolate.terminate_execution();
         }
     });

@@ -25,7 +25,7 @@ const BLOCKING_THREADS: usize = 8;
 const WORKERS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same when a worker has failed, which never ends: as long as it takes to end the others.
-const WORKERS_PATIENCE_CRASHED: Duration = Duration::from_millis(400);
+const WORKERS_PATIENCE_CRASHED: Duration = Duration::from_millis(800);
 
 /// What a thread is to run, and whom it tells.
 pub(super) struct Order {

@@ -8,7 +8,8 @@
  */
 export type Limits = {
   /**
-   * JavaScript heap in MiB, embedded engine only; at least 16. Each worker that the script starts
+   * JavaScript heap in MiB, embedded engine only; at least 16. What is left when garbage was collected
+   * must fit; before that it may be a quarter more, and up to 32. Each worker that the script starts
    * has as much again. **Default:** an eighth of the memory.
    */
   heapMb?: number
