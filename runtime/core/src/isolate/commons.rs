@@ -101,10 +101,12 @@ impl Commons {
         self.program.get()?.upgrade()
     }
 
-    /// Called on an isolate's thread before the isolate is made.
-    pub(super) fn surround(&self, enter: fn(&Arc<Control>) -> Entered) -> Around {
+    /// Called on an isolate's thread before the isolate is made; its heap ends the process when it holds
+    /// more than so many bytes.
+    pub(super) fn surround(&self, enter: fn(&Arc<Control>) -> Entered, heap: usize) -> Around {
+        let limits = MemoryLimits { heap, ..self.memory };
         Around {
-            watch: Box::new(Watch::new(&self.control, self.memory)),
+            watch: Box::new(Watch::new(&self.control, limits)),
             adopted: Adopted::default(),
             _entered: enter(&self.control),
         }
@@ -113,6 +115,8 @@ impl Commons {
     pub(super) fn create_params(&self, heap: usize) -> v8::CreateParams {
         v8::CreateParams::default()
             .heap_limits(0, heap)
+            // Of the heap as a whole V8 would keep a part for what is new.
+            .set_max_old_generation_size_in_bytes(heap)
             .array_buffer_allocator(self.buffers.allocator().make_shared())
     }
 

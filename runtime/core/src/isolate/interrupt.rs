@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -28,12 +28,21 @@ const LOAD_PATIENCE: Duration = Duration::from_millis(600);
 /// However little it has worked: a part of the time after which a thread is given up.
 const LAST_PATIENCE: Duration = Duration::from_secs(3);
 
+/// So many answers show that a thread gets to run.
+const ANSWERS: u32 = 10;
+
+/// One that is awake works for so large a part of the time at the least, on a machine as busy as can be.
+const AWAKE: u32 = 20;
+
 /// What the names of the engine's own modules and scripts begin with.
 const ENGINES: [&str; 2] = ["ext:", "node:"];
 
 /// What the engine calls its functions that load a module or a script. The code of a module itself has no
 /// name.
 const LOADERS: [&str; 3] = ["lazyLoad", "loadExtScript", ""];
+
+/// Is there from the first, and has functions without a name that call the script.
+const CORE: &str = "ext:core/01_core.js";
 
 /// More than fit on V8's stack.
 const ALL_FRAMES: usize = 100_000;
@@ -46,7 +55,7 @@ thread_local! {
 struct Here {
     /// Where its scripts run.
     context: v8::Global<v8::Context>,
-    is_loading: Arc<AtomicBool>,
+    answers: Arc<Answers>,
     is_ending: Cell<bool>,
     /// The latest `import()`.
     import: Cell<Option<Spot>>,
@@ -76,8 +85,15 @@ pub(super) struct Interrupt {
     isolate: v8::IsolateHandle,
     clock: ThreadClock,
     first_asked: Option<Asked>,
-    /// The latest answer: none comes while the engine compiles.
-    is_loading: Arc<AtomicBool>,
+    answers: Arc<Answers>,
+}
+
+/// What an isolate has said of where it stands. It says nothing while the engine compiles.
+#[derive(Default)]
+struct Answers {
+    count: AtomicU32,
+    /// The latest one.
+    is_loading: AtomicBool,
 }
 
 /// When an isolate was first asked.
@@ -92,9 +108,11 @@ impl Asked {
         Self { at: Instant::now(), worked: clock.now() }
     }
 
-    fn is_over(&self, patience: Duration, clock: &ThreadClock) -> bool {
+    /// A thread that answers and works for hardly any of the time sleeps, for however busy others are.
+    fn is_over(&self, patience: Duration, clock: &ThreadClock, has_answered: bool) -> bool {
         let passed = self.at.elapsed();
         let worked = self.worked.zip(clock.now()).map(|(then, now)| now.saturating_sub(then));
+        let worked = worked.filter(|worked| !has_answered || *worked > passed / AWAKE);
         worked.unwrap_or(passed) > patience || passed > LAST_PATIENCE
     }
 }
@@ -102,10 +120,10 @@ impl Asked {
 impl Interrupt {
     /// Called on the isolate's thread.
     pub(super) fn of(runtime: &mut JsRuntime) -> Self {
-        let is_loading = Arc::<AtomicBool>::default();
+        let answers = Arc::<Answers>::default();
         HERE.set(Some(Here {
             context: runtime.main_context(),
-            is_loading: is_loading.clone(),
+            answers: answers.clone(),
             is_ending: Cell::default(),
             import: Cell::default(),
         }));
@@ -115,7 +133,7 @@ impl Interrupt {
             isolate,
             clock: ThreadClock::of_this_thread(),
             first_asked: None,
-            is_loading,
+            answers,
         }
     }
 
@@ -130,9 +148,10 @@ impl Interrupt {
     /// Ends what runs. To be called again while it goes on.
     pub(super) fn ask(&mut self) {
         let asked = self.first_asked.get_or_insert_with(|| Asked::now(&self.clock));
-        let was_loading = self.is_loading.load(Ordering::Relaxed);
+        let was_loading = self.answers.is_loading.load(Ordering::Relaxed);
+        let has_answered = self.answers.count.load(Ordering::Relaxed) > ANSWERS;
         let patience = if was_loading { LOAD_PATIENCE } else { PATIENCE };
-        if asked.is_over(patience, &self.clock) || self.is_of_this_thread() {
+        if asked.is_over(patience, &self.clock, has_answered) || self.is_of_this_thread() {
             self.isolate.terminate_execution();
         } else {
             self.isolate.request_interrupt(end_in_script, ptr::null_mut());
@@ -211,21 +230,24 @@ impl Here {
             let Some(frame) = stack.get_frame(scope, at) else { continue };
             found.is_loading |= at == 0 && self.import.get() == Some(Spot::of(&frame));
             let script = frame.get_script_id();
-            let is_engines = match latest {
-                Some((known, is_engines)) if known == script => is_engines,
+            let (is_engines, is_core) = match latest {
+                Some((known, kind)) if known == script => kind,
                 _ => {
                     let source = text(frame.get_script_name_or_source_url(scope));
-                    ENGINES.iter().any(|engines| source.starts_with(engines))
+                    (ENGINES.iter().any(|engines| source.starts_with(engines)), source == CORE)
                 }
             };
-            latest = Some((script, is_engines));
+            latest = Some((script, (is_engines, is_core)));
             if !is_engines {
                 continue;
             }
             found.is_engines |= at == 0;
-            found.is_loading |= LOADERS.contains(&text(frame.get_function_name(scope)).as_str());
+            let function = text(frame.get_function_name(scope));
+            found.is_loading |=
+                LOADERS.contains(&function.as_str()) && !(is_core && function.is_empty());
         }
-        self.is_loading.store(found.is_loading, Ordering::Relaxed);
+        self.answers.is_loading.store(found.is_loading, Ordering::Relaxed);
+        self.answers.count.fetch_add(1, Ordering::Relaxed);
         found
     }
 }

@@ -60,7 +60,7 @@ impl Prepared {
     /// Called on the isolate's thread.
     pub(super) fn new(commons: &Arc<Commons>) -> Result<Self, String> {
         let folder = Folder::part();
-        let around = commons.surround(crash::enter_as_script);
+        let around = commons.surround(crash::enter_as_script, commons.memory.heap);
         let place = Place::default();
         let nowhere = ModuleSpecifier::parse(NOWHERE).map_err(|error| error.to_string())?;
         let nothing = permissions::container(&Permissions::default(), None)?;

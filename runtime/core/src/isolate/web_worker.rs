@@ -64,7 +64,8 @@ fn create(
     folder: Folder,
     args: CreateWebWorkerArgs,
 ) -> (WebWorker, SendableWebWorkerHandle) {
-    let around = program.commons.surround(crash::enter);
+    let heap = Heap::of(program, &args);
+    let around = program.commons.surround(crash::enter, heap.of_process());
     let is_one_too_many = program.control.members.count() > MOST;
     let entry = WorkerEntry {
         main: args.main_module.clone(),
@@ -74,7 +75,6 @@ fn create(
     };
     let modules = Modules::for_worker(&program.entry, entry, args.permissions.clone())
         .unwrap_or_else(|error| panic!("a worker has no modules: {error}"));
-    let heap = Heap::of(program, &args);
     let node = Some(modules.node_services());
     let services = program.commons.services(modules.loader(), node, args.permissions.clone());
     let options = options(program, folder, args, heap.bytes());
@@ -114,6 +114,14 @@ impl Heap {
         match self {
             Self::Process(bytes) => watch::with_room(*bytes),
             Self::Own(bytes) => *bytes,
+        }
+    }
+
+    /// Beyond which the process ends.
+    fn of_process(&self) -> usize {
+        match self {
+            Self::Process(bytes) => *bytes,
+            Self::Own(_) => usize::MAX,
         }
     }
 

@@ -29,6 +29,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing big_integer => Stuck, "let n = 3n; for (let i = 0; i < 24; i++) n *= n; n.toString()";
     Nothing wasm_loop => Stuck, "new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,5,1,1,102,0,0,10,9,1,7,0,3,64,12,0,11,11]))).exports.f()";
     Nothing atomics_wait => Stuck, "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)";
+    Nothing atomics_wait_in_a_microtask => Stuck, "queueMicrotask(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))";
     Nothing read_sync => Busy, "Deno.stdin.readSync(new Uint8Array(1))";
     Nothing read_file_sync => Busy, "(await import('node:fs')).readFileSync(0)";
     Everything sleeps_in_a_child => Stuck, "(await import('node:child_process')).execSync('sleep 60')";
