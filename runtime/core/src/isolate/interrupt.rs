@@ -225,26 +225,20 @@ impl Here {
             text.map(|text| text.to_rust_string_lossy(scope)).unwrap_or_default()
         };
         // Of deep recursion all frames are of one script.
-        let mut latest = None;
+        let (mut script, mut source) = (None, String::new());
         for at in 0..stack.get_frame_count() {
             let Some(frame) = stack.get_frame(scope, at) else { continue };
             found.is_loading |= at == 0 && self.import.get() == Some(Spot::of(&frame));
-            let script = frame.get_script_id();
-            let (is_engines, is_core) = match latest {
-                Some((known, kind)) if known == script => kind,
-                _ => {
-                    let source = text(frame.get_script_name_or_source_url(scope));
-                    (ENGINES.iter().any(|engines| source.starts_with(engines)), source == CORE)
-                }
-            };
-            latest = Some((script, (is_engines, is_core)));
-            if !is_engines {
+            if script.replace(frame.get_script_id()) != Some(frame.get_script_id()) {
+                source = text(frame.get_script_name_or_source_url(scope));
+            }
+            if !ENGINES.iter().any(|engines| source.starts_with(engines)) {
                 continue;
             }
             found.is_engines |= at == 0;
             let function = text(frame.get_function_name(scope));
-            found.is_loading |=
-                LOADERS.contains(&function.as_str()) && !(is_core && function.is_empty());
+            let calls_the_script = function.is_empty() && source == CORE;
+            found.is_loading |= LOADERS.contains(&function.as_str()) && !calls_the_script;
         }
         self.answers.is_loading.store(found.is_loading, Ordering::Relaxed);
         self.answers.count.fetch_add(1, Ordering::Relaxed);

@@ -21,7 +21,7 @@ const WARM_UP_PART: usize = 5;
 const SLACK_KB: u64 = 10_000;
 
 /// And by so much for each life: half a kilobyte stays behind in the engine (the tables of its source
-/// maps), and about as much again is lost between what is in use.
+/// maps), and more than twice that is lost between what is in use.
 const LIFE_KB: u64 = 2;
 
 /// Has the system's allocator take all memory from one place. Else it has a place for each of the threads
