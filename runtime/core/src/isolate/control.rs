@@ -37,6 +37,7 @@ pub(crate) struct Control {
     asked: AtomicBool,
     wake: Notify,
     over: Notify,
+    worker_over: Notify,
     ended: OnceLock<SelfEnded>,
     pub(super) members: Members,
     pub(super) signals: Signals,
@@ -81,6 +82,17 @@ impl Control {
         } else {
             self.terminate();
         }
+    }
+
+    /// Called on a worker's thread from within V8: it is to end, and nobody else.
+    pub(super) fn end_of_worker(&self) {
+        self.members.end_this_from_within();
+        self.worker_over.notify_one();
+    }
+
+    /// Resolves when a worker is to end by itself.
+    pub(super) async fn worker_is_over(&self) {
+        self.worker_over.notified().await;
     }
 
     /// Resolves when the script has ended itself.

@@ -1,6 +1,7 @@
 //! Watches over one isolate from the supervisor's thread: sees whether it responds, ends it when
 //! asked, and tells how it ended.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -106,6 +107,7 @@ impl Keeper {
             () = watch_pulse(&program, &self.responds) => {
                 return Outcome::Unresponsive(self.force(GIVE_UP).await);
             }
+            never = end_workers(&program) => match never {},
         };
         report.map_or(Outcome::Lost, Outcome::Ended)
     }
@@ -194,6 +196,16 @@ async fn watch_pulse(program: &Program, responds: &watch::Sender<bool>) {
         responds.send_replace(false);
         program.control.pulse.moved().await;
         responds.send_replace(true);
+    }
+}
+
+/// Ends workers that have filled heaps of their own, while the script goes on.
+async fn end_workers(program: &Program) -> Infallible {
+    loop {
+        program.control.worker_is_over().await;
+        while program.control.members.terminate_ending() {
+            tokio::time::sleep(TERMINATE_AGAIN).await;
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Members {
 
 struct Member {
     interrupt: Interrupt,
+    /// It is to end, whatever becomes of the others.
+    ends: bool,
     offspring: Offspring,
 }
 
@@ -27,8 +29,11 @@ impl Members {
     /// Called on the isolate's thread. Not before its bootstrap: an interrupted bootstrap is a panic.
     pub(super) fn join(&self, runtime: &mut JsRuntime) {
         // Before the lock is taken: a failure of the engine must find it free.
-        let member =
-            Member { interrupt: Interrupt::of(runtime), offspring: Offspring::of_this_thread() };
+        let member = Member {
+            interrupt: Interrupt::of(runtime),
+            ends: false,
+            offspring: Offspring::of_this_thread(),
+        };
         self.lock().push(member);
     }
 
@@ -59,6 +64,24 @@ impl Members {
         for member in &*self.lock() {
             member.interrupt.ask_from_within();
         }
+    }
+
+    /// The same for the isolate of this thread alone. To be followed by [`Self::terminate_ending`].
+    pub(super) fn end_this_from_within(&self) {
+        let mut list = self.lock();
+        if let Some(this) = list.iter_mut().find(|member| member.interrupt.is_of_this_thread()) {
+            this.ends = true;
+            this.interrupt.ask_from_within();
+        }
+    }
+
+    /// Interrupts those that are to end by themselves; whether there are any.
+    pub(super) fn terminate_ending(&self) -> bool {
+        let mut list = self.lock();
+        let mut ending = list.iter_mut().filter(|member| member.ends).peekable();
+        let are_there = ending.peek().is_some();
+        ending.for_each(|member| member.interrupt.ask());
+        are_there
     }
 
     /// The same at once, whatever the engine is at.

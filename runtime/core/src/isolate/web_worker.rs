@@ -130,10 +130,10 @@ impl Heap {
             return program.commons.end_at_heap_limit(&mut worker.js_runtime);
         }
         let is_full = worker.oom_triggered.clone();
-        let isolate = worker.js_runtime.v8_isolate().thread_safe_handle();
+        let control = program.control.clone();
         at_heap_limit(&mut worker.js_runtime, move || {
             is_full.store(true, Ordering::SeqCst);
-            isolate.terminate_execution();
+            control.end_of_worker();
         });
     }
 }

@@ -18,6 +18,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_signal_to_the_applications_group_is_one_to_itself,
     the_line_door_gives_lines_one_by_one_or_all_that_have_come,
     a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any,
+    a_worker_whose_heap_is_full_amid_modules_of_the_engines_own_ends_alone,
 ];
 
 fn hostile(bench: &Bench, name: &str, args: &[&str]) -> SpawnConfig {
@@ -149,5 +150,16 @@ async fn a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any
     times.sort();
     let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
     assert!(longest < median * 6, "{times:?}");
+    Ok(())
+}
+
+/// The same for heaps that workers have for themselves alone: that is told to the script, which goes on.
+async fn a_worker_whose_heap_is_full_amid_modules_of_the_engines_own_ends_alone(
+    bench: &Bench,
+) -> Outcome {
+    let args = ["30", "14000", "700", "20"];
+    let ended = bench.run(bench.fixture("full-workers.mjs", &args), b"").await?;
+    assert_eq!(ended.lines(), ["20"], "{}", ended.log());
+    assert_eq!(ended.reason, Some(ExitReason::Completed), "{}", ended.log());
     Ok(())
 }
