@@ -70,13 +70,16 @@ pub(super) async fn op_host_read_lines(state: Rc<RefCell<OpState>>) -> Result<Li
     }
 }
 
-/// Takes the place of `op_desktop_send_error_report` in the same way.
+/// Takes the place of `op_desktop_send_error_report` in the same way. The engine's own way of taking a
+/// string copies it twice.
 #[op2(fast)]
 pub(super) fn op_host_write_line(
+    scope: &mut v8::PinScope<'_, '_>,
     state: &mut OpState,
-    #[string] line: String,
+    line: v8::Local<'_, v8::String>,
 ) -> Result<(), JsErrorBox> {
     let LineOut(stdout) = state.borrow::<LineOut>();
+    let line = v8::ValueView::new(scope, line).to_cow_lossy().into_owned();
     match stdout.write_line(line.into_bytes()) {
         // As for everything that is printed: nobody is to see it any more.
         Err(FsError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
