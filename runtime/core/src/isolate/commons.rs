@@ -35,9 +35,8 @@ const UNWIND_BYTES: usize = 4 << 30;
 const LEEWAY: usize = 4 << 20;
 const MOST_LEEWAY: usize = 64 << 20;
 
-/// What of a heap is for new objects, at the most: a quarter of what V8 would take. With all of that long
-/// lines pile up to three times what it keeps of their memory for the next ones, and so come to memory
-/// that the system has to make each time.
+/// For new objects, at the most. V8 would take up to 96 MiB, and of pages that long lines were in it keeps
+/// 32 for the next ones: the rest would be memory that the system has to make anew for each.
 const MOST_YOUNG: usize = 24 << 20;
 
 /// What scripts find already done, in this order.
