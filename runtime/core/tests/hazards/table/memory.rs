@@ -21,7 +21,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing giant_array => HeapLimit, "new Array(2 ** 26).fill(0.5)";
     Nothing giant_arrays => HeapLimit, "const all = []; for (;;) all.push(new Array(2 ** 25).fill({}))";
     Nothing giant_string => Error("Invalid string length"), "'x'.repeat(2 ** 30)";
-    Nothing giant_join => Error("Invalid string length"), "const a = new Array(2 ** 25).fill('x'.repeat(100)); a.join()";
+    Nothing giant_join => Error("Invalid string length"), "const a = new Array(2 ** 23).fill('x'.repeat(100)); a.join()";
     Nothing giant_string_split => Crashed(""), "'x'.repeat(2 ** 28).split('')";
     Nothing giant_buffer => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "new ArrayBuffer(2 ** 40)";
     Nothing buffers => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "const all = []; for (;;) all.push(new ArrayBuffer(2 ** 20))";
