@@ -17,7 +17,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing loop_in_sort => Stuck, "[1, 2].sort(() => { for (;;); })";
     Nothing loop_in_sort_of_many => Stuck, "for (;;) Array.from({ length: 1e5 }, Math.random).sort()";
     Nothing loop_with_small_arrays => Stuck, "for (;;) new Array(1000)";
-    Nothing loop_of_microtasks => Stuck, "const again = () => Promise.resolve().then(again); await again()";
+    Nothing loop_of_microtasks => Stuck, "const again = () => { Promise.resolve().then(again) }; again()";
     Nothing loop_of_ticks => Stuck, "const again = () => process.nextTick(again); again()";
     Nothing loop_of_awaits => Stuck, "for (;;) await null";
     Nothing loop_of_immediates => Busy, "const again = () => setImmediate(again); again()";
