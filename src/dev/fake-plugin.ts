@@ -120,7 +120,7 @@ export class FakePlugin {
         return this.#attach(name, sender(channel))
       case 'write':
         this.#process(decodeURIComponent(headers.get('js-name') ?? '')).write(
-          decoder.decode(args as Uint8Array),
+          args instanceof Uint8Array ? decoder.decode(args) : ((args as Args).data as string),
         )
         return 0
       case 'write_stdin':
@@ -163,7 +163,7 @@ export class FakePlugin {
   #attach(name: string, send: (message: unknown) => void) {
     const process = this.#process(name)
     const next = process.attach('main', send)
-    return { process: process.info, next, fresh: true }
+    return { process: process.info, next, fresh: true, invokeKey: null }
   }
 
   #watch(send: (message: WatchMessage) => void): null {

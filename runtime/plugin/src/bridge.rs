@@ -4,6 +4,7 @@
 //! and the page's Channel. A page that reloads finds its stream again by the window's label.
 
 mod batch;
+mod channel;
 mod stream;
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use js_runtime::Supervisor;
 use tokio::sync::mpsc;
 
 use crate::error::Error;
-pub(crate) use batch::BatchChannel;
+pub(crate) use channel::PageChannel;
 use stream::{Command, Stream};
 
 /// A window's label and a process's name.
@@ -27,7 +28,7 @@ type Streams = HashMap<Key, mpsc::UnboundedSender<Command>>;
 
 /// A page that wants to see a process.
 pub(crate) struct Attach {
-    pub(crate) channel: BatchChannel,
+    pub(crate) channel: PageChannel,
     /// Tells this attachment from later ones of the same page.
     pub(crate) attachment: String,
     /// The last event that a former load of the page has handled.

@@ -46,6 +46,7 @@ mod error;
 mod js;
 mod paths;
 mod scope;
+mod shortcut;
 mod viewers;
 mod watch;
 mod wire;

@@ -6,11 +6,12 @@ import { Channel } from '@tauri-apps/api/core'
 import { parseBatch, textOf, type BatchMessage } from './batch.ts'
 import type { State } from './bindings/index.ts'
 import type { Attached } from './bindings/plugin/index.ts'
-import { call, uniqueId } from './call.ts'
+import { call, callShort, uniqueId } from './call.ts'
 import { Credit } from './credit.ts'
 import { endWithout, exitOf } from './end.ts'
 import { JsRuntimeError, report, safely } from './error.ts'
 import { stateOf, type ProcessEvent } from './event.ts'
+import { isInWebView, tryMessages } from './message.ts'
 import { Parties, type Party } from './parties.ts'
 import { keepPosition, takePosition, type Position } from './resume.ts'
 import { Retained } from './retained.ts'
@@ -101,21 +102,24 @@ export class ProcessStream {
     const { name } = this
     const attachment = (this.#attachment = uniqueId())
     this.#former = takePosition(name)
-    const credit = new Credit((seq) => call('ack', { name, attachment, seq }))
+    const credit = new Credit((seq) => callShort('ack', { name, attachment, seq }))
     // What comes before the answer can only be judged with it.
     let early: BatchMessage[] | null = []
-    const channel = new Channel<BatchMessage>((message) => {
+    const hear = (message: BatchMessage) => {
       if (this.#attachment !== attachment) return
       if (early) early.push(message)
       else this.#receive(message, credit)
-    })
+    }
     const reply = await call<Attached>('attach', {
       name,
-      channel,
+      channel: new Channel(hear),
+      // In place of the other, where large messages are better evaluated than fetched.
+      evaluated: isInWebView() ? new Channel(hear).id : null,
       attachment,
       after: this.#former && this.#former.seq >= 0 ? this.#former.seq : null,
     })
     if (this.#attachment !== attachment) return
+    tryMessages(reply.invokeKey)
     this.#begin(reply)
     const waiting = early
     early = null

@@ -11,17 +11,9 @@ use std::fmt::Write;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use js_runtime::{Event, Framing, Record};
 use serde_json::json;
-use tauri::ipc::{Channel, InvokeResponseBody, Response};
-
-/// A page's end of a stream.
-pub(crate) type BatchChannel = Channel<Response>;
 
 /// A message is closed when it has grown to this many bytes.
 const FULL: usize = 64 * 1024;
-
-/// From here on Tauri lets the page fetch a message instead of evaluating it, and then raw bytes save
-/// an escape and a parse.
-const FETCHED: usize = 8 * 1024;
 
 /// One message.
 pub(super) struct Batch {
@@ -32,40 +24,34 @@ pub(super) struct Batch {
 
 /// Takes as many events as one message holds: of one generation, with numbers in a row.
 pub(super) fn take(events: &mut VecDeque<Record>, framing: Framing) -> Batch {
-    let first = events.front().map_or((0, 0), |record| (record.seq, record.generation));
-    let (mut next, generation) = first;
-    let mut lines = String::new();
-    let mut begin = None;
+    let generation = events.front().map_or(0, |record| record.generation);
+    // Only marks come before it, if any do.
+    let first = events.iter().find(|record| is_numbered(record)).map_or(0, |record| record.seq);
+    let mut text = json!({ "first": first, "gen": generation }).to_string();
+    let mut last = None;
     while let Some(record) = events.front() {
-        let is_numbered = !matches!(record.event, Event::Dropped { .. });
-        let fits = lines.len() < FULL && record.generation == generation;
-        if !fits || (is_numbered && begin.is_some() && record.seq != next) {
+        let fits = text.len() < FULL && record.generation == generation;
+        let follows = last.is_none_or(|last| record.seq == last + 1);
+        if !fits || (is_numbered(record) && !follows) {
             break;
         }
-        if is_numbered {
-            begin.get_or_insert(record.seq);
-            next = record.seq + 1;
+        if is_numbered(record) {
+            last = Some(record.seq);
         }
-        write_line(&mut lines, record, framing);
+        write_line(&mut text, record, framing);
         events.pop_front();
     }
-    let head = json!({ "first": begin.unwrap_or(first.0), "gen": generation });
-    Batch { text: format!("{head}{lines}"), last: begin.map(|_| next - 1) }
+    Batch { text, last }
+}
+
+/// Marks for what was dropped have no number of their own.
+fn is_numbered(record: &Record) -> bool {
+    !matches!(record.event, Event::Dropped { .. })
 }
 
 /// The message that ends a stream.
 pub(super) fn removed() -> String {
     format!("{}\nr", json!({ "first": 0, "gen": 0 }))
-}
-
-/// Sends to a page. That it is gone is learnt from Tauri's events, not from here: a Channel cannot tell.
-pub(super) fn send(channel: &BatchChannel, text: String) {
-    let body = if text.len() < FETCHED {
-        InvokeResponseBody::Json(serde_json::Value::String(text).to_string())
-    } else {
-        InvokeResponseBody::Raw(text.into_bytes())
-    };
-    let _ = channel.send(Response::new(body));
 }
 
 fn write_line(out: &mut String, record: &Record, framing: Framing) {

@@ -12,8 +12,8 @@ use js_runtime::{Framing, Record, Subscription, Supervisor};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::batch::{self, Batch, BatchChannel};
-use super::{Attach, Bridges, Key};
+use super::batch::{self, Batch};
+use super::{Attach, Bridges, Key, PageChannel};
 
 /// Bytes on their way to a page, and not yet handled there, before it is waited for.
 const WINDOW_BYTES: usize = 1024 * 1024;
@@ -40,7 +40,7 @@ pub(super) enum Command {
 
 /// Where the events go.
 struct Page {
-    channel: BatchChannel,
+    channel: PageChannel,
     attachment: String,
     subscription: Subscription,
     /// Taken from the history, not yet sent: no more than what is held there anyway.
@@ -164,8 +164,8 @@ impl Stream {
     }
 
     fn removed(&mut self) {
-        if let Some(page) = self.page.take() {
-            batch::send(&page.channel, batch::removed());
+        if let Some(mut page) = self.page.take() {
+            page.channel.send(batch::removed());
         }
     }
 }
@@ -180,7 +180,7 @@ impl Page {
             self.sent_bytes += text.len();
             self.sent.push_back((last, text.len()));
         }
-        batch::send(&self.channel, text);
+        self.channel.send(text);
     }
 
     fn handled(&mut self, seq: u64) {

@@ -3,13 +3,14 @@
 #![expect(clippy::needless_pass_by_value, reason = "Tauri gives a command its arguments for good")]
 
 use js_runtime::Supervisor;
-use tauri::ipc::{Channel, Request};
+use tauri::ipc::{Channel, Request, Response};
 use tauri::{AppHandle, Runtime, Webview};
 
-use crate::bridge::{Attach, BatchChannel};
+use crate::bridge::{Attach, PageChannel};
 use crate::error::Error;
 use crate::js::JsExt;
 use crate::scope::Rights;
+use crate::shortcut;
 use crate::viewers::PAGE;
 use crate::wire::{Attached, WatchMessage};
 use crate::write::{Head, body};
@@ -69,20 +70,29 @@ pub(crate) async fn drain<R: Runtime>(
 }
 
 /// On the main thread, so that it comes before the news that the page which asked was left.
+///
+/// `evaluated` is the number of a second Channel, for a page that can do without the first one's fetches.
 #[tauri::command]
 pub(crate) fn attach<R: Runtime>(
     webview: Webview<R>,
     rights: Rights,
     name: &str,
-    channel: BatchChannel,
+    channel: Channel<Response>,
+    evaluated: Option<u32>,
     attachment: String,
     after: Option<u64>,
 ) -> Result<Attached, Error> {
     let js = webview.js();
+    let channel = PageChannel::new(channel, evaluated, &webview);
     js.require(&rights, name)?;
     let attach = Attach { channel, attachment, after };
     let begin = js.bridges.attach(js.supervisor(), webview.label(), name, attach)?;
-    Ok(Attached { process: js.get_status(name)?, next: begin.next, fresh: begin.fresh })
+    Ok(Attached {
+        process: js.get_status(name)?,
+        next: begin.next,
+        fresh: begin.fresh,
+        invoke_key: shortcut::invoke_key(&webview),
+    })
 }
 
 #[tauri::command]

@@ -3,10 +3,7 @@ import type { Channel } from '@tauri-apps/api/core'
 import { mockIPC } from '@tauri-apps/api/mocks'
 import { FakeBridge } from './bridge.ts'
 import { FakeProcess } from './process.ts'
-
-interface Internals {
-  runCallback(id: number, data: unknown): void
-}
+import { sender } from './webview.ts'
 
 export interface Refusal {
   kind: string
@@ -15,6 +12,8 @@ export interface Refusal {
 }
 
 type Args = Record<string, unknown>
+
+const encoder = new TextEncoder()
 
 export class FakeHost {
   readonly processes = new Map<string, FakeProcess>()
@@ -25,6 +24,8 @@ export class FakeHost {
   readonly bodies: string[] = []
   /** Commands that answer in their own way, or are refused. */
   readonly overrides = new Map<string, (args: Args) => unknown>()
+  /** What pages are told to say in messages. */
+  invokeKey: string | null = null
   readonly #attached = new Map<string, number>()
   readonly #writers = new Map<string, number>()
 
@@ -36,6 +37,7 @@ export class FakeHost {
     FakeHost.#present = this
     // Keeps the callbacks of Channels; the commands come in by `invoke`.
     mockIPC(() => null)
+    delete window.ipc
   }
 
   /** Starts a process, or starts it anew. */
@@ -79,10 +81,13 @@ export class FakeHost {
     options?: { headers: Record<string, string> },
   ): Promise<unknown> {
     const command = cmd.replace('plugin:js|', '')
-    if (args instanceof Uint8Array) {
+    if (command === 'write') {
       // The body is read when the request arrives, as it is then.
-      return this.#write(label, args.slice(), options!.headers)
+      const isBytes = args instanceof Uint8Array
+      const body = isBytes ? args.slice() : encoder.encode(String(args['data']))
+      return this.#write(label, body, options!.headers)
     }
+    if (args instanceof Uint8Array) throw new Error(`${command} takes no bytes`)
     this.calls.push({ label, command, args })
     const override = this.overrides.get(command)
     if (override) return override(args)
@@ -109,9 +114,10 @@ export class FakeHost {
     this.#attached.set(name, generation)
     const key = `${label}/${name}`
     this.bridges.get(key)?.close()
-    const send = sender(args['channel'] as Channel<unknown>)
+    const send = sender(args['channel'] as Channel<unknown>, args['evaluated'] as number | null)
     this.bridges.set(key, new FakeBridge(process, String(args['attachment']), send))
-    return { process: structuredClone(process.info), next: process.nextSeq, fresh }
+    const { info, nextSeq: next } = process
+    return { process: structuredClone(info), next, fresh, invokeKey: this.invokeKey }
   }
 
   #detach(label: string, { name, attachment }: Args): null {
@@ -150,21 +156,6 @@ export class FakeHost {
 
   #eachBridge(name: string, act: (bridge: FakeBridge) => void): void {
     for (const [key, bridge] of this.bridges) if (key.endsWith(`/${name}`)) act(bridge)
-  }
-}
-
-/** Small messages are evaluated in the page at once, big ones are fetched by it. */
-function sender(channel: Channel<unknown>): (message: string | ArrayBuffer) => void {
-  let index = 0
-  return (message) => {
-    const data = { index: index++, message }
-    const run = () =>
-      (window as unknown as { __TAURI_INTERNALS__: Internals }).__TAURI_INTERNALS__.runCallback(
-        channel.id,
-        data,
-      )
-    if (typeof message === 'string') run()
-    else setTimeout(run, 1)
   }
 }
 

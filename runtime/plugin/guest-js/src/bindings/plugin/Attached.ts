@@ -14,4 +14,8 @@ export type Attached = {
    * Whether nobody had attached to this generation before.
    */
   fresh: boolean
+  /**
+   * What messages of the WebView must say to be taken for commands, where they are quicker than requests.
+   */
+  invokeKey: string | null
 }
