@@ -41,6 +41,19 @@ test('log lines are in the console', async () => {
   )
 })
 
+test('neither short texts to a backend nor much that it prints take a request', async () => {
+  const requests = await app.run(async (js) => {
+    const worker = await js.worker('embedded')
+    // The first call is on its way before the page knows the quick one.
+    await worker.flood(1)
+    performance.clearResourceTimings()
+    await worker.flood(5_000)
+    const names = performance.getEntriesByType('resource').map(({ name }) => name)
+    return names.map(decodeURIComponent).filter((name) => /\|(write|fetch)$/.test(name))
+  })
+  assert.deepEqual(requests, [])
+})
+
 test('all are killed at once', async () => {
   await app.click('kill-all')
   await app.click('confirm-kill-all')

@@ -1,6 +1,6 @@
-//! What Tauri's WebView does quicker than by requests, which are Tauri's way for commands and large messages.
+//! What Tauri's web view does quicker than by requests, which are Tauri's way for commands and large messages.
 //!
-//! Measured in `WebKitGTK`: a message of the WebView, answered by evaluating, takes half as long as a request,
+//! Measured in `WebKitGTK`: a message of the web view, answered by evaluating, takes half as long as a request,
 //! and a megabyte is evaluated in a third of the time in which it is fetched, as it is fetched in pieces of 8 KiB,
 //! each by way of the main thread.
 

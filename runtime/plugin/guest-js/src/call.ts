@@ -1,7 +1,7 @@
 /** The one way to the plugin's commands. */
 import { invoke } from '@tauri-apps/api/core'
 import { toError } from './error.ts'
-import { sendMessage } from './message.ts'
+import { messageOr } from './message.ts'
 
 /** Headers and a body of bytes, for commands that take no JSON. */
 interface RawCall {
@@ -21,17 +21,19 @@ export async function call<Answer>(
   }
 }
 
-/** Calls a command that has little to say, by a message where that is quicker. */
+/**
+ * Calls a command that has little to say, by a message where that is quicker. It may come twice, which must
+ * make no difference to it.
+ */
 export async function callShort<Answer>(
   command: string,
   payload: Record<string, unknown>,
-  headers?: Record<string, string>,
+  headers: Record<string, string> = {},
 ): Promise<Answer> {
   const cmd = `plugin:js|${command}`
   try {
-    const answer =
-      sendMessage({ cmd, payload, headers }) ?? invoke(cmd, payload, { headers: headers ?? {} })
-    return (await answer) as Answer
+    const request = () => invoke(cmd, payload, { headers })
+    return (await messageOr(request, { cmd, payload, headers })) as Answer
   } catch (thrown) {
     throw toError(thrown)
   }

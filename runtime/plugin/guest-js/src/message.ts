@@ -5,6 +5,7 @@
  * where that is so, and once one was answered short commands are messages.
  */
 import { transformCallback } from '@tauri-apps/api/core'
+import { toError } from './error.ts'
 
 declare global {
   interface Window {
@@ -15,6 +16,9 @@ declare global {
 
 /** Longer texts go faster as requests. */
 const LONGEST = 8 * 1024
+
+/** Milliseconds in which a message is answered, unless its answer was lost. */
+const PATIENCE = 2_000
 
 /** Half of a character, which JSON can write and Rust's strings can not hold. */
 const LONE_SURROGATE = /\p{Surrogate}/u
@@ -44,9 +48,9 @@ let isTried = false
 /** Whether this is a page of Tauri's WebView, and not one that has been given another IPC. */
 export const isInWebView = (): boolean => typeof window.ipc?.postMessage === 'function'
 
-/** Whether a text may be part of a message. */
-export const isShort = (text: string): boolean =>
-  text.length <= LONGEST && !LONE_SURROGATE.test(text)
+/** Whether a text had better be a message. */
+export const isForMessage = (text: string): boolean =>
+  proven !== null && text.length <= LONGEST && !LONE_SURROGATE.test(text)
 
 /** Finds out whether messages are answered, if the Rust side has said how to send them. */
 export function tryMessages(invokeKey: string | null): void {
@@ -60,9 +64,35 @@ export function tryMessages(invokeKey: string | null): void {
   )
 }
 
-/** The answer to a command, or `null` if messages are of no use here. */
-export function sendMessage(command: Command): Promise<unknown> | null {
-  return proven === null ? null : send(command, proven)
+/**
+ * Sends a command as a message, and as a request if messages are of no use here, if the message is refused, or if
+ * there is no answer to it; the command must be one that may come twice.
+ *
+ * A message is judged by the address that the web view is about to show, and a request by that of its own page,
+ * which makes a difference once a link was followed. And an answer is lost while another page is shown.
+ */
+export async function messageOr(
+  request: () => Promise<unknown>,
+  command: Command,
+): Promise<unknown> {
+  if (proven === null) return request()
+  try {
+    const answer = await answerInTime(send(command, proven))
+    if (answer !== NONE) return answer
+  } catch (error) {
+    if (toError(error).kind !== 'notAllowed') throw error
+  }
+  return request()
+}
+
+const NONE = Symbol('no answer')
+
+function answerInTime(answer: Promise<unknown>): Promise<unknown> {
+  let timer: ReturnType<typeof setTimeout>
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, PATIENCE, NONE)
+  })
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer))
 }
 
 function send({ cmd, payload, headers = {} }: Command, invokeKey: string): Promise<unknown> {

@@ -5,7 +5,7 @@
  */
 import { call, callRaw, callShort, uniqueId } from './call.ts'
 import { JsRuntimeError } from './error.ts'
-import { isShort } from './message.ts'
+import { isForMessage } from './message.ts'
 
 /** About as much goes into one request; a single larger write goes alone. */
 const MOST_IN_ONE = 256 * 1024
@@ -115,11 +115,11 @@ function encode(text: string): Uint8Array {
   return room.subarray(0, encoder.encodeInto(text, room).written)
 }
 
-/** Short text stays text; everything else becomes bytes. */
+/** Text for a message stays text; everything else becomes bytes. */
 function joined(parts: (string | Uint8Array)[]): string | Uint8Array {
   if (parts.every((part) => typeof part === 'string')) {
     const text = parts.join('')
-    return isShort(text) ? text : encode(text)
+    return isForMessage(text) ? text : encode(text)
   }
   const chunks = parts.map((part) => (typeof part === 'string' ? encode(part) : part))
   const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0))

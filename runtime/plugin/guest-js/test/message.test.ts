@@ -15,8 +15,8 @@ beforeEach(async () => {
 })
 
 /** A page in a WebView, which listens to the process; the messages that the page sends. */
-async function listening(answers = true) {
-  const messages = enterWebView(host, answers)
+async function listening() {
+  const messages = enterWebView(host)
   const lines: string[] = []
   await page.onStdout('p', (line) => lines.push(line))
   await settled()
@@ -39,7 +39,8 @@ test('short texts are messages, long ones and bytes are requests, all in the ord
 })
 
 test('nothing is a message before one was answered, and what is written then arrives all the same', async () => {
-  const { written } = await listening(false)
+  host.answersMessages = false
+  const { written } = await listening()
   await page.writeStdin('p', 'a')
   await page.writeStdin('p', 'b')
   await settled()
@@ -63,6 +64,28 @@ test('a message that is refused fails as a request does', async () => {
   host.overrides.clear()
   await Promise.all([page.writeStdin('p', 'b'), page.writeStdin('p', 'c')])
   expect([written().length, process.stdin]).toEqual([2, 'bc'])
+})
+
+test('a message that is refused because of where a link leads is sent as a request', async () => {
+  const { written } = await listening()
+  let refusals = 1
+  host.overrides.set('write', () => {
+    if (refusals-- > 0) throw 'Command plugin:js|write not allowed by ACL'
+  })
+  await page.writeStdin('p', 'a')
+  expect([process.stdin, written().length, host.countOf('write')]).toEqual(['a', 1, 2])
+})
+
+test('a message whose answer is lost is sent as a request, and counts once', async () => {
+  const { written } = await listening()
+  host.answersMessages = false
+  const writes = ['a', 'b'].map((data) => page.writeStdin('p', data))
+  await until(() => written().length === 1)
+  host.answersMessages = true
+  await Promise.all(writes)
+  await page.writeStdin('p', 'c')
+  await settled()
+  expect([process.stdin, host.countOf('write')]).toEqual(['abc', 3])
 })
 
 test('a full stdin makes messages wait, and nothing is lost or doubled', async () => {

@@ -26,6 +26,8 @@ export class FakeHost {
   readonly overrides = new Map<string, (args: Args) => unknown>()
   /** What pages are told to say in messages. */
   invokeKey: string | null = null
+  /** Whether what messages are answered with arrives. */
+  answersMessages = true
   readonly #attached = new Map<string, number>()
   readonly #writers = new Map<string, number>()
 

@@ -23,19 +23,19 @@ function runCallback(id: number, data: unknown): void {
 }
 
 /** Puts the page into a WebView whose messages the host takes; what they say, by and by. */
-export function enterWebView(host: FakeHost, answers = true): Message[] {
+export function enterWebView(host: FakeHost): Message[] {
   const messages: Message[] = []
   host.invokeKey = INVOKE_KEY
   window.ipc = {
     postMessage(text) {
       const message = JSON.parse(text) as Message
       // Tauri does not answer who has another.
-      if (!answers || message.__TAURI_INVOKE_KEY__ !== INVOKE_KEY) return
+      if (message.__TAURI_INVOKE_KEY__ !== INVOKE_KEY) return
       messages.push(message)
       const { cmd, payload, options, callback, error } = message
       host.invoke('main', cmd, payload, options).then(
-        (answer) => runCallback(callback, answer),
-        (thrown) => runCallback(error, thrown),
+        (answer) => host.answersMessages && runCallback(callback, answer),
+        (thrown) => host.answersMessages && runCallback(error, thrown),
       )
     },
   }

@@ -15,7 +15,7 @@ export type Attached = {
    */
   fresh: boolean
   /**
-   * What messages of the WebView must say to be taken for commands, where they are quicker than requests.
+   * What messages of the web view must say to be taken for commands, where they are quicker than requests.
    */
   invokeKey: string | null
 }
