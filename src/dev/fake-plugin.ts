@@ -120,7 +120,7 @@ export class FakePlugin {
         return this.#attach(name, sender(channel))
       case 'write':
         this.#process(decodeURIComponent(headers.get('js-name') ?? '')).write(
-          args instanceof Uint8Array ? decoder.decode(args) : ((args as Args).data as string),
+          decoder.decode(args as Uint8Array),
         )
         return 0
       case 'write_stdin':

@@ -1,7 +1,7 @@
 //! What Tauri's web view does quicker than by requests, which are Tauri's way for commands and large messages.
 //!
-//! Measured in `WebKitGTK`: a message of the web view, answered by evaluating, takes half as long as a request,
-//! and a megabyte is evaluated in a third of the time in which it is fetched, as it is fetched in pieces of 8 KiB,
+//! Measured in `WebKitGTK`: a message of the web view, answered by evaluating, takes little more than half as long
+//! as a request, and a megabyte is evaluated in a third of the time in which it is fetched, as it is fetched in pieces of 8 KiB,
 //! each by way of the main thread.
 
 use tauri::utils::config::PatternKind;

@@ -1,7 +1,7 @@
 /** The one way to the plugin's commands. */
 import { invoke } from '@tauri-apps/api/core'
 import { toError } from './error.ts'
-import { messageOr } from './message.ts'
+import { sendShort } from './message.ts'
 
 /** Headers and a body of bytes, for commands that take no JSON. */
 interface RawCall {
@@ -30,10 +30,8 @@ export async function callShort<Answer>(
   payload: Record<string, unknown>,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const cmd = `plugin:js|${command}`
   try {
-    const request = () => invoke(cmd, payload, { headers })
-    return (await messageOr(request, { cmd, payload, headers })) as Answer
+    return (await sendShort({ cmd: `plugin:js|${command}`, payload, headers })) as Answer
   } catch (thrown) {
     throw toError(thrown)
   }

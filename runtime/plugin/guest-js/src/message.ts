@@ -1,10 +1,10 @@
 /**
  * A quicker way to short commands. Tauri sends a command as a request and has its answer as a response, and falls
  * back to a message of the WebView, answered by evaluating, where requests are blocked. In WebKitGTK a message takes
- * half as long as a request. So the Rust side hands out what a message must say to be taken for a command,
+ * little more than half as long as a request. So the Rust side hands out what a message must say to be taken for a command,
  * where that is so, and once one was answered short commands are messages.
  */
-import { transformCallback } from '@tauri-apps/api/core'
+import { invoke, transformCallback } from '@tauri-apps/api/core'
 import { toError } from './error.ts'
 
 declare global {
@@ -27,7 +27,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 export interface Command {
   cmd: string
   payload: Record<string, unknown>
-  headers?: Record<string, string> | undefined
+  headers: Record<string, string>
 }
 
 /** Who waits for the answer to a message; used again for the next one. */
@@ -57,32 +57,33 @@ export function tryMessages(invokeKey: string | null): void {
   if (isTried || !invokeKey || !isInWebView()) return
   isTried = true
   // About an attachment that there is not: it changes nothing.
-  const nothing = { cmd: 'plugin:js|ack', payload: { name: '', attachment: '', seq: 0 } }
-  send(nothing, invokeKey).then(
+  const payload = { name: '', attachment: '', seq: 0 }
+  send({ cmd: 'plugin:js|ack', payload, headers: {} }, invokeKey).then(
     () => (proven = invokeKey),
     () => {},
   )
 }
 
 /**
- * Sends a command as a message, and as a request if messages are of no use here, if the message is refused, or if
- * there is no answer to it; the command must be one that may come twice.
+ * Sends a command as a message, or as a request: if messages are of no use here, if the message is refused, or if
+ * there is no answer to it. The command must be one that may come twice.
  *
  * A message is judged by the address that the web view is about to show, and a request by that of its own page,
  * which makes a difference once a link was followed. And an answer is lost while another page is shown.
  */
-export async function messageOr(
-  request: () => Promise<unknown>,
-  command: Command,
-): Promise<unknown> {
-  if (proven === null) return request()
+export async function sendShort(command: Command): Promise<unknown> {
+  if (proven === null) return request(command)
   try {
     const answer = await answerInTime(send(command, proven))
     if (answer !== NONE) return answer
   } catch (error) {
     if (toError(error).kind !== 'notAllowed') throw error
   }
-  return request()
+  return request(command)
+}
+
+function request({ cmd, payload, headers }: Command): Promise<unknown> {
+  return invoke(cmd, payload, { headers })
 }
 
 const NONE = Symbol('no answer')
@@ -95,7 +96,7 @@ function answerInTime(answer: Promise<unknown>): Promise<unknown> {
   return Promise.race([answer, late]).finally(() => clearTimeout(timer))
 }
 
-function send({ cmd, payload, headers = {} }: Command, invokeKey: string): Promise<unknown> {
+function send({ cmd, payload, headers }: Command, invokeKey: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const slot = free.pop() ?? newSlot()
     Object.assign(slot, { resolve, reject })

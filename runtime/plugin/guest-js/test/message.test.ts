@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { FakeHost, refusal } from './support/host.ts'
 import { load, rejection, settled, until, type Page } from './support/page.ts'
 import type { FakeProcess } from './support/process.ts'
@@ -50,8 +50,11 @@ test('nothing is a message before one was answered, and what is written then arr
 test('a page that is in no WebView sends none, whatever it is told', async () => {
   host.invokeKey = 'the key of the app'
   await page.onStdout('p', () => {})
+  const invoke = vi.spyOn(host, 'invoke')
   await page.writeStdin('p', 'a')
   expect(process.stdin).toBe('a')
+  // A plugin that knows of no messages takes nothing but bytes.
+  expect(invoke.mock.calls[0]?.[2]).toBeInstanceOf(Uint8Array)
 })
 
 test('a message that is refused fails as a request does', async () => {

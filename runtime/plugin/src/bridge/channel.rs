@@ -69,33 +69,28 @@ impl Evaluated {
     }
 
     fn send(&mut self, text: &str) {
-        // One allocation: a message may be megabytes.
-        let mut script = self.call(text.len() + text.len() / 16 + 16);
-        script.push_str("message: ");
-        push_literal(&mut script, text);
-        self.finish(script);
+        // It may be megabytes, and some of it is escaped.
+        self.run(text.len() + text.len() / 16 + 16, |script| {
+            script.push_str("message: ");
+            push_literal(script, text);
+        });
         self.sent += 1;
     }
 
-    /// The beginning of a call of the page's function, with room for so many bytes more.
-    fn call(&self, room: usize) -> String {
-        let Self { id, sent, .. } = self;
-        let call = format!("window.__TAURI_INTERNALS__.runCallback({id}, {{ index: {sent}, ");
-        let mut script = String::with_capacity(call.len() + room);
-        script.push_str(&call);
-        script
-    }
-
-    fn finish(&self, mut script: String) {
+    /// Calls the page's function with what is pushed, for which it makes room at once.
+    fn run(&self, room: usize, push: impl FnOnce(&mut String)) {
+        let Self { id, evaluate, sent } = self;
+        let mut script = format!("window.__TAURI_INTERNALS__.runCallback({id}, {{ index: {sent}, ");
+        script.reserve(room);
+        push(&mut script);
         script.push_str(" })");
-        (self.evaluate)(script);
+        evaluate(script);
     }
 }
 
 impl Drop for Evaluated {
     fn drop(&mut self) {
-        let end = self.call(16) + "end: true";
-        self.finish(end);
+        self.run(16, |script| script.push_str("end: true"));
     }
 }
 
