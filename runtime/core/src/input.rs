@@ -7,14 +7,15 @@
 mod queue;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 pub(crate) use self::queue::LineTooLong;
-use self::queue::{Available, NextLines, Queue};
-pub(crate) use self::queue::{Closed, Refused, Shortcut, incomplete_utf8_tail};
+use self::queue::{Available, Chunk, NextLines, Queue};
+pub(crate) use self::queue::{Closed, Line, Refused, Shortcut, incomplete_utf8_tail};
 use crate::wire::Framing;
 
 /// Both ends of one process's stdin; clones share it.
@@ -29,6 +30,8 @@ struct Shared {
     readable_async: Notify,
     /// Wakes everybody who waits for room and writes nothing meanwhile.
     writable: Notify,
+    /// Somebody reads whole lines.
+    is_read_in_lines: AtomicBool,
 }
 
 impl Input {
@@ -38,6 +41,7 @@ impl Input {
             readable: Condvar::new(),
             readable_async: Notify::new(),
             writable: Notify::new(),
+            is_read_in_lines: AtomicBool::new(false),
         }))
     }
 
@@ -50,11 +54,12 @@ impl Input {
     /// Queues `data`; waits while the queue is full. Dropping the future withdraws what still waits.
     pub(crate) async fn write(&self, data: Bytes) -> Result<(), Closed> {
         let accepted = {
+            let chunk = self.chunk(data);
             let mut queue = self.lock();
-            if queue.pass(&data) {
+            if queue.pass(&chunk) {
                 return Ok(());
             }
-            queue.write(data)?
+            queue.write(chunk)?
         };
         // A reader that holds the beginning of a character waits for what could not be queued too.
         self.wake_reader();
@@ -68,11 +73,12 @@ impl Input {
 
     /// Queues `data` at once or not at all; tells how many bytes are queued then.
     pub(crate) fn try_write(&self, data: Bytes) -> Result<usize, Refused> {
+        let chunk = self.chunk(data);
         let mut queue = self.lock();
-        if queue.pass(&data) {
+        if queue.pass(&chunk) {
             return Ok(queue.unread());
         }
-        let queued = queue.try_write(data)?;
+        let queued = queue.try_write(chunk)?;
         drop(queue);
         self.wake_reader();
         Ok(queued)
@@ -148,9 +154,9 @@ impl Input {
         }
     }
 
-    /// The next lines without their terminators, as many as there are up to a bound; none at the end.
-    /// Cancel-safe.
-    pub(crate) async fn read_lines(&self) -> Result<Vec<Bytes>, LineTooLong> {
+    /// The next lines, as many as there are up to a bound; none at the end. Cancel-safe.
+    pub(crate) async fn read_lines(&self) -> Result<Vec<Line>, LineTooLong> {
+        self.0.is_read_in_lines.store(true, Ordering::Relaxed);
         loop {
             let next = self.lock().read_lines();
             self.0.writable.notify_waiters();
@@ -161,6 +167,16 @@ impl Input {
                 }
                 NextLines::Nothing => self.0.readable_async.notified().await,
             }
+        }
+    }
+
+    /// A writer has just made its data, and has less to do than a reader of lines: it looks in the reader's
+    /// place.
+    fn chunk(&self, data: Bytes) -> Chunk {
+        if self.0.is_read_in_lines.load(Ordering::Relaxed) {
+            Chunk::looked_through(data)
+        } else {
+            data.into()
         }
     }
 

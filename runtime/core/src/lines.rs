@@ -13,6 +13,43 @@ const ROOM: usize = 64 * 1024;
 /// Into less room nothing is read: much smaller reads would make many of one.
 const LEAST_ROOM: usize = 16 * 1024;
 
+/// So much is looked through at a time: it stays in the processor's nearest cache for the next look.
+const BLOCK: usize = 16 * 1024;
+
+/// What is handed over as a line, without its terminator. It may have line feeds, and is several then.
+pub(crate) struct WholeLine {
+    text: Vec<u8>,
+    has_line_feed: bool,
+}
+
+impl WholeLine {
+    /// A copy of `text` if that is ASCII: one turn through memory.
+    pub(crate) fn of_ascii(text: &[u8]) -> Option<Self> {
+        // Its terminator may have to go behind it.
+        let mut line = Self { text: Vec::with_capacity(text.len() + 1), has_line_feed: false };
+        for block in text.chunks(BLOCK) {
+            if !block.is_ascii() {
+                return None;
+            }
+            line.has_line_feed |= memchr::memchr(b'\n', block).is_some();
+            line.text.extend_from_slice(block);
+        }
+        Some(line)
+    }
+}
+
+impl From<Vec<u8>> for WholeLine {
+    fn from(text: Vec<u8>) -> Self {
+        Self { has_line_feed: memchr::memchr(b'\n', &text).is_some(), text }
+    }
+}
+
+/// Whether `data` is one line with its terminator, and nothing but ASCII.
+pub(crate) fn is_ascii_line(data: &[u8]) -> bool {
+    let Some((b'\n', text)) = data.split_last() else { return false };
+    text.chunks(BLOCK).all(|block| block.is_ascii() && memchr::memchr(b'\n', block).is_none())
+}
+
 /// What came out of the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
@@ -53,13 +90,15 @@ impl Splitter {
         }
     }
 
-    /// Takes a line without its terminator, which is not copied if nothing of another is held.
-    pub(crate) fn push_line(&mut self, mut line: Vec<u8>, mut emit: impl FnMut(Piece)) {
+    /// Takes a line, which is not copied if nothing of another is held.
+    pub(crate) fn push_line(&mut self, line: WholeLine, mut emit: impl FnMut(Piece)) {
+        let WholeLine { text: mut line, has_line_feed } = line;
         let is_alone = self.framing == Framing::Lines
             && self.held.is_empty()
             && self.skipped == 0
-            && line.len() <= self.limit;
-        if is_alone && line.last() != Some(&b'\r') && memchr::memchr(b'\n', &line).is_none() {
+            && line.len() <= self.limit
+            && !has_line_feed;
+        if is_alone && line.last() != Some(&b'\r') {
             return emit(Piece::Data(Bytes::from(line)));
         }
         line.push(b'\n');
@@ -209,10 +248,35 @@ mod tests {
             given.push(begun, |piece| of_given.push(piece));
             written.push(begun, |piece| of_written.push(piece));
             for line in lines {
-                given.push_line(line.to_vec(), |piece| of_given.push(piece));
-                written.push(&[line, b"\n"].concat(), |piece| of_written.push(piece));
+                for whole in [WholeLine::from(line.to_vec()), WholeLine::of_ascii(line).unwrap()] {
+                    given.push_line(whole, |piece| of_given.push(piece));
+                    written.push(&[line, b"\n"].concat(), |piece| of_written.push(piece));
+                }
             }
             assert_eq!(of_given, of_written);
+        }
+    }
+
+    #[test]
+    fn what_is_looked_through_in_blocks_is_seen_whole() {
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK] {
+            let plain = [&vec![b'x'; length][..], b"\n"].concat();
+            assert!(is_ascii_line(&plain), "{length}");
+            let copy = WholeLine::of_ascii(&plain[..length]).unwrap();
+            assert_eq!((&copy.text[..], copy.has_line_feed), (&plain[..length], false));
+            assert!(!is_ascii_line(&plain[..length]), "{length} and no end");
+            for at in [0, length / 2, length.saturating_sub(1)].into_iter().filter(|_| length > 0) {
+                for other in [b'\n', 0x80] {
+                    let mut changed = plain.clone();
+                    changed[at] = other;
+                    assert!(!is_ascii_line(&changed), "{other} at {at} of {length}");
+                    let copy = WholeLine::of_ascii(&changed[..length]);
+                    assert_eq!(
+                        copy.map(|copy| copy.has_line_feed),
+                        (other == b'\n').then_some(true)
+                    );
+                }
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 
 use crate::event::{Event, Stream};
-use crate::lines::{Piece, Splitter};
+use crate::lines::{Piece, Splitter, WholeLine};
 use crate::output::{CutOff, Output};
 use crate::wire::Framing;
 
@@ -61,8 +61,8 @@ impl Sink {
         self.cut(|splitter, emit| splitter.cut(emit));
     }
 
-    /// Like `append`, for a line without its terminator.
-    pub(crate) fn append_line(&mut self, line: Vec<u8>) {
+    /// Like `append`, for a line.
+    pub(crate) fn append_line(&mut self, line: WholeLine) {
         self.cut(|splitter, emit| splitter.push_line(line, emit));
     }
 

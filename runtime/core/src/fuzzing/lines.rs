@@ -54,7 +54,10 @@ fn input_is_read_in_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
         match input.read_lines().now_or_never() {
             None => return false,
             Some(Ok(read)) if read.is_empty() => return true,
-            Some(Ok(read)) => lines.extend(read.into_iter().map(Ok)),
+            Some(Ok(read)) => {
+                assert!(read.iter().all(|line| !line.is_ascii || line.text.is_ascii()));
+                lines.extend(read.into_iter().map(|line| Ok(line.text)));
+            }
             Some(Err(too_long)) => lines.push(Err(too_long)),
         }
     };

@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-pub(crate) use self::lines::LineTooLong;
 pub(super) use self::lines::NextLines;
 use self::lines::TooLong;
+pub(crate) use self::lines::{Line, LineTooLong};
+use crate::lines::is_ascii_line;
 use crate::wire::Framing;
 
 /// The reader is gone, or the end was already written.
@@ -37,9 +38,28 @@ pub(crate) type Shortcut = Box<dyn Fn(&[u8]) -> bool + Send>;
 /// Bytes of the longest character.
 const LONGEST_CHAR: usize = 4;
 
+/// What was written in one go, or what is left of it.
+pub(super) struct Chunk {
+    data: Bytes,
+    /// All of it is ASCII and the one terminator its end. True of whatever is left, too.
+    is_ascii_line: bool,
+}
+
+impl Chunk {
+    pub(super) fn looked_through(data: Bytes) -> Self {
+        Self { is_ascii_line: is_ascii_line(&data), data }
+    }
+}
+
+impl From<Bytes> for Chunk {
+    fn from(data: Bytes) -> Self {
+        Self { data, is_ascii_line: false }
+    }
+}
+
 /// Never locked across a wait: whoever finds nothing comes again.
 pub(super) struct Queue {
-    chunks: VecDeque<Bytes>,
+    chunks: VecDeque<Chunk>,
     queued: usize,
     capacity: usize,
     framing: Framing,
@@ -48,7 +68,7 @@ pub(super) struct Queue {
     line: Vec<u8>,
     too_long: TooLong,
     /// Writes that found the queue full, in the order of the calls.
-    waiting: VecDeque<(Bytes, oneshot::Sender<()>)>,
+    waiting: VecDeque<(Chunk, oneshot::Sender<()>)>,
     shortcut: Option<Shortcut>,
     /// The reader has found nothing, and has handed on all that it had.
     is_awaited: bool,
@@ -80,7 +100,7 @@ impl Queue {
 
     /// Whether the bytes have reached the process without the reader. What begins or ends within a
     /// character is left to that.
-    pub(super) fn pass(&self, data: &[u8]) -> bool {
+    pub(super) fn pass(&self, Chunk { data, .. }: &Chunk) -> bool {
         let is_next = self.is_awaited && self.queued == 0 && self.waiting.is_empty();
         is_next
             && !self.is_closed()
@@ -89,36 +109,36 @@ impl Queue {
     }
 
     /// Takes the bytes, or gives what tells when they were taken.
-    pub(super) fn write(&mut self, data: Bytes) -> Result<Option<oneshot::Receiver<()>>, Closed> {
+    pub(super) fn write(&mut self, chunk: Chunk) -> Result<Option<oneshot::Receiver<()>>, Closed> {
         if self.is_closed() {
             return Err(Closed);
         }
-        if data.is_empty() {
+        if chunk.data.is_empty() {
             return Ok(None);
         }
-        if self.has_room(data.len()) {
-            self.enqueue(data);
+        if self.has_room(chunk.data.len()) {
+            self.enqueue(chunk);
             return Ok(None);
         }
         let (accepted, receiver) = oneshot::channel();
-        self.waiting.push_back((data, accepted));
+        self.waiting.push_back((chunk, accepted));
         Ok(Some(receiver))
     }
 
     /// Takes the bytes now or not at all; tells how many are queued then. The last write that is taken
     /// may go over the capacity: whoever waits for room cannot say for how much, and one that did not
     /// fit would come again and again.
-    pub(super) fn try_write(&mut self, data: Bytes) -> Result<usize, Refused> {
+    pub(super) fn try_write(&mut self, chunk: Chunk) -> Result<usize, Refused> {
         if self.is_closed() {
             return Err(Refused::Closed);
         }
-        if data.is_empty() {
+        if chunk.data.is_empty() {
             return Ok(self.unread());
         }
         if !self.takes_more() {
             return Err(Refused::Full(self.capacity));
         }
-        self.enqueue(data);
+        self.enqueue(chunk);
         Ok(self.queued)
     }
 
@@ -160,7 +180,7 @@ impl Queue {
     }
 
     pub(super) fn unread(&self) -> usize {
-        self.queued + self.waiting.iter().map(|(data, _)| data.len()).sum::<usize>()
+        self.queued + self.waiting.iter().map(|(chunk, _)| chunk.data.len()).sum::<usize>()
     }
 
     /// An empty queue takes a write of any size, so that one frame may be larger than the queue.
@@ -168,9 +188,9 @@ impl Queue {
         self.waiting.is_empty() && (self.queued == 0 || self.queued + len <= self.capacity)
     }
 
-    fn enqueue(&mut self, data: Bytes) {
-        self.queued += data.len();
-        self.chunks.push_back(data);
+    fn enqueue(&mut self, chunk: Chunk) {
+        self.queued += chunk.data.len();
+        self.chunks.push_back(chunk);
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Available {
@@ -201,13 +221,14 @@ impl Queue {
             // Somebody reads whole lines too, and has left the beginning of one.
             let line = std::mem::take(&mut self.line);
             self.queued += line.len();
-            self.chunks.push_front(Bytes::from(line));
+            self.chunks.push_front(Bytes::from(line).into());
         }
         let mut filled = 0;
         while filled < buffer.len() {
             let Some(front) = self.chunks.front_mut() else {
                 break;
             };
+            let front = &mut front.data;
             let count = front.len().min(buffer.len() - filled);
             buffer[filled..filled + count].copy_from_slice(&front[..count]);
             filled += count;
@@ -231,7 +252,7 @@ impl Queue {
         let whole = memchr::memrchr(b'\n', chunk).map_or(0, |end| end + 1);
         let next_is_a_lone_end = whole == 0
             && chunk.len() > 1
-            && self.chunks.front().is_some_and(|next| next.first() == Some(&b'\n'));
+            && self.chunks.front().is_some_and(|next| next.data.first() == Some(&b'\n'));
         match whole {
             0 if next_is_a_lone_end => self.give_back(&chunk[chunk.len() - 1..]),
             0 => 0,
@@ -241,7 +262,7 @@ impl Queue {
 
     fn give_back(&mut self, tail: &[u8]) -> usize {
         if !tail.is_empty() {
-            self.chunks.push_front(Bytes::copy_from_slice(tail));
+            self.chunks.push_front(Bytes::copy_from_slice(tail).into());
             self.queued += tail.len();
         }
         tail.len()
@@ -265,8 +286,8 @@ impl Queue {
     }
 
     fn admit_waiting(&mut self) {
-        while let Some((data, _)) = self.waiting.front() {
-            if self.queued > 0 && self.queued + data.len() > self.capacity {
+        while let Some((chunk, _)) = self.waiting.front() {
+            if self.queued > 0 && self.queued + chunk.data.len() > self.capacity {
                 return;
             }
             self.admit_first_waiting();
@@ -275,12 +296,12 @@ impl Queue {
 
     /// Whether there was one.
     fn admit_first_waiting(&mut self) -> bool {
-        let Some((data, accepted)) = self.waiting.pop_front() else {
+        let Some((chunk, accepted)) = self.waiting.pop_front() else {
             return false;
         };
         // A writer that gave up takes its bytes with it.
         if accepted.send(()).is_ok() {
-            self.enqueue(data);
+            self.enqueue(chunk);
         }
         true
     }

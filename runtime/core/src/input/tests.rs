@@ -172,8 +172,9 @@ async fn lines_of(pieces: &[&'static str]) -> Vec<String> {
             match input.read_lines().await {
                 Ok(read) if read.is_empty() => break lines,
                 Ok(read) => {
-                    lines
-                        .extend(read.iter().map(|line| String::from_utf8_lossy(line).into_owned()));
+                    lines.extend(
+                        read.iter().map(|line| String::from_utf8_lossy(&line.text).into_owned()),
+                    );
                 }
                 Err(LineTooLong(limit)) => lines.push(format!("over {limit}")),
             }

@@ -7,13 +7,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, ToV8, op2, v8};
 use deno_runtime::deno_io::fs::FsError;
 
 use super::stdio::LineOut;
-use crate::input::{Input, LineTooLong};
+use crate::input::{Input, Line, LineTooLong};
+use crate::lines::WholeLine;
 
 /// Installs `globalThis[Symbol.for('js-runtime.lines')]`.
 pub(super) const SCRIPT: &str = include_str!("line_door.js");
@@ -24,7 +24,7 @@ const TEXT_BYTES: usize = 64 << 10;
 
 /// Lines that become a text with a line feed between each two, or an array of strings; what is not UTF-8 in
 /// them becomes U+FFFD.
-pub(super) struct Lines(Vec<Bytes>);
+pub(super) struct Lines(Vec<Line>);
 
 impl<'a> ToV8<'a> for Lines {
     type Error = JsErrorBox;
@@ -34,11 +34,14 @@ impl<'a> ToV8<'a> for Lines {
         scope: &mut v8::PinScope<'a, 'i>,
     ) -> Result<v8::Local<'a, v8::Value>, JsErrorBox> {
         let Self(lines) = self;
-        let bytes = lines.iter().map(|line| line.len() + 1).sum::<usize>();
+        let bytes = lines.iter().map(|line| line.text.len() + 1).sum::<usize>();
         if lines.len() > 1 && bytes <= TEXT_BYTES {
-            return string(scope, &lines.join(&b'\n'));
+            let is_ascii = lines.iter().all(|line| line.is_ascii);
+            let texts: Vec<_> = lines.into_iter().map(|line| line.text).collect();
+            return string(scope, &texts.join(&b'\n'), is_ascii);
         }
-        let strings: Result<Vec<_>, _> = lines.iter().map(|line| string(scope, line)).collect();
+        let string = |line: &Line| string(scope, &line.text, line.is_ascii);
+        let strings: Result<Vec<_>, _> = lines.iter().map(string).collect();
         Ok(v8::Array::new_with_elements(scope, &strings?).into())
     }
 }
@@ -46,8 +49,9 @@ impl<'a> ToV8<'a> for Lines {
 fn string<'a>(
     scope: &mut v8::PinScope<'a, '_>,
     line: &[u8],
+    is_ascii: bool,
 ) -> Result<v8::Local<'a, v8::Value>, JsErrorBox> {
-    let text = if line.is_ascii() {
+    let text = if is_ascii || line.is_ascii() {
         v8::String::new_from_one_byte(scope, line, v8::NewStringType::Normal)
     } else {
         v8::String::new(scope, &String::from_utf8_lossy(line))
@@ -79,10 +83,20 @@ pub(super) fn op_host_write_line(
     line: v8::Local<'_, v8::String>,
 ) -> Result<(), JsErrorBox> {
     let LineOut(stdout) = state.borrow::<LineOut>();
-    let line = v8::ValueView::new(scope, line).to_cow_lossy().into_owned();
-    match stdout.write_line(line.into_bytes()) {
+    // V8 must not collect garbage while it is viewed.
+    let line = whole(&v8::ValueView::new(scope, line));
+    match stdout.write_line(line) {
         // As for everything that is printed: nobody is to see it any more.
         Err(FsError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(JsErrorBox::from_err),
     }
+}
+
+fn whole(line: &v8::ValueView<'_>) -> WholeLine {
+    if let v8::ValueViewData::OneByte(text) = line.data()
+        && let Some(line) = WholeLine::of_ascii(text)
+    {
+        return line;
+    }
+    line.to_cow_lossy().into_owned().into_bytes().into()
 }

@@ -18,6 +18,7 @@ use deno_runtime::deno_io::{FdTable, StdioPipe};
 use super::control::Control;
 use super::pulse::Paused;
 use crate::input::Input;
+use crate::lines::WholeLine;
 use crate::output::CutOff;
 use crate::sink::Sink;
 
@@ -125,8 +126,7 @@ impl Stdio {
         self.flush_now(&mut sink)
     }
 
-    /// Writes a line, which is given without its terminator.
-    pub(super) fn write_line(&self, line: Vec<u8>) -> FsResult<()> {
+    pub(super) fn write_line(&self, line: WholeLine) -> FsResult<()> {
         let mut sink = self.sink()?.borrow_mut();
         sink.append_line(line);
         self.flush_now(&mut sink)

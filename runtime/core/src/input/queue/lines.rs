@@ -4,6 +4,14 @@ use bytes::Bytes;
 
 use super::Queue;
 
+/// A line without its terminator.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) text: Bytes,
+    /// `true` is certain; `false` says that nobody has looked.
+    pub(crate) is_ascii: bool,
+}
+
 /// A line grew past the limit, which is given in bytes, and was dropped.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LineTooLong(pub(crate) usize);
@@ -14,13 +22,13 @@ const LINES_BYTES: usize = 16 << 10;
 
 /// What a read of whole lines found: no lines are the end.
 pub(in crate::input) enum NextLines {
-    Lines(Vec<Bytes>),
+    Lines(Vec<Line>),
     Nothing,
 }
 
 /// What a read of a whole line found.
 enum NextLine {
-    Line(Bytes),
+    Line(Line),
     End,
     Nothing,
 }
@@ -47,7 +55,7 @@ impl Queue {
         while lines.len() < LINES && room > 0 {
             match self.read_line() {
                 Ok(NextLine::Line(line)) => {
-                    room = room.saturating_sub(line.len());
+                    room = room.saturating_sub(line.text.len());
                     lines.push(line);
                 }
                 Ok(NextLine::Nothing) if lines.is_empty() => return Ok(NextLines::Nothing),
@@ -73,11 +81,14 @@ impl Queue {
                     return Ok(NextLine::Nothing);
                 }
                 let last = self.take_line()?;
-                return Ok(if last.is_empty() { NextLine::End } else { NextLine::Line(last) });
+                let is_end = last.text.is_empty();
+                return Ok(if is_end { NextLine::End } else { NextLine::Line(last) });
             };
-            let end = memchr::memchr(b'\n', front);
-            let piece = front.split_to(end.map_or(front.len(), |end| end + 1));
-            if front.is_empty() {
+            let is_ascii = front.is_ascii_line;
+            let data = &mut front.data;
+            let end = if is_ascii { Some(data.len() - 1) } else { memchr::memchr(b'\n', data) };
+            let piece = data.split_to(end.map_or(data.len(), |end| end + 1));
+            if data.is_empty() {
                 self.chunks.pop_front();
             }
             self.queued -= piece.len();
@@ -85,7 +96,7 @@ impl Queue {
             let text = end.unwrap_or(piece.len());
             let is_whole = end.is_some() && self.line.is_empty() && self.too_long == TooLong::No;
             if is_whole && text <= self.line_limit {
-                return Ok(NextLine::Line(without_terminator(piece)));
+                return Ok(NextLine::Line(Line { text: without_terminator(piece), is_ascii }));
             }
             if self.too_long == TooLong::IsRead || self.line.len() + text > self.line_limit {
                 self.too_long = TooLong::IsRead;
@@ -99,12 +110,13 @@ impl Queue {
         }
     }
 
-    fn take_line(&mut self) -> Result<Bytes, LineTooLong> {
+    fn take_line(&mut self) -> Result<Line, LineTooLong> {
         if self.too_long == TooLong::IsRead {
             self.too_long = TooLong::No;
             return Err(LineTooLong(self.line_limit));
         }
-        Ok(without_terminator(std::mem::take(&mut self.line).into()))
+        let text = without_terminator(std::mem::take(&mut self.line).into());
+        Ok(Line { text, is_ascii: false })
     }
 }
 
@@ -114,4 +126,43 @@ fn without_terminator(mut line: Bytes) -> Bytes {
         line.truncate(text.strip_suffix(b"\r").unwrap_or(text).len());
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::input::Input;
+    use crate::wire::Framing;
+
+    #[test]
+    fn who_writes_one_line_of_ascii_has_seen_that_for_its_reader() {
+        let input = Input::new(Framing::Lines, 1024, 64);
+        let read = || input.read_lines().now_or_never();
+        let write = |text: &'static str| {
+            assert_eq!(input.write(Bytes::from(text)).now_or_never(), Some(Ok(())));
+        };
+        assert_eq!(read(), None, "from here on somebody reads lines");
+        let line = |text, is_ascii| Line { text: Bytes::from_static(text), is_ascii };
+        let seen: [(&str, Vec<Line>); 5] = [
+            ("one\n", vec![line(b"one", true)]),
+            ("two\r\n", vec![line(b"two", true)]),
+            ("\n", vec![line(b"", true)]),
+            ("\u{e9}\n", vec![line("\u{e9}".as_bytes(), false)]),
+            ("four\nfive\n", vec![line(b"four", false), line(b"five", false)]),
+        ];
+        for (text, lines) in seen {
+            write(text);
+            assert_eq!(read(), Some(Ok(lines)), "{text:?}");
+        }
+        write("begun \u{e9}");
+        assert_eq!(read(), None);
+        write("ended\n");
+        assert_eq!(read(), Some(Ok(vec![line("begun \u{e9}ended".as_bytes(), false)])));
+        // What readers of bytes leave is as it was.
+        write("seven\n");
+        assert_eq!(input.read(&mut [0; 2]).now_or_never(), Some(2));
+        assert_eq!(read(), Some(Ok(vec![line(b"ven", true)])));
+    }
 }
