@@ -4,23 +4,25 @@
 //! as soon as its leader has ended, whatever ended it: what a backend started never outlives it, unless
 //! it left the group.
 
+mod reader;
+
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tempfile::TempPath;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use self::reader::{DRAIN, Reader};
 use crate::backend::{Exit, Launch};
 use crate::command_line::CommandLine;
 use crate::event::Stream;
 use crate::input::Input;
-use crate::sink::{Sink, Sinks};
+use crate::sink::Sinks;
 use crate::stop::StopRequest;
 use crate::wire::{ExitReason, Runtime};
 
@@ -34,10 +36,6 @@ const WIDE_PIPE_BYTES: i32 = 256 * 1024;
 
 /// Writes of up to this many bytes are all or nothing (`PIPE_BUF`).
 const ATOMIC_WRITE: usize = 4096;
-
-/// How long a pipe is read after the whole group was killed. What a pipe holds is read in no time; only
-/// a process that left the group can hold it open for longer.
-const DRAIN: Duration = Duration::from_millis(500);
 
 /// Starts the child. The receiver resolves when it is reaped and its output was read to the end.
 pub(crate) fn start(
@@ -73,12 +71,14 @@ pub(crate) fn start(
     if let Some(pipe) = child.stdout().take() {
         #[cfg(target_os = "linux")]
         widen(&pipe);
-        let sink = launch.sinks.stream(Stream::Stdout);
-        readers.push(tokio::spawn(read(pipe, sink, gone.clone())));
+        let reader = Reader::new(launch.sinks.stream(Stream::Stdout), gone.clone());
+        #[cfg(unix)]
+        let reader = reader.let_subscribers_fetch(&pipe);
+        readers.push(tokio::spawn(reader.read(pipe)));
     }
     if let Some(pipe) = child.stderr().take() {
-        let sink = launch.sinks.stream(Stream::Stderr);
-        readers.push(tokio::spawn(read(pipe, sink, gone)));
+        let reader = Reader::new(launch.sinks.stream(Stream::Stderr), gone);
+        readers.push(tokio::spawn(reader.read(pipe)));
     }
     let writer = child.stdin().take().map(|pipe| {
         #[cfg(unix)]
@@ -266,44 +266,6 @@ fn widen(pipe: &impl std::os::fd::AsFd) {
 
     // Fails for a user who has many pipes, and then it stays as it is.
     let _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(WIDE_PIPE_BYTES));
-}
-
-async fn read(
-    mut pipe: impl AsyncRead + Unpin,
-    mut sink: Sink,
-    gone: watch::Receiver<Option<Instant>>,
-) {
-    let mut flushing = Duration::ZERO;
-    loop {
-        let count = tokio::select! {
-            biased;
-            () = time_is_up(gone.clone(), flushing) => break,
-            count = pipe.read_buf(sink.room()) => count,
-        };
-        // A read error means that nothing more can come, like the end.
-        let Ok(1..) = count else { break };
-        sink.take_read();
-        let began = Instant::now();
-        if sink.flush().await.is_err() {
-            return;
-        }
-        if gone.borrow().is_some() {
-            flushing += began.elapsed();
-        }
-    }
-    sink.append_end();
-    // Cut off by a kill: nobody is to see it.
-    let _ = sink.flush().await;
-}
-
-/// Resolves when the leader has been gone for so long that what still comes is not its output. Time
-/// in which a slow subscriber held up the reader does not count.
-async fn time_is_up(mut gone: watch::Receiver<Option<Instant>>, flushing: Duration) {
-    // An error says that the keeper is gone too.
-    let gone_at = gone.wait_for(Option::is_some).await.ok().and_then(|gone| *gone);
-    if let Some(gone_at) = gone_at {
-        tokio::time::sleep_until(gone_at + DRAIN + flushing).await;
-    }
 }
 
 /// Lets small writes go into the pipe on the thread that writes, when the feeder waits: a turn of the

@@ -6,6 +6,7 @@
 //! a thread that blocks (an isolate's synchronous write) or a task. Cutting a generation off wakes
 //! them, so a kill never waits for a reader.
 
+mod fetcher;
 mod subscription;
 
 use std::collections::VecDeque;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+pub(crate) use self::fetcher::{Fetch, Fetcher};
 pub use self::subscription::Subscription;
 use crate::event::{Event, Record};
 use crate::spin::Spin;
@@ -43,6 +45,8 @@ struct Shared {
     news: AtomicU64,
     /// How many threads have to run for something to come.
     others: AtomicUsize,
+    /// Takes in what a child has written, where that need not run but the child.
+    fetch: Mutex<Option<Fetch>>,
     room: Condvar,
     room_async: Notify,
 }
@@ -112,6 +116,7 @@ impl Output {
             }),
             news: AtomicU64::new(0),
             others: AtomicUsize::new(1),
+            fetch: Mutex::new(None),
             room: Condvar::new(),
             room_async: Notify::new(),
         }))
@@ -246,7 +251,7 @@ impl Output {
         state.subscribers.push(subscriber);
         drop(state);
         let (ready, spin) = (VecDeque::new(), Spin::default());
-        Subscription { output: self.clone(), id, wake, ready, spin }
+        Subscription { output: self.clone(), id, wake, ready, spin, is_dialogue: false }
     }
 
     /// Something has come for the subscribers.

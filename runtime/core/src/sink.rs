@@ -71,6 +71,12 @@ impl Sink {
         self.cut(|splitter, emit| splitter.finish(emit));
     }
 
+    /// Whether nothing waits for room.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only pipes of Unix are read by two"))]
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// Blocks the thread while a subscriber must be waited for.
     pub(crate) fn flush_blocking(&mut self) -> Result<(), CutOff> {
         let Sinks { output, generation, .. } = &self.sinks;

@@ -15,6 +15,9 @@ use crate::spin::Spin;
 const BATCH: usize = 64;
 const BATCH_COST: usize = 64 << 10;
 
+/// What has more bytes is rather read by a thread that has nothing else to do.
+const SHORT: usize = 4 << 10;
+
 /// The events of one process, in order. Dropping it unsubscribes.
 pub struct Subscription {
     pub(super) output: Output,
@@ -23,6 +26,8 @@ pub struct Subscription {
     /// Taken from the history, not yet handed out by `recv`.
     pub(super) ready: VecDeque<Record>,
     pub(super) spin: Spin,
+    /// What was taken last was short output alone, as an answer is.
+    pub(super) is_dialogue: bool,
 }
 
 impl Subscription {
@@ -55,13 +60,27 @@ impl Subscription {
             let seen = self.output.0.news.load(Ordering::Acquire);
             let (batch, closed) = self.take(most, most_cost);
             if !batch.is_empty() || closed {
+                let is_answer = |answer: &Record| (1..=SHORT).contains(&answer.output_len());
+                self.is_dialogue = matches!(&batch[..], [answer] if is_answer(answer));
                 return batch;
             }
-            let Self { output, spin, .. } = self;
-            let others = output.0.others.load(Ordering::Relaxed);
-            if !looks || !spin.look(others, || output.0.news.load(Ordering::Acquire) != seen) {
+            if !looks || !self.look(seen) {
                 self.wake.notified().await;
             }
+        }
+    }
+
+    /// Whether there are other news than `seen`, which may come in a moment.
+    fn look(&mut self, seen: u64) -> bool {
+        let Self { output, spin, is_dialogue, .. } = self;
+        let has_news = || output.0.news.load(Ordering::Acquire) != seen;
+        // Who fetches a flood gets it line by line.
+        match is_dialogue.then(|| output.fetch()).flatten() {
+            Some(fetch) => spin.look(1, || {
+                fetch();
+                has_news()
+            }),
+            None => spin.look(output.0.others.load(Ordering::Relaxed), has_news),
         }
     }
 

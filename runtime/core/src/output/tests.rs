@@ -122,3 +122,15 @@ fn one_is_the_first_to_hear_a_generation() {
     let heard = [1, 1, 3, 2, 3].map(|generation| subscription.is_first_to_hear(generation));
     assert_eq!(heard, [true, false, true, false, false]);
 }
+
+#[test]
+fn a_fetcher_that_ends_leaves_that_of_the_next_generation() {
+    let output = history();
+    let can_fetch = || output.fetch().is_some();
+    let first = output.fetch_by(|| ());
+    let second = output.fetch_by(|| ());
+    drop(first);
+    assert!(can_fetch());
+    drop(second);
+    assert!(!can_fetch());
+}

@@ -1,5 +1,7 @@
 //! Subscribers: late ones, slow ones, and lines that are too long.
 
+use std::time::Duration;
+
 use js_runtime::{Event, Limits, Record, SpawnConfig, Stream, Subscription, WhenSlow};
 use libtest_mimic::Failed;
 
@@ -12,6 +14,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_slow_reader_that_must_not_miss_lines_misses_none,
     what_a_reader_has_not_released_is_there_for_the_next,
     a_reader_that_releases_as_it_goes_misses_nothing,
+    answers_come_one_by_one_beside_a_reader_that_must_be_waited_for,
     a_reader_that_stalls_stops_only_its_own_process,
     a_line_over_the_limit_is_reported_and_the_next_is_fine,
 ];
@@ -36,8 +39,10 @@ async fn a_late_subscriber_begins_with_the_backlog(bench: &Bench) -> Outcome {
 
 async fn text(events: &mut Subscription) -> Result<String, Failed> {
     while let Some(record) = events.recv().await {
-        if let (Event::Stdout(_), Some(text)) = (&record.event, record.text()) {
-            return Ok(text.into_owned());
+        match (&record.event, record.text()) {
+            (Event::Stdout(_), Some(text)) => return Ok(text.into_owned()),
+            (Event::Exit { .. }, _) => break,
+            _ => {}
         }
     }
     Err("the subscription ended".into())
@@ -122,6 +127,38 @@ async fn count(events: &mut Subscription, lines: usize, pauses: usize) -> Outcom
             tokio::task::yield_now().await;
         }
     }
+    Ok(())
+}
+
+/// Whoever waits for an answer may fetch it itself, and finds no room for it here after a while.
+async fn answers_come_one_by_one_beside_a_reader_that_must_be_waited_for(bench: &Bench) -> Outcome {
+    const ANSWERS: usize = 1_000;
+    let limits = Some(Limits { stdout_buffer_mb: Some(1), ..Limits::default() });
+    let config = SpawnConfig { limits, ..bench.fixture("echo-lines.mjs", &[]) };
+    let mut run = bench.start(config).await?;
+    let mut slow = bench.supervisor.subscribe_with(&run.name, WhenSlow::Wait, true)?;
+    let line = |number: usize| format!("{number:02000}");
+    let asks = async {
+        for number in 0..ANSWERS {
+            run.write(line(number) + "\n").await?;
+            assert_eq!(run.text().await?, line(number));
+        }
+        run.close()?;
+        run.end().await
+    };
+    let reads = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        for number in 0..ANSWERS {
+            assert_eq!(text(&mut slow).await?, line(number));
+        }
+        let after = text(&mut slow).await;
+        assert!(after.is_err(), "{after:?} after the last answer");
+        Ok::<_, Failed>(())
+    };
+    let (ended, read) = tokio::join!(asks, reads);
+    read?;
+    let ended = ended?;
+    assert_eq!((ended.stdout.len(), ended.code), (0, Some(0)));
     Ok(())
 }
 

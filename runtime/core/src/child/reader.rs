@@ -1,0 +1,194 @@
+//! Reads one output stream of a child: a task does, and on Unix also whoever waits for an answer.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::output::{Fetcher, Output};
+use crate::sink::Sink;
+
+/// How long a pipe is read after the whole group was killed. What a pipe holds is read in no time; only
+/// a process that left the group can hold it open for longer.
+pub(super) const DRAIN: Duration = Duration::from_millis(500);
+
+/// What of a child's output is read by more than it takes to answer.
+#[cfg(unix)]
+const SHORT: usize = 4 * 1024;
+
+pub(super) struct Reader {
+    /// Locked for as long as something is read and handed on, so that it stays in order. `None` once no
+    /// more is to be read.
+    sink: Arc<Mutex<Option<Sink>>>,
+    output: Output,
+    gone: watch::Receiver<Option<Instant>>,
+    /// Something was fetched that the task has to see to.
+    left_over: Arc<Notify>,
+    _fetcher: Option<Fetcher>,
+}
+
+impl Reader {
+    /// `gone` tells when the leader was.
+    pub(super) fn new(sink: Sink, gone: watch::Receiver<Option<Instant>>) -> Self {
+        let output = sink.output();
+        let sink = Arc::new(Mutex::new(Some(sink)));
+        Self { sink, output, gone, left_over: Arc::default(), _fetcher: None }
+    }
+
+    /// Lets whoever waits for an answer read it from the pipe: a turn of the supervisor's thread takes as
+    /// long as some scripts take to answer.
+    #[cfg(unix)]
+    pub(super) fn let_subscribers_fetch(self, pipe: &impl std::os::fd::AsFd) -> Self {
+        use std::io::{PipeReader, Read};
+
+        use crate::output::CutOff;
+
+        // Without a descriptor to spare everything is read by the task.
+        let Ok(pipe) = pipe.as_fd().try_clone_to_owned() else { return self };
+        let pipe = PipeReader::from(pipe);
+        let (shared, left_over) = (self.sink.clone(), self.left_over.clone());
+        let fetcher = self.output.fetch_by(move || {
+            let Some(mut shared) = shared.try_lock() else { return };
+            let Some(sink) = shared.as_mut().filter(|sink| sink.is_flushed()) else { return };
+            let mut buffer = [0; SHORT];
+            // The end is the task's to see.
+            let Ok(count @ 1..) = (&pipe).read(&mut buffer) else { return };
+            sink.append(&buffer[..count]);
+            match sink.try_flush() {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(CutOff) => *shared = None,
+            }
+            // Of a pipe that was read empty meanwhile the system tells it nothing.
+            left_over.notify_one();
+        });
+        Self { _fetcher: Some(fetcher), ..self }
+    }
+
+    pub(super) async fn read(self, mut pipe: impl AsyncRead + Unpin) {
+        let mut flushing = Duration::ZERO;
+        loop {
+            let read = poll_fn(|context| {
+                let mut sink = self.sink.lock();
+                let Some(sink) = &mut *sink else { return Poll::Ready(Ok(0)) };
+                let count = ready!(pin!(pipe.read_buf(sink.room())).poll(context));
+                sink.take_read();
+                Poll::Ready(count)
+            });
+            let is_over = tokio::select! {
+                biased;
+                () = time_is_up(self.gone.clone(), flushing) => true,
+                () = self.left_over.notified() => false,
+                // A read error means that nothing more can come, like the end.
+                count = read => !matches!(count, Ok(1..)),
+            };
+            if is_over {
+                break;
+            }
+            let began = Instant::now();
+            let flush = || self.sink.lock().as_mut().map_or(Ok(true), Sink::try_flush);
+            if self.output.until(flush).await.is_err() {
+                return;
+            }
+            if self.gone.borrow().is_some() {
+                flushing += began.elapsed();
+            }
+        }
+        let Some(mut sink) = self.sink.lock().take() else { return };
+        sink.append_end();
+        // Cut off by a kill: nobody is to see it.
+        let _ = sink.flush().await;
+    }
+}
+
+/// Resolves when the leader has been gone for so long that what still comes is not its output. Time
+/// in which a slow subscriber held up the reader does not count.
+async fn time_is_up(mut gone: watch::Receiver<Option<Instant>>, flushing: Duration) {
+    // An error says that the keeper is gone too.
+    let gone_at = gone.wait_for(Option::is_some).await.ok().and_then(|gone| *gone);
+    if let Some(gone_at) = gone_at {
+        tokio::time::sleep_until(gone_at + DRAIN + flushing).await;
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Stdio;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::event::{Event, Stream};
+    use crate::sink::Sinks;
+    use crate::wire::Framing;
+
+    #[tokio::test]
+    async fn what_was_fetched_and_found_no_room_is_handed_on_when_there_is_some() {
+        let output = Output::new(0);
+        // Room for one line.
+        output.begin(1, 1);
+        let mut slow = output.subscribe_held(None);
+        let mut echo = tokio::process::Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("every Unix has it");
+        let (Some(mut stdin), Some(stdout)) = (echo.stdin.take(), echo.stdout.take()) else {
+            panic!("both are pipes");
+        };
+        let sinks =
+            Sinks { output: output.clone(), generation: 1, framing: Framing::Lines, line_limit: 9 };
+        let (_leader, gone) = watch::channel(None);
+        let reader = Reader::new(sinks.stream(Stream::Stdout), gone).let_subscribers_fetch(&stdout);
+        let (sink, fetch) = (reader.sink.clone(), output.fetch().expect("it can be fetched"));
+        let reading = tokio::spawn(reader.read(stdout));
+
+        stdin.write_all(b"one\n").await.expect("it reads");
+        let one = slow.recv().await.expect("it writes");
+        assert!(matches!(&one.event, Event::Stdout(line) if line == "one"));
+        stdin.write_all(b"two\n").await.expect("it reads");
+        // The reader's task has no turn meanwhile, and finds the pipe empty then.
+        while sink.lock().as_ref().is_some_and(Sink::is_flushed) {
+            fetch();
+        }
+        let waits = tokio::time::timeout(Duration::from_millis(50), slow.recv()).await;
+        assert!(waits.is_err(), "there is room: {waits:?}");
+        slow.release(one.seq);
+        let two = tokio::time::timeout(Duration::from_secs(10), slow.recv()).await;
+        let two = two.expect("it is not left behind").expect("it writes");
+        assert!(matches!(&two.event, Event::Stdout(line) if line == "two"));
+
+        drop(stdin);
+        reading.await.expect("it ends with the pipe");
+        assert!(output.fetch().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_fetched_after_a_kill_ends_the_reader() {
+        let output = Output::new(0);
+        output.begin(1, 1);
+        let (pipe, mut writer) = std::io::pipe().expect("a pipe");
+        let sinks =
+            Sinks { output: output.clone(), generation: 1, framing: Framing::Lines, line_limit: 9 };
+        let (_leader, gone) = watch::channel(None);
+        let reader = Reader::new(sinks.stream(Stream::Stdout), gone).let_subscribers_fetch(&pipe);
+        let fetch = output.fetch().expect("it can be fetched");
+        // What the task reads says nothing.
+        let (_open, silent) = tokio::io::duplex(1);
+        let reading = tokio::spawn(reader.read(silent));
+        // It has its turn, and waits.
+        tokio::task::yield_now().await;
+        sinks.cut_off();
+        std::io::Write::write_all(&mut writer, b"late\n").expect("it is open");
+        fetch();
+        let ended = tokio::time::timeout(Duration::from_secs(10), reading).await;
+        ended.expect("nobody is to read on").expect("it ends");
+    }
+}
