@@ -2,6 +2,7 @@
 import type { ProcessInfo, RuntimeInfo, SpawnConfig } from './bindings/index.ts'
 import type { BackendInfo, Ensured, ProcessConfig } from './bindings/plugin/index.ts'
 import { call } from './call.ts'
+import { tell } from './streams.ts'
 import { writerOf } from './writer.ts'
 
 /**
@@ -22,7 +23,7 @@ import { writerOf } from './writer.ts'
  * ```
  */
 export const spawn = (name: string, config?: SpawnConfig): Promise<ProcessInfo> =>
-  call('spawn', { name, config })
+  told(call('spawn', { name, config }))
 
 /**
  * Starts a process, or joins the one that is alive under that name: what a page does that may be
@@ -36,7 +37,7 @@ export const spawn = (name: string, config?: SpawnConfig): Promise<ProcessInfo> 
  * ```
  */
 export const ensure = (name: string, config?: SpawnConfig): Promise<Ensured> =>
-  call('ensure', { name, config })
+  told(call('ensure', { name, config }))
 
 /**
  * Ends a process, by force if it does not end by itself within `limits.killGraceMs` milliseconds.
@@ -75,7 +76,7 @@ export const killAll = (): Promise<void> => call('kill_all')
  * ```
  */
 export const restart = (name: string, config?: SpawnConfig): Promise<ProcessInfo> =>
-  call('restart', { name, config: config ?? null })
+  told(call('restart', { name, config: config ?? null }))
 
 /**
  * Forgets a process that has exited: its output, its place in the list.
@@ -111,7 +112,7 @@ export const listProcesses = (): Promise<ProcessInfo[]> => call('list_processes'
  * const { state, pid } = await getStatus('math')
  * ```
  */
-export const getStatus = (name: string): Promise<ProcessInfo> => call('get_status', { name })
+export const getStatus = (name: string): Promise<ProcessInfo> => told(call('get_status', { name }))
 
 /**
  * What a process was last started with; of its environment the names only.
@@ -206,3 +207,10 @@ export const setRuntimePath = (runtime: string, path: string): Promise<void> =>
  * ```
  */
 export const getRuntimePaths = (): Promise<Record<string, string>> => call('get_runtime_paths')
+
+/** Hands on what a command answers, which is sooner than its events say the same. */
+async function told<Info extends ProcessInfo>(answer: Promise<Info>): Promise<Info> {
+  const info = await answer
+  tell(info)
+  return info
+}

@@ -20,6 +20,9 @@ export function endWithout(name: string, what: string): End {
   return { error: new JsRuntimeError('exited', `process "${name}" ${what}`, name), isClean: false }
 }
 
+/** The end of a generation of which only the next is heard. */
+export const startedAnew = (name: string): End => endWithout(name, 'was started anew')
+
 function wordsFor(reason: ExitReason, code: number | null): string {
   switch (reason.kind) {
     case 'completed':

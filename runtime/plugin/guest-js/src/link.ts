@@ -76,6 +76,8 @@ export class Link<Frame> implements Party {
     if (this.#end) throw this.#end.error
     try {
       const stream = await acquire(this.#name)
+      // Else it would be to a former generation, and end with that.
+      await stream.caughtUp()
       // Closed while it was opened.
       if (this.#end) return release(stream)
       this.#stream = stream

@@ -1,5 +1,5 @@
 /** Who speaks RPC with the present generation of a process, and what waits for the first of them. */
-import { endWithout, exitOf, type End } from './end.ts'
+import { exitOf, startedAnew, type End } from './end.ts'
 import { safely } from './error.ts'
 import type { ProcessEvent } from './event.ts'
 import { Retained } from './retained.ts'
@@ -32,7 +32,7 @@ export class Parties {
 
   /** Another generation: whoever spoke with the former one does not speak with this one. */
   begin(generation: number, start: number): void {
-    if (this.#members.size > 0) this.end(endWithout(this.#name, 'was started anew'))
+    if (this.#members.size > 0) this.end(startedAnew(this.#name))
     this.#generation = generation
     this.#start = start
     this.#end = null

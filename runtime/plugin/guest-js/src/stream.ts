@@ -8,7 +8,7 @@ import type { State } from './bindings/index.ts'
 import type { Attached } from './bindings/plugin/index.ts'
 import { call, callShort, uniqueId } from './call.ts'
 import { Credit } from './credit.ts'
-import { endWithout, exitOf } from './end.ts'
+import { endWithout, exitOf, startedAnew } from './end.ts'
 import { JsRuntimeError, report, safely } from './error.ts'
 import { stateOf, type ProcessEvent } from './event.ts'
 import { isInWebView, tryMessages } from './message.ts'
@@ -32,6 +32,10 @@ export class ProcessStream {
   readonly #parties: Parties
   readonly #history = new Retained()
   readonly #listeners = new Set<Hear>()
+  /** The latest generation that is known of, which may have to be heard of yet. */
+  #known = 0
+  /** Who waits to hear of it. */
+  #behind: (() => void)[] = []
   /** What tells the present attachment from former ones; empty when there is none. */
   #attachment = ''
   /** Where a former page of the window stopped, until it is known whether that still holds. */
@@ -70,6 +74,21 @@ export class ProcessStream {
   /** Speaks no more. */
   leave(party: Party): void {
     this.#parties.leave(party)
+  }
+
+  /** A command has told of a generation, before the events do. */
+  tell(generation: number): void {
+    if (generation <= this.#known) return
+    this.#known = generation
+    // Until it is attached, nothing is known to be for another one.
+    if (this.generation > 0) writerOf(this.name).fail(startedAnew(this.name).error)
+  }
+
+  /** Resolves once what is heard is of the generation that is known of, or nothing more will be. */
+  async caughtUp(): Promise<void> {
+    while (this.generation < this.#known) {
+      await new Promise<void>((resolve) => this.#behind.push(resolve))
+    }
   }
 
   /** Whether it happened after what {@link state} says, or is that. */
@@ -139,7 +158,15 @@ export class ProcessStream {
       former?.generation === generation &&
       former.seq < next &&
       (former.startedAt === null || startedAt === null || former.startedAt === startedAt)
-    this.#parties.begin(generation, holds ? former.seq + 1 : fresh ? 0 : next)
+    // Another process may have taken the name meanwhile, and counts from one.
+    if (generation < this.generation) this.#known = 0
+    this.#enter(generation, holds ? former.seq + 1 : fresh ? 0 : next)
+  }
+
+  #enter(generation: number, start: number): void {
+    this.#parties.begin(generation, start)
+    this.#known = Math.max(this.#known, generation)
+    for (const resolve of this.#behind.splice(0)) resolve()
   }
 
   #receive(message: BatchMessage, credit: Credit): void {
@@ -153,7 +180,7 @@ export class ProcessStream {
   #handle(event: ProcessEvent): void {
     if (!this.#isNext(event)) return
     if (event.generation > this.generation) {
-      this.#parties.begin(event.generation, 0)
+      this.#enter(event.generation, 0)
       this.#startedAt = null
     }
     if (event.generation === this.generation) this.#follow(event)
@@ -165,7 +192,8 @@ export class ProcessStream {
   #follow(event: ProcessEvent): void {
     const state = stateOf(event)
     if (state && this.isPresent(event)) this.state = state
-    if (event.kind === 'exit') {
+    // What is written since a later one is known of is for that.
+    if (event.kind === 'exit' && event.generation >= this.#known) {
       writerOf(this.name).fail(exitOf(this.name, event.reason, event.code).error)
     }
   }
@@ -192,6 +220,8 @@ export class ProcessStream {
     keepPosition(this.name, null)
     const end = endWithout(this.name, 'was removed')
     this.#parties.end(end)
+    this.#known = 0
+    for (const resolve of this.#behind.splice(0)) resolve()
     writerOf(this.name).fail(end.error)
     dropWriter(this.name)
     this.#listeners.clear()

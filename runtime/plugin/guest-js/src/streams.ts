@@ -32,6 +32,11 @@ export async function acquire(name: string): Promise<ProcessStream> {
   return shared.stream
 }
 
+/** A command has told of the generation that a process is in. */
+export function tell({ name, generation }: { name: string; generation: number }): void {
+  streams.get(name)?.stream.tell(generation)
+}
+
 /** Gives a stream back. */
 export function release(stream: ProcessStream): void {
   const shared = streams.get(stream.name)

@@ -54,6 +54,17 @@ test('calls are answered, also nested ones and many at a time', async () => {
   expect(host.bodies.length).toBeLessThan(20)
 })
 
+test('a connection is to the start that the page was told of, not to the one that it still hears', async () => {
+  await page.onExit('p', () => {})
+  const letHear = host.startUnheard('p')
+  await page.ensure('p')
+  const connecting = connect()
+  await settled()
+  letHear()
+  const { api } = await connecting
+  expect(await api.add(1, 2)).toBe(3)
+})
+
 test('the channel offers what kkrpc itself offers', async () => {
   const { channel } = await connect()
   expect(await (channel.getAPI() as Api).add(2, 2)).toBe(4)

@@ -11,6 +11,7 @@ beforeEach(async () => {
 })
 
 test('each function calls its command with the names that Rust expects', async () => {
+  host.start('p')
   const config = { runtime: 'bun', script: 'a.ts' } as const
   await page.spawn('p')
   await page.spawn('p', config)

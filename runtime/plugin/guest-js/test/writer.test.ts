@@ -128,6 +128,24 @@ test('what waits for a process that then ends is not written to the next one', a
   expect(process.stdin).toBe('next')
 })
 
+test('what is written since a new start is known of outlives the end of the one before', async () => {
+  const process = host.start('p')
+  await page.onStdout('p', () => {})
+  const letHear = host.startUnheard('p')
+  await page.ensure('p')
+  process.capacity = 4
+  process.stopReading()
+  await page.writeStdin('p', bytes('full'))
+  const waiting = page.writeStdin('p', bytes(' and more'))
+  await settled()
+  letHear()
+  await settled()
+  process.goOnReading()
+  await waiting
+  await settled()
+  expect(process.stdin).toBe('full and more')
+})
+
 test('the caller may use its buffer again at once', async () => {
   const process = host.start('p')
   const buffer = bytes('abc')

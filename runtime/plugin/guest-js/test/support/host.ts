@@ -1,6 +1,7 @@
 /** The Rust side in memory: what the commands of the plugin do, by the letter. */
 import type { Channel } from '@tauri-apps/api/core'
 import { mockIPC } from '@tauri-apps/api/mocks'
+import { vi } from 'vitest'
 import { FakeBridge } from './bridge.ts'
 import { FakeProcess } from './process.ts'
 import { sender } from './webview.ts'
@@ -53,6 +54,18 @@ export class FakeHost {
     return process
   }
 
+  /** Ends a process and starts it anew; returns what lets the page hear of it. */
+  startUnheard(name: string): () => void {
+    const bridge = this.bridge(name)
+    const held = vi.spyOn(bridge, 'schedule').mockReturnValue()
+    this.processes.get(name)?.exit(null, { kind: 'killed' })
+    this.start(name)
+    return () => {
+      held.mockRestore()
+      bridge.schedule()
+    }
+  }
+
   remove(name: string): void {
     this.processes.delete(name)
     this.#attached.delete(name)
@@ -99,7 +112,8 @@ export class FakeHost {
     if (command === 'attach') return this.#attach(label, args)
     if (command === 'detach') return this.#detach(label, args)
     if (command === 'drain') return this.#process(args['name']).drain()
-    if (command === 'get_status') return this.#process(args['name']).info
+    const tells = ['spawn', 'ensure', 'restart', 'get_status'].includes(command)
+    if (tells) return this.#process(args['name']).info
     return null
   }
 
