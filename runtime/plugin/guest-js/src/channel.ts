@@ -44,8 +44,8 @@ interface Kkrpc {
  * Connects to a process that serves an API with kkrpc: its functions can be called as if they were
  * the page's own.
  *
- * The connection belongs to one start of the process: the latest that this page was told of. When that
- * ends, calls under way reject at once, with a message that says how it ended, and so do later ones. A
+ * The connection belongs to one start of the process: the latest that `spawn`, `ensure`, `restart` or
+ * `getStatus` told of. When that ends, calls under way reject at once, with a message that says how it ended, and so do later ones. A
  * page that gives no `localApi` does not answer requests of the backend; they may be for another window.
  *
  * @typeParam Local - What the page offers to the backend.

@@ -7,7 +7,7 @@
  * version of kkrpc, of which the early ones do not know that a connection may end.
  */
 import { Calls } from './calls.ts'
-import type { End } from './end.ts'
+import { startedAnew, type End } from './end.ts'
 import { JsRuntimeError, toError } from './error.ts'
 import type { Head } from './frames.ts'
 import type { Party } from './parties.ts'
@@ -103,6 +103,8 @@ export class Link<Frame> implements Party {
   async #write(frame: Frame): Promise<void> {
     await this.open()
     if (this.#end) throw this.#end.error
+    // The one that it speaks with has ended, and the next would take it for its own.
+    if (this.#stream?.isBehind) throw startedAnew(this.#name).error
     await writerOf(this.#name).write(this.#codec.encode(frame))
   }
 

@@ -19,6 +19,9 @@ import { dropWriter, writerOf } from './writer.ts'
 
 type Hear = (event: ProcessEvent) => void
 
+/** No event takes so long to come after what a command has told. */
+const PATIENCE_MS = 5000
+
 export class ProcessStream {
   readonly name: string
   /** Settles with the answer to the last attempt to attach. */
@@ -80,14 +83,28 @@ export class ProcessStream {
   tell(generation: number): void {
     if (generation <= this.#known) return
     this.#known = generation
-    // Until it is attached, nothing is known to be for another one.
-    if (this.generation > 0) writerOf(this.name).fail(startedAnew(this.name).error)
+    // Until it is attached nothing is known to be for another one, and after an end nothing is.
+    const mayWait = this.generation > 0 && this.state?.state !== 'exited'
+    if (mayWait) writerOf(this.name).fail(startedAnew(this.name).error)
+  }
+
+  /** Whether there is a later generation than the one that is heard. */
+  get isBehind(): boolean {
+    return this.generation < this.#known
   }
 
   /** Resolves once what is heard is of the generation that is known of, or nothing more will be. */
   async caughtUp(): Promise<void> {
-    while (this.generation < this.#known) {
-      await new Promise<void>((resolve) => this.#behind.push(resolve))
+    while (this.isBehind) {
+      const heard = await new Promise<boolean>((resolve) => {
+        const late = setTimeout(resolve, PATIENCE_MS, false)
+        this.#behind.push(() => {
+          clearTimeout(late)
+          resolve(true)
+        })
+      })
+      // What was told was of a process that has lost its name since to one that counts from one.
+      if (!heard) this.#known = this.generation
     }
   }
 

@@ -65,6 +65,34 @@ test('a connection is to the start that the page was told of, not to the one tha
   expect(await api.add(1, 2)).toBe(3)
 })
 
+test('what is asked by way of a connection to a former start never reaches the next one', async () => {
+  const { api } = await connect()
+  const letHear = host.startUnheard('p')
+  await page.ensure('p')
+  const written = host.bodies.length
+  await expect(api.add(1, 2)).rejects.toThrow('was started anew')
+  letHear()
+  await settled()
+  expect(host.bodies.length).toBe(written)
+})
+
+test('a connection does not wait for ever for a start that is never heard of', async () => {
+  await page.onExit('p', () => {})
+  host.overrides.set('get_status', () => ({ ...process.info, generation: 9 }))
+  await page.getStatus('p')
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const connecting = connect()
+    for (let turn = 0; turn < 20; turn++) await vi.advanceTimersByTimeAsync(1000)
+    const { api } = await connecting
+    const sum = api.add(1, 2)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await sum).toBe(3)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('the channel offers what kkrpc itself offers', async () => {
   const { channel } = await connect()
   expect(await (channel.getAPI() as Api).add(2, 2)).toBe(4)
