@@ -18,7 +18,7 @@ use crate::sink::Sink;
 /// a process that left the group can hold it open for longer.
 pub(super) const DRAIN: Duration = Duration::from_millis(500);
 
-/// What of a child's output is read by more than it takes to answer.
+/// So many bytes at a time are fetched by whoever waits for an answer.
 #[cfg(unix)]
 const SHORT: usize = 4 * 1024;
 

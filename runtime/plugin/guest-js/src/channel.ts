@@ -45,8 +45,9 @@ interface Kkrpc {
  * the page's own.
  *
  * The connection belongs to one start of the process: the latest that `spawn`, `ensure`, `restart` or
- * `getStatus` told of. When that ends, calls under way reject at once, with a message that says how it ended, and so do later ones. A
- * page that gives no `localApi` does not answer requests of the backend; they may be for another window.
+ * `getStatus` told of. When that ends, calls under way reject at once, with a message that says how it
+ * ended, and so do later ones. A page that gives no `localApi` does not answer requests of the backend;
+ * they may be for another window.
  *
  * @typeParam Local - What the page offers to the backend.
  * @typeParam Remote - What the backend offers.
