@@ -1,32 +1,46 @@
 /**
- * `node scripts/v8-from-source.mjs`: builds V8 from the crate's sources and puts it into cargo's
- * cache, whether or not one is there already. `--dry-run` (or `--until gn`) prepares everything, runs
- * `gn gen` and a dry run of ninja, and stops before compiling.
+ * `npm run v8:build`: builds V8 from the crate's sources and puts it into cargo's cache, whether or not one
+ * is there already. `-- --vendor` writes vendor/v8 anew from what is in cargo's cache, and builds it first
+ * where nothing is. `-- --dry-run` prepares everything, runs `gn gen` and a dry run of ninja, and stops before
+ * compiling.
  */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fetchCrates } from './lib/cargo.mjs'
 import { UserError, runMain, say } from './lib/log.mjs'
+import { buildEnv } from './lib/paths.mjs'
 import { ensureRust } from './setup/rust.mjs'
-import { enginePackages, ensureSystemPackages } from './setup/system.mjs'
+import { ensureSystemPackages } from './setup/system.mjs'
 import { placeAtomically } from './v8/archive.mjs'
-import { buildFromSource } from './v8/build.mjs'
-import { cachePath, resolveV8 } from './v8/wanted.mjs'
+import { buildFromSource, prepareBuild } from './v8/build.mjs'
+import { inspectCached } from './v8/cache.mjs'
+import { collectLicences } from './v8/licences.mjs'
+import { packVendored, vendoredFolder } from './v8/vendored.mjs'
+import { buildTarget, cachePath, resolveV8 } from './v8/wanted.mjs'
 
-const usage = 'usage: node scripts/v8-from-source.mjs [--dry-run | --until gn]'
-
-function readArguments(args) {
-  const given = args.join(' ')
-  if (given === '') return { untilDryRun: false }
-  if (given === '--dry-run' || given === '--until gn') return { untilDryRun: true }
-  throw new UserError(`unknown arguments: ${given}\n${usage}`)
-}
+const usage = 'usage: npm run v8:build [-- --dry-run | --vendor]'
+const modes = ['', '--dry-run', '--vendor']
 
 await runMain(async (args) => {
-  if (args.includes('--help')) return console.log(usage)
-  const options = readArguments(args)
-  await ensureSystemPackages(enginePackages)
-  ensureRust()
-  const wanted = resolveV8()
-  if (options.untilDryRun) return buildFromSource(wanted, options)
-  const place = cachePath(wanted)
-  await placeAtomically(place, (output) => buildFromSource(wanted, { ...options, output }))
-  say('v8', `put into cargo's cache: ${place}`)
+  const mode = args.join(' ')
+  if (mode === '--help') return console.log(usage)
+  if (!modes.includes(mode)) throw new UserError(`unknown arguments: ${mode}\n${usage}`)
+  const env = buildEnv()
+  await ensureSystemPackages(['engine'])
+  await ensureRust(env)
+  await fetchCrates(buildTarget(env), env)
+  const wanted = resolveV8(env)
+  if (mode === '--dry-run') return void (await prepareBuild(wanted, env))
+
+  const place = cachePath(wanted, env)
+  const isThere = (await inspectCached(place, env)).state === 'good'
+  if (mode !== '--vendor' || !isThere) {
+    await placeAtomically(place, (output) => buildFromSource(wanted, { env, output }))
+    say('v8', `put into cargo's cache: ${place}`)
+  }
+  if (mode === '--vendor') {
+    const licences = collectLicences(await prepareBuild(wanted, env))
+    await packVendored(wanted, place)
+    writeFileSync(join(vendoredFolder, 'LICENSES.txt'), licences)
+  }
 })

@@ -1,8 +1,16 @@
 /** What scripts say: one line a step, and errors that a person can act on. */
 
-/** A failure whose message is meant for the reader as it is; shown without a stack. */
+/**
+ * A failure whose message is meant for the reader as it is; shown without a stack. `details`, if any, are
+ * shown before the message, so that the last thing on the screen says what to do.
+ */
 export class UserError extends Error {
   name = 'UserError'
+
+  constructor(message, { details, ...options } = {}) {
+    super(message, options)
+    this.details = details
+  }
 }
 
 /** One line on stdout, marked with the part of the set-up that speaks. */
@@ -12,7 +20,7 @@ export function say(part, message) {
 
 /** 4200 -> "4.2 s", 192000 -> "3 min 12 s" */
 export function duration(ms) {
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms % 1000 === 0 ? 0 : 1)} s`
   const seconds = Math.round(ms / 1000)
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
@@ -31,6 +39,7 @@ export async function runMain(main) {
     process.exitCode = (await main(process.argv.slice(2))) ?? 0
   } catch (error) {
     if (!(error instanceof UserError)) throw error
+    if (error.details) console.error(`\n${error.details}`)
     console.error(`\nerror: ${error.message}`)
     process.exitCode = 1
   }

@@ -1,28 +1,36 @@
-/** One line that changes in a terminal, or a line now and then in a log file. */
-import { say } from './log.mjs'
+/** Progress of a long step: one line that changes in a terminal, a line every 15 seconds in a log. */
+import { duration, say } from './log.mjs'
 
-const inTerminal = 200
-const inLog = 30_000
+const inTerminal = 500
+/** Below the 20 seconds after which a reader takes a silent step for a hung one. */
+const inLog = 15_000
 
-/** Returns `show(text)` with `show.end()`, which finishes the line. */
-export function progressLine(part, doing, out = process.stdout) {
-  const interval = out.isTTY ? inTerminal : inLog
-  let last = 0
-  let pending = ''
+/**
+ * Shows that `doing` goes on until `end()`, whether or not there is news of it. `update(text)` says how
+ * far it is. `usually` is the time that the step takes as a rule, for instance "about 10 minutes".
+ */
+export function startProgress({ part, doing, usually }, out = process.stdout) {
+  const start = Date.now()
+  const hint = usually ? ` (usually ${usually})` : ''
+  let text = ''
+  const line = () => {
+    const spent = `${duration(Math.round((Date.now() - start) / 1000) * 1000)} so far${hint}`
+    return [`${doing}:`, text && `${text},`, spent].filter(Boolean).join(' ')
+  }
   const write = () => {
-    if (out.isTTY) out.write(`\r\x1b[K${part.padEnd(8)} ${doing}: ${pending}`)
-    else say(part, `${doing}: ${pending}`)
+    if (out.isTTY) out.write(`\r\x1b[K${`${part.padEnd(8)} ${line()}`.slice(0, out.columns - 1)}`)
+    else say(part, line())
   }
-  const show = (text) => {
-    pending = text
-    if (Date.now() - last < interval) return
-    last = Date.now()
-    write()
+  if (out.isTTY) write()
+  else say(part, `${doing}${hint}`)
+  const timer = setInterval(write, out.isTTY ? inTerminal : inLog)
+  return {
+    update: (news) => (text = news),
+    /** The time that the step took, in milliseconds. */
+    end: () => {
+      clearInterval(timer)
+      if (out.isTTY) out.write('\r\x1b[K')
+      return Date.now() - start
+    },
   }
-  show.end = () => {
-    if (pending === '') return
-    write()
-    if (out.isTTY) out.write('\n')
-  }
-  return show
 }

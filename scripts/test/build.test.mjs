@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { buildFromSource, estimatedMinutes } from '../v8/build.mjs'
 import { crateOfBuildFile, manifest, neededFolders } from '../v8/crates.mjs'
 import { gnArguments } from '../v8/gn.mjs'
-import { progress, stepsOf } from '../v8/ninja.mjs'
+import { stepsOf, stepsSoFar } from '../v8/ninja.mjs'
 import { withoutFlag } from '../v8/sources.mjs'
 import { wanted } from './helpers.mjs'
 
@@ -65,8 +65,8 @@ test('the features of the crate become arguments of gn', () => {
 test('progress is read from ninja and estimated after the first steps', () => {
   assert.deepEqual(stepsOf('[1/3] CXX a.o\n[2/3] CXX b.o\n'), { done: 2, total: 3 })
   assert.deepEqual(stepsOf('ninja: no work to do.'), { done: 0, total: 0 })
-  assert.equal(progress(1, 2361, 1000), '1 of 2361 steps (0 %)')
-  assert.equal(progress(50, 100, 60_000), '50 of 100 steps (50 %), about 1 min 0 s left')
+  assert.equal(stepsSoFar(1, 2361, 1000), '1 of 2361 steps (0 %)')
+  assert.equal(stepsSoFar(50, 100, 60_000), '50 of 100 steps (50 %), about 1 min 0 s left')
   assert.equal(estimatedMinutes(2), 70)
 })
 

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { packVendored, vendoredArchive } from '../v8/vendored.mjs'
 
 export function temporaryFolder(t) {
   const folder = mkdtempSync(join(tmpdir(), 'tauri-js-runtime-'))
@@ -19,6 +20,16 @@ export function put(file, contents) {
 
 /** A stand-in for the library: the same wrapping, a few bytes inside. */
 export const archive = gzipSync('!<arch>\nnot much of a library')
+
+/** The library unpacked: an ar archive with one member of five bytes. */
+export const library = Buffer.from(`!<arch>\n${'member/'.padEnd(48)}${'5'.padEnd(10)}\`\nhello`)
+
+/** The record of a vendored archive of `library`, made by the code that makes the real one. */
+export async function vendoredLibrary(t, of = wanted) {
+  const folder = temporaryFolder(t)
+  await packVendored(of, put(join(folder, 'library.a'), library), folder)
+  return vendoredArchive(of, folder, '2.40')
+}
 
 export function checksumOf(bytes) {
   return createHash('sha256').update(bytes).digest('hex')

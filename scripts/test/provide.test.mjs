@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { brotliCompressSync } from 'node:zlib'
 import { provideV8 } from '../v8/provide.mjs'
 import { cachePath } from '../v8/wanted.mjs'
 import {
@@ -10,18 +11,20 @@ import {
   archiveFile,
   checksumOf,
   emptyHome,
+  library,
   put,
   temporaryFolder,
+  vendoredLibrary,
   wanted,
 } from './helpers.mjs'
 
 /** Steps that note what was asked of them. `downloads` and `builds` say what they write. */
-function steps(t, { downloads, builds = archive } = {}) {
+function steps(t, { downloads, builds = archive, vendored } = {}) {
   const asked = []
   return {
     asked,
     resolve: () => wanted,
-    sharedFolder: join(temporaryFolder(t), 'shared'),
+    vendored: () => vendored,
     download: async (url, file) => {
       asked.push('download')
       if (downloads) writeFileSync(file, downloads)
@@ -63,22 +66,39 @@ test("cargo's cache comes before a folder", async (t) => {
   assert.deepEqual(fake.asked, [])
 })
 
-test('a named folder comes before the shared one', async (t) => {
+test('a named folder comes before vendor/v8', async (t) => {
   const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: temporaryFolder(t) }
-  const fake = steps(t)
   fillFolder(env.JS_RUNTIME_V8_DIR)
-  fillFolder(fake.sharedFolder, { sum: '0'.repeat(64) })
-  assert.equal(await provideV8(env, fake), 'folder')
+  const vendored = { path: 'not-there', file: 'not-there' }
+  assert.equal(await provideV8(env, steps(t, { vendored })), 'folder')
   assertCached(env)
 })
 
-test('the shared folder comes before the release', async (t) => {
+test('vendor/v8 comes before the release', async (t) => {
   const env = emptyHome(t)
-  const fake = steps(t, { downloads: archive })
-  fillFolder(fake.sharedFolder)
-  assert.equal(await provideV8(env, fake), 'folder')
+  const fake = steps(t, { downloads: archive, vendored: await vendoredLibrary(t) })
+  assert.equal(await provideV8(env, fake), 'vendor')
   assert.deepEqual(fake.asked, [])
-  assertCached(env)
+  assert.deepEqual(readFileSync(cachePath(wanted, env)), library)
+  assert.equal(await provideV8(env, fake), 'cache')
+})
+
+test('a vendored archive with a wrong checksum says what to do, and leaves nothing', async (t) => {
+  const record = await vendoredLibrary(t)
+  const env = emptyHome(t)
+  writeFileSync(record.path, brotliCompressSync('another library'))
+  await assert.rejects(provideV8(env, steps(t, { vendored: record })), ({ name, message }) => {
+    assert.equal(name, 'UserError')
+    assert.match(message, /wrong checksum of .*git checkout vendor\/v8\/.*JS_RUNTIME_V8_DIR/s)
+    return message.includes(record.sha256)
+  })
+  assert.deepEqual(readdirSync(dirname(cachePath(wanted, env))), [])
+})
+
+test('a vendored archive that is cut off is refused too', async (t) => {
+  const record = await vendoredLibrary(t)
+  writeFileSync(record.path, readFileSync(record.path).subarray(0, -3))
+  await assert.rejects(provideV8(emptyHome(t), steps(t, { vendored: record })), /wrong checksum of/)
 })
 
 test('a folder without the file for this target is passed over', async (t) => {
@@ -99,9 +119,14 @@ test('the source build is the last resort', async (t) => {
 test('a truncated archive in the cache is replaced', async (t) => {
   const env = emptyHome(t)
   put(cachePath(wanted, env), archive.subarray(0, archive.length - 9))
-  const fake = steps(t)
-  fillFolder(fake.sharedFolder)
-  assert.equal(await provideV8(env, fake), 'folder')
+  assert.equal(await provideV8(env, steps(t, { downloads: archive })), 'release')
+  assertCached(env)
+})
+
+test('a library in the cache that is cut off is replaced', async (t) => {
+  const env = emptyHome(t)
+  put(cachePath(wanted, env), library.subarray(0, -1))
+  assert.equal(await provideV8(env, steps(t, { downloads: archive })), 'release')
   assertCached(env)
 })
 

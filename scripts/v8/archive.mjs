@@ -1,7 +1,7 @@
 /** Checking an archive of V8, and putting it in its place in one step. */
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -40,20 +40,53 @@ export async function verifyChecksum(file, expected) {
   )
 }
 
+/** Whether a file is gzip, by its first two bytes. */
+export async function isGzip(file) {
+  const handle = await open(file)
+  try {
+    const start = Buffer.alloc(2)
+    await handle.read(start, 0, 2, 0)
+    return start[0] === 0x1f && start[1] === 0x8b
+  } finally {
+    await handle.close()
+  }
+}
+
 /** Why an archive cannot be used, or undefined. gzip carries a checksum and the length. */
 export async function archiveDamage(file) {
-  const handle = await open(file)
-  const start = Buffer.alloc(8)
-  await handle.read(start, 0, 8, 0)
-  await handle.close()
-  if (start.toString('latin1') === '!<arch>\n') return undefined
-  if (start[0] !== 0x1f || start[1] !== 0x8b) return 'it is neither gzip nor an ar archive'
+  if (!(await isGzip(file))) return libraryDamage(file)
   const nowhere = new Writable({ write: (chunk, encoding, done) => done() })
   try {
     await pipeline(createReadStream(file), createGunzip(), nowhere)
     return undefined
   } catch (error) {
     return `gzip: ${error.message}`
+  }
+}
+
+/** A static library has no checksum; that its members end where the file ends shows that nothing is cut off. */
+async function libraryDamage(file) {
+  const handle = await open(file)
+  try {
+    const { size } = await handle.stat()
+    const magic = Buffer.alloc(8)
+    await handle.read(magic, 0, 8, 0)
+    if (magic.toString('latin1') !== '!<arch>\n') return 'it is neither gzip nor an ar archive'
+    const header = Buffer.alloc(60)
+    let position = 8
+    while (position < size) {
+      await handle.read(header, 0, 60, position)
+      const length = Number.parseInt(header.toString('latin1', 48, 58), 10)
+      if (header.toString('latin1', 58, 60) !== '`\n' || Number.isNaN(length))
+        return `no member begins at byte ${position}`
+      // Members begin at even positions; the last one need not be padded.
+      position += 60 + length
+      if (position > size) return 'its last member is cut off'
+      position += length % 2
+    }
+    return undefined
+  } finally {
+    await handle.close()
   }
 }
 
@@ -64,13 +97,25 @@ export async function archiveDamage(file) {
  */
 export async function placeAtomically(place, fill) {
   await mkdir(dirname(place), { recursive: true })
-  const temporary = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}`)
+  const prefix = join(dirname(place), `.${basename(place)}.`)
+  await removeLeftovers(prefix)
+  const temporary = prefix + randomBytes(6).toString('hex')
   try {
     if ((await fill(temporary)) === false) return false
     await rename(temporary, place)
     return true
   } finally {
     await rm(temporary, { force: true })
+  }
+}
+
+/** Temporary files of runs that were killed; one that is younger than an hour may still be written. */
+async function removeLeftovers(prefix) {
+  for (const name of await readdir(dirname(prefix))) {
+    const file = join(dirname(prefix), name)
+    if (!file.startsWith(prefix)) continue
+    const found = await stat(file).catch(() => undefined)
+    if (found && Date.now() - found.mtimeMs > 3_600_000) await rm(file, { force: true })
   }
 }
 

@@ -8,12 +8,13 @@ import { join } from 'node:path'
 import { UserError, duration, say } from '../lib/log.mjs'
 import { cacheDir } from '../lib/paths.mjs'
 import { capture } from '../lib/run.mjs'
-import { ensureSystemPackages, hasApt } from '../setup/system.mjs'
+import { distribution } from '../setup/distributions.mjs'
+import { ensureSystemPackages } from '../setup/system.mjs'
 import { addMissingCrates } from './crates.mjs'
 import { ensureGn, generate } from './gn.mjs'
 import { dryRun, ninja, packArchive } from './ninja.mjs'
 import { prepareSources } from './sources.mjs'
-import { ensureBindgen, ensureClang, llvm, sourceBuildPackages } from './tools.mjs'
+import { ensureBindgen, ensureClang, llvm } from './tools.mjs'
 import { bindingName } from './wanted.mjs'
 
 /** What the recipe was carried out with, from the first step to a library that works. */
@@ -24,19 +25,14 @@ export function estimatedMinutes(cores) {
   return Math.max(5, Math.round(140 / cores))
 }
 
-/** Writes the packed library to `output`; with `untilDryRun` only shows what would be built. */
-export async function buildFromSource(wanted, { output, env = process.env, untilDryRun = false }) {
+/** Everything before compiling: tools, sources and ninja files. Returns where they are. */
+export async function prepareBuild(wanted, env = process.env) {
   const start = Date.now()
   checkSupported(wanted)
   const work = join(cacheDir(env), 'v8-build', `${wanted.version}-${wanted.target}`)
   mkdirSync(work, { recursive: true })
   say('v8', `building ${wanted.version} in ${work}: interrupted, it goes on there next time`)
-  const cores = availableParallelism()
-  if (!untilDryRun) {
-    say('v8', `this takes about ${estimatedMinutes(cores)} minutes on ${cores} cores`)
-  }
-
-  await ensureSystemPackages(sourceBuildPackages)
+  await ensureSystemPackages(['engine', 'v8'])
   const tools = {
     clang: ensureClang(work),
     gn: await ensureGn(work, env),
@@ -46,19 +42,20 @@ export async function buildFromSource(wanted, { output, env = process.env, until
   const out = join(work, 'out')
   generate({ wanted, source, out, tools, sysroot: capture('rustc', ['--print', 'sysroot']).trim() })
   await addMissingCrates(source, out, work)
-
   const steps = dryRun(out)
-  if (untilDryRun) {
-    say('v8', `dry run: ${steps} steps would run; prepared in ${duration(Date.now() - start)}`)
-    return
-  }
+  say('v8', `prepared in ${duration(Date.now() - start)}: ${steps} steps to compile`)
+  return { source, out, work }
+}
+
+/** Writes the packed library to `output`. */
+export async function buildFromSource(wanted, { output, env = process.env }) {
+  const start = Date.now()
+  const cores = availableParallelism()
+  say('v8', `this takes about ${estimatedMinutes(cores)} minutes on ${cores} cores`)
+  const { out, work } = await prepareBuild(wanted, env)
   await ninja(out, join(work, 'ninja.log'))
-  await packArchive(
-    join(out, 'obj', 'librusty_v8.a'),
-    join(llvm, 'bin', 'llvm-strip'),
-    work,
-    output,
-  )
+  const strip = join(llvm, 'bin', 'llvm-strip')
+  await packArchive(join(out, 'obj', 'librusty_v8.a'), strip, work, output)
   say('v8', `built in ${duration(Date.now() - start)}; ${work} may be deleted`)
 }
 
@@ -70,7 +67,7 @@ function checkSupported(wanted) {
       `V8 is built from source for ${proven.target} only, not for ${wanted.target}: ${others}`,
     )
   }
-  if (!hasApt()) {
+  if (!distribution()?.packages.v8) {
     throw new UserError(`V8 is built from source on Debian 12 and its like only: ${others}`)
   }
   const binding = bindingName(wanted)

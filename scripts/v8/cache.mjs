@@ -33,7 +33,8 @@ function readRecord(env) {
   }
 }
 
-function remember(file, sum, env) {
+/** Notes that this file with this checksum is whole. */
+export function remember(file, sum, env) {
   const record = { ...readRecord(env), [basename(file)]: sum }
   mkdirSync(dirname(recordPath(env)), { recursive: true })
   writeFileSync(recordPath(env), `${JSON.stringify(record, null, 2)}\n`)

@@ -1,6 +1,6 @@
 /**
- * The Rust crates inside V8 (for Temporal). The crate `v8` leaves their sources out but keeps the
- * build files, which give each one's name and exact version.
+ * The Rust crates that V8's build reads (for Temporal; the library itself holds none of them). The crate `v8`
+ * leaves their sources out but keeps the build files, which give each one's name and exact version.
  */
 import {
   cpSync,
@@ -22,7 +22,7 @@ const vendorFolder = 'third_party/rust/chromium_crates_io/vendor'
 export async function addMissingCrates(source, out, work) {
   const needed = neededFolders(capture('ninja', ['-C', out, '-t', 'inputs', 'rusty_v8']))
   const missing = needed.filter((folder) => !existsSync(join(source, vendorFolder, folder)))
-  say('v8', `${needed.length} Rust crates are part of V8, ${missing.length} to fetch`)
+  say('v8', `${needed.length} Rust crates take part in the build, ${missing.length} to fetch`)
   if (missing.length === 0) return
   const known = knownCrates(source)
   const crates = missing.map((folder) => {

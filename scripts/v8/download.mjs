@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { UserError, mebibytes, say } from '../lib/log.mjs'
-import { progressLine } from '../lib/progress.mjs'
+import { startProgress } from '../lib/progress.mjs'
 
 const answerLimit = 5_000
 const stallAfter = 30_000
@@ -37,14 +37,14 @@ export async function downloadRelease(url, file, answerWithin = answerLimit) {
 
 async function save(response, file, control, url) {
   const total = Number(response.headers.get('content-length')) || undefined
-  const show = progressLine('v8', 'downloading')
+  const progress = startProgress({ part: 'v8', doing: 'downloading' })
   const stall = stopwatch(control, stallAfter)
   let received = 0
   const count = new Transform({
     transform(chunk, encoding, done) {
       stall.restart()
       received += chunk.length
-      show(total ? `${mebibytes(received)} of ${mebibytes(total)}` : mebibytes(received))
+      progress.update(total ? `${mebibytes(received)} of ${mebibytes(total)}` : mebibytes(received))
       done(null, chunk)
     },
   })
@@ -55,7 +55,7 @@ async function save(response, file, control, url) {
     throw new UserError(`the download of ${url} broke off after ${mebibytes(received)}: ${why}`)
   } finally {
     stall.stop()
-    show.end()
+    progress.end()
   }
   const { size } = await stat(file)
   if (total !== undefined && size !== total) {

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path'
 import { UserError, say } from '../lib/log.mjs'
 import { capture, run } from '../lib/run.mjs'
-import { llvmVersion } from './tools.mjs'
+import { llvmVersion } from '../setup/distributions.mjs'
 
 const packages = ['generate-ninja', 'libc6', 'libstdc++6', 'libgcc-s1']
 

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGzip } from 'node:zlib'
 import { UserError, duration, mebibytes, say } from '../lib/log.mjs'
-import { progressLine } from '../lib/progress.mjs'
+import { startProgress } from '../lib/progress.mjs'
 import { capture } from '../lib/run.mjs'
 import { bootstrapEnv } from './gn.mjs'
 
@@ -31,14 +31,14 @@ export async function ninja(out, log) {
   const env = { ...bootstrapEnv, NINJA_STATUS: '[%f/%t] ' }
   const child = spawn('ninja', ['-C', out, target], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const file = createWriteStream(log)
-  const show = progressLine('v8', 'compiling')
+  const shown = startProgress({ part: 'v8', doing: 'compiling V8' })
   const recent = []
   const take = (line) => {
     file.write(`${line}\n`)
     recent.push(line)
     if (recent.length > 40) recent.shift()
     const { done, total } = stepsOf(line)
-    if (total > 0) show(progress(done, total, Date.now() - start))
+    if (total > 0) shown.update(stepsSoFar(done, total, Date.now() - start))
   }
   const ended = new Promise((resolve, reject) => {
     child.on('error', (error) => reject(new UserError(`ninja cannot be started: ${error.message}`)))
@@ -47,7 +47,7 @@ export async function ninja(out, log) {
   createInterface({ input: child.stdout }).on('line', take)
   createInterface({ input: child.stderr }).on('line', take)
   const code = await ended
-  show.end()
+  shown.end()
   file.end()
   if (code === 0) return
   throw new UserError(
@@ -56,7 +56,7 @@ export async function ninja(out, log) {
 }
 
 /** "1180 of 2361 steps (50 %), about 35 min 2 s left" */
-export function progress(done, total, spent) {
+export function stepsSoFar(done, total, spent) {
   const text = `${done} of ${total} steps (${Math.floor((100 * done) / total)} %)`
   // The first steps are small ones: an estimate from them would promise too much.
   if (done < total / 20) return text

@@ -1,11 +1,11 @@
 /**
  * Puts the prebuilt V8 where the crate `v8` looks for it. In this order: the crate's own variables
- * (left alone), cargo's cache, a local folder, the upstream release, a build from source.
+ * (left alone), cargo's cache, the folder that JS_RUNTIME_V8_DIR names, vendor/v8, the upstream release, a
+ * build from source.
  */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { UserError, say } from '../lib/log.mjs'
-import { root } from '../lib/paths.mjs'
 import {
   archiveDamage,
   copyContents,
@@ -13,8 +13,9 @@ import {
   placeAtomically,
   verifyChecksum,
 } from './archive.mjs'
-import { inspectCached } from './cache.mjs'
+import { inspectCached, remember } from './cache.mjs'
 import { downloadRelease } from './download.mjs'
+import { unpackVendored, vendoredArchive } from './vendored.mjs'
 import { archiveName, cachePath, releaseUrl, resolveV8 } from './wanted.mjs'
 
 const crateVariables = ['RUSTY_V8_ARCHIVE', 'RUSTY_V8_MIRROR', 'V8_FROM_SOURCE']
@@ -27,10 +28,10 @@ const realSteps = {
     const { buildFromSource } = await import('./build.mjs')
     return buildFromSource(wanted, options)
   },
-  sharedFolder: join(root, '..', 'shared', 'v8'),
+  vendored: vendoredArchive,
 }
 
-/** Returns where V8 came from: "variable", "cache", "folder", "release" or "source". */
+/** Returns where V8 came from: "variable", "cache", "folder", "vendor", "release" or "source". */
 export async function provideV8(env = process.env, steps = realSteps) {
   const set = crateVariables.filter((name) => env[name])
   if (set.length > 0) {
@@ -48,7 +49,8 @@ export async function provideV8(env = process.env, steps = realSteps) {
     say('v8', `the cached ${place} is damaged (${cached.why}): replacing it`)
   }
 
-  if (await copyFromFolder(wanted, place, env, steps)) return 'folder'
+  if (await copyFromFolder(wanted, place, env)) return 'folder'
+  if (await unpackFromCheckout(wanted, place, env, steps)) return 'vendor'
   if (await fetchRelease(wanted, place, steps)) return 'release'
   say('v8', 'building it from source instead; once built it is kept')
   await placeAtomically(place, (file) => steps.build(wanted, { output: file, env }))
@@ -56,10 +58,12 @@ export async function provideV8(env = process.env, steps = realSteps) {
   return 'source'
 }
 
-async function copyFromFolder(wanted, place, env, steps) {
+async function copyFromFolder(wanted, place, env) {
   const name = archiveName(wanted)
-  const folder = localFolder(env, steps)
-  if (!folder) return false
+  if (!env.JS_RUNTIME_V8_DIR) return false
+  const folder = resolve(env.JS_RUNTIME_V8_DIR)
+  if (!existsSync(folder))
+    throw new UserError(`JS_RUNTIME_V8_DIR names a folder that does not exist: ${folder}`)
   const file = join(folder, name)
   if (!existsSync(file)) {
     say('v8', `${folder} has no ${name}`)
@@ -78,14 +82,13 @@ async function copyFromFolder(wanted, place, env, steps) {
   return true
 }
 
-/** A folder that the user named must exist; the shared one need not. */
-function localFolder(env, steps) {
-  if (env.JS_RUNTIME_V8_DIR) {
-    const folder = resolve(env.JS_RUNTIME_V8_DIR)
-    if (existsSync(folder)) return folder
-    throw new UserError(`JS_RUNTIME_V8_DIR names a folder that does not exist: ${folder}`)
-  }
-  return existsSync(steps.sharedFolder) ? steps.sharedFolder : undefined
+async function unpackFromCheckout(wanted, place, env, steps) {
+  const record = steps.vendored(wanted)
+  if (record === undefined) return false
+  await placeAtomically(place, (temporary) => unpackVendored(record, temporary))
+  remember(place, record.unpackedSha256, env)
+  say('v8', `${wanted.version} unpacked from vendor/v8 into cargo's cache, checksum right`)
+  return true
 }
 
 async function fetchRelease(wanted, place, steps) {

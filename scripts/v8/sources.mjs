@@ -12,7 +12,8 @@ import { join } from 'node:path'
 import { UserError, say } from '../lib/log.mjs'
 import { capture } from '../lib/run.mjs'
 import { vendor } from './crates.mjs'
-import { link, llvmVersion } from './tools.mjs'
+import { llvmVersion } from '../setup/distributions.mjs'
+import { link } from './tools.mjs'
 
 /** Flags that came after this clang, and where the sources set them. */
 const newerFlags = [

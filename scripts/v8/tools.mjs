@@ -3,21 +3,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs
 import { join } from 'node:path'
 import { UserError, say } from '../lib/log.mjs'
 import { capture, run } from '../lib/run.mjs'
+import { llvmVersion } from '../setup/distributions.mjs'
 
-/** The newest LLVM that Debian 12 has (in its security suite). */
-export const llvmVersion = '22'
 export const llvm = `/usr/lib/llvm-${llvmVersion}`
 const bindgenVersion = '0.73.2'
-
-export const sourceBuildPackages = [
-  ...['clang', 'lld', 'llvm'].map((name) => `${name}-${llvmVersion}`),
-  `libclang-${llvmVersion}-dev`,
-  `libclang-rt-${llvmVersion}-dev`,
-  'ninja-build',
-  'libglib2.0-dev',
-  'pkg-config',
-  'python3',
-]
 
 /**
  * A folder shaped like Chromium's clang: Debian keeps the runtime library under another name than

@@ -1,0 +1,145 @@
+/**
+ * The Linux distributions that set-up knows: what the packages are called there, how to find out which are
+ * installed, and how to install them.
+ */
+import { readFileSync } from 'node:fs'
+import { tryCapture } from '../lib/run.mjs'
+
+/** The newest LLVM that Debian 12 has (in its security suite). */
+export const llvmVersion = '22'
+
+/**
+ * Packages by purpose:
+ * - `engine`: a C and C++ compiler with make (aws-lc, zstd, libffi, lcms2, linking) and libclang (the bindings
+ *   of SQLite are generated while building);
+ * - `window`: WebKitGTK's headers, and pkg-config, which finds them;
+ * - `v8`: what `npm run v8:build` compiles V8 with;
+ * - `test`: a screen without a monitor, OpenGL for it, WebKit's driver, and git, which lists the files that
+ *   the checks read;
+ * - `rust`: the compiler, cargo, formatter and linter of the distribution itself, by version.
+ */
+const families = {
+  debian: {
+    ids: ['debian', 'ubuntu'],
+    packages: {
+      engine: ['build-essential', 'libclang-dev'],
+      window: ['pkg-config', 'libwebkit2gtk-4.1-dev'],
+      test: ['git', 'xvfb', 'libgl1-mesa-dri', 'webkit2gtk-driver'],
+      v8: [
+        ...['clang', 'lld', 'llvm'].map((name) => `${name}-${llvmVersion}`),
+        `libclang-${llvmVersion}-dev`,
+        `libclang-rt-${llvmVersion}-dev`,
+        ...['ninja-build', 'libglib2.0-dev', 'pkg-config', 'python3'],
+      ],
+    },
+    // Debian 12 keeps a current Rust under these names to build browsers with; Debian 13 has one in backports.
+    rust: [
+      ['cargo', 'rustc', 'rustfmt', 'rust-clippy'],
+      ['cargo-web', 'rustc-web', 'rustfmt-web', 'rust-web-clippy'],
+    ],
+    isInstalled: (name, capture) =>
+      capture('dpkg-query', ['-W', '-f', '${db:Status-Status}', name])?.trim() === 'installed',
+    // Another apt may be at work, so its lock is waited for.
+    // An earlier installation that was interrupted is completed first; dpkg refuses to work before.
+    repair: ['dpkg', '--configure', '-a'],
+    update: ['apt-get', 'update', '-q', '-o', 'DPkg::Lock::Timeout=300'],
+    install: [
+      ...['apt-get', 'install', '-y', '-q', '--no-install-recommends'],
+      ...['-o', 'DPkg::Lock::Timeout=300'],
+    ],
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
+    versions: (name, capture) =>
+      [
+        ...(capture('apt-cache', ['madison', name]) ?? '').matchAll(
+          /^ *\S+ \| (\d+\.\d+)\S* \| \S+ (\S+?)\/\S+ /gm,
+        ),
+      ].map(([, version, suite]) => ({ version, suite })),
+  },
+  fedora: {
+    ids: ['fedora', 'rhel'],
+    packages: {
+      engine: ['gcc', 'gcc-c++', 'make', 'clang-devel'],
+      window: ['pkgconf-pkg-config', 'webkit2gtk4.1-devel'],
+      // dnf and rpm take a file's path for the package that has the file.
+      test: ['git-core', 'xorg-x11-server-Xvfb', 'mesa-dri-drivers', '/usr/bin/WebKitWebDriver'],
+    },
+    rust: [['cargo', 'rust', 'rustfmt', 'clippy']],
+    isInstalled: (name, capture) => capture('rpm', ['-q', '--whatprovides', name]) !== undefined,
+    install: ['dnf', 'install', '-y'],
+    versions: (name, capture) =>
+      [
+        ...(capture('dnf', ['repoquery', '--qf', '%{version}\\n', name]) ?? '').matchAll(
+          /^(\d+\.\d+)/gm,
+        ),
+      ].map(([, version]) => ({ version })),
+  },
+  arch: {
+    ids: ['arch'],
+    packages: {
+      engine: ['base-devel', 'clang'],
+      window: ['pkgconf', 'webkit2gtk-4.1'],
+      // WebKitWebDriver comes with webkit2gtk-4.1 itself.
+      test: ['git', 'xorg-server-xvfb', 'mesa'],
+    },
+    rust: [['rust']],
+    isInstalled: (name, capture) => capture('pacman', ['-T', name]) !== undefined,
+    install: ['pacman', '-S', '--needed', '--noconfirm'],
+    versions: (name, capture) =>
+      [
+        ...(capture('pacman', ['-Si', name]) ?? '').matchAll(/^Version +: (?:\d+:)?(\d+\.\d+)/gm),
+      ].map(([, version]) => ({
+        version,
+      })),
+  },
+}
+
+/**
+ * The distribution of this machine, or undefined for another system.
+ * @returns `{ name, …one of the families above }`
+ */
+export function distribution(release = osRelease()) {
+  const value = (key) => new RegExp(`^${key}="?([^"\\n]*)"?$`, 'm').exec(release)?.[1] ?? ''
+  const ids = [value('ID'), ...value('ID_LIKE').split(' ')]
+  const found = Object.values(families).find((family) => ids.some((id) => family.ids.includes(id)))
+  return found && { name: value('PRETTY_NAME') || value('ID'), ...found }
+}
+
+function osRelease() {
+  try {
+    return readFileSync('/etc/os-release', 'utf8')
+  } catch {
+    // not Linux, or a Linux that does not say what it is
+    return ''
+  }
+}
+
+/** The packages of the given purposes. */
+export function packagesFor(purposes, system) {
+  return purposes.flatMap((purpose) => system.packages[purpose] ?? [])
+}
+
+/** Those of `names` that are not installed. */
+export function missingPackages(names, system, capture = tryCapture) {
+  return names.filter((name) => !system.isInstalled(name, capture))
+}
+
+/**
+ * The distribution's own Rust where it is at least `wanted` ("1.95"): the packages, and the suite that they
+ * come from where that must be named.
+ */
+export function packagedRust(wanted, system, capture = tryCapture) {
+  for (const packages of system.rust) {
+    const found = system
+      .versions(packages[1] ?? packages[0], capture)
+      .find(({ version }) => isAtLeast(version, wanted))
+    if (found)
+      return { packages, suite: found.suite?.endsWith('-backports') ? found.suite : undefined }
+  }
+  return undefined
+}
+
+/** "1.100" is at least "1.95". */
+export function isAtLeast(version, wanted) {
+  const [have, want] = [version, wanted].map((text) => text.split('.').map(Number))
+  return have[0] !== want[0] ? have[0] > want[0] : (have[1] ?? 0) >= (want[1] ?? 0)
+}
