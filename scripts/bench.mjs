@@ -13,14 +13,13 @@ import { backendsIn, bundle } from './bundle-backends.mjs'
 import { UserError, runMain, say } from './lib/log.mjs'
 import { buildEnv, root } from './lib/paths.mjs'
 import { capture } from './lib/run.mjs'
-import { buildPackages, testPackages } from './setup/system.mjs'
 import { setUp } from './setup.mjs'
 
 await runMain(async (args) => {
   if (args.length > 0)
     throw new UserError(`npm run bench takes no arguments, got: ${args.join(' ')}`)
   const env = buildEnv()
-  await setUp([...buildPackages, ...testPackages])
+  await setUp({ env, purposes: ['engine', 'window', 'test'] })
   say('bench', 'the first optimised builds take about 40 minutes, measuring six')
   const figures = [...(await measure(env)), ...(await measurePage(env))]
   const rows = compare(figures)

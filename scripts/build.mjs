@@ -4,18 +4,16 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { executable, runTauri, targetFolder } from './lib/app.mjs'
+import { bundleApp, executable, targetFolder } from './lib/app.mjs'
 import { mebibytes, runMain, say } from './lib/log.mjs'
 import { buildEnv } from './lib/paths.mjs'
 import { setUp } from './setup.mjs'
 
 await runMain(async (args) => {
   const env = buildEnv()
-  await setUp()
-  say('build', 'the first optimised build takes about 25 minutes')
+  await setUp({ env })
   const start = Date.now()
-  const code = await runTauri(['build', '--ci', ...args], env)
-  if (code !== 0) return code
+  await bundleApp(args, env)
   for (const file of results(join(targetFolder(env), 'release'), start)) {
     say('built', `${mebibytes(statSync(file).size).padStart(10)}  ${file}`)
   }

@@ -7,6 +7,6 @@ import { setUp } from './setup.mjs'
 await runMain(async (args) => {
   const env = buildEnv()
   requireDisplay(env)
-  await setUp()
+  await setUp({ env })
   return runTauri(['dev', ...args], env)
 })

@@ -3,18 +3,31 @@
  * first; when all is there it takes about a second.
  */
 import { pathToFileURL } from 'node:url'
+import { fetchCrates } from './lib/cargo.mjs'
 import { runMain, say } from './lib/log.mjs'
-import { ensureNpmPackages } from './setup/npm.mjs'
-import { buildPackages, ensureSystemPackages } from './setup/system.mjs'
+import { buildEnv } from './lib/paths.mjs'
+import { ensureNode, ensureNpmPackages } from './setup/npm.mjs'
 import { ensureRust } from './setup/rust.mjs'
+import { ensureSystemPackages } from './setup/system.mjs'
 import { provideV8 } from './v8/provide.mjs'
+import { buildTarget } from './v8/wanted.mjs'
 
-/** `packages` are those of Debian that are needed for what comes next. */
-export async function setUp(packages = buildPackages) {
-  await ensureSystemPackages(packages)
-  ensureRust()
-  await ensureNpmPackages()
-  await provideV8()
+/**
+ * `purposes` are those of the system's packages ("engine", "window", "test"). `env` is what cargo and the
+ * programs get; it is changed where set-up finds that a toolchain must be named. Without the engine no V8 is
+ * needed.
+ */
+export async function setUp({
+  env = buildEnv(),
+  purposes = ['engine', 'window'],
+  engine = true,
+} = {}) {
+  ensureNode()
+  await ensureSystemPackages(purposes)
+  await ensureRust(env)
+  await ensureNpmPackages(env)
+  await fetchCrates(buildTarget(env), env)
+  if (engine) await provideV8(env)
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

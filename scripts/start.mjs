@@ -1,33 +1,36 @@
 /**
  * `npm start`: the app, built and opened. Where there is no display, and with `--headless` (`npm run
- * demo`), the demonstration for a terminal instead. With `--release` it is built optimised. Other
- * arguments after `npm start --` go to what is started; its exit code is the script's.
+ * demo`), the demonstration for a terminal instead. With `--without-engine` the app has no embedded engine:
+ * no V8 is compiled, and Deno, Bun and Node run its backends. With `--release` it is built optimised. Other
+ * arguments after `npm start --` go to the program; its exit code is the script's.
  */
-import { buildApp, hasDisplay } from './lib/app.mjs'
+import { buildApp, buildAppWithoutEngine, hasDisplay, requireDisplay } from './lib/app.mjs'
 import { runDemo } from './lib/demo.mjs'
-import { runMain, say } from './lib/log.mjs'
+import { UserError, runMain, say } from './lib/log.mjs'
 import { buildEnv } from './lib/paths.mjs'
 import { runForCode } from './lib/run.mjs'
 import { setUp } from './setup.mjs'
-import { buildPackages, enginePackages } from './setup/system.mjs'
 
-const ours = ['--release', '--headless']
+const ours = ['--release', '--headless', '--without-engine']
 
 await runMain(async (args) => {
   const env = buildEnv()
-  const release = args.includes('--release')
-  const headless = args.includes('--headless')
+  const [release, headless, withoutEngine] = ours.map((name) => args.includes(name))
   const own = args.filter((arg) => !ours.includes(arg))
+  if (headless && withoutEngine)
+    throw new UserError(
+      '--headless shows the engine beside the other runtimes: leave out one of the two',
+    )
+  if (withoutEngine) requireDisplay(env)
   const window = !headless && hasDisplay(env)
-
-  await setUp(window ? buildPackages : enginePackages)
   if (!headless && !window) {
     say('start', 'no display (neither DISPLAY nor WAYLAND_DISPLAY is set): without a window')
   }
-  const time = release ? '30' : '10'
-  say('build', `the first build takes about ${time} minutes, later ones seconds`)
+
+  const engine = !withoutEngine
+  await setUp({ env, engine, purposes: window ? ['engine', 'window'] : ['engine'] })
   if (!window) return runDemo(env, own, { release })
-  const app = await buildApp(env, { release })
+  const app = await (engine ? buildApp(env, { release }) : buildAppWithoutEngine(env, { release }))
   say('start', 'the app is open; it ends with its last window')
   return runForCode(app, own, { env })
 })

@@ -23,10 +23,11 @@ async function timed(title, check) {
   console.log(`\n== ${title}`)
   const start = Date.now()
   try {
-    await check()
+    const count = await check()
+    const tests = typeof count === 'number' ? `${count} tests passed` : 'passed'
+    console.log(`== ${title}: ${tests} in ${duration(Date.now() - start)}`)
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    throw new UserError(`the check "${title}" failed: ${error.message}`)
+    throw new UserError(`the check "${title}" failed: ${error.message}`, { details: error.details })
   }
-  console.log(`== ${title}: passed in ${duration(Date.now() - start)}`)
 }

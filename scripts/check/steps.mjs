@@ -1,53 +1,77 @@
 /** The checks of `npm test`, in the order in which they run: the quick ones first. */
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { buildApp, buildPage } from '../lib/app.mjs'
+import { basename, join } from 'node:path'
+import { buildApp, buildAppWithoutEngine, withoutEngine, workspace } from '../lib/app.mjs'
 import { say } from '../lib/log.mjs'
 import { root } from '../lib/paths.mjs'
-import { run } from '../lib/run.mjs'
-import { setUp } from '../setup.mjs'
+import { runStep } from '../lib/step.mjs'
+import { cargoTest, nodeTest, vitest } from '../lib/tests.mjs'
 import { ensureRustLinters } from '../setup/rust.mjs'
-import { buildPackages, testPackages } from '../setup/system.mjs'
-import { denyChecks, ensureCargoDeny } from './deny.mjs'
-
-const clippyFlags = ['--all-targets', '--', '-D', 'warnings']
+import { setUp } from '../setup.mjs'
+import { checkDependencies } from './deny.mjs'
+import { lint } from './lint.mjs'
 
 /** What has a tsconfig.json of its own, beside the page, which svelte-check checks. */
 const typeScriptFolders = ['.', 'runtime/plugin/guest-js', 'runtime/plugin/guest-js/test', 'e2e']
 
-/** `env` is what cargo and the tests get; the first step makes node_modules and V8 for the others. */
+/**
+ * `env` is what cargo and the tests get. The first step makes node_modules and V8 for the others. A check may
+ * return what it counted.
+ */
 export function checks(env) {
-  const cargo = (...args) => run('cargo', args, { cwd: root, env })
-  const node = (...args) => run(process.execPath, args, { cwd: root, env })
-  const tool = (script, ...args) => node(join('node_modules', script), ...args)
-  const nodeTests = (folder) => node('--test', '--test-reporter=spec', ...testsIn(folder))
-  const vitest = (folder) => tool('vitest/vitest.mjs', 'run', '--root', folder)
+  const nodeTests = (name, folder) => nodeTest({ name }, testsIn(folder), env)
+  let app
   return [
-    ['set-up', prepare],
-    ['scripts', () => nodeTests('scripts/test')],
-    ['prettier', () => tool('prettier/bin/prettier.cjs', '--check', '.')],
-    ['typescript', () => checkTypes(tool)],
-    ['svelte', () => tool('svelte-check/bin/svelte-check', ...svelteFlags)],
-    ['guest API', () => vitest('runtime/plugin/guest-js')],
-    ['page', () => vitest('src')],
-    ['page, bundled', () => buildPage(env)],
-    ['rustfmt', () => cargo('fmt', '--all', '--check')],
-    ['clippy', () => cargo('clippy', '--workspace', ...clippyFlags)],
+    ['set-up', () => prepare(env)],
+    ['scripts', () => nodeTests('the tests of the scripts', 'scripts/test')],
+    ['prettier', () => tool(env, 'formatting', 'prettier/bin/prettier.cjs', '--check', '.')],
+    ['typescript', () => checkTypes(env)],
+    ['svelte', () => tool(env, 'svelte', 'svelte-check/bin/svelte-check', ...svelteFlags)],
     [
-      'clippy without the engine',
-      () => cargo('clippy', '-p', 'js-runtime', '--no-default-features', ...clippyFlags),
+      'guest API',
+      () => vitest({ name: 'the tests of the guest API' }, 'runtime/plugin/guest-js', env),
     ],
+    ['page', () => vitest({ name: 'the tests of the page' }, 'src', env)],
+    ['rustfmt', () => checkFormat(env)],
+    ['app, built', async () => void (app = await buildApp(env))],
+    ['clippy', () => lint('workspace', workspace, env)],
+    [
+      'cargo test',
+      () => cargoTest({ name: 'the tests of the workspace', usually: 'TEST_TIME' }, workspace, env),
+    ],
+    ['app', () => drive('the app', (file) => !isWithoutEngine(file), { ...env, JS_DEMO_APP: app })],
+    ['without the engine', () => checkWithoutEngine(env)],
     ['cargo-deny', () => checkDependencies(env)],
-    ['cargo test', () => cargo('test', '--workspace')],
-    ['app', () => checkApp(env)],
   ].map(([name, check]) => ({ name, check }))
 }
 
 const svelteFlags = ['--tsconfig', 'src/tsconfig.json', '--fail-on-warnings']
 
-async function prepare() {
-  await setUp([...buildPackages, ...testPackages])
-  ensureRustLinters()
+async function prepare(env) {
+  await setUp({ env, purposes: ['engine', 'window', 'test'] })
+  ensureRustLinters(env)
+}
+
+/** A checker among the npm packages. */
+function tool(env, name, script, ...args) {
+  const step = {
+    name,
+    part: 'check',
+    doing: `checking ${name}`,
+    remedy: 'Correct what the lines above name',
+  }
+  const command = [join('node_modules', script), ...args]
+  return runStep(step, [process.execPath, command, { cwd: root, env }])
+}
+
+function checkFormat(env) {
+  const step = {
+    name: 'rustfmt',
+    part: 'check',
+    doing: 'checking rustfmt',
+    remedy: 'Run `cargo fmt --all`',
+  }
+  return runStep(step, ['cargo', ['fmt', '--all', '--check'], { cwd: root, env }])
 }
 
 /** The files one by one: Node changed what a folder after --test means. */
@@ -56,23 +80,35 @@ export function testsIn(folder) {
   return files.sort().map((name) => join(root, folder, name))
 }
 
-async function checkTypes(tool) {
+async function checkTypes(env) {
   for (const folder of typeScriptFolders) {
-    await tool('typescript/bin/tsc', '--noEmit', '--project', join(folder, 'tsconfig.json'))
+    const project = join(folder, 'tsconfig.json')
+    await tool(env, `types of ${folder}`, 'typescript/bin/tsc', '--noEmit', '--project', project)
   }
 }
 
-async function checkDependencies(env) {
-  const tool = await ensureCargoDeny(env)
-  await run(tool, ['check', ...(await denyChecks())], { cwd: root, env })
+/** The workspace as it is for users who do not take the engine. */
+async function checkWithoutEngine(env) {
+  await lint('without the engine', withoutEngine, env)
+  await cargoTest({ name: 'the tests without the engine' }, withoutEngine, env)
+  const app = await buildAppWithoutEngine(env, { page: false })
+  await drive('the app without the engine', isWithoutEngine, {
+    ...env,
+    JS_DEMO_APP_WITHOUT_ENGINE: app,
+  })
+}
+
+function isWithoutEngine(file) {
+  return file.endsWith('without-engine.test.mjs')
 }
 
 /** Tests that drive the app itself. One file after the other: two apps at a time would be slow. */
-async function checkApp(env) {
-  const app = await buildApp(env)
-  if (process.platform !== 'linux') return say('app', 'it is driven on Linux only; built it is')
-  for (const file of testsIn('e2e')) {
-    const args = ['--test', '--test-reporter=spec', file]
-    await run(process.execPath, args, { cwd: root, env: { ...env, JS_DEMO_APP: app } })
+async function drive(name, isMeant, env) {
+  if (process.platform !== 'linux')
+    return say('app', `${name} is driven on Linux only; it is built`)
+  const files = testsIn('e2e').filter(isMeant)
+  for (const [index, file] of files.entries()) {
+    const title = `${basename(file)} (${index + 1} of ${files.length}) on ${name}`
+    await nodeTest({ name: title, usually: 'less than a minute' }, [file], env)
   }
 }

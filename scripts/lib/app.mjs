@@ -1,13 +1,35 @@
-/** The demonstration app: its page, its executable, and whether it can be shown. */
-import { join } from 'node:path'
-import { UserError, say } from './log.mjs'
+/** The sample app: its page, its executable, and whether it can be shown. */
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { crateProgress, firstError, runCargo, speaking } from './cargo.mjs'
+import { UserError } from './log.mjs'
 import { root } from './paths.mjs'
-import { capture, run, runForCode } from './run.mjs'
+import { capture, runForCode } from './run.mjs'
+import { runStep } from './step.mjs'
 
 const name = 'tauri-js-demo'
 
 /** The file that cargo makes of it. */
 export const executable = process.platform === 'win32' ? `${name}.exe` : name
+
+/**
+ * What every debug build of the workspace is made with: the app of `npm start`, its tests, the terminal's
+ * demonstration. Cargo compiles a crate once more for each set of features, so all of them use this one. The
+ * page is inside the executable; `tests` and `ts` are what the tests need.
+ */
+export const workspace = [
+  '--workspace',
+  '--features',
+  [`${name}/custom-protocol`, `${name}/tests`, 'js-runtime/ts'].join(','),
+]
+
+/** The same without the engine: app, tests and lints share one build. */
+export const withoutEngine = [
+  ...['js-runtime', 'tauri-plugin-js', name].flatMap((crate) => ['-p', crate]),
+  '--no-default-features',
+  '--features',
+  [`${name}/custom-protocol`, `${name}/tests`, 'js-runtime/ts'].join(','),
+]
 
 /** Whether a window can open. Elsewhere than on Linux there always is a desktop. */
 export function hasDisplay(env = process.env, platform = process.platform) {
@@ -21,12 +43,29 @@ function tool(script, args) {
 
 /** Bundles the page into dist/. */
 export function buildPage(env) {
-  return run(...tool('vite/bin/vite.js', ['build', '--logLevel', 'warn']), { cwd: root, env })
+  const [program, args] = tool('vite/bin/vite.js', ['build', '--logLevel', 'warn'])
+  const step = { name: 'page', part: 'build', doing: 'bundling the page', usually: '5 seconds' }
+  return runStep(step, [program, args, { cwd: root, env }])
 }
 
 /** Runs Tauri's command line; its exit code. */
 export function runTauri(args, env) {
   return runForCode(...tool('@tauri-apps/cli/tauri.js', args), { cwd: root, env })
+}
+
+/** Builds the optimised executable and the packages of it: `tauri build`. */
+export function bundleApp(args, env) {
+  const [program, command] = tool('@tauri-apps/cli/tauri.js', ['build', '--ci', ...args])
+  const step = {
+    name: 'tauri build',
+    part: 'build',
+    doing: 'compiling and packing the optimised app',
+    usually: 'FIRST_RELEASE the first time',
+    progress: crateProgress,
+    excerpt: firstError,
+    remedy: 'Correct what the lines above name, then run the same command again: it goes on there',
+  }
+  return runStep(step, [program, command, { cwd: root, env: { ...env, ...speaking } }])
 }
 
 /** Where cargo puts what it builds. */
@@ -41,11 +80,46 @@ export function targetFolder(env) {
 /** Builds the executable with the page inside; its path. */
 export async function buildApp(env, { release = false } = {}) {
   await buildPage(env)
-  say('build', 'the app with its page, its backends and the engine')
-  // The whole workspace, for its features: cargo would build the engine once more for one package.
-  const packages = ['--workspace', '--bin', name, '--features', `${name}/custom-protocol`]
-  await run('cargo', ['build', ...(release ? ['--release'] : []), ...packages], { cwd: root, env })
+  // An optimised app is for users: it has nothing that only tests need.
+  const features = release ? ['--workspace', '--features', `${name}/custom-protocol`] : workspace
+  await runCargo(
+    {
+      name: 'build the app',
+      doing: 'compiling the app with its page, its backends and the engine',
+      usually: release
+        ? 'FIRST_RELEASE the first time'
+        : 'FIRST_DEBUG the first time, seconds later',
+    },
+    ['build', ...profile(release), '--bin', name, ...features],
+    { env },
+  )
   return join(targetFolder(env), release ? 'release' : 'debug', executable)
+}
+
+/**
+ * Builds the app with nothing but child runtimes; its path. Cargo names it like the app with the engine, so
+ * it is copied to where the other does not take its place. `page: false` keeps the page that is built.
+ */
+export async function buildAppWithoutEngine(env, { release = false, page = true } = {}) {
+  if (page) await buildPage(env)
+  await runCargo(
+    {
+      name: 'build the app without the engine',
+      doing: 'compiling the app without the engine',
+      usually: 'FIRST_SMALL the first time, seconds later',
+    },
+    ['build', ...profile(release), '--bin', name, ...withoutEngine],
+    { env },
+  )
+  const folder = join(targetFolder(env), release ? 'release' : 'debug')
+  const own = join(folder, 'without-engine', executable)
+  mkdirSync(dirname(own), { recursive: true })
+  copyFileSync(join(folder, executable), own)
+  return own
+}
+
+function profile(release) {
+  return release ? ['--release'] : []
 }
 
 /** For what makes no sense without a window. */

@@ -17,10 +17,14 @@ export function cacheDir(env = process.env) {
   return join(resolve(base), 'tauri-js-runtime')
 }
 
-/** The environment for cargo and what it starts: `deno` and `bun` come from npm, in front. */
+/**
+ * The environment for cargo and what it starts: `deno` and `bun` come from npm, in front. A Rust that rustup
+ * has just installed is found as well: shells learn of it only when they are opened anew.
+ */
 export function buildEnv(env = process.env) {
-  const bin = join(root, 'node_modules', '.bin')
-  const result = { ...env, PATH: [bin, env.PATH ?? ''].join(delimiter) }
+  const npm = join(root, 'node_modules', '.bin')
+  const rustup = join(cargoHome(env), 'bin')
+  const result = { ...env, PATH: [npm, rustup, env.PATH ?? ''].join(delimiter) }
   // CI starts from a fresh clone each time; a build folder outside of it stays warm.
   if (env.CI === 'true' && !env.CARGO_TARGET_DIR) {
     result.CARGO_TARGET_DIR = join(cacheDir(env), 'target')

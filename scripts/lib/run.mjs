@@ -1,5 +1,6 @@
 /** Starting other programs: shown to the reader, or captured. Never through a shell. */
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import os from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -51,24 +52,29 @@ export function tryCapture(program, args, options = {}) {
 }
 
 /**
- * Runs a program on this terminal and gives its exit code (128 + n for a signal, as shells do).
- * Ctrl-C reaches the program itself, so this script only waits for its end; what asks this script to
- * terminate is passed on.
+ * Ctrl-C reaches the child itself, so this script only waits for its end; a request to terminate is passed
+ * on. Returns a function that stops this.
  */
-export function runForCode(program, args, options = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: 'inherit', ...options })
-    const handlers = { SIGINT: () => {}, SIGTERM: () => child.kill('SIGTERM') }
-    for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
-    const settle = (done) => {
-      for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
-      done()
-    }
-    child.on('error', (error) => settle(() => reject(cannotStart(program, error))))
-    child.on('exit', (code, signal) =>
-      settle(() => resolve(code ?? 128 + (os.constants.signals[signal] ?? 0))),
-    )
-  })
+export function passSignals(child) {
+  const handlers = { SIGINT: () => {}, SIGTERM: () => child.kill('SIGTERM') }
+  for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
+  return () => {
+    for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
+  }
+}
+
+/** Runs a program on this terminal and gives its exit code (128 + n for a signal, as shells do). */
+export async function runForCode(program, args, options = {}) {
+  const child = spawn(program, args, { stdio: 'inherit', ...options })
+  const release = passSignals(child)
+  try {
+    const [code, signal] = await once(child, 'exit')
+    return code ?? 128 + (os.constants.signals[signal] ?? 0)
+  } catch (error) {
+    throw cannotStart(program, error)
+  } finally {
+    release()
+  }
 }
 
 /** Runs a program on this terminal; anything but exit code 0 is an error. */
@@ -77,16 +83,16 @@ export async function run(program, args, options = {}) {
   if (code !== 0) throw new UserError(`\`${commandLine(program, args)}\` exited with ${code}`)
 }
 
-/** npm is a shell script on Windows, which Node starts only through a shell. */
-export function runNpm(args, options = {}) {
-  return run(windows ? 'npm.cmd' : 'npm', args, { shell: windows, ...options })
+/** How npm is started: it is a shell script on Windows, which Node starts only through a shell. */
+export function npmCommand(args, options = {}) {
+  return [windows ? 'npm.cmd' : 'npm', args, { shell: windows, ...options }]
 }
 
 function commandLine(program, args) {
   return [program, ...args].join(' ')
 }
 
-function cannotStart(program, error) {
+export function cannotStart(program, error) {
   if (error.code === 'ENOENT') return new UserError(`the program \`${program}\` is not on PATH`)
   return new UserError(`\`${program}\` cannot be started: ${error.message}`)
 }

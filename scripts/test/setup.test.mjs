@@ -8,15 +8,7 @@ import { checks, testsIn } from '../check/steps.mjs'
 import { hasDisplay, requireDisplay } from '../lib/app.mjs'
 import { buildEnv } from '../lib/paths.mjs'
 import { npmPackagesAreCurrent } from '../setup/npm.mjs'
-import { ensureRust } from '../setup/rust.mjs'
-import { buildPackages, enginePackages, missingPackages, testPackages } from '../setup/system.mjs'
 import { put, temporaryFolder } from './helpers.mjs'
-
-test('a package that was removed but not purged counts as missing', () => {
-  const states = { gcc: 'installed', cmake: 'config-files' }
-  const ask = (program, args) => states[args.at(-1)]
-  assert.deepEqual(missingPackages(['gcc', 'cmake', 'unheard-of'], ask), ['cmake', 'unheard-of'])
-})
 
 test('npm packages are installed again when the lock file is newer', (t) => {
   const folder = temporaryFolder(t)
@@ -26,10 +18,6 @@ test('npm packages are installed again when the lock file is newer', (t) => {
   assert.ok(npmPackagesAreCurrent(folder))
   utimesSync(lock, Date.now() / 1000 + 60, Date.now() / 1000 + 60)
   assert.ok(!npmPackagesAreCurrent(folder), 'after a change')
-})
-
-test('without cargo the message says how to get it', () => {
-  assert.throws(() => ensureRust(() => undefined), /`cargo` is not on PATH: install Rust/)
 })
 
 test('CI builds outside of the checkout, unless told where', () => {
@@ -48,19 +36,11 @@ test('advisories are checked only where their database answers', async () => {
   assert.deepEqual(unreachable, ['bans', 'licenses', 'sources'])
 })
 
-test('the engine needs less than the app, and neither needs what drives tests', () => {
-  const windows = buildPackages.filter((name) => !enginePackages.includes(name))
-  assert.deepEqual(windows, ['pkg-config', 'libwebkit2gtk-4.1-dev'])
-  assert.ok(enginePackages.every((name) => buildPackages.includes(name)))
-  assert.ok(testPackages.every((name) => !buildPackages.includes(name)))
-})
-
-test('checks begin with set-up and end with the app; what is quick comes before cargo', () => {
+test('checks begin with set-up; what is quick comes before cargo', () => {
   const names = checks({}).map(({ name }) => name)
   assert.equal(names[0], 'set-up')
-  assert.equal(names.at(-1), 'app')
   assert.equal(new Set(names).size, names.length)
-  assert.ok(names.indexOf('page, bundled') < names.indexOf('clippy'))
+  assert.ok(names.indexOf('page') < names.indexOf('app, built'))
   assert.ok(names.indexOf('clippy') < names.indexOf('cargo test'))
   assert.ok(testsIn('scripts/test').some((file) => file.endsWith('setup.test.mjs')))
 })

@@ -1,0 +1,36 @@
+/**
+ * Clippy over the workspace. `cargo clippy` checks every dependency once more in a mode of its own, which takes
+ * as long as half a build. Here Clippy is the workspace's compiler in a normal build instead: dependencies are
+ * those that are built already, and only the workspace is compiled again. Cargo keeps the results apart.
+ */
+import { runCargo } from '../lib/cargo.mjs'
+import { UserError, say } from '../lib/log.mjs'
+import { rustVersion, wantedRust } from '../setup/rust.mjs'
+
+/** `options` are the packages and features of the build whose dependencies are used. */
+export async function lint(name, options, env) {
+  const lines = await runCargo(
+    { name, part: 'lint', doing: `linting (${name})`, usually: 'LINT_TIME' },
+    ['build', '--all-targets', ...options],
+    { env: { ...env, RUSTC_WORKSPACE_WRAPPER: 'clippy-driver' } },
+  )
+  const count = lines.filter(isWarning).length
+  if (count === 0) return
+  const version = rustVersion(env)
+  const first = lines.findIndex(isWarning)
+  if (version !== wantedRust()) {
+    // Each version of Clippy brings new lints.
+    return say(
+      'lint',
+      `${count} warnings of Clippy ${version} that ${wantedRust()}, which counts, may not have`,
+    )
+  }
+  throw new UserError(`Clippy has ${count} warnings: correct what the lines above name`, {
+    details: lines.slice(first, first + 30).join('\n'),
+  })
+}
+
+/** Cargo counts the warnings of a crate in a line of its own. */
+function isWarning(line) {
+  return line.startsWith('warning: ') && !/generated \d+ warnings?/.test(line)
+}

@@ -1,0 +1,114 @@
+/** Test runners as steps: how many tests are done of all, and what failed. */
+import { crateProgress, firstError, runCargo } from './cargo.mjs'
+import { root } from './paths.mjs'
+import { capture } from './run.mjs'
+import { runStep } from './step.mjs'
+
+/** Builds the tests of cargo and runs them: `options` are the packages and features. */
+export async function cargoTest({ name, usually }, options, env) {
+  const programs = await buildTests(name, options, env)
+  const total = programs.reduce((sum, program) => sum + countTests(program, env), 0)
+  const lines = await runCargo(
+    {
+      name,
+      part: 'test',
+      doing: `running ${name}`,
+      usually,
+      progress: libtestProgress(total),
+      excerpt: libtestFailures,
+      remedy: 'Correct what the tests above name',
+    },
+    ['test', ...options, '--no-fail-fast'],
+    { env },
+  )
+  return lines.filter((line) => passed.test(line)).length
+}
+
+/** The executables of the tests. */
+async function buildTests(name, options, env) {
+  const programs = []
+  const onStdout = (line) => {
+    if (!line.startsWith('{')) return
+    const { reason, executable, profile } = JSON.parse(line)
+    if (reason === 'compiler-artifact' && executable && profile.test) programs.push(executable)
+  }
+  await runCargo(
+    { name: `build ${name}`, doing: `compiling ${name}` },
+    ['test', '--no-run', '--message-format', 'json-render-diagnostics', ...options],
+    { env, onStdout },
+  )
+  return programs
+}
+
+function countTests(program, env) {
+  const list = capture(program, ['--list', '--format', 'terse'], { cwd: root, env })
+  return list.split('\n').filter((line) => line.endsWith(': test')).length
+}
+
+const passed = /^test .+ \.\.\. ok/
+const ended = /^test .+ \.\.\. (?:ok|FAILED|failed|ignored)/
+
+/** "tests 120 of 488"; documentation tests are not in any list, so there can be more than `total`. */
+export function libtestProgress(total) {
+  let done = 0
+  return (line) => {
+    if (!ended.test(line)) return crateProgress(line)
+    done += 1
+    return `tests ${done} of ${Math.max(done, total)}`
+  }
+}
+
+/** What failed and why, from what libtest prints at the end; a compiler's error where it came so far. */
+export function libtestFailures(lines) {
+  const start = lines.findIndex((line) => line === 'failures:')
+  if (start < 0) return firstError(lines)
+  const failed = lines.filter((line) => /^test .+ \.\.\. (?:FAILED|failed)/.test(line))
+  return [...lines.slice(start, start + 30 - Math.min(failed.length, 10)), ...failed.slice(0, 10)]
+}
+
+/** Runs files of tests with Node's own runner. */
+export function nodeTest({ name, usually }, files, env) {
+  const args = ['--test', '--test-reporter=spec', ...files]
+  return runStep(
+    {
+      name,
+      part: 'test',
+      doing: `running ${name}`,
+      usually,
+      progress: countMarks(/^\s*✔/),
+      excerpt: (lines) => after(lines, (line) => line.includes('✖ failing tests')),
+      remedy: 'Correct what the tests above name',
+    },
+    [process.execPath, args, { cwd: root, env }],
+  )
+}
+
+/** Runs the tests of a folder with Vitest. */
+export function vitest({ name }, folder, env) {
+  return runStep(
+    {
+      name,
+      part: 'test',
+      doing: `running ${name}`,
+      progress: countMarks(/^\s*✓/),
+      excerpt: (lines) => after(lines, (line) => /Failed Tests/.test(line)),
+      remedy: 'Correct what the tests above name',
+    },
+    [
+      process.execPath,
+      ['node_modules/vitest/vitest.mjs', 'run', '--root', folder],
+      { cwd: root, env },
+    ],
+  )
+}
+
+function countMarks(mark) {
+  let done = 0
+  return (line) => (mark.test(line) ? `${(done += 1)} passed` : undefined)
+}
+
+/** The first lines from the one on that `isStart` finds. */
+function after(lines, isStart) {
+  const start = lines.findIndex(isStart)
+  return start < 0 ? lines : lines.slice(start, start + 30)
+}

@@ -1,0 +1,120 @@
+/** Steps: what the reader sees of a tool that runs, and of one that fails. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { crateProgress, downloadProgress, firstError } from '../lib/cargo.mjs'
+import { startProgress } from '../lib/progress.mjs'
+import { logFile, runStep } from '../lib/step.mjs'
+import { libtestFailures, libtestProgress } from '../lib/tests.mjs'
+import { temporaryFolder } from './helpers.mjs'
+
+/** A step that runs a line of JavaScript, in a folder of its own. */
+function node(t, code, more = {}) {
+  const env = { PATH: process.env.PATH, CARGO_TARGET_DIR: temporaryFolder(t) }
+  const step = { name: 'a step', part: 'test', doing: 'working', ...more }
+  return { env, run: () => runStep(step, [process.execPath, ['-e', code], { env }]) }
+}
+
+test('all output goes to the log, which is named where the step fails', async (t) => {
+  const { env, run } = node(t, 'console.log("out"); console.error("err"); process.exit(3)', {
+    remedy: 'Look again',
+  })
+  await assert.rejects(run(), ({ name, message, details }) => {
+    assert.equal(name, 'UserError')
+    assert.match(
+      message,
+      /^the step "a step" failed with exit code 3\. Look again\. All output is in /,
+    )
+    assert.ok(message.endsWith(logFile('a step', env)))
+    assert.ok(!message.includes('\n'), 'more than a sentence')
+    assert.match(details, /out/)
+    return true
+  })
+  const log = readFileSync(logFile('a step', env), 'utf8')
+  assert.deepEqual(log.trim().split('\n').sort(), ['err', 'out'])
+})
+
+test('a failure shows 30 lines at most', async (t) => {
+  const code = 'for (let n = 1; n <= 500; n++) console.log(n); process.exitCode = 1'
+  await assert.rejects(node(t, code).run(), ({ details }) => {
+    assert.equal(details.split('\n').length, 30)
+    return details.endsWith('500')
+  })
+})
+
+test('a tool that a signal ends shows which, and no lines', async (t) => {
+  const code = 'console.log("noise"); setTimeout(() => process.kill(process.pid, "SIGKILL"), 50)'
+  await assert.rejects(node(t, code).run(), ({ message, details }) => {
+    assert.match(message, /was ended by SIGKILL/)
+    return details === undefined
+  })
+})
+
+test('a program that is missing is named', async (t) => {
+  const env = { PATH: '', CARGO_TARGET_DIR: temporaryFolder(t) }
+  const step = { name: 'missing', part: 'test', doing: 'working' }
+  await assert.rejects(
+    runStep(step, ['no-such-program', [], { env }]),
+    /`no-such-program` is not on PATH/,
+  )
+})
+
+test('progress bars are read and stay out of the log', async (t) => {
+  const seen = []
+  const code = String.raw`process.stderr.write("    Building [==>  ] 3/12: v8\r    Building [===> ] 4/12\r\nCompiling\n")`
+  const lines = await node(t, code, {
+    progress: (line) => {
+      const news = crateProgress(line)
+      if (news) seen.push(news)
+      return news
+    },
+  }).run()
+  assert.deepEqual(seen, ['crates 3 of 12', 'crates 4 of 12'])
+  assert.deepEqual(lines, ['Compiling'])
+})
+
+test('a quiet step is not silent', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval', 'Date'] })
+  const said = []
+  t.mock.method(console, 'log', (line) => said.push(line))
+  const progress = startProgress(
+    { part: 'x', doing: 'waiting', usually: '1 min' },
+    { isTTY: false },
+  )
+  for (let second = 0; second < 60; second++) t.mock.timers.tick(1000)
+  progress.end()
+  assert.equal(said.length, 5, `one line at the start and one every 15 s: ${said}`)
+  assert.match(said.at(-1), /waiting: 1 min 0 s so far \(usually 1 min\)/)
+})
+
+test("cargo's bars and lines of downloads become counts", () => {
+  const count = downloadProgress()
+  assert.equal(count('  Downloaded v8 v150.4.0'), '1 crates so far')
+  assert.equal(count(' Downloading 31 crates, remaining bytes: 1.2MB'), '31 crates left')
+  assert.equal(count('    Updating crates.io index'), undefined)
+})
+
+test("an excerpt begins with the compiler's first error", () => {
+  const lines = [
+    'Compiling a',
+    'warning: unused',
+    'error[E0425]: cannot find value',
+    '  --> src/lib.rs',
+  ]
+  assert.deepEqual(firstError(lines), lines.slice(2))
+  assert.deepEqual(firstError(['no error here']), ['no error here'])
+})
+
+test('tests are counted of all, and failures are shown with their reason', () => {
+  const count = libtestProgress(2)
+  assert.equal(count('test one ... ok'), 'tests 1 of 2')
+  assert.equal(count('test two ... FAILED'), 'tests 2 of 2')
+  assert.equal(count('test src/lib.rs - (line 3) ... ok'), 'tests 3 of 3')
+  const lines = ['test two ... FAILED', 'failures:', '---- two ----', 'boom']
+  assert.deepEqual(libtestFailures(lines), [
+    'failures:',
+    '---- two ----',
+    'boom',
+    'test two ... FAILED',
+  ])
+})
