@@ -6,12 +6,15 @@ import { Session } from './webdriver.mjs'
 
 /** @typedef {import('../../src/e2e.ts').Hook} Hook */
 
-/** The executable; `npm test` builds it and says where. */
-export function executable() {
-  const path = process.env.JS_DEMO_APP
+/**
+ * The executable that a variable names; `npm test` builds it and says where.
+ * @param {'JS_DEMO_APP' | 'JS_DEMO_APP_WITHOUT_ENGINE'} [variable]
+ */
+export function executable(variable = 'JS_DEMO_APP') {
+  const path = process.env[variable]
   if (path && existsSync(path)) return realpathSync(path)
   throw new Error(
-    'JS_DEMO_APP must name the executable of the app, built with its page: `npm test` does both',
+    `${variable} must name the executable of the app, built with its page: \`npm test\` does both`,
   )
 }
 

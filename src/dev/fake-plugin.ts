@@ -3,6 +3,7 @@ import type {
   BackendInfo,
   ProcessConfig,
   ProcessInfo,
+  Runtime,
   RuntimeInfo,
   Usage,
   WatchMessage,
@@ -36,7 +37,11 @@ export class FakePlugin {
   readonly processes = new Map<string, FakeProcess>()
   #watchers: ((message: WatchMessage) => void)[] = []
 
-  declare(name: string, runtime: FakeRuntime, more: Partial<ProcessConfig> = {}): BackendInfo {
+  declare(
+    name: string,
+    runtime: FakeRuntime | 'auto',
+    more: Partial<ProcessConfig> = {},
+  ): BackendInfo {
     const config: ProcessConfig = {
       runtime,
       script: 'backends/worker.ts',
@@ -72,14 +77,11 @@ export class FakePlugin {
         message: `the capability of window "main" does not allow to spawn "${name}": add { "name": "${name}", "script": "…" } to the scope of js:allow-spawn`,
       }
     }
-    const missing = this.runtimes.find((runtime) => runtime.name === backend.config.runtime)
-    if (missing && !missing.available) {
-      throw { kind: 'runtimeUnavailable', name, message: `${missing.name} was not found` }
-    }
+    const runtime = this.#choose(backend.config.runtime ?? 'auto')
     const known = this.processes.get(name)
     const process =
       known ??
-      new FakeProcess(name, backend.config, (info) =>
+      new FakeProcess(name, backend.config, runtime, (info) =>
         this.#tell({ kind: 'process', process: info }),
       )
     this.processes.set(name, process)
@@ -128,6 +130,20 @@ export class FakePlugin {
       default:
         return null
     }
+  }
+
+  /** What is asked for, and for `auto` the first that is there; throws where it is missing. */
+  #choose(asked: Runtime): FakeRuntime {
+    const found = this.runtimes.find(({ name, available }) =>
+      asked === 'auto' ? available : name === asked,
+    )
+    if (found?.available) return found.name as FakeRuntime
+    const why =
+      asked === 'embedded'
+        ? 'the embedded engine is not part of this build: enable the cargo feature "embedded" of tauri-plugin-js, or of js-runtime outside Tauri'
+        : `not on PATH; install ${asked}`
+    const message = `runtime not available: ${asked} (${why})`
+    throw { kind: 'runtimeUnavailable', message }
   }
 
   #process(name: string): FakeProcess {

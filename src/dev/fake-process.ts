@@ -16,10 +16,15 @@ export class FakeProcess {
   #input: string[] = []
   #reader: ((text: string) => void) | null = null
 
-  constructor(name: string, config: ProcessConfig, onChange: (info: ProcessInfo) => void) {
+  constructor(
+    name: string,
+    config: ProcessConfig,
+    runtime: FakeRuntime,
+    onChange: (info: ProcessInfo) => void,
+  ) {
     this.config = config
     this.onChange = onChange
-    this.runtime = (config.runtime ?? 'embedded') as FakeRuntime
+    this.runtime = runtime
     this.info = {
       name,
       pid: null,

@@ -17,6 +17,14 @@ function standard(plugin: FakePlugin): void {
   plugin.declare('worker-node', 'node', { restart: { when: 'onFailure' } })
 }
 
+function withoutEngine(plugin: FakePlugin): void {
+  standard(plugin)
+  plugin.runtimes = plugin.runtimes.map((runtime) =>
+    runtime.name === 'embedded' ? { ...runtime, version: null, available: false } : runtime,
+  )
+  plugin.declare('any', 'auto', { limits: { heapMb: 64 } })
+}
+
 function fourRunning(plugin: FakePlugin): void {
   standard(plugin)
   plugin.start('worker', 131_000)
@@ -96,6 +104,13 @@ export const scenarios: Record<string, Scenario> = {
         : runtime,
     )
     plugin.start('worker', 12_000)
+  },
+  /** Nothing runs; `auto` backends would, on Deno. */
+  'without-engine': withoutEngine,
+  'without-engine-running'(plugin) {
+    withoutEngine(plugin)
+    plugin.start('any', 12_000)
+    plugin.start('worker-bun', 40_000)
   },
   many(plugin) {
     standard(plugin)

@@ -1,5 +1,6 @@
+import type { ProcessConfig } from 'tauri-plugin-js-api'
 import { expect, test } from 'vitest'
-import { describe, describeExit } from './describe'
+import { declaredRuntime, describe, describeExit } from './describe'
 
 test('live states are their own word', () => {
   expect(describe({ state: 'stopping' })).toEqual({
@@ -34,4 +35,12 @@ test('only the first line of an error is told in a row', () => {
   expect(describeExit(reason, null).detail).toBe('no such file')
   const crash = { kind: 'crashed', message: 'V8 gave up: x\nmore' } as const
   expect(describeExit(crash, null).detail).toBe('V8 gave up: x')
+})
+
+test('a backend that names no runtime is for any, and a program has none', () => {
+  const config = (change: Partial<ProcessConfig>) =>
+    ({ runtime: null, command: null, sidecar: null, ...change }) as unknown as ProcessConfig
+  expect(declaredRuntime(config({}))).toBe('auto')
+  expect(declaredRuntime(config({ runtime: 'bun' }))).toBe('bun')
+  expect(declaredRuntime(config({ sidecar: 'tool' }))).toBeNull()
 })

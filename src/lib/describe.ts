@@ -1,6 +1,6 @@
 // Words for what a process is and why it ended. Every state has a word and a shape of its own, so
 // that nothing is told by colour alone.
-import type { ExitReason, ProcessInfo, Runtime, State } from 'tauri-plugin-js-api'
+import type { ExitReason, ProcessConfig, ProcessInfo, Runtime, State } from 'tauri-plugin-js-api'
 
 export type Shape = 'starting' | 'running' | 'stuck' | 'stopping' | 'ended' | 'failed'
 
@@ -56,6 +56,10 @@ export const isExited = (info: ProcessInfo) => info.state.state === 'exited'
 export function runtimeLabel(runtime: Runtime | null): string {
   return runtime === null ? 'program' : labels[runtime]
 }
+
+/** What a configuration asks for: a program, or a runtime, which is `auto` where it names none. */
+export const declaredRuntime = ({ command, sidecar, runtime }: ProcessConfig): Runtime | null =>
+  command !== null || sidecar !== null ? null : (runtime ?? 'auto')
 
 const labels: Record<Runtime, string> = {
   auto: 'Auto',

@@ -51,3 +51,14 @@ test('every limit that bounds what a script takes is told', () => {
 test('a loop that may stand still has any time', () => {
   expect(names({ unresponsiveMs: 0 })['Turn of its loop']).toBe('any time')
 })
+
+test('limits that only the engine keeps to are marked where something else runs', () => {
+  const child = { ...info, runtime: 'deno' } as ProcessInfo
+  const limits = { heapMb: 64, lineMb: 1 }
+  const found = Object.fromEntries(facts({ ...config, runtime: 'auto', limits }, child))
+  expect(found).toMatchObject({
+    Runtime: 'Deno (asked for Auto)',
+    'Heap limit': '64 MB (embedded only)',
+    'Longest line': '1 MB',
+  })
+})

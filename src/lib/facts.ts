@@ -7,6 +7,9 @@ export type Fact = [name: string, value: string]
 
 export function facts(config: ProcessConfig, info: ProcessInfo): Fact[] {
   const { limits, restart } = config
+  /** A limit that only the engine keeps to. */
+  const ofEngine = (text: string | undefined | false) =>
+    text && info.runtime !== null && info.runtime !== 'embedded' ? `${text} (embedded only)` : text
   const found: [string, string | null | undefined | false][] = [
     ['Script', config.script],
     ['Program', config.command ?? config.sidecar],
@@ -15,15 +18,15 @@ export function facts(config: ProcessConfig, info: ProcessInfo): Fact[] {
     ['Runtime flags', config.runtimeArgs.join(' ')],
     ['Folder', config.cwd],
     ['Variables', config.env.join(', ')],
-    ['Heap limit', amount(limits?.heapMb, 'MB')],
-    ['Buffer limit', amount(limits?.arrayBufferMb, 'MB')],
+    ['Heap limit', ofEngine(amount(limits?.heapMb, 'MB'))],
+    ['Buffer limit', ofEngine(amount(limits?.arrayBufferMb, 'MB'))],
     ['Longest line', amount(limits?.lineMb, 'MB')],
     ['Time to start', amount(limits?.startTimeoutMs, 'ms')],
     [
       'Turn of its loop',
-      limits?.unresponsiveMs === 0 ? 'any time' : amount(limits?.unresponsiveMs, 'ms'),
+      ofEngine(limits?.unresponsiveMs === 0 ? 'any time' : amount(limits?.unresponsiveMs, 'ms')),
     ],
-    ['When it is stuck', limits?.killUnresponsive && 'it is ended'],
+    ['When it is stuck', ofEngine(limits?.killUnresponsive === true && 'it is ended')],
     ['Grace at kill', amount(limits?.killGraceMs, 'ms')],
     ['Restart', restart && (restart.when === 'always' ? 'always' : 'on failure')],
     ['Framing', config.framing === 'bytes' && 'bytes'],

@@ -1,4 +1,5 @@
 // Ways to break a backend, and what is expected of each.
+import type { Runtime } from 'tauri-plugin-js-api'
 import type { WorkerApi } from '../../backends/shared-api.ts'
 
 export interface Fault {
@@ -8,6 +9,8 @@ export interface Fault {
   does: string
   /** What should be seen. */
   expect: string
+  /** What should be seen of a process of its own, where that is something else. */
+  expectOfChild?: string
   call(api: WorkerApi): Promise<unknown>
 }
 
@@ -34,6 +37,7 @@ export const FAULTS: Fault[] = [
     title: 'Loop for ever',
     does: 'Never returns to its event loop.',
     expect: 'Marked as not responding after 5 s; Kill ends it.',
+    expectOfChild: 'Its round trip gets no answer: only embedded loops are watched. Kill ends it.',
     call: (api) => api.loop(),
   },
   {
@@ -41,6 +45,8 @@ export const FAULTS: Fault[] = [
     title: 'Fill the heap',
     does: 'Allocates until the limit.',
     expect: 'Out of memory. The app’s own memory is safe.',
+    expectOfChild:
+      'Ends at a limit of its runtime, set by a flag. Without one it gives up at 1 GB.',
     call: (api) => api.allocate(),
   },
   {
@@ -65,3 +71,18 @@ export const FAULTS: Fault[] = [
     call: (api) => api.abort(),
   },
 ]
+
+/** What should be seen of a fault on that runtime; null is a program. */
+export function expected(fault: Fault, runtime: Runtime | null): string {
+  return (runtime === 'embedded' ? undefined : fault.expectOfChild) ?? fault.expect
+}
+
+/** Why the app survives the faults of a backend on that runtime. */
+export function containment(runtime: Runtime | null, hasEngine: boolean): string {
+  if (runtime === 'embedded') {
+    return 'A backend that fails takes down itself and nothing else, though it runs inside the app.'
+  }
+  const child = 'A backend that fails takes down its own process and nothing else.'
+  const engine = 'Embedded backends, which fail inside the app and leave it unharmed, are'
+  return hasEngine ? child : `${child} ${engine} not in this build.`
+}

@@ -12,6 +12,16 @@ test('a denied permission says what to grant', () => {
   expect(explain('env', new Error(message)).hint).toContain('"env": ["HOME"]')
 })
 
+test('a missing engine says what to build, and a missing runtime what to install', () => {
+  const of = (runtime: string) =>
+    explain('t', {
+      kind: 'runtimeUnavailable',
+      message: `runtime not available: ${runtime} (…)`,
+    }).hint
+  expect(of('embedded')).toMatch(/cargo feature "embedded".*deno, bun or node/)
+  expect(of('bun')).toMatch(/Install it/)
+})
+
 test('anything can be thrown', () => {
   expect(messageOf('text')).toBe('text')
   expect(messageOf(undefined)).toBe('undefined')

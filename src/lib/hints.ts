@@ -1,5 +1,6 @@
 // What to do about an error: the message says what happened, the hint says what helps.
 import { deniedIn } from './denied'
+import { GET_ENGINE, isEngineMissing } from './engine'
 
 export interface Problem {
   title: string
@@ -38,5 +39,8 @@ export function explain(title: string, error: unknown): Problem {
   const denied = deniedIn(message)
   if (denied) return { title, message, hint: `Grant it with ${denied.grant}` }
   const kind = kindOf(error)
+  if (isEngineMissing(kind, message)) {
+    return { title, message, hint: `${GET_ENGINE} Or choose deno, bun or node.` }
+  }
   return { title, message, hint: kind && Object.hasOwn(HINTS, kind) ? HINTS[kind]! : null }
 }

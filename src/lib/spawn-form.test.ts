@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { blankForm, configOf } from './spawn-form'
+import { blankForm, configOf, runtimeChoices } from './spawn-form'
 
 const form = (change: Partial<ReturnType<typeof blankForm>>) => ({ ...blankForm(), ...change })
 
 test('a script', () => {
-  expect(configOf(form({ value: ' a.ts ', args: ' one  two ', heapMb: 64 }))).toEqual({
+  expect(configOf(form({ value: ' a.ts ', args: ' one  two ', heapMb: 64 }), true)).toEqual({
     script: 'a.ts',
     runtime: 'auto',
     args: ['one', 'two'],
@@ -13,11 +13,22 @@ test('a script', () => {
 })
 
 test('a heap limit is for the embedded engine alone', () => {
-  const config = configOf(form({ value: 'a.ts', runtime: 'bun', heapMb: 64 }))
+  const config = configOf(form({ value: 'a.ts', runtime: 'bun', heapMb: 64 }), true)
   expect(config).toEqual({ script: 'a.ts', runtime: 'bun' })
+  const auto = configOf(form({ value: 'a.ts', heapMb: 64 }), false)
+  expect(auto).toEqual({ script: 'a.ts', runtime: 'auto' })
 })
 
 test('a program has no runtime', () => {
-  expect(configOf(form({ kind: 'command', value: 'python3' }))).toEqual({ command: 'python3' })
-  expect(configOf(form({ kind: 'sidecar', value: 'tool' }))).toEqual({ sidecar: 'tool' })
+  expect(configOf(form({ kind: 'command', value: 'python3' }), true)).toEqual({
+    command: 'python3',
+  })
+  expect(configOf(form({ kind: 'sidecar', value: 'tool' }), true)).toEqual({ sidecar: 'tool' })
+})
+
+test('the engine can be chosen where the build has it', () => {
+  const closed = (hasEngine: boolean) => runtimeChoices(hasEngine).filter((one) => one.disabled)
+  expect(closed(true)).toEqual([])
+  expect(closed(false).map(({ label }) => label)).toEqual(['Embedded (not in this build)'])
+  expect(runtimeChoices(false)[0]).toMatchObject({ runtime: 'auto', disabled: false })
 })

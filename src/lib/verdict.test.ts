@@ -14,3 +14,9 @@ test('either way, and not before there is something to compare', () => {
     'Bun is the fastest here; the embedded engine takes 2.0×',
   )
 })
+
+test('without the engine the others are compared with each other', () => {
+  const lanes = [lane('embedded', null), lane('deno', 3), lane('bun', 2)]
+  expect(verdictOn(lanes, false)).toBe('Bun is the fastest here; Deno takes 1.5× as long.')
+  expect(verdictOn(lanes.slice(0, 2), false)).toBeNull()
+})

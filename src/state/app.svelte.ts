@@ -15,9 +15,11 @@ import {
   type WatchMessage,
 } from 'tauri-plugin-js-api'
 import { describe } from '../lib/describe'
+import { needsEngine } from '../lib/engine'
 import { explain, type Problem } from '../lib/hints'
 import { nothingListed, reduce, totals } from './processes'
 import { Process } from './process.svelte'
+import { runtimes } from './runtimes.svelte'
 import { load, save } from './storage'
 import { toasts } from './toasts.svelte'
 
@@ -111,8 +113,14 @@ class App {
     }
   }
 
+  /** Whether this build of the app can run it. */
+  canStart({ config }: BackendInfo): boolean {
+    return runtimes.hasEngine || !needsEngine(config)
+  }
+
   async startAll(): Promise<void> {
-    await Promise.all(this.backends.map(({ name }) => this.start(name)))
+    const backends = this.backends.filter((backend) => this.canStart(backend))
+    await Promise.all(backends.map(({ name }) => this.start(name)))
   }
 
   /** Starts what is not declared; throws, so that the form can say why it was refused. */

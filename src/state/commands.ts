@@ -16,7 +16,9 @@ export function commands(): Command[] {
     ...app.processes
       .filter((process) => process !== selected)
       .map(({ name }) => ({ name: `Select ${name}`, run: () => app.select(name) })),
-    ...app.backends.map(({ name }) => ({ name: `Start ${name}`, run: () => app.start(name) })),
+    ...app.backends
+      .filter((backend) => app.canStart(backend))
+      .map(({ name }) => ({ name: `Start ${name}`, run: () => app.start(name) })),
     ...(app.backends.length > 1 ? [{ name: 'Start all', run: () => app.startAll() }] : []),
     { name: 'Start something else…', run: () => (app.dialog = 'spawn') },
     { name: 'Kill all…', run: () => (app.dialog = 'kill-all') },

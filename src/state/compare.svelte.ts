@@ -6,6 +6,7 @@ import { kindOf, messageOf } from '../lib/hints'
 import { summarise, type Summary } from '../lib/stats'
 import { draft, draftedCall } from './playground.svelte'
 import { runsWorker, type Process } from './process.svelte'
+import { runtimes } from './runtimes.svelte'
 
 export interface Result extends Summary {
   /** Milliseconds a call, over the whole run: what the bars show. */
@@ -68,6 +69,8 @@ export class Compare {
     this.contenders = RUNTIMES.map(untried)
     for (const runtime of RUNTIMES) {
       if (this.#cancelled) break
+      // Its lane says that it is not there.
+      if (runtime === 'embedded' && !runtimes.hasEngine) continue
       try {
         await this.#measure(runtime, field)
       } catch (error) {

@@ -19,6 +19,13 @@ test('frames have a place of their own', () => {
   expect(log.lines(true)).toHaveLength(1001)
 })
 
+test('the second line end of a frame is no line, and an empty line of the script is', () => {
+  const log = new ConsoleLog()
+  const frame = '{"id":"1-2","args":{},"type":"response"}'
+  for (const line of [frame, '', '', 'text', '']) log.add(stdout(line), 0)
+  expect(log.lines(false).map(({ text }) => text)).toEqual(['', 'text', ''])
+})
+
 test('it is bounded', () => {
   const log = new ConsoleLog()
   for (let i = 0; i < 5010; i++) log.add(stdout(String(i)), 0)

@@ -29,10 +29,17 @@ export class ConsoleLog {
   #lines = new Ring<Line>(LINES)
   #frames = new Ring<Line>(FRAMES)
   #nextId = 1
+  #isAfterFrame = false
 
   /** Whether the event made a line. */
   add(event: ProcessEvent, at: number): boolean {
     const drafts = linesOf(event)
+    if (event.kind === 'stdout') {
+      const isAfterFrame = this.#isAfterFrame
+      this.#isAfterFrame = drafts[0]?.stream === 'rpc'
+      // kkrpc's adapter for Deno ends a frame with two line ends; the second is no output.
+      if (isAfterFrame && drafts[0]?.text === '') return false
+    }
     for (const draft of drafts) this.write(draft, at)
     return drafts.length > 0
   }

@@ -5,15 +5,18 @@ import {
   setRuntimePath,
   type RuntimeInfo,
 } from 'tauri-plugin-js-api'
+import { lacksEngine } from '../lib/engine'
 import { explain, type Problem } from '../lib/hints'
 
-export type Source = 'built in' | 'set path' | 'found' | 'missing'
+export type Source = 'built in' | 'set path' | 'found' | 'missing' | 'left out'
 
 class Runtimes {
   list: RuntimeInfo[] = $state.raw([])
   paths: Record<string, string> = $state.raw({})
   scanning = $state(false)
   problem: Problem | null = $state.raw(null)
+  /** True, too, as long as it is not known. */
+  readonly hasEngine = $derived(!lacksEngine(this.list))
 
   async scan(): Promise<void> {
     if (this.scanning) return
@@ -36,8 +39,8 @@ class Runtimes {
 
   source({ name, available }: RuntimeInfo): Source {
     if (Object.hasOwn(this.paths, name)) return 'set path'
-    if (!available) return 'missing'
-    return name === 'embedded' ? 'built in' : 'found'
+    if (name === 'embedded') return available ? 'built in' : 'left out'
+    return available ? 'found' : 'missing'
   }
 }
 

@@ -11,6 +11,7 @@ use crate::command_line::{self, CommandLine, Script};
 use crate::detect::Detector;
 use crate::error::{Error, shown};
 use crate::input::Input;
+#[cfg(feature = "embedded")]
 use crate::plan::Plan;
 use crate::sink::Sinks;
 use crate::stop::{Stopper, stop_channel};
@@ -85,18 +86,18 @@ pub(crate) struct Host {
 
 impl Host {
     /// Has isolates prepared for starts with these limits.
-    #[cfg_attr(
-        not(feature = "embedded"),
-        expect(clippy::unused_self, reason = "the same shape as with the engine")
-    )]
+    #[cfg(feature = "embedded")]
     pub(crate) fn warm_up(&self, limits: Option<Limits>) -> Result<(), Error> {
         let script = SpawnConfig::script(Runtime::Embedded, "any");
         let plan = Plan::new(SpawnConfig { limits, ..script })?;
-        #[cfg(feature = "embedded")]
         self.pool.fill_for(Plan::engine(&plan.config).memory);
-        #[cfg(not(feature = "embedded"))]
-        drop(plan);
         Ok(())
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    #[expect(clippy::unused_self, reason = "the same shape as with the engine")]
+    pub(crate) fn warm_up(&self, _: Option<Limits>) -> Result<(), Error> {
+        Err(Error::no_engine())
     }
 
     /// Ends what was prepared for processes to come.
@@ -120,30 +121,64 @@ pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, 
         let program = host.detector.program(command, &launch.cwd).await?;
         return start_child(launch, &program_line(program, config), None, None);
     }
-    let mut first_error = None;
+    let mut errors = Vec::new();
     for runtime in candidates(config) {
         match start_runtime(host, launch, runtime).await {
             Ok(running) => return Ok(running),
-            Err(error) => first_error = first_error.or(Some(error)),
+            Err(error) => errors.push(error),
         }
     }
-    Err(first_error.unwrap_or_else(|| Error::RuntimeUnavailable {
-        runtime: Runtime::Auto.to_string(),
-        message: "no runtime to choose from".to_owned(),
-    }))
+    Err(failure(config.runtime.unwrap_or(Runtime::Auto), errors))
 }
 
+/// What to try, in order. Without the engine `auto` and `fallback` often name the same runtime twice.
 fn candidates(config: &SpawnConfig) -> Vec<Runtime> {
     let first = config.runtime.unwrap_or(Runtime::Auto);
     let mut candidates = Vec::new();
     for runtime in std::iter::once(first).chain(config.fallback.iter().copied()) {
-        match runtime {
-            Runtime::Auto if cfg!(feature = "embedded") => candidates.push(Runtime::Embedded),
-            Runtime::Auto => candidates.extend(AUTO),
-            chosen => candidates.push(chosen),
+        let choices: &[Runtime] = match &runtime {
+            Runtime::Auto if cfg!(feature = "embedded") => &[Runtime::Embedded],
+            Runtime::Auto => &AUTO,
+            chosen => std::slice::from_ref(chosen),
+        };
+        for &choice in choices {
+            if !candidates.contains(&choice) {
+                candidates.push(choice);
+            }
         }
     }
     candidates
+}
+
+/// The error to report when no candidate started: that of the first. `auto` names no runtime, so that
+/// one that is missing is worth reporting only where nothing else went wrong.
+fn failure(asked: Runtime, mut errors: Vec<Error>) -> Error {
+    let is_missing = |error: &Error| matches!(error, Error::RuntimeUnavailable { .. });
+    match errors.iter().position(|error| asked != Runtime::Auto || !is_missing(error)) {
+        Some(telling) => errors.swap_remove(telling),
+        None => nothing_to_choose(),
+    }
+}
+
+#[cfg(not(feature = "embedded"))]
+fn nothing_to_choose() -> Error {
+    Error::RuntimeUnavailable {
+        runtime: Runtime::Auto.to_string(),
+        message: format!(
+            "neither deno nor bun nor node can be used; install one of them, or name its executable with \
+             set_runtime_path; {}",
+            crate::error::NO_ENGINE
+        ),
+    }
+}
+
+/// With the engine `auto` always has one candidate, which is never missing.
+#[cfg(feature = "embedded")]
+fn nothing_to_choose() -> Error {
+    Error::RuntimeUnavailable {
+        runtime: Runtime::Auto.to_string(),
+        message: "no runtime to choose from".to_owned(),
+    }
 }
 
 async fn start_runtime(
@@ -160,7 +195,7 @@ async fn start_runtime(
     let mut line =
         command_line::for_runtime(runtime, &found.path, &launch.config, &script, &launch.cwd)?;
     let sources = match runtime {
-        Runtime::Node => prepare_types(&script.path, &mut line).await?,
+        Runtime::Node => prepare_types(host, launch, &script.path, &mut line).await?,
         _ => None,
     };
     start_child(launch, &line, Some(runtime), sources)
@@ -212,16 +247,17 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
 #[cfg(not(feature = "embedded"))]
 #[expect(clippy::unused_async, reason = "the same shape as with the engine")]
 async fn start_embedded(_: &Arc<Host>, _: &Launch, _: &str) -> Result<Running, Error> {
-    Err(Error::RuntimeUnavailable {
-        runtime: Runtime::Embedded.to_string(),
-        message: "this build has no embedded engine; enable the feature `embedded` of js-runtime"
-            .to_owned(),
-    })
+    Err(Error::no_engine())
 }
 
 /// Node gets TypeScript as JavaScript, in a file that goes with the process.
 #[cfg(feature = "embedded")]
-async fn prepare_types(script: &Path, line: &mut CommandLine) -> Result<Option<TempPath>, Error> {
+async fn prepare_types(
+    _: &Host,
+    _: &Launch,
+    script: &Path,
+    line: &mut CommandLine,
+) -> Result<Option<TempPath>, Error> {
     let prepared = crate::node_types::prepare(script).await;
     let failed = |source| Error::Path {
         what: "folder for temporary files",
@@ -233,10 +269,52 @@ async fn prepare_types(script: &Path, line: &mut CommandLine) -> Result<Option<T
     Ok(Some(prepared.file))
 }
 
+/// Only the engine's compiler can do that. Without it Node gets what it loads by itself, and the rest is
+/// refused: Node's own message would name neither the cause nor the remedy.
 #[cfg(not(feature = "embedded"))]
-#[expect(clippy::unused_async, reason = "the same shape as with the engine")]
-async fn prepare_types(_: &Path, _: &mut CommandLine) -> Result<Option<TempPath>, Error> {
-    Ok(None)
+async fn prepare_types(
+    host: &Host,
+    launch: &Launch,
+    script: &Path,
+    line: &mut CommandLine,
+) -> Result<Option<TempPath>, Error> {
+    let ending = script.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    let is_typed = matches!(ending, "ts" | "mts" | "cts");
+    if !is_typed && !matches!(ending, "tsx" | "jsx") {
+        return Ok(None);
+    }
+    let version = host.detector.version(&line.program).await;
+    // One that does not tell its version is left to fail by itself.
+    if is_typed && version.as_deref().is_none_or(loads_types) {
+        return Ok(None);
+    }
+    let (what, others) = if is_typed {
+        ("TypeScript", "deno, bun, Node 22.18 or later")
+    } else {
+        ("JSX", "deno, bun")
+    };
+    Err(Error::StartFailed {
+        name: launch.name.clone(),
+        message: format!(
+            "node {} does not load {what} ('{}'); use {others} or a bundled script. It would be compiled for \
+             Node, but {}",
+            version.unwrap_or_default(),
+            shown(script),
+            crate::error::NO_ENGINE
+        ),
+    })
+}
+
+/// Whether a Node of this version strips types without a flag: 22.18, 23.6, and all later ones.
+#[cfg(not(feature = "embedded"))]
+fn loads_types(version: &str) -> bool {
+    let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(22), Some(minor)) => minor >= 18,
+        (Some(23), Some(minor)) => minor >= 6,
+        (Some(major), _) => major > 23,
+        (None, _) => true,
+    }
 }
 
 fn start_child(
@@ -273,4 +351,35 @@ pub fn find_sidecar(name: &str) -> Result<PathBuf, Error> {
         source,
     })?;
     command_line::sidecar(name, exe.parent().unwrap_or(&exe))
+}
+
+#[cfg(all(test, not(feature = "embedded")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_engine_auto_is_the_children_and_each_is_tried_once() {
+        let tried = |runtime, fallback: &[Runtime]| {
+            candidates(&SpawnConfig {
+                runtime,
+                fallback: fallback.to_vec(),
+                ..SpawnConfig::default()
+            })
+        };
+        let (engine, deno, bun) = (Runtime::Embedded, Runtime::Deno, Runtime::Bun);
+        assert_eq!(tried(None, &[]), AUTO);
+        assert_eq!(tried(Some(Runtime::Auto), &[bun, Runtime::Node]), AUTO);
+        assert_eq!(tried(Some(engine), &[Runtime::Auto]), [&[engine][..], &AUTO].concat());
+        assert_eq!(tried(Some(bun), &[deno, bun]), [bun, deno]);
+    }
+
+    #[test]
+    fn node_loads_typescript_since_22_18_and_23_6() {
+        for version in ["22.18.0", "23.6.1", "24.0.0", "30.1.0-nightly", "unknown"] {
+            assert!(loads_types(version), "{version}");
+        }
+        for version in ["18.20.8", "20.20.2", "22.17.9", "23.5.0"] {
+            assert!(!loads_types(version), "{version}");
+        }
+    }
 }

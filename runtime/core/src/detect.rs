@@ -92,6 +92,15 @@ impl Detector {
         Ok(Found { path, version })
     }
 
+    /// The version of the runtime at `path`, which is started unless it was asked before.
+    #[cfg(not(feature = "embedded"))]
+    pub(crate) async fn version(&self, path: &Path) -> Option<String> {
+        match self.known_version(path) {
+            Some(version) => Some(version),
+            None => self.ask_version(path).await,
+        }
+    }
+
     /// Where a program is that is no runtime: a bare name is looked up like one, and a path is
     /// relative to `cwd`, which operating systems do not agree on.
     pub(crate) async fn program(&self, command: &str, cwd: &Path) -> Result<PathBuf, Error> {

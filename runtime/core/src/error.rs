@@ -10,6 +10,11 @@ use serde::{Serialize, Serializer};
 /// Most bytes of a text from outside that a message quotes: two fit into 1000 with the words around.
 const LONGEST_QUOTE: usize = 400;
 
+/// How to get the embedded engine. Names the plugin first: most builds are those of Tauri apps.
+#[cfg(not(feature = "embedded"))]
+pub(crate) const NO_ENGINE: &str = "the embedded engine is not part of this build: enable the cargo feature \
+    \"embedded\" of tauri-plugin-js, or of js-runtime outside Tauri";
+
 /// Every failure of the API. Crosses IPC as `{ kind, message, name? }`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -107,6 +112,13 @@ impl Error {
             | Self::StdinFull { name, .. } => Some(name),
             _ => None,
         }
+    }
+
+    /// The embedded engine was asked for in a build without it.
+    #[cfg(not(feature = "embedded"))]
+    pub(crate) fn no_engine() -> Self {
+        let runtime = crate::wire::Runtime::Embedded.to_string();
+        Self::RuntimeUnavailable { runtime, message: NO_ENGINE.to_owned() }
     }
 
     pub(crate) fn unknown_runtime(text: &str) -> Self {

@@ -112,7 +112,8 @@ impl Supervisor {
     /// see [`Builder::warm_isolates`].
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`] for limits that no process may have.
+    /// [`Error::InvalidConfig`] for limits that no process may have, [`Error::RuntimeUnavailable`] in a build
+    /// without the engine.
     pub fn warm_up(&self, limits: Option<Limits>) -> Result<(), Error> {
         self.host.warm_up(limits)
     }
@@ -258,7 +259,8 @@ impl Supervisor {
         self.keeper.run(async move { meters.read(subjects).await }).await.unwrap_or_default()
     }
 
-    /// Which runtimes there are: the embedded engine first, then deno, bun and node.
+    /// Which runtimes there are: the embedded engine first, then deno, bun and node. In a build without the
+    /// engine it is listed too, as not available.
     ///
     /// # Errors
     /// [`Error::ShutDown`] after [`Supervisor::shutdown`].

@@ -30,7 +30,7 @@ fn runtimes() -> &'static [String] {
     FOUND.get_or_init(|| {
         let must = std::env::var_os("JS_RUNTIME_REQUIRE_ALL").is_some_and(|value| value == "1");
         let (found, missing): (Vec<_>, Vec<_>) =
-            detected().into_iter().partition(|info| info.available);
+            detected().into_iter().filter(is_built).partition(|info| info.available);
         let names = |list: Vec<RuntimeInfo>| list.into_iter().map(|info| info.name).collect();
         let missing: Vec<String> = names(missing);
         assert!(!must || missing.is_empty(), "not on this machine: {missing:?}");
@@ -39,6 +39,11 @@ fn runtimes() -> &'static [String] {
         }
         names(found)
     })
+}
+
+/// The engine belongs to the build, not to the machine.
+fn is_built(info: &RuntimeInfo) -> bool {
+    cfg!(feature = "embedded") || info.name != "embedded"
 }
 
 fn detected() -> Vec<RuntimeInfo> {
@@ -70,6 +75,7 @@ fn finish(mut command: Command, stdin: &[u8]) -> Output {
 }
 
 /// Runs a script that is just this line.
+#[cfg(feature = "embedded")]
 fn finish_line(source: &str, flags: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("line.mjs");
@@ -188,6 +194,7 @@ fn a_signal_ends_a_busy_script_and_what_it_had_started() {
 }
 
 #[test]
+#[cfg(feature = "embedded")]
 fn a_script_that_does_not_respond_in_time_is_ended_as_by_a_kill_and_that_is_said() {
     let flags = ["--unresponsive-ms", "300"];
     let output = finish(run("embedded", &flags, &fixture("busy.mjs"), &[]), b"");
@@ -197,6 +204,7 @@ fn a_script_that_does_not_respond_in_time_is_ended_as_by_a_kill_and_that_is_said
 }
 
 #[test]
+#[cfg(feature = "embedded")]
 fn a_script_that_crashes_the_engine_ends_as_one_that_aborts_and_that_is_said() {
     // More characters than an array has room for, which V8 holds to be fatal.
     let output = finish_line("'x'.repeat(2 ** 28).split('')", &[]);
@@ -206,6 +214,7 @@ fn a_script_that_crashes_the_engine_ends_as_one_that_aborts_and_that_is_said() {
 }
 
 #[test]
+#[cfg(feature = "embedded")]
 fn a_limit_to_buffers_holds() {
     for (limit, is_enough) in [("16", true), ("8", false)] {
         let flags = ["--array-buffer-mb", limit];
@@ -245,6 +254,19 @@ fn a_script_that_cannot_start_is_said_and_ends_with_126() {
         assert_eq!(output.status.code(), Some(126), "{log}");
         assert!(log.starts_with("jsproc: ") && log.contains(expected), "{log}");
     }
+}
+
+#[test]
+#[cfg(not(feature = "embedded"))]
+fn the_engine_is_refused_by_a_build_without_it_and_the_feature_named() {
+    let output = finish(run("embedded", &["--heap-mb", "64"], &fixture("idle.mjs"), &[]), b"");
+    let log = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(126), "{log}");
+    assert!(log.starts_with("jsproc: runtime not available: embedded ("), "{log}");
+    assert!(log.contains("cargo feature \"embedded\""), "{log}");
+    let table = text(&finish(jsproc(["detect"]), b"").stdout);
+    let line = table.lines().nth(1).unwrap_or_default();
+    assert!(line.starts_with("embedded ") && line.contains("not in this build"), "{table}");
 }
 
 #[test]

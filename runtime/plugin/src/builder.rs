@@ -105,7 +105,10 @@ fn setup<R: Runtime>(
         builder = builder.warm_isolates(count);
     }
     let supervisor = builder.build()?;
-    if let Some(limits) = config.limits_to_prepare_for() {
+    // One tauri.conf.json serves builds with and without the engine.
+    if js_runtime::embedded_version().is_some()
+        && let Some(limits) = config.limits_to_prepare_for()
+    {
         supervisor.warm_up(Some(limits))?;
     }
     let autostart: Vec<String> = config

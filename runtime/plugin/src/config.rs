@@ -25,7 +25,7 @@ pub struct Config {
     pub max_processes: Option<usize>,
     /// How many embedded isolates wait, prepared but for their script; see
     /// [`warm_isolates`](js_runtime::Builder::warm_isolates). Where a backend is declared that they may
-    /// run, the first is prepared with the app. **Default:** 1.
+    /// run, the first is prepared with the app. Ignored in a build without the engine. **Default:** 1.
     pub warm_isolates: Option<usize>,
     /// Whether to send the `js-process-*` events that `tauri-plugin-js` knows; the guest API does
     /// without them. **Default:** true.

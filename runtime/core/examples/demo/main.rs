@@ -53,6 +53,12 @@ async fn main() -> Result<(), Failure> {
                 Some(Error::RuntimeUnavailable { message, .. }) => {
                     println!("{:<10} missing: {message}", runtime.as_str());
                 }
+                // Only the engine compiles the worker for a Node that loads no TypeScript.
+                Some(Error::StartFailed { message, .. })
+                    if js_runtime::embedded_version().is_none() =>
+                {
+                    println!("{:<10} not started: {message}", runtime.as_str());
+                }
                 _ => return Err(error),
             },
         }

@@ -54,7 +54,7 @@ impl Builder {
     /// less than a tenth of the memory is free. A start whose `limits.heapMb` or
     /// `limits.arrayBufferMb` is another than that of the start before is not served by them, nor one
     /// with less than 64 MiB of heap, nor one whose `env` has `NO_COLOR`, `FORCE_COLOR` or a variable of
-    /// Node's.
+    /// Node's. Ignored in a build without the engine.
     /// **Default:** 1.
     pub fn warm_isolates(mut self, count: usize) -> Self {
         self.warm_isolates = Some(count);

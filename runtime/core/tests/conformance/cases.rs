@@ -15,6 +15,8 @@ mod scripts;
 mod stdio;
 mod usage;
 mod warm;
+#[cfg(not(feature = "embedded"))]
+mod without_engine;
 mod writers;
 
 use crate::support::Case;
@@ -45,3 +47,9 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
 
 /// Requests that no runtime comes to see.
 pub(crate) const CONFIG: &[Case] = config::CASES;
+
+/// What a build without the engine makes of requests for it.
+#[cfg(not(feature = "embedded"))]
+pub(crate) const WITHOUT_ENGINE: &[Case] = without_engine::CASES;
+#[cfg(feature = "embedded")]
+pub(crate) const WITHOUT_ENGINE: &[Case] = &[];

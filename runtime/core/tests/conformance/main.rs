@@ -2,8 +2,9 @@
 //!
 //! A trial is one case on one runtime, `embedded::echoes_a_line`; `warm::` is the embedded engine with an
 //! isolate that was prepared before the start; `config::` are the bad requests that
-//! never come as far as a runtime. A runtime that this machine does not have is ignored and said, or a
-//! failure when `JS_RUNTIME_REQUIRE_ALL` is set. At the end nothing may be left of any of them.
+//! never come as far as a runtime. Without the cargo feature `embedded` there is `without_engine::` instead
+//! of the first two. A runtime that this machine does not have is ignored and said, or a failure when
+//! `JS_RUNTIME_REQUIRE_ALL` is set. At the end nothing may be left of any of them.
 
 #![allow(clippy::print_stderr, reason = "a test harness prints")]
 
@@ -28,7 +29,8 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| eprintln!("\n{panic}")));
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    let trials = support::trials(cases::ALL, cases::EMBEDDED, cases::CONFIG);
+    let once = [("config", cases::CONFIG), ("without_engine", cases::WITHOUT_ENGINE)];
+    let trials = support::trials(cases::ALL, cases::EMBEDDED, &once);
     let conclusion = libtest_mimic::run(&arguments, trials);
     match left_behind() {
         None => conclusion.exit_code(),

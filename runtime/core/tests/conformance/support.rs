@@ -51,21 +51,23 @@ const SUBJECTS: [(&str, Runtime, bool); 5] = [
 /// Longer than it takes to prepare an isolate, on a machine that is not busy.
 const WARM_UP: Duration = Duration::from_millis(400);
 
-/// Every case over every runtime, the cases for one of them, and the cases without one.
+/// Every case over every runtime, the cases for one of them, and the groups of cases that run once.
 pub(crate) fn trials(
     per_runtime: &'static [&[Case]],
     embedded: &'static [&[Case]],
-    config: &'static [Case],
+    once: &[(&str, &'static [Case])],
 ) -> Vec<Trial> {
     let missing = missing_runtimes();
-    let mut trials: Vec<Trial> = config
-        .iter()
-        .map(|case| {
+    let mut trials: Vec<Trial> = Vec::new();
+    for (name, cases) in once {
+        trials.extend(cases.iter().map(|case| {
             let run = || run(case, Runtime::Auto, false).map(|()| Completion::Completed);
-            Trial::ignorable_test(format!("config::{}", case.name), run)
-        })
-        .collect();
-    for (name, runtime, is_warm) in SUBJECTS {
+            Trial::ignorable_test(format!("{name}::{}", case.name), run)
+        }));
+    }
+    // The engine belongs to the build, not to the machine: without it there is nothing to report.
+    let is_built = |runtime| cfg!(feature = "embedded") || runtime != Runtime::Embedded;
+    for (name, runtime, is_warm) in SUBJECTS.into_iter().filter(|subject| is_built(subject.1)) {
         let reason = missing.iter().find(|(name, _)| *name == runtime).map(|(_, why)| why.clone());
         let own = if runtime == Runtime::Embedded { embedded } else { &[] };
         for case in per_runtime.iter().chain(own).copied().flatten() {
@@ -111,7 +113,7 @@ fn missing_runtimes() -> Vec<(Runtime, String)> {
         .expect("detection answers whatever is there");
     let missing = found.iter().filter(|info| !info.available).map(|info| {
         let runtime = info.name.parse().expect("detection names runtimes");
-        (runtime, format!("{} is not on this machine or not in this build", info.name))
+        (runtime, format!("{} is not on this machine", info.name))
     });
     missing.collect()
 }

@@ -34,7 +34,8 @@ pub(crate) struct Entry {
     /// The sidecar the window may start.
     #[serde(default)]
     pub(crate) sidecar: Option<String>,
-    /// The runtimes it may choose from; without a choice it gets the first. Default: `embedded`.
+    /// The runtimes it may choose from; without a choice it gets the first that the build has: a build
+    /// without the engine passes `embedded` over. Default: `embedded`.
     #[serde(default)]
     pub(crate) runtime: Option<Vec<EntryRuntime>>,
     /// Arguments it may give: `true` for any, or a list of patterns with `*`, one of which each

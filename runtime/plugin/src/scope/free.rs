@@ -109,7 +109,7 @@ impl Rule {
         let config = request.config.clone();
         let steps: [&dyn Fn(SpawnConfig) -> Result<SpawnConfig, String>; 7] = [
             &|config| self.program(config, request),
-            &|config| runtime(&self.entry, config),
+            &|config| runtime(&self.entry, config, js_runtime::embedded_version().is_some()),
             &|config| self.arguments(config),
             &|config| self.environment(config),
             &|config| self.folder(config),
@@ -226,7 +226,11 @@ impl Rule {
     }
 }
 
-fn runtime(entry: &Entry, mut config: SpawnConfig) -> Result<SpawnConfig, String> {
+fn runtime(
+    entry: &Entry,
+    mut config: SpawnConfig,
+    has_engine: bool,
+) -> Result<SpawnConfig, String> {
     if config.script.is_none() {
         return match (config.runtime, config.fallback.as_slice()) {
             (None, []) => Ok(config),
@@ -237,8 +241,11 @@ fn runtime(entry: &Entry, mut config: SpawnConfig) -> Result<SpawnConfig, String
         Some([]) | None => vec![Runtime::Embedded],
         Some(list) => list.iter().copied().map(Runtime::from).collect(),
     };
-    // `auto` is the entry's choice, not the machine's: Bun and Node know no permissions.
-    let first = config.runtime.filter(|runtime| *runtime != Runtime::Auto).unwrap_or(allowed[0]);
+    // `auto` is the entry's choice, not the machine's: Bun and Node know no permissions. An entry for the
+    // engine alone keeps to it, so that a build without the engine says which feature is missing.
+    let is_built = |runtime: &&Runtime| has_engine || **runtime != Runtime::Embedded;
+    let chosen = allowed.iter().find(is_built).unwrap_or(&allowed[0]);
+    let first = config.runtime.filter(|runtime| *runtime != Runtime::Auto).unwrap_or(*chosen);
     let wanted = std::iter::once(&first).chain(&config.fallback);
     if let Some(other) = wanted.into_iter().find(|runtime| !allowed.contains(runtime)) {
         return Err(format!("its entry does not name the runtime '{other}'"));
@@ -319,6 +326,32 @@ impl From<EntryRuntime> for Runtime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_choice_a_page_gets_the_first_runtime_of_its_entry_that_the_build_has() {
+        let given = |allowed: Option<&[EntryRuntime]>, wanted: Option<Runtime>, has_engine| {
+            let entry = Entry { runtime: allowed.map(<[_]>::to_vec), ..Entry::default() };
+            let script = Some("worker".to_owned());
+            let config = SpawnConfig { runtime: wanted, script, ..SpawnConfig::default() };
+            runtime(&entry, config, has_engine).map(|config| config.runtime)
+        };
+        let both = Some(&[EntryRuntime::Embedded, EntryRuntime::Deno][..]);
+        let engine = Some(&[EntryRuntime::Embedded][..]);
+        for (allowed, wanted, has_engine, expected) in [
+            (both, None, true, Runtime::Embedded),
+            (both, Some(Runtime::Auto), true, Runtime::Embedded),
+            (both, None, false, Runtime::Deno),
+            (both, Some(Runtime::Auto), false, Runtime::Deno),
+            // Asked for by name, or nothing else allowed: the start then fails and names the feature.
+            (both, Some(Runtime::Embedded), false, Runtime::Embedded),
+            (engine, None, false, Runtime::Embedded),
+            (None, None, true, Runtime::Embedded),
+            (None, None, false, Runtime::Embedded),
+        ] {
+            assert_eq!(given(allowed, wanted, has_engine), Ok(Some(expected)));
+        }
+        assert!(given(both, Some(Runtime::Bun), false).is_err());
+    }
 
     #[test]
     fn variables_that_load_code_are_known_in_any_case() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tauri::Listener;
 
-use crate::support::{Bench, bench, capability, simple, wait_for};
+use crate::support::{Bench, RUNTIME, bench, capability, simple, wait_for};
 
 fn free() -> Value {
     json!({ "identifier": "js:allow-spawn", "allow": [
@@ -16,7 +16,7 @@ fn free() -> Value {
 }
 
 fn echo() -> Value {
-    json!({ "backends": { "echo": { "bundled": "echo", "runtime": "embedded" } } })
+    json!({ "backends": { "echo": { "bundled": "echo", "runtime": RUNTIME } } })
 }
 
 fn exited(bench: &Bench, name: &str) -> Value {
@@ -29,12 +29,12 @@ fn exited(bench: &Bench, name: &str) -> Value {
 #[test]
 fn a_process_is_spawned_listed_written_to_killed_and_removed() {
     let bench = simple(echo(), &[free()]);
-    let config = json!({ "runtime": "embedded", "script": "echo" });
+    let config = json!({ "runtime": RUNTIME, "script": "echo" });
     let info =
         bench.call("main", "spawn", json!({ "name": "a", "config": config })).expect("spawned");
     assert_eq!(
-        (&info["name"], &info["running"], &info["runtime"], &info["pid"]),
-        (&json!("a"), &json!(true), &json!("embedded"), &Value::Null)
+        (&info["name"], &info["running"], &info["runtime"], info["pid"].is_null()),
+        (&json!("a"), &json!(true), &json!(RUNTIME), RUNTIME == "embedded")
     );
     assert_eq!(bench.call("main", "list_processes", json!({})).expect("listed")[0], info);
     let args = json!({ "name": "a", "data": "hello\n" });
@@ -98,7 +98,7 @@ fn errors_keep_their_words_and_gain_a_kind_and_a_name() {
 #[test]
 fn nulls_stand_for_what_is_not_given() {
     let bench = simple(echo(), &[free()]);
-    let config = json!({ "runtime": "embedded", "script": "echo", "args": null, "cwd": null,
+    let config = json!({ "runtime": RUNTIME, "script": "echo", "args": null, "cwd": null,
         "env": null, "command": null, "sidecar": null });
     bench.call("main", "spawn", json!({ "name": "a", "config": config })).expect("spawned");
     bench.call("main", "spawn", json!({ "name": "echo", "config": {} })).expect("declared");
@@ -155,7 +155,7 @@ fn nothing_is_broadcast_while_a_window_is_open_that_may_not_see_it() {
 
 #[test]
 fn declared_backends_are_listed_with_what_they_run_and_the_names_alone_of_their_environment() {
-    let config = json!({ "backends": { "math": { "bundled": "echo", "runtime": "embedded",
+    let config = json!({ "backends": { "math": { "bundled": "echo", "runtime": RUNTIME,
         "env": { "TOKEN": "secret" }, "limits": { "heapMb": 64 } } } });
     let bench = simple(config, &[]);
     let listed = bench.call("main", "list_backends", json!({})).expect("listed");
@@ -173,7 +173,7 @@ fn a_sidecar_that_is_missing_is_stood_in_for_by_the_bundled_module() {
         json!({ "backends": { "math": { "sidecar": "no-such-sidecar", "bundled": "echo" } } });
     let bench = simple(config, &[]);
     let info = bench.call("main", "spawn", json!({ "name": "math" })).expect("spawned");
-    assert_eq!(info["runtime"], "embedded");
+    assert_eq!(info["runtime"], RUNTIME);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, bench, capability, fixtures, simple};
+use crate::support::{Bench, RUNTIME, bench, capability, fixtures, simple};
 
 /// `main` uses what is declared and may start some things of its own; `viewer` may look at one process;
 /// `bare` has no permission at all.
@@ -10,16 +10,18 @@ fn app(scripts: &str) -> Bench {
     let config = json!({
         "scriptRoot": scripts,
         "backends": {
-            "math": { "bundled": "sleeper", "runtime": "embedded", "env": { "TOKEN": "hush-hush" } },
-            "other": { "bundled": "sleeper", "runtime": "embedded" },
+            "math": { "bundled": "sleeper", "runtime": RUNTIME, "env": { "TOKEN": "hush-hush" } },
+            "other": { "bundled": "sleeper", "runtime": RUNTIME },
         },
     });
+    // The engine is the default: only a build without it needs to name something.
+    let runtime = (RUNTIME != "embedded").then_some([RUNTIME]);
     let own = json!({ "identifier": "js:allow-spawn", "allow": [
-        { "name": "own-*", "script": "allowed/*.mjs", "env": ["LANG", "MY_*"], "args": ["--level=*"],
+        { "name": "own-*", "script": "allowed/*.mjs", "runtime": runtime, "env": ["LANG", "MY_*"], "args": ["--level=*"],
           "cwd": scripts, "permissions": { "net": ["api.example.com"] }, "limits": { "heapMb": 64 } },
         { "name": "tool", "command": "true" },
         { "name": "moved", "command": "bin/tool", "cwd": scripts },
-        { "name": "read", "script": "allowed/*.mjs", "cwd": scripts, "permissions": { "read": ["data"] } },
+        { "name": "read", "script": "allowed/*.mjs", "runtime": runtime, "cwd": scripts, "permissions": { "read": ["data"] } },
         { "name": "flagged", "script": "allowed/*.mjs", "runtime": ["node"], "args": true,
           "runtimeArgs": ["-C", "development"] },
         { "name": "mat*", "script": "allowed/*.mjs" },
@@ -209,7 +211,7 @@ fn what_a_capability_names_is_allowed_in_just_that_form() {
         "limits": { "heapMb": 64 } });
     bench.call("main", "spawn", json!({ "name": "own-1", "config": config })).expect("allowed");
     let started = bench.call("main", "get_config", json!({ "name": "own-1" })).expect("known");
-    assert_eq!(started["runtime"], "embedded", "the entry's runtime, not the machine's");
+    assert_eq!(started["runtime"], RUNTIME, "the entry's runtime, not the machine's");
     let script = folder.path().canonicalize().expect("a folder").join("allowed/good.mjs");
     assert_eq!(started["script"], json!(script));
 

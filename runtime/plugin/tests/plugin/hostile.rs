@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tauri::ipc::InvokeBody;
 
-use crate::support::{simple, wait_for};
+use crate::support::{RUNTIME, simple, wait_for};
 
 fn config() -> Value {
-    json!({ "backends": { "echo": { "bundled": "echo", "runtime": "embedded" },
-        "sleeper": { "bundled": "sleeper", "runtime": "embedded", "limits": { "stdinBufferMb": 1 } } },
+    json!({ "backends": { "echo": { "bundled": "echo", "runtime": RUNTIME },
+        "sleeper": { "bundled": "sleeper", "runtime": RUNTIME, "limits": { "stdinBufferMb": 1 } } },
         "maxProcesses": 16 })
 }
 
 fn anything() -> Value {
     json!({ "identifier": "js:allow-spawn", "allow": [
-        { "name": "*", "bundled": "*", "runtime": ["embedded"], "args": true, "env": ["*"] }] })
+        { "name": "*", "bundled": "*", "runtime": [RUNTIME], "args": true, "env": ["*"] }] })
 }
 
 #[test]

@@ -6,3 +6,5 @@ mod forbidden;
 mod hostile;
 mod streams;
 mod support;
+#[cfg(not(feature = "embedded"))]
+mod without_engine;

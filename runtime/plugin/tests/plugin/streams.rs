@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, bench, capability, simple, wait_for};
+use crate::support::{Bench, RUNTIME, bench, capability, simple, wait_for};
 
 fn config() -> Value {
-    json!({ "backends": { "echo": { "bundled": "echo", "runtime": "embedded", "args": ["hello"] } } })
+    json!({ "backends": { "echo": { "bundled": "echo", "runtime": RUNTIME, "args": ["hello"] } } })
 }
 
 fn write(bench: &Bench, seq: u64, text: &str) {

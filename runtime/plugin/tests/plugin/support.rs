@@ -18,6 +18,10 @@ use tauri::webview::InvokeRequest;
 use tauri::{App, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 use tauri_plugin_js::{Builder, Config};
 
+/// What runs the backends of these tests: the engine, or what knows permissions too where the build is
+/// without it.
+pub(crate) const RUNTIME: &str = if cfg!(feature = "embedded") { "embedded" } else { "deno" };
+
 /// Longest wait for anything that should happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -29,7 +29,7 @@ pub(crate) enum Command {
 #[derive(Args)]
 #[expect(clippy::option_option, reason = "absent, bare and with a value are three things")]
 pub(crate) struct RunArgs {
-    /// What runs the script: auto, embedded, deno, bun or node.
+    /// What runs the script: auto, embedded, deno, bun or node. auto is embedded where this build has it.
     #[arg(long, default_value = "auto")]
     runtime: Runtime,
     /// Allow everything (the embedded engine keeps native code out).

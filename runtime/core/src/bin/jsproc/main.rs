@@ -10,7 +10,7 @@ mod run;
 use std::process::ExitCode;
 
 use clap::Parser;
-use js_runtime::{Error, RuntimeInfo, Supervisor};
+use js_runtime::{Error, Runtime, RuntimeInfo, Supervisor};
 
 use self::args::{Cli, Command};
 
@@ -61,6 +61,9 @@ fn print_runtime(info: &RuntimeInfo) {
         (Some(path), true) => path.display().to_string(),
         (Some(path), false) => format!("{} (does not answer)", path.display()),
         (None, true) => "in this program".to_owned(),
+        (None, false) if info.name == Runtime::Embedded.as_str() => {
+            "not in this build (cargo feature \"embedded\")".to_owned()
+        }
         (None, false) => "not found".to_owned(),
     };
     println!("{:<10} {version:<10} {place}", info.name);

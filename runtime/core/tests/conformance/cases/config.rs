@@ -41,7 +41,13 @@ const REFUSED: &[(Change, &str)] = &[
     (|c| c.permissions = Some(read(&["/", "a\0"])), "'permissions.read[1]' contains a NUL"),
     (|c| c.limits = Some(Limits { heap_mb: Some(0), ..Limits::default() }), "'limits.heapMb'"),
     (|c| c.limits = Some(Limits { line_mb: Some(0), ..Limits::default() }), "'limits.lineMb'"),
-    (|c| c.runtime_args = vec!["--smol".into()], "'runtimeArgs'"),
+    (
+        |c| {
+            c.runtime = Some(Runtime::Embedded);
+            c.runtime_args = vec!["--smol".into()];
+        },
+        "'runtimeArgs'",
+    ),
 ];
 
 fn read(paths: &[&str]) -> Permissions {
@@ -49,13 +55,16 @@ fn read(paths: &[&str]) -> Permissions {
     Permissions { read: Grant::Some(list), ..Permissions::default() }
 }
 
+/// What fails before a runtime is looked for fails in the same way on each.
+const RUNTIME: Runtime = if cfg!(feature = "embedded") { Runtime::Embedded } else { Runtime::Deno };
+
 fn good() -> SpawnConfig {
-    SpawnConfig::script(Runtime::Embedded, paths::fixture("idle.mjs").to_string_lossy())
+    SpawnConfig::script(RUNTIME, paths::fixture("idle.mjs").to_string_lossy())
 }
 
-/// Every runtime, whether this machine has it or not: none is asked.
+/// Every runtime of this build, whether this machine has it or not: none is asked.
 fn on_each_runtime(script: &str) -> impl Iterator<Item = SpawnConfig> {
-    [Runtime::Embedded, Runtime::Deno, Runtime::Bun, Runtime::Node]
+    [RUNTIME, Runtime::Deno, Runtime::Bun, Runtime::Node]
         .map(|runtime| SpawnConfig::script(runtime, script))
         .into_iter()
 }
@@ -124,7 +133,7 @@ async fn a_missing_script_is_named(bench: &Bench) -> Outcome {
 
 async fn a_start_that_failed_leaves_its_name_free(bench: &Bench) -> Outcome {
     for _ in 0..100 {
-        let config = SpawnConfig::script(Runtime::Embedded, "no-such-script.ts");
+        let config = SpawnConfig::script(RUNTIME, "no-such-script.ts");
         assert_eq!(refusal(bench, "again", config).await.kind(), "path");
     }
     assert_eq!(bench.supervisor.status("again")?.generation, 100);

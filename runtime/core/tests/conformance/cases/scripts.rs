@@ -23,6 +23,9 @@ fn import_case(bench: &Bench, file: &str) -> SpawnConfig {
 }
 
 async fn every_kind_of_import_loads(bench: &Bench) -> Outcome {
+    if !bench.loads_typescript() {
+        return Ok(());
+    }
     let permissions = Permissions { read: Grant::All(true), ..Permissions::default() };
     let config = SpawnConfig { permissions: Some(permissions), ..import_case(bench, "main.ts") };
     let ended = bench.run(config, b"").await?;
@@ -45,6 +48,9 @@ async fn a_commonjs_program_runs(bench: &Bench) -> Outcome {
 }
 
 async fn a_stack_names_the_line_in_the_typescript_source(bench: &Bench) -> Outcome {
+    if !bench.loads_typescript() {
+        return Ok(());
+    }
     let ended = bench.run(import_case(bench, "stack.ts"), b"").await?;
     fails_with(&ended, &["inner failed", "stack.ts:16"]);
     Ok(())

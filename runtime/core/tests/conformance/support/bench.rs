@@ -1,6 +1,8 @@
 //! A bench: one supervisor and one runtime, for one trial.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use js_runtime::{Runtime, SpawnConfig, Supervisor, WhenSlow};
@@ -31,6 +33,11 @@ impl Bench {
         matches!(self.runtime, Runtime::Embedded | Runtime::Deno)
     }
 
+    /// Whether TypeScript is compiled, or loaded as it is. For Node only the engine compiles it.
+    pub(crate) fn loads_typescript(&self) -> bool {
+        cfg!(feature = "embedded") || self.runtime != Runtime::Node
+    }
+
     /// A name that no other trial uses: threads are named after processes.
     pub(crate) fn name() -> String {
         static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -44,7 +51,10 @@ impl Bench {
 
     /// One of the repository's `backends`.
     pub(crate) fn backend(&self, name: &str) -> SpawnConfig {
-        self.script(&paths::repository().join("backends").join(name), &[])
+        if self.loads_typescript() {
+            return self.script(&paths::repository().join("backends").join(name), &[]);
+        }
+        self.script(&bundled_backends().join(name).with_extension("mjs"), &[])
     }
 
     /// A script anywhere.
@@ -74,4 +84,16 @@ impl Bench {
         let _ = run.close();
         run.end().await
     }
+}
+
+/// The folder of the repository's backends as an application bundles them: JavaScript.
+fn bundled_backends() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("backends");
+        let bundler = paths::repository().join("scripts/bundle-backends.mjs");
+        let run = Command::new("node").arg(bundler).arg(&folder).output().expect("node starts");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        folder
+    })
 }
