@@ -4,9 +4,8 @@
  */
 import { readdirSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { UserError, runMain } from './lib/log.mjs'
-import { root } from './lib/paths.mjs'
+import { isMain, root } from './lib/paths.mjs'
 
 /** Which files are backends; the others are what they share. */
 const entry = /^(?:.+-)?worker\.(?:ts|mjs)$/
@@ -19,7 +18,7 @@ export function backendsIn(folder = join(root, 'backends')) {
 
 /** Bundles one backend and returns the path of the module. */
 export async function bundle({ name, file }, into) {
-  // Not at the top: whoever lacks the packages should read what to do, not a stack of the loader.
+  // Not at the top: where the packages are missing, the error says what to do.
   const { rolldown } = await import('rolldown').catch(() => {
     throw new UserError('the package `rolldown` is not installed: run `npm run setup`')
   })
@@ -62,4 +61,4 @@ async function bundleAll([into]) {
   for (const backend of backendsIn()) await bundle(backend, resolve(into))
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) await runMain(bundleAll)
+if (isMain(import.meta.url)) await runMain(bundleAll)

@@ -1,11 +1,10 @@
 /**
- * `npm run setup`: everything a build needs, and nothing twice. `npm start` and `npm test` run it
- * first; when all is there it takes about a second.
+ * `npm run setup`: installs what a build needs. `npm start` and `npm test` run it first; where all is there it
+ * takes a second or two.
  */
-import { pathToFileURL } from 'node:url'
 import { fetchCrates } from './lib/cargo.mjs'
 import { runMain, say } from './lib/log.mjs'
-import { buildEnv } from './lib/paths.mjs'
+import { buildEnv, isMain } from './lib/paths.mjs'
 import { ensureNode, ensureNpmPackages } from './setup/npm.mjs'
 import { ensureRust } from './setup/rust.mjs'
 import { ensureSystemPackages } from './setup/system.mjs'
@@ -23,14 +22,14 @@ export async function setUp({
   engine = true,
 } = {}) {
   ensureNode()
-  await ensureSystemPackages(purposes)
+  await ensureSystemPackages(purposes, env)
   await ensureRust(env)
   await ensureNpmPackages(env)
   await fetchCrates(buildTarget(env), env)
   if (engine) await provideV8(env)
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   await runMain(async () => {
     await setUp()
     say('set-up', 'done')

@@ -26,7 +26,7 @@ await runMain(async (args) => {
   if (mode === '--help') return console.log(usage)
   if (!modes.includes(mode)) throw new UserError(`unknown arguments: ${mode}\n${usage}`)
   const env = buildEnv()
-  await ensureSystemPackages(['engine'])
+  await ensureSystemPackages(['engine'], env)
   await ensureRust(env)
   await fetchCrates(buildTarget(env), env)
   const wanted = resolveV8(env)

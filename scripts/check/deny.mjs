@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { runCargo } from '../lib/cargo.mjs'
 import { say } from '../lib/log.mjs'
 import { cacheDir, root } from '../lib/paths.mjs'
-import { which } from '../lib/run.mjs'
+import { tryCapture, which } from '../lib/run.mjs'
 import { runStep } from '../lib/step.mjs'
 
 const version = '0.20.2'
@@ -27,10 +27,10 @@ export async function checkDependencies(env) {
   )
 }
 
-/** The program: from PATH, or built once into this project's cache folder. */
+/** The program of that version: from PATH, or built once into this project's cache folder. */
 async function ensureCargoDeny(env = process.env) {
   const onPath = which('cargo-deny', env)
-  if (onPath) return onPath
+  if (onPath && tryCapture(onPath, ['--version'])?.includes(version)) return onPath
   const home = join(cacheDir(env), 'tools', `cargo-deny-${version}`)
   const ending = process.platform === 'win32' ? '.exe' : ''
   const program = join(home, 'bin', `cargo-deny${ending}`)
@@ -42,7 +42,7 @@ async function ensureCargoDeny(env = process.env) {
       name: 'install cargo-deny',
       part: 'deny',
       doing: `compiling cargo-deny ${version}`,
-      usually: 'DENY_TIME, once',
+      usually: 'about four minutes, once',
     },
     // Not optimised: it compiles in half the time, and its checks take a few seconds all the same.
     ['install', 'cargo-deny', '--debug', '--locked', '--version', version, '--root', home],

@@ -10,14 +10,17 @@ import { rustVersion, wantedRust } from '../setup/rust.mjs'
 /** `options` are the packages and features of the build whose dependencies are used. */
 export async function lint(name, options, env) {
   const lines = await runCargo(
-    { name, part: 'lint', doing: `linting (${name})`, usually: 'LINT_TIME' },
+    { name, part: 'lint', doing: `linting (${name})`, usually: 'one to three minutes' },
     ['build', '--all-targets', ...options],
     { env: { ...env, RUSTC_WORKSPACE_WRAPPER: 'clippy-driver' } },
   )
-  const count = lines.filter(isWarning).length
+  const warnings = lines.flatMap((line, index) =>
+    isWarning(line, lines[index + 1]) ? [index] : [],
+  )
+  const count = warnings.length
   if (count === 0) return
   const version = rustVersion(env)
-  const first = lines.findIndex(isWarning)
+  const [first] = warnings
   if (version !== wantedRust()) {
     // Each version of Clippy brings new lints.
     return say(
@@ -30,7 +33,7 @@ export async function lint(name, options, env) {
   })
 }
 
-/** Cargo counts the warnings of a crate in a line of its own. */
-function isWarning(line) {
-  return line.startsWith('warning: ') && !/generated \d+ warnings?/.test(line)
+/** Warnings about code name its place in the next line; cargo's own, about its configuration, do not. */
+function isWarning(line, next) {
+  return line.startsWith('warning: ') && /^\s*-->/.test(next ?? '')
 }

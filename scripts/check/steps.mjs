@@ -37,7 +37,12 @@ export function checks(env) {
     ['clippy', () => lint('workspace', workspace, env)],
     [
       'cargo test',
-      () => cargoTest({ name: 'the tests of the workspace', usually: 'TEST_TIME' }, workspace, env),
+      () =>
+        cargoTest(
+          { name: 'the tests of the workspace', usually: 'four to eight minutes' },
+          workspace,
+          env,
+        ),
     ],
     ['app', () => drive('the app', (file) => !isWithoutEngine(file), { ...env, JS_DEMO_APP: app })],
     ['without the engine', () => checkWithoutEngine(env)],
@@ -90,25 +95,30 @@ async function checkTypes(env) {
 /** The workspace as it is for users who do not take the engine. */
 async function checkWithoutEngine(env) {
   await lint('without the engine', withoutEngine, env)
-  await cargoTest({ name: 'the tests without the engine' }, withoutEngine, env)
+  const tests = await cargoTest({ name: 'the tests without the engine' }, withoutEngine, env)
   const app = await buildAppWithoutEngine(env, { page: false })
-  await drive('the app without the engine', isWithoutEngine, {
+  const driven = await drive('the app without the engine', isWithoutEngine, {
     ...env,
     JS_DEMO_APP_WITHOUT_ENGINE: app,
   })
+  return tests + driven
 }
 
 function isWithoutEngine(file) {
   return file.endsWith('without-engine.test.mjs')
 }
 
-/** Tests that drive the app itself. One file after the other: two apps at a time would be slow. */
+/** Tests that drive the app itself; how many passed. One file after the other: two apps at a time would be slow. */
 async function drive(name, isMeant, env) {
-  if (process.platform !== 'linux')
-    return say('app', `${name} is driven on Linux only; it is built`)
+  if (process.platform !== 'linux') {
+    say('app', `${name} is driven on Linux only; it is built`)
+    return 0
+  }
   const files = testsIn('e2e').filter(isMeant)
+  let count = 0
   for (const [index, file] of files.entries()) {
     const title = `${basename(file)} (${index + 1} of ${files.length}) on ${name}`
-    await nodeTest({ name: title, usually: 'less than a minute' }, [file], env)
+    count += await nodeTest({ name: title, usually: 'less than a minute' }, [file], env)
   }
+  return count
 }

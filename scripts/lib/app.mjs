@@ -1,7 +1,7 @@
 /** The sample app: its page, its executable, and whether it can be shown. */
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { crateProgress, firstError, runCargo, speaking } from './cargo.mjs'
+import { buildExecutable, crateProgress, firstError, progressEnv } from './cargo.mjs'
 import { UserError } from './log.mjs'
 import { root } from './paths.mjs'
 import { capture, runForCode } from './run.mjs'
@@ -9,13 +9,13 @@ import { runStep } from './step.mjs'
 
 const name = 'tauri-js-demo'
 
-/** The file that cargo makes of it. */
+/** The file name of its executable. */
 export const executable = process.platform === 'win32' ? `${name}.exe` : name
 
 /**
- * What every debug build of the workspace is made with: the app of `npm start`, its tests, the terminal's
- * demonstration. Cargo compiles a crate once more for each set of features, so all of them use this one. The
- * page is inside the executable; `tests` and `ts` are what the tests need.
+ * The packages and features of every debug build: the app of `npm start`, the tests and the demonstration for a
+ * terminal. Cargo compiles a crate once for each set of features, so all of them use this one. The page is
+ * inside the executable; `tests` and `ts` are for the tests.
  */
 export const workspace = [
   '--workspace',
@@ -60,12 +60,12 @@ export function bundleApp(args, env) {
     name: 'tauri build',
     part: 'build',
     doing: 'compiling and packing the optimised app',
-    usually: 'FIRST_RELEASE the first time',
+    usually: firstBuild(true),
     progress: crateProgress,
     excerpt: firstError,
     remedy: 'Correct what the lines above name, then run the same command again: it goes on there',
   }
-  return runStep(step, [program, command, { cwd: root, env: { ...env, ...speaking } }])
+  return runStep(step, [program, command, { cwd: root, env: { ...env, ...progressEnv } }])
 }
 
 /** Where cargo puts what it builds. */
@@ -82,18 +82,12 @@ export async function buildApp(env, { release = false } = {}) {
   await buildPage(env)
   // An optimised app is for users: it has nothing that only tests need.
   const features = release ? ['--workspace', '--features', `${name}/custom-protocol`] : workspace
-  await runCargo(
-    {
-      name: 'build the app',
-      doing: 'compiling the app with its page, its backends and the engine',
-      usually: release
-        ? 'FIRST_RELEASE the first time'
-        : 'FIRST_DEBUG the first time, seconds later',
-    },
-    ['build', ...profile(release), '--bin', name, ...features],
-    { env },
-  )
-  return join(targetFolder(env), release ? 'release' : 'debug', executable)
+  const step = {
+    name: 'build the app',
+    doing: 'compiling the app with its page, its backends and the engine',
+    usually: firstBuild(release),
+  }
+  return buildExecutable(step, name, [...profile(release), '--bin', name, ...features], env)
 }
 
 /**
@@ -102,27 +96,34 @@ export async function buildApp(env, { release = false } = {}) {
  */
 export async function buildAppWithoutEngine(env, { release = false, page = true } = {}) {
   if (page) await buildPage(env)
-  await runCargo(
-    {
-      name: 'build the app without the engine',
-      doing: 'compiling the app without the engine',
-      usually: 'FIRST_SMALL the first time, seconds later',
-    },
-    ['build', ...profile(release), '--bin', name, ...withoutEngine],
-    { env },
-  )
-  const folder = join(targetFolder(env), release ? 'release' : 'debug')
-  const own = join(folder, 'without-engine', executable)
+  const step = {
+    name: 'build the app without the engine',
+    doing: 'compiling the app without the engine',
+    usually: 'about 5 minutes on two cores the first time, seconds later',
+  }
+  const args = [...profile(release), '--bin', name, ...withoutEngine]
+  const built = await buildExecutable(step, name, args, env)
+  const own = join(dirname(built), 'without-engine', executable)
   mkdirSync(dirname(own), { recursive: true })
-  copyFileSync(join(folder, executable), own)
+  // The system refuses to write to an executable that runs, not to replace it.
+  copyFileSync(built, `${own}.new`)
+  renameSync(`${own}.new`, own)
   return own
 }
 
-function profile(release) {
+/** What a build with the engine takes. */
+export function firstBuild(release) {
+  return release
+    ? 'less than half an hour on two cores the first time'
+    : '10 to 15 minutes on two cores the first time, seconds later'
+}
+
+/** The profile of a build, as cargo's option. */
+export function profile(release) {
   return release ? ['--release'] : []
 }
 
-/** For what makes no sense without a window. */
+/** Fails where no window can open. */
 export function requireDisplay(env = process.env) {
   if (hasDisplay(env)) return
   throw new UserError(

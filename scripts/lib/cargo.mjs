@@ -1,9 +1,10 @@
 /** Cargo as a step: how many crates are done of all, and what failed. */
+import { UserError } from './log.mjs'
 import { root } from './paths.mjs'
 import { runStep } from './step.mjs'
 
 /** Makes cargo draw its progress bar into a pipe, where it is read; and keeps colours out of the log. */
-export const speaking = {
+export const progressEnv = {
   CARGO_TERM_PROGRESS_WHEN: 'always',
   CARGO_TERM_PROGRESS_WIDTH: '100',
   CARGO_TERM_COLOR: 'never',
@@ -15,22 +16,22 @@ export function crateProgress(line) {
   return bar ? `crates ${bar[1]} of ${bar[2]}` : undefined
 }
 
-/** "31 crates left" from `  Downloading [31 crates …`, "12 crates so far" from the lines of those that came. */
-export function downloadProgress() {
-  let came = 0
-  return (line) => {
-    const left = /^\s*Downloading\b.*?(\d+) crates?/.exec(line)
-    if (left) return `${left[1]} crates left`
-    if (!/^\s*Downloaded /.test(line)) return undefined
-    came += 1
-    return `${came} crates so far`
-  }
+/** "31 crates left" from `  Downloading 31 crates, remaining bytes: 1.2MB`. */
+export function downloadProgress(line) {
+  const left = /^\s*Downloading (\d+) crates?/.exec(line)
+  return left ? `${left[1]} crates left` : undefined
 }
 
-/** The lines from the first error on; a compiler's warnings before it explain nothing. */
+/**
+ * The lines that say why cargo failed: from the first error on, without the settings that a build script
+ * prints before its reason.
+ */
 export function firstError(lines) {
   const start = lines.findIndex((line) => /^error(?:\[|:)/.test(line))
-  return start < 0 ? lines : lines.slice(start, start + 25)
+  if (start < 0) return lines.slice(-30)
+  const rest = lines.slice(start).filter((line) => !/^\s*cargo::?(?!error|warning)/.test(line))
+  const reason = rest.findIndex((line) => line.trim() === '--- stderr')
+  return reason > 4 ? [...rest.slice(0, 4), ...rest.slice(reason)] : rest
 }
 
 /** Runs `cargo` with `args` in the checkout; `step` as for `runStep`. */
@@ -43,7 +44,27 @@ export function runCargo(step, args, { env, cwd = root, onStdout } = {}) {
     onStdout,
     ...step,
   }
-  return runStep(cargo, ['cargo', args, { cwd, env: { ...env, ...speaking } }])
+  return runStep(cargo, ['cargo', args, { cwd, env: { ...env, ...progressEnv } }])
+}
+
+/** Runs a build and returns what it made, as cargo describes each artifact. */
+export async function buildArtifacts(step, args, env) {
+  const artifacts = []
+  const onStdout = (line) => {
+    if (line.startsWith('{"reason":"compiler-artifact"')) artifacts.push(JSON.parse(line))
+  }
+  const [command, ...rest] = args
+  const format = ['--message-format', 'json-render-diagnostics']
+  await runCargo(step, [command, ...format, ...rest], { env, onStdout })
+  return artifacts
+}
+
+/** Builds one executable or example; its path, which settings of cargo can move. */
+export async function buildExecutable(step, name, args, env) {
+  const artifacts = await buildArtifacts(step, ['build', ...args], env)
+  const made = artifacts.findLast(({ target, executable }) => target.name === name && executable)
+  if (made) return made.executable
+  throw new UserError(`cargo named no executable ${name}: see the log of the step "${step.name}"`)
 }
 
 /** Downloads the crates of Cargo.lock for one target: all that cargo needs from the network. */
@@ -55,7 +76,7 @@ export function fetchCrates(target, env) {
       part: 'crates',
       doing: 'downloading the crates of Cargo.lock',
       usually: 'a minute or two, once',
-      progress: downloadProgress(),
+      progress: downloadProgress,
       remedy: 'Check that crates.io can be reached, then run the same command again',
     },
     args,

@@ -38,7 +38,8 @@ export async function runMain(main) {
   try {
     process.exitCode = (await main(process.argv.slice(2))) ?? 0
   } catch (error) {
-    if (!(error instanceof UserError)) throw error
+    // A full disk or a folder without permission is the machine's state, not a fault of the script.
+    if (!(error instanceof UserError) && !error.syscall) throw error
     if (error.details) console.error(`\n${error.details}`)
     console.error(`\nerror: ${error.message}`)
     process.exitCode = 1

@@ -17,19 +17,22 @@ export function startProgress({ part, doing, usually }, out = process.stdout) {
     const spent = `${duration(Math.round((Date.now() - start) / 1000) * 1000)} so far${hint}`
     return [`${doing}:`, text && `${text},`, spent].filter(Boolean).join(' ')
   }
+  // A log of CI is no place for a line that is drawn again and again, even where it is a terminal.
+  const redraws = out.isTTY && !process.env.CI
   const write = () => {
-    if (out.isTTY) out.write(`\r\x1b[K${`${part.padEnd(8)} ${line()}`.slice(0, out.columns - 1)}`)
+    if (redraws)
+      out.write(`\r\x1b[K${`${part.padEnd(8)} ${line()}`.slice(0, (out.columns || 80) - 1)}`)
     else say(part, line())
   }
-  if (out.isTTY) write()
+  if (redraws) write()
   else say(part, `${doing}${hint}`)
-  const timer = setInterval(write, out.isTTY ? inTerminal : inLog)
+  const timer = setInterval(write, redraws ? inTerminal : inLog)
   return {
     update: (news) => (text = news),
     /** The time that the step took, in milliseconds. */
     end: () => {
       clearInterval(timer)
-      if (out.isTTY) out.write('\r\x1b[K')
+      if (redraws) out.write('\r\x1b[K')
       return Date.now() - start
     },
   }

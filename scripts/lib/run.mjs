@@ -52,11 +52,14 @@ export function tryCapture(program, args, options = {}) {
 }
 
 /**
- * Ctrl-C reaches the child itself, so this script only waits for its end; a request to terminate is passed
- * on. Returns a function that stops this.
+ * Keeps this script alive until its child has ended: Ctrl-C on a terminal reaches the child itself, other
+ * signals are passed on. Returns a function that stops this.
  */
 export function passSignals(child) {
-  const handlers = { SIGINT: () => {}, SIGTERM: () => child.kill('SIGTERM') }
+  const handlers = {
+    SIGINT: () => process.stdin.isTTY || child.kill('SIGINT'),
+    SIGTERM: () => child.kill('SIGTERM'),
+  }
   for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
   return () => {
     for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
@@ -93,6 +96,7 @@ function commandLine(program, args) {
 }
 
 export function cannotStart(program, error) {
-  if (error.code === 'ENOENT') return new UserError(`the program \`${program}\` is not on PATH`)
+  const where = /[\\/]/.test(program) ? 'does not exist' : 'is not on PATH'
+  if (error.code === 'ENOENT') return new UserError(`the program \`${program}\` ${where}`)
   return new UserError(`\`${program}\` cannot be started: ${error.message}`)
 }

@@ -4,26 +4,32 @@
  */
 import { spawn } from 'node:child_process'
 import { createWriteStream, mkdirSync } from 'node:fs'
-import os from 'node:os'
-import { join } from 'node:path'
 import { once } from 'node:events'
+import { join, resolve } from 'node:path'
+import { finished } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
 import { UserError, duration, say } from './log.mjs'
 import { root } from './paths.mjs'
 import { startProgress } from './progress.mjs'
 import { cannotStart, passSignals } from './run.mjs'
 
-/** How many lines of a failed step are shown. */
-const shown = 30
+/** How many lines of a failed step are shown, and how much of each. */
+const shown = { lines: 30, characters: 300 }
 
-/** Where the output of steps is kept: beside what cargo builds, so that it survives where that does. */
+/** What a step started in the background may keep its pipes open after it has ended, in milliseconds. */
+const pipesStayOpen = 2_000
+
+/** Where the output of steps is kept: in cargo's target folder, which outlives a fresh clone where it is set. */
 export function logFile(name, env = process.env) {
-  const folder = join(env.CARGO_TARGET_DIR ?? join(root, 'target'), 'logs')
+  const folder = resolve(root, env.CARGO_TARGET_DIR || 'target', 'logs')
   mkdirSync(folder, { recursive: true })
   return join(folder, `${name.replace(/[^a-z0-9]+/gi, '-')}.log`)
 }
 
 /**
+ * Returns the lines of the step's output.
+ *
  * @param {object} step
  * @param {string} step.name names the log file and the step in errors
  * @param {string} step.part the part of the set-up that speaks
@@ -38,6 +44,9 @@ export function logFile(name, env = process.env) {
 export async function runStep(step, [program, args, options = {}]) {
   const file = logFile(step.name, options.env)
   const log = createWriteStream(file)
+  // Without a log, as on a full disk, the step goes on: what it says itself is more to the point.
+  let logError
+  log.on('error', (error) => (logError ??= error))
   const lines = []
   const progress = startProgress(step)
   const take = (line) => {
@@ -46,37 +55,63 @@ export async function runStep(step, [program, args, options = {}]) {
     if (news !== undefined) progress.update(news)
     // Cargo draws its progress bar many times a second: it says nothing that the log needs.
     if (isProgressBar(text) || text.trim() === '') return
-    log.write(`${text}\n`)
+    if (!logError) log.write(`${text}\n`)
     lines.push(text)
   }
-  let spent
+  let end
   try {
-    const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
-    const release = passSignals(child)
-    readLines(child.stdout, step.onStdout ?? take)
-    readLines(child.stderr, take)
-    const [code, signal] = await once(child, 'close').finally(release)
-    spent = progress.end()
-    if (code !== 0) throw failure(step, { code, signal, lines, file })
+    end = await ending(spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] }), {
+      stdout: step.onStdout ?? take,
+      stderr: take,
+    })
   } catch (error) {
-    progress.end()
-    throw error.code ? cannotStart(program, error) : error
+    throw cannotStart(program, error)
   } finally {
+    end = { ...end, spent: progress.end() }
     log.end()
-    await once(log, 'close')
+    await finished(log).catch(() => {})
   }
-  say(step.part, `${step.doing}: done in ${duration(spent)}`)
+  if (end.code !== 0) throw failure(step, end, lines, logError ? undefined : file)
+  say(step.part, `${step.doing}: done in ${duration(end.spent)}`)
   return lines
 }
 
-function failure(step, { code, signal, lines, file }) {
-  const how = signal ? `was ended by ${signal}` : `failed with exit code ${code}`
+/** The exit code or signal of a process whose output is read to its end. */
+async function ending(child, { stdout, stderr }) {
+  const release = passSignals(child)
+  try {
+    const closed = once(child, 'close')
+    closed.catch(() => {})
+    readLines(child.stdout, stdout)
+    readLines(child.stderr, stderr)
+    const [code, signal] = await once(child, 'exit')
+    // A daemon that the tool has started, such as a compiler cache, inherits the pipes and keeps them open.
+    await Promise.race([closed, sleep(pipesStayOpen, undefined, { ref: false })])
+    child.stdout.destroy()
+    child.stderr.destroy()
+    return { code, signal }
+  } finally {
+    release()
+  }
+}
+
+/** Exit codes by which shells and tools say that a signal has ended them: SIGINT, SIGKILL, SIGTERM. */
+const bySignal = [130, 137, 143]
+
+function failure(step, { code, signal }, lines, file) {
+  const log = file ? `All output is in ${file}` : 'Its log could not be written: is the disk full?'
+  if (signal || bySignal.includes(code)) {
+    const how = `was ended by ${signal ?? `a signal (exit code ${code})`}`
+    return new UserError(
+      `the step "${step.name}" ${how}. Run the same command again: it goes on there. ${log}`,
+    )
+  }
   const remedy = step.remedy ? `${step.remedy}. ` : ''
-  const message = `the step "${step.name}" ${how}. ${remedy}All output is in ${file}`
-  // Ctrl-C and a full memory need no lines of the log.
-  if (signal || code > 128 + os.constants.signals.SIGHUP) return new UserError(message)
-  const excerpt = (step.excerpt ?? ((all) => all))(lines)
-  return new UserError(message, { details: excerpt.slice(-shown).join('\n') })
+  const excerpt = (step.excerpt ?? ((all) => all.slice(-shown.lines)))(lines)
+  const details = excerpt.slice(0, shown.lines).map((line) => line.slice(0, shown.characters))
+  return new UserError(`the step "${step.name}" failed with exit code ${code}. ${remedy}${log}`, {
+    details: details.join('\n'),
+  })
 }
 
 /** Ends of lines are \n and, for what is drawn again and again, \r. */
@@ -91,7 +126,7 @@ function readLines(stream, take) {
   stream.on('end', () => rest && take(rest))
 }
 
-const bar = /^\s*(?:Building|Checking|Downloading|Updating|Fetch|Blocking) \[/
+const bar = /^\s*(?:(?:Building|Checking|Fetch|Updating|Blocking) \[|Downloading \d+ crates?)/
 
 function isProgressBar(line) {
   return bar.test(line)

@@ -1,10 +1,11 @@
 /** Test runners as steps: how many tests are done of all, and what failed. */
-import { crateProgress, firstError, runCargo } from './cargo.mjs'
+import { buildArtifacts, crateProgress, firstError, runCargo } from './cargo.mjs'
+import { UserError } from './log.mjs'
 import { root } from './paths.mjs'
 import { capture } from './run.mjs'
 import { runStep } from './step.mjs'
 
-/** Builds the tests of cargo and runs them: `options` are the packages and features. */
+/** Builds the tests of cargo and runs them: `options` are the packages and features. How many passed. */
 export async function cargoTest({ name, usually }, options, env) {
   const programs = await buildTests(name, options, env)
   const total = programs.reduce((sum, program) => sum + countTests(program, env), 0)
@@ -26,18 +27,11 @@ export async function cargoTest({ name, usually }, options, env) {
 
 /** The executables of the tests. */
 async function buildTests(name, options, env) {
-  const programs = []
-  const onStdout = (line) => {
-    if (!line.startsWith('{')) return
-    const { reason, executable, profile } = JSON.parse(line)
-    if (reason === 'compiler-artifact' && executable && profile.test) programs.push(executable)
-  }
-  await runCargo(
-    { name: `build ${name}`, doing: `compiling ${name}` },
-    ['test', '--no-run', '--message-format', 'json-render-diagnostics', ...options],
-    { env, onStdout },
-  )
-  return programs
+  const step = { name: `build ${name}`, doing: `compiling ${name}` }
+  const artifacts = await buildArtifacts(step, ['test', '--no-run', ...options], env)
+  return artifacts
+    .filter(({ executable, profile }) => executable && profile.test)
+    .map(({ executable }) => executable)
 }
 
 function countTests(program, env) {
@@ -66,10 +60,10 @@ export function libtestFailures(lines) {
   return [...lines.slice(start, start + 30 - Math.min(failed.length, 10)), ...failed.slice(0, 10)]
 }
 
-/** Runs files of tests with Node's own runner. */
-export function nodeTest({ name, usually }, files, env) {
+/** Runs files of tests with Node's own runner; how many passed. */
+export async function nodeTest({ name, usually }, files, env) {
   const args = ['--test', '--test-reporter=spec', ...files]
-  return runStep(
+  const lines = await runStep(
     {
       name,
       part: 'test',
@@ -81,11 +75,12 @@ export function nodeTest({ name, usually }, files, env) {
     },
     [process.execPath, args, { cwd: root, env }],
   )
+  return numberIn(lines, /^ℹ pass (\d+)$/)
 }
 
-/** Runs the tests of a folder with Vitest. */
-export function vitest({ name }, folder, env) {
-  return runStep(
+/** Runs the tests of a folder with Vitest; how many passed. */
+export async function vitest({ name }, folder, env) {
+  const lines = await runStep(
     {
       name,
       part: 'test',
@@ -100,6 +95,16 @@ export function vitest({ name }, folder, env) {
       { cwd: root, env },
     ],
   )
+  return numberIn(lines, /^\s*Tests\s+(\d+) passed/)
+}
+
+/** How many tests passed, from the runner's last lines. */
+function numberIn(lines, pattern) {
+  const found = lines
+    .map((line) => pattern.exec(line)?.[1])
+    .findLast((count) => count !== undefined)
+  if (Number(found) > 0) return Number(found)
+  throw new UserError('no test ran: the runner printed no count of tests that passed')
 }
 
 function countMarks(mark) {

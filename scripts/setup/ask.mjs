@@ -1,13 +1,23 @@
-/** Questions on a terminal. Without one there is nobody to ask, and the answer is the default. */
+/** Questions on a terminal. */
 import { createInterface } from 'node:readline/promises'
+import { UserError } from '../lib/log.mjs'
 
-/** Yes is the default; `input` and `output` are those of the process but for tests. */
-export async function confirm(question, { input = process.stdin, output = process.stdout } = {}) {
-  if (!input.isTTY || !output.isTTY) return true
+/**
+ * Asks a question whose default is yes. Without a terminal, and in CI, the answer is yes. `input` and `output`
+ * are the process's own but for tests; the question goes to stderr, since stdout may be a file.
+ */
+export async function confirm(
+  question,
+  { input = process.stdin, output = process.stderr, env = process.env } = {},
+) {
+  if (!input.isTTY || env.CI) return true
   const terminal = createInterface({ input, output })
   try {
     const answer = (await terminal.question(`${question} [Y/n] `)).trim().toLowerCase()
-    return answer === '' || answer === 'y' || answer === 'yes'
+    return ['', 'y', 'yes'].includes(answer)
+  } catch (error) {
+    if (error.code !== 'ABORT_ERR') throw error
+    throw new UserError('stopped at the question; nothing was installed')
   } finally {
     terminal.close()
   }

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { tryCapture } from '../lib/run.mjs'
+import { isAtLeast } from '../lib/versions.mjs'
 
 /** The newest LLVM that Debian 12 has (in its security suite). */
 export const llvmVersion = '22'
@@ -22,7 +23,7 @@ const families = {
   debian: {
     ids: ['debian', 'ubuntu'],
     packages: {
-      engine: ['build-essential', 'libclang-dev'],
+      engine: ['build-essential', 'ca-certificates', 'libclang-dev'],
       window: ['pkg-config', 'libwebkit2gtk-4.1-dev'],
       test: ['git', 'xvfb', 'libgl1-mesa-dri', 'webkit2gtk-driver'],
       v8: [
@@ -37,17 +38,20 @@ const families = {
       ['cargo', 'rustc', 'rustfmt', 'rust-clippy'],
       ['cargo-web', 'rustc-web', 'rustfmt-web', 'rust-web-clippy'],
     ],
+    // One line for each architecture that a package is installed for.
     isInstalled: (name, capture) =>
-      capture('dpkg-query', ['-W', '-f', '${db:Status-Status}', name])?.trim() === 'installed',
-    // Another apt may be at work, so its lock is waited for.
-    // An earlier installation that was interrupted is completed first; dpkg refuses to work before.
-    repair: ['dpkg', '--configure', '-a'],
-    update: ['apt-get', 'update', '-q', '-o', 'DPkg::Lock::Timeout=300'],
-    install: [
-      ...['apt-get', 'install', '-y', '-q', '--no-install-recommends'],
-      ...['-o', 'DPkg::Lock::Timeout=300'],
+      capture('dpkg-query', ['-W', '-f', '${db:Status-Status}\\n', name])
+        ?.split('\n')
+        .includes('installed') ?? false,
+    // An installation that was interrupted is completed first: apt refuses to work before.
+    repair: [
+      ['dpkg', '--configure', '-a'],
+      ['apt-get', 'install', '-f', '-y', '-q'],
     ],
-    env: { DEBIAN_FRONTEND: 'noninteractive' },
+    update: ['apt-get', 'update', '-q'],
+    // Nothing of the user's is removed for it: some of these packages exclude others.
+    install: ['apt-get', 'install', '-y', '-q', '--no-install-recommends', '--no-remove'],
+    env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' },
     versions: (name, capture) =>
       [
         ...(capture('apt-cache', ['madison', name]) ?? '').matchAll(
@@ -58,7 +62,7 @@ const families = {
   fedora: {
     ids: ['fedora', 'rhel'],
     packages: {
-      engine: ['gcc', 'gcc-c++', 'make', 'clang-devel'],
+      engine: ['gcc', 'gcc-c++', 'make', 'ca-certificates', 'clang-devel'],
       window: ['pkgconf-pkg-config', 'webkit2gtk4.1-devel'],
       // dnf and rpm take a file's path for the package that has the file.
       test: ['git-core', 'xorg-x11-server-Xvfb', 'mesa-dri-drivers', '/usr/bin/WebKitWebDriver'],
@@ -66,6 +70,7 @@ const families = {
     rust: [['cargo', 'rust', 'rustfmt', 'clippy']],
     isInstalled: (name, capture) => capture('rpm', ['-q', '--whatprovides', name]) !== undefined,
     install: ['dnf', 'install', '-y'],
+    env: { LC_ALL: 'C.UTF-8' },
     versions: (name, capture) =>
       [
         ...(capture('dnf', ['repoquery', '--qf', '%{version}\\n', name]) ?? '').matchAll(
@@ -76,14 +81,16 @@ const families = {
   arch: {
     ids: ['arch'],
     packages: {
-      engine: ['base-devel', 'clang'],
+      engine: ['base-devel', 'ca-certificates', 'clang'],
       window: ['pkgconf', 'webkit2gtk-4.1'],
-      // WebKitWebDriver comes with webkit2gtk-4.1 itself.
-      test: ['git', 'xorg-server-xvfb', 'mesa'],
+      // webkitgtk-6.0 brings WebKitWebDriver, which webkit2gtk-4.1 leaves out.
+      test: ['git', 'xorg-server-xvfb', 'mesa', 'webkitgtk-6.0'],
     },
     rust: [['rust']],
     isInstalled: (name, capture) => capture('pacman', ['-T', name]) !== undefined,
-    install: ['pacman', '-S', '--needed', '--noconfirm'],
+    // Arch supports no partial upgrades: a package list that is renewed goes with an upgrade.
+    install: ['pacman', '-Syu', '--needed', '--noconfirm'],
+    env: { LC_ALL: 'C.UTF-8' },
     versions: (name, capture) =>
       [
         ...(capture('pacman', ['-Si', name]) ?? '').matchAll(/^Version +: (?:\d+:)?(\d+\.\d+)/gm),
@@ -98,7 +105,7 @@ const families = {
  * @returns `{ name, …one of the families above }`
  */
 export function distribution(release = osRelease()) {
-  const value = (key) => new RegExp(`^${key}="?([^"\\n]*)"?$`, 'm').exec(release)?.[1] ?? ''
+  const value = (key) => new RegExp(`^${key}=["']?([^"'\\n]*)["']?$`, 'm').exec(release)?.[1] ?? ''
   const ids = [value('ID'), ...value('ID_LIKE').split(' ')]
   const found = Object.values(families).find((family) => ids.some((id) => family.ids.includes(id)))
   return found && { name: value('PRETTY_NAME') || value('ID'), ...found }
@@ -119,15 +126,20 @@ export function packagesFor(purposes, system) {
 }
 
 /** Those of `names` that are not installed. */
-export function missingPackages(names, system, capture = tryCapture) {
+export function missingPackages(names, system, capture = captureFor(system)) {
   return names.filter((name) => !system.isInstalled(name, capture))
+}
+
+/** Asks the package manager in English, whatever the user's language is. */
+function captureFor(system) {
+  return (program, args) => tryCapture(program, args, { env: { ...process.env, ...system.env } })
 }
 
 /**
  * The distribution's own Rust where it is at least `wanted` ("1.95"): the packages, and the suite that they
  * come from where that must be named.
  */
-export function packagedRust(wanted, system, capture = tryCapture) {
+export function packagedRust(wanted, system, capture = captureFor(system)) {
   for (const packages of system.rust) {
     const found = system
       .versions(packages[1] ?? packages[0], capture)
@@ -136,10 +148,4 @@ export function packagedRust(wanted, system, capture = tryCapture) {
       return { packages, suite: found.suite?.endsWith('-backports') ? found.suite : undefined }
   }
   return undefined
-}
-
-/** "1.100" is at least "1.95". */
-export function isAtLeast(version, wanted) {
-  const [have, want] = [version, wanted].map((text) => text.split('.').map(Number))
-  return have[0] !== want[0] ? have[0] > want[0] : (have[1] ?? 0) >= (want[1] ?? 0)
 }

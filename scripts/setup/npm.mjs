@@ -1,20 +1,25 @@
 /** Node itself, and the npm packages of package-lock.json, installed once per change of that file. */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError, say } from '../lib/log.mjs'
 import { root } from '../lib/paths.mjs'
 import { npmCommand } from '../lib/run.mjs'
 import { runStep } from '../lib/step.mjs'
 
-/** The oldest Node that Vite and its plugins run on. */
-const oldestNode = [20, 19]
+/** The versions of Node that Vite and its plugins run on: from these on within a major version, and all later. */
+const nodes = [
+  [20, 19],
+  [22, 12],
+  [24, 0],
+]
 
 export function ensureNode(version = process.versions.node) {
   const [major, minor] = version.split('.').map(Number)
-  if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return
+  const newest = nodes.at(-1)[0]
+  if (major > newest || nodes.some(([of, from]) => major === of && minor >= from)) return
   throw new UserError(
-    `this is Node ${version}, and ${oldestNode.join('.')} or newer is needed: install one from nodejs.org or your distribution, ` +
-      'then run the same command again',
+    `this is Node ${version}; needed is ${nodes.map((one) => one.join('.')).join(', ')} or newer: install one from nodejs.org or ` +
+      'your distribution, then run the same command again',
   )
 }
 
@@ -35,7 +40,9 @@ export async function ensureNpmPackages(env = process.env) {
     )
   }
   if (npmPackagesAreCurrent(root)) return say('npm', 'all packages are installed')
-  await runStep(
+  // All packages are for development: they are installed whatever NODE_ENV or the user's settings say.
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund']
+  const lines = await runStep(
     {
       name: 'npm ci',
       part: 'npm',
@@ -43,6 +50,12 @@ export async function ensureNpmPackages(env = process.env) {
       usually: 'less than a minute',
       remedy: 'Check that the npm registry can be reached, then run the same command again',
     },
-    npmCommand(['ci', '--no-audit', '--no-fund'], { cwd: root, env }),
+    npmCommand(args, { cwd: root, env }),
+  )
+  // npm reports success where the disk is full.
+  if (npmPackagesAreCurrent(root) && !lines.some((line) => line.includes('TAR_ENTRY_ERROR'))) return
+  rmSync(join(root, 'node_modules', '.package-lock.json'), { force: true })
+  throw new UserError(
+    'npm did not write all packages: see whether the disk is full, then run the same command again',
   )
 }

@@ -1,4 +1,5 @@
 /** System packages: installed where that is allowed, otherwise named exactly. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError, say } from '../lib/log.mjs'
 import { runForCode, tryCapture, which } from '../lib/run.mjs'
 import { runStep } from '../lib/step.mjs'
@@ -9,45 +10,65 @@ import { distribution, missingPackages, packagesFor } from './distributions.mjs'
  * Makes sure that the packages of these purposes ("engine", "window", "test") are installed. Asks before it
  * installs where a terminal is attached. Without the right to install, the error is the command to run.
  */
-export async function ensureSystemPackages(purposes, system = distribution()) {
+export async function ensureSystemPackages(purposes, env = process.env, system = distribution()) {
   if (!system) return checkByHand(purposes)
   const missing = missingPackages(packagesFor(purposes, system), system)
   if (missing.length === 0) return say('system', `all packages are installed (${system.name})`)
-  await install(missing, system, 'these packages are needed')
+  await install(missing, system, 'these packages are needed', { env })
 }
 
-/** Installs packages as root or with sudo; `why` begins the question and the error. */
-export async function install(names, system, why, { suite } = {}) {
-  const target = suite ? ['-t', suite] : []
-  const command = [...system.install, ...target, ...names]
+/**
+ * Installs packages as root, or with sudo after a question; `why` begins the question and the error. `suite` is
+ * the part of the distribution that they come from, where that must be named.
+ */
+export async function install(names, system, why, { suite, env = process.env } = {}) {
+  const command = [...system.install, ...(suite ? ['-t', suite] : []), ...names]
   const isRoot = process.getuid?.() === 0
-  const mayUseSudo = !isRoot && process.stdin.isTTY && which('sudo') !== undefined
+  const useSudo = !isRoot && process.stdin.isTTY && !env.CI && which('sudo') !== undefined
   const refusal = () =>
     new UserError(
-      `${why}. An administrator installs them with this command:\n\n    ${byHand(system, command)}\n\n` +
+      `${why}. An administrator installs them with this command:\n\n    ${adminCommand(system, command)}\n\n` +
         'Then run yours again: it goes on where it was',
     )
-  if (!isRoot && !mayUseSudo) throw refusal()
+  if (!isRoot && !useSudo) throw refusal()
   say('system', `${why}: ${names.join(' ')}`)
-  if (!(await confirm(`Install them${mayUseSudo ? ' with sudo' : ''}?`))) throw refusal()
-
+  if (!(await confirm(`Install them${useSudo ? ' with sudo' : ''}?`))) throw refusal()
   // sudo asks for the password now, not in the middle of a progress line.
-  if (mayUseSudo && (await runForCode('sudo', ['-v'])) !== 0) throw refusal()
-  const variables = Object.entries(system.env ?? {}).map((pair) => pair.join('='))
-  const prefix = mayUseSudo ? ['sudo', 'env', ...variables] : []
-  for (const [program, ...args] of [system.repair, system.update, command].filter(Boolean)) {
-    const [first, ...rest] = [...prefix, program, ...args]
-    await runStep(
-      {
-        name: `system packages: ${program} ${args[0]}`,
-        part: 'system',
-        doing: `${program} ${args[0]}`,
-        usually: 'a minute or two',
-        progress: aptProgress(),
-        remedy: `Run \`${byHand(system, command)}\` by hand and see what it says`,
-      },
-      [first, rest, { env: { ...process.env, ...system.env } }],
-    )
+  if (useSudo && (await runForCode('sudo', ['-v'])) !== 0) throw refusal()
+
+  const run = ([program, ...args]) => {
+    const variables = Object.entries(system.env).map((pair) => pair.join('='))
+    const [first, ...rest] = [...(useSudo ? ['sudo', 'env', ...variables] : []), program, ...args]
+    const step = {
+      name: `system packages: ${program} ${args[0]}`,
+      part: 'system',
+      doing: `${program} ${args[0]}`,
+      usually: 'a minute or two',
+      progress: aptProgress(),
+      remedy: `Run \`${adminCommand(system, command)}\` by hand and see what it says`,
+    }
+    return whenUnlocked(() => runStep(step, [first, rest, { env: { ...env, ...system.env } }]))
+  }
+  // What these two cannot do shows in the installation itself; one source of packages may be out of reach.
+  for (const first of [...(system.repair ?? []), system.update].filter(Boolean)) {
+    await run(first).catch((error) => say('system', `${first.join(' ')}: ${error.message}`))
+  }
+  await run(command)
+}
+
+const lockedBy =
+  /could not get lock|unable to lock|unable to acquire|is another process using it|locked by another/i
+
+/** Tries again for five minutes while another package manager is at work, as on a machine that has just started. */
+async function whenUnlocked(run) {
+  for (let left = 30; ; left -= 1) {
+    try {
+      return await run()
+    } catch (error) {
+      if (left === 0 || !lockedBy.test(error.details ?? '')) throw error
+      say('system', 'another package manager is at work: trying again in 10 seconds')
+      await sleep(10_000)
+    }
   }
 }
 
@@ -65,10 +86,12 @@ export function aptProgress() {
 }
 
 /** The command for an administrator. */
-function byHand(system, command) {
-  const options = /^(?:-q|-o|DPkg::Lock::Timeout=\d+)$/
-  const words = (line) => `sudo ${line.filter((word) => !options.test(word)).join(' ')}`
-  return [system.update, command].filter(Boolean).map(words).join(' && ')
+function adminCommand(system, command) {
+  const sudo = which('sudo') === undefined && process.getuid?.() === 0 ? '' : 'sudo '
+  return [system.update, command]
+    .filter(Boolean)
+    .map((words) => sudo + words.filter((word) => word !== '-q').join(' '))
+    .join(' && ')
 }
 
 /** Elsewhere packages have other names on every system: what they bring is looked for instead. */
@@ -80,15 +103,18 @@ function checkByHand(purposes, platform = process.platform) {
     )
   }
   const missing = []
-  if (which('cc') === undefined) missing.push('a C and C++ compiler with make')
+  const hasCompiler =
+    platform === 'darwin'
+      ? tryCapture('xcode-select', ['-p']) !== undefined
+      : which('cc') !== undefined
+  if (!hasCompiler) missing.push('a C and C++ compiler with make')
   const needsWebKit = platform === 'linux' && purposes.includes('window')
   if (needsWebKit && tryCapture('pkg-config', ['--exists', 'webkit2gtk-4.1']) === undefined) {
     missing.push('pkg-config and the development files of WebKitGTK 4.1')
   }
   const tools = platform === 'linux' && purposes.includes('test') ? ['Xvfb', 'WebKitWebDriver'] : []
   missing.push(...tools.filter((tool) => which(tool) === undefined))
-  if (missing.length === 0)
-    return say('system', `C compiler: ${which('cc')} (libclang is needed too)`)
+  if (missing.length === 0) return say('system', 'there is a C compiler (libclang is needed too)')
   const how =
     platform === 'darwin'
       ? '`xcode-select --install` brings the compiler and libclang'

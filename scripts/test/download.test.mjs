@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { downloadRelease } from '../v8/download.mjs'
+import { downloadFile } from '../lib/download.mjs'
 import { archive, temporaryFolder } from './helpers.mjs'
 
 /** The address of a server that answers with `answer` until the test ends. */
@@ -24,24 +24,24 @@ test('a redirect is followed and the file written', async (t) => {
     if (request.url === '/moved') return response.end(archive)
     response.writeHead(302, { location: '/moved' }).end()
   })
-  assert.equal(await downloadRelease(url, file), true)
+  assert.equal(await downloadFile(url, file, 'test'), true)
   assert.deepEqual(readFileSync(file), archive)
 })
 
 test('a release that does not exist is no error: another source follows', async (t) => {
   const url = await serve(t, (request, response) => response.writeHead(404).end('no such thing'))
-  assert.equal(await downloadRelease(url, join(temporaryFolder(t), 'v8')), false)
+  assert.equal(await downloadFile(url, join(temporaryFolder(t), 'v8'), 'test'), false)
 })
 
 test('a server that cannot be reached is no error either', async (t) => {
   const url = 'http://127.0.0.1:1/v8.a.gz'
-  assert.equal(await downloadRelease(url, join(temporaryFolder(t), 'v8')), false)
+  assert.equal(await downloadFile(url, join(temporaryFolder(t), 'v8'), 'test'), false)
 })
 
 test('a server that says nothing is given up on in time', async (t) => {
   const url = await serve(t, () => {})
   const start = Date.now()
-  assert.equal(await downloadRelease(url, join(temporaryFolder(t), 'v8'), 200), false)
+  assert.equal(await downloadFile(url, join(temporaryFolder(t), 'v8'), 'test', 200), false)
   assert.ok(Date.now() - start < 3_000)
 })
 
@@ -50,6 +50,6 @@ test('a download that breaks off says how far it came', async (t) => {
     response.writeHead(200, { 'content-length': '2000000' })
     response.write(Buffer.alloc(1024 * 1024), () => response.destroy())
   })
-  const download = downloadRelease(url, join(temporaryFolder(t), 'v8'))
+  const download = downloadFile(url, join(temporaryFolder(t), 'v8'), 'test')
   await assert.rejects(download, { name: 'UserError', message: /broke off after \d/ })
 })

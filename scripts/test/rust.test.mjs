@@ -14,7 +14,6 @@ import {
 } from '../setup/rust.mjs'
 import {
   distribution,
-  isAtLeast,
   missingPackages,
   packagedRust,
   packagesFor,
@@ -22,6 +21,7 @@ import {
 import { aptProgress } from '../setup/system.mjs'
 import { ensureNode } from '../setup/npm.mjs'
 import { which } from '../lib/run.mjs'
+import { isAtLeast } from '../lib/versions.mjs'
 import { put, temporaryFolder } from './helpers.mjs'
 
 const debian12 = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\n'
@@ -93,7 +93,7 @@ function home(t, more) {
 
 test('a missing Rust comes by rustup, in its usual place', async (t) => {
   const env = home(t, { RUSTUP_DIST_SERVER: await rustupServer(t, { installer: installsInHome }) })
-  await ensureRust(env)
+  await ensureRust(env, null)
   assert.ok(existsSync(join(env.HOME, '.cargo', 'bin', 'cargo')))
   assert.equal(rustVersion(env), '1.95')
 })
@@ -102,9 +102,16 @@ test('an installer with a wrong checksum is not started', async (t) => {
   const server = await rustupServer(t, { installer: installsInHome, sum: '0'.repeat(64) })
   const env = home(t, { RUSTUP_DIST_SERVER: server })
   await assert.rejects(
-    ensureRust(env),
-    /wrong checksum of http.*rustup-init: found [0-9a-f]{64}, its list says 0{64}/,
+    ensureRust(env, null),
+    /wrong checksum of http.*rustup-init: found [0-9a-f]{64}, expected 0{64}/,
   )
+  assert.ok(!existsSync(join(env.HOME, 'arguments')))
+})
+
+test('a server that is not rustup is passed over', async (t) => {
+  const server = await rustupServer(t, { installer: installsInHome, sum: '<html>log in</html>' })
+  const env = home(t, { RUSTUP_DIST_SERVER: server })
+  await assert.rejects(ensureRust(env, null), /Rust .* or newer is needed/)
   assert.ok(!existsSync(join(env.HOME, 'arguments')))
 })
 
@@ -124,7 +131,7 @@ test('where rustup is there, an older Rust gets a newer one beside it', async (t
     HOME: temporaryFolder(t),
     CARGO_TARGET_DIR: temporaryFolder(t),
   }
-  await ensureRust(env)
+  await ensureRust(env, null)
   assert.equal(env.RUSTUP_TOOLCHAIN, `${wantedRust()}.0`)
 })
 
@@ -145,8 +152,8 @@ test('the distribution decides what packages are called', () => {
   assert.equal(distribution('ID=nixos\n'), undefined)
 })
 
-test('a package that was removed but not purged counts as missing', () => {
-  const states = { gcc: 'installed', cmake: 'config-files' }
+test('a package that was removed but not purged counts as missing, one for two architectures does not', () => {
+  const states = { gcc: 'installed\ninstalled\n', cmake: 'config-files\n' }
   const ask = (program, args) => states[args.at(-1)]
   const system = distribution(debian12)
   assert.deepEqual(missingPackages(['gcc', 'cmake', 'unheard-of'], system, ask), [
@@ -164,7 +171,7 @@ test("apt's lines become a count", () => {
   assert.equal(count('Setting up make (4.3) ...'), 'packages 1 of 2 are set up')
 })
 
-test('the engine needs less than the app, and neither needs what drives tests', () => {
+test('no package is named twice', () => {
   for (const id of ['debian', 'fedora', 'arch']) {
     const { engine, window, test } = distribution(`ID=${id}\n`).packages
     const all = [...engine, ...window, ...test]
@@ -196,9 +203,12 @@ test("the distribution's own Rust is taken where it is new enough", () => {
 test('an older Node is refused with what to do', () => {
   assert.throws(
     () => ensureNode('18.20.4'),
-    /this is Node 18\.20\.4, and 20\.19 or newer is needed/,
+    /this is Node 18\.20\.4; needed is 20\.19, 22\.12, 24\.0 or newer/,
   )
-  assert.throws(() => ensureNode('20.18.0'), /20\.19 or newer/)
+  for (const version of ['20.18.0', '21.7.3', '22.11.0', '23.9.0'])
+    assert.throws(() => ensureNode(version), /needed is 20\.19/, version)
   ensureNode('20.19.0')
+  ensureNode('22.12.0')
   ensureNode('24.1.0')
+  ensureNode('27.0.0')
 })

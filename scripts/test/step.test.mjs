@@ -1,6 +1,6 @@
 /** Steps: what the reader sees of a tool that runs, and of one that fails. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { crateProgress, downloadProgress, firstError } from '../lib/cargo.mjs'
 import { startProgress } from '../lib/progress.mjs'
@@ -87,11 +87,49 @@ test('a quiet step is not silent', (t) => {
   assert.match(said.at(-1), /waiting: 1 min 0 s so far \(usually 1 min\)/)
 })
 
-test("cargo's bars and lines of downloads become counts", () => {
-  const count = downloadProgress()
-  assert.equal(count('  Downloaded v8 v150.4.0'), '1 crates so far')
-  assert.equal(count(' Downloading 31 crates, remaining bytes: 1.2MB'), '31 crates left')
-  assert.equal(count('    Updating crates.io index'), undefined)
+test("cargo's bars of downloads become counts", () => {
+  assert.equal(downloadProgress(' Downloading 31 crates, remaining bytes: 1.2MB'), '31 crates left')
+  assert.equal(downloadProgress('  Downloaded v8 v150.4.0'), undefined)
+  assert.equal(downloadProgress('    Updating crates.io index'), undefined)
+})
+
+test('the excerpt of a failed build script shows its reason, not its settings', () => {
+  const settings = Array.from({ length: 50 }, (_, n) => `  cargo:rerun-if-changed=${n}`)
+  const head = [
+    'error: failed to run custom build command for `x`',
+    '',
+    'Caused by:',
+    '  exit status: 101',
+  ]
+  const lines = [
+    ...head,
+    '  --- stdout',
+    ...settings,
+    '',
+    '  --- stderr',
+    '  Unable to find libclang',
+  ]
+  assert.deepEqual(firstError(lines), [...head, '  --- stderr', '  Unable to find libclang'])
+})
+
+test('a step ends with its tool, whatever the tool has left running', async (t) => {
+  const code = `const options = { stdio: 'inherit', detached: true }
+    console.log(require('child_process').spawn('sleep', ['60'], options).pid)
+    process.exit()`
+  const [pid] = await node(t, code).run()
+  process.kill(Number(pid), 'SIGKILL')
+})
+
+test('exit codes of tools above 128 keep their reason', async (t) => {
+  const code = 'console.log("no space left"); process.exit(228)'
+  await assert.rejects(node(t, code).run(), ({ details }) => details === 'no space left')
+  await assert.rejects(node(t, 'process.exit(137)').run(), /ended by a signal .*goes on there/)
+})
+
+test('without room for a log the step still runs', async (t) => {
+  const { env, run } = node(t, 'console.log("done")')
+  mkdirSync(logFile('a step', env), { recursive: true })
+  assert.deepEqual(await run(), ['done'])
 })
 
 test("an excerpt begins with the compiler's first error", () => {

@@ -102,10 +102,27 @@ export async function placeAtomically(place, fill) {
   const temporary = prefix + randomBytes(6).toString('hex')
   try {
     if ((await fill(temporary)) === false) return false
+    await flush(temporary)
     await rename(temporary, place)
     return true
+  } catch (error) {
+    if (!error.syscall) throw error
+    throw new UserError(
+      `${dirname(place)} cannot be written (${error.code}): make room for 400 MB there or set CARGO_HOME to ` +
+        'another folder, then run the same command again',
+    )
   } finally {
     await rm(temporary, { force: true })
+  }
+}
+
+/** A power loss must not leave a file with the right name and only part of its contents. */
+async function flush(file) {
+  const handle = await open(file, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 

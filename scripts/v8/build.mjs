@@ -32,17 +32,18 @@ export async function prepareBuild(wanted, env = process.env) {
   const work = join(cacheDir(env), 'v8-build', `${wanted.version}-${wanted.target}`)
   mkdirSync(work, { recursive: true })
   say('v8', `building ${wanted.version} in ${work}: interrupted, it goes on there next time`)
-  await ensureSystemPackages(['engine', 'v8'])
+  await ensureSystemPackages(['engine', 'v8'], env)
   const tools = {
     clang: ensureClang(work),
     gn: await ensureGn(work, env),
     bindgen: await ensureBindgen(work, env),
   }
-  const source = await prepareSources(wanted, work)
+  const sysroot = capture('rustc', ['--print', 'sysroot'], { env }).trim()
+  const source = await prepareSources(wanted, work, { env, sysroot })
   const out = join(work, 'out')
-  generate({ wanted, source, out, tools, sysroot: capture('rustc', ['--print', 'sysroot']).trim() })
-  await addMissingCrates(source, out, work)
-  const steps = dryRun(out)
+  generate({ wanted, source, out, tools, sysroot, env })
+  await addMissingCrates(source, out, work, env)
+  const steps = dryRun(out, env)
   say('v8', `prepared in ${duration(Date.now() - start)}: ${steps} steps to compile`)
   return { source, out, work }
 }
@@ -53,7 +54,7 @@ export async function buildFromSource(wanted, { output, env = process.env }) {
   const cores = availableParallelism()
   say('v8', `this takes about ${estimatedMinutes(cores)} minutes on ${cores} cores`)
   const { out, work } = await prepareBuild(wanted, env)
-  await ninja(out, join(work, 'ninja.log'))
+  await ninja(out, env)
   const strip = join(llvm, 'bin', 'llvm-strip')
   await packArchive(join(out, 'obj', 'librusty_v8.a'), strip, work, output)
   say('v8', `built in ${duration(Date.now() - start)}; ${work} may be deleted`)

@@ -14,12 +14,13 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { UserError, say } from '../lib/log.mjs'
-import { capture, run } from '../lib/run.mjs'
+import { downloadProgress, runCargo } from '../lib/cargo.mjs'
+import { capture } from '../lib/run.mjs'
 
 const vendorFolder = 'third_party/rust/chromium_crates_io/vendor'
 
 /** Puts every vendored crate that the build reads into its folder. */
-export async function addMissingCrates(source, out, work) {
+export async function addMissingCrates(source, out, work, env) {
   const needed = neededFolders(capture('ninja', ['-C', out, '-t', 'inputs', 'rusty_v8']))
   const missing = needed.filter((folder) => !existsSync(join(source, vendorFolder, folder)))
   say('v8', `${needed.length} Rust crates take part in the build, ${missing.length} to fetch`)
@@ -31,7 +32,7 @@ export async function addMissingCrates(source, out, work) {
       throw new UserError(`no BUILD.gn under third_party/rust names the version of ${folder}`)
     return crate
   })
-  const folders = await vendor(crates, join(work, 'crates'))
+  const folders = await vendor(crates, join(work, 'crates'), env)
   mkdirSync(join(source, vendorFolder), { recursive: true })
   missing.forEach((name, index) => {
     const place = join(source, vendorFolder, name)
@@ -86,14 +87,22 @@ export function manifest(crates) {
 }
 
 /** Fetches crates through a throw-away project in `folder`; the unpacked folders, in order. */
-export async function vendor(crates, folder) {
+export async function vendor(crates, folder, env) {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(join(folder, 'src'), { recursive: true })
   writeFileSync(join(folder, 'Cargo.toml'), manifest(crates))
   writeFileSync(join(folder, 'src', 'lib.rs'), '')
-  // What it prints is a cargo configuration that would use the folder; nothing here does.
-  const stdio = ['ignore', 'ignore', 'inherit']
-  await run('cargo', ['vendor', '--quiet', '--versioned-dirs', 'vendor'], { cwd: folder, stdio })
+  await runCargo(
+    {
+      name: 'fetch crates for V8',
+      part: 'v8',
+      doing: 'fetching crates',
+      progress: downloadProgress,
+      remedy: 'Check that crates.io can be reached, then run the same command again',
+    },
+    ['vendor', '--versioned-dirs', 'vendor'],
+    { env, cwd: folder },
+  )
   return crates.map(({ name, version }) => {
     const unpacked = join(folder, 'vendor', `${name}-${version}`)
     if (!existsSync(unpacked)) throw new UserError(`cargo vendor gave no ${name} ${version}`)

@@ -5,7 +5,8 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError, say } from '../lib/log.mjs'
-import { capture, run } from '../lib/run.mjs'
+import { capture } from '../lib/run.mjs'
+import { runStep } from '../lib/step.mjs'
 import { llvmVersion } from '../setup/distributions.mjs'
 
 const packages = ['generate-ninja', 'libc6', 'libstdc++6', 'libgcc-s1']
@@ -17,7 +18,7 @@ const packages = ['generate-ninja', 'libc6', 'libstdc++6', 'libgcc-s1']
 export async function ensureGn(work, env = process.env) {
   if (env.GN) return [env.GN]
   const folder = join(work, 'gn')
-  if (!existsSync(folder)) await unpackGn(work, folder)
+  if (!existsSync(folder)) await unpackGn(work, folder, env)
   return gnCommand(folder)
 }
 
@@ -31,7 +32,7 @@ function gnCommand(folder) {
   return [loader, '--library-path', libraries.join(':'), join(folder, 'usr', 'bin', 'gn')]
 }
 
-async function unpackGn(work, folder) {
+async function unpackGn(work, folder, env) {
   say('v8', 'fetching gn from Debian unstable (unpacked for this build only)')
   const apt = join(work, 'apt')
   rmSync(apt, { recursive: true, force: true })
@@ -50,8 +51,16 @@ async function unpackGn(work, folder) {
     'Dir::Cache': join(apt, 'cache'),
     'APT::Sandbox::User': '',
   }).flatMap(([name, value]) => ['-o', `${name}=${value}`])
-  await run('apt-get', [...options, '-q', 'update'])
-  await run('apt-get', [...options, '-q', 'download', ...packages], { cwd: apt })
+  for (const command of [['update'], ['download', ...packages]]) {
+    const step = {
+      name: `gn: apt-get ${command[0]}`,
+      part: 'v8',
+      doing: `fetching gn: apt-get ${command[0]}`,
+      remedy:
+        'Check that the Debian mirror can be reached, or name a recent gn with the variable GN',
+    }
+    await runStep(step, ['apt-get', [...options, '-q', ...command], { cwd: apt, env }])
+  }
   for (const file of readdirSync(apt).filter((name) => name.endsWith('.deb'))) {
     capture('dpkg', ['-x', join(apt, file), unpacked])
   }
@@ -102,13 +111,15 @@ export function gnArguments({ wanted, tools, sysroot, rustcVersion }) {
 }
 
 /** V8 compiles Rust with unstable features; this lets a stable compiler accept them. */
-export const bootstrapEnv = { ...process.env, RUSTC_BOOTSTRAP: '1', PYTHONDONTWRITEBYTECODE: '1' }
+export function bootstrapEnv(env) {
+  return { ...env, RUSTC_BOOTSTRAP: '1', PYTHONDONTWRITEBYTECODE: '1' }
+}
 
-export function generate({ wanted, source, out, tools, sysroot }) {
-  const rustcVersion = /^release: (.+)$/m.exec(capture('rustc', ['-vV']))[1]
+export function generate({ wanted, source, out, tools, sysroot, env }) {
+  const rustcVersion = /^release: (.+)$/m.exec(capture('rustc', ['-vV'], { env }))[1]
   const args = gnArguments({ wanted, tools, sysroot, rustcVersion })
   const [program, ...before] = tools.gn
   const options = [`--root=${source}`, '--script-executable=python3', 'gen', out, `--args=${args}`]
-  const said = capture(program, [...before, ...options], { env: bootstrapEnv })
+  const said = capture(program, [...before, ...options], { env: bootstrapEnv(env) })
   say('v8', `gn: ${said.trim().split('\n').at(-1)}`)
 }

@@ -1,21 +1,19 @@
 /** Running ninja with progress, and packing the library it made. */
-import { spawn } from 'node:child_process'
 import { createReadStream, createWriteStream, rmSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGzip } from 'node:zlib'
-import { UserError, duration, mebibytes, say } from '../lib/log.mjs'
-import { startProgress } from '../lib/progress.mjs'
+import { duration, mebibytes, say } from '../lib/log.mjs'
 import { capture } from '../lib/run.mjs'
+import { runStep } from '../lib/step.mjs'
 import { bootstrapEnv } from './gn.mjs'
 
 const target = 'rusty_v8'
 
 /** How many steps are left. Fails where an input is missing, as the real run would hours later. */
-export function dryRun(out) {
-  const said = capture('ninja', ['-C', out, '-n', target], { env: bootstrapEnv })
+export function dryRun(out, env) {
+  const said = capture('ninja', ['-C', out, '-n', target], { env: bootstrapEnv(env) })
   return stepsOf(said).total
 }
 
@@ -25,33 +23,22 @@ export function stepsOf(text) {
   return { done: Number(done), total: Number(total) }
 }
 
-/** Builds the library. All output goes to `log`; the end of it is shown when ninja fails. */
-export async function ninja(out, log) {
+/** Builds the library. */
+export async function ninja(out, env) {
   const start = Date.now()
-  const env = { ...bootstrapEnv, NINJA_STATUS: '[%f/%t] ' }
-  const child = spawn('ninja', ['-C', out, target], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  const file = createWriteStream(log)
-  const shown = startProgress({ part: 'v8', doing: 'compiling V8' })
-  const recent = []
-  const take = (line) => {
-    file.write(`${line}\n`)
-    recent.push(line)
-    if (recent.length > 40) recent.shift()
-    const { done, total } = stepsOf(line)
-    if (total > 0) shown.update(stepsSoFar(done, total, Date.now() - start))
-  }
-  const ended = new Promise((resolve, reject) => {
-    child.on('error', (error) => reject(new UserError(`ninja cannot be started: ${error.message}`)))
-    child.on('close', resolve)
-  })
-  createInterface({ input: child.stdout }).on('line', take)
-  createInterface({ input: child.stderr }).on('line', take)
-  const code = await ended
-  shown.end()
-  file.end()
-  if (code === 0) return
-  throw new UserError(
-    `ninja failed; its whole output is in ${log}, and this is the end:\n${recent.join('\n')}`,
+  await runStep(
+    {
+      name: 'compile V8',
+      part: 'v8',
+      doing: 'compiling V8',
+      progress: (line) => {
+        const { done, total } = stepsOf(line)
+        return total > 0 ? stepsSoFar(done, total, Date.now() - start) : undefined
+      },
+      remedy:
+        'Correct what the lines above name (docs/building-v8.md), then run the same command again',
+    },
+    ['ninja', ['-C', out, target], { env: { ...bootstrapEnv(env), NINJA_STATUS: '[%f/%t] ' } }],
   )
 }
 

@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { downloadFile } from '../lib/download.mjs'
 import { UserError, say } from '../lib/log.mjs'
 import {
   archiveDamage,
@@ -14,7 +15,6 @@ import {
   verifyChecksum,
 } from './archive.mjs'
 import { inspectCached, remember } from './cache.mjs'
-import { downloadRelease } from './download.mjs'
 import { unpackVendored, vendoredArchive } from './vendored.mjs'
 import { archiveName, cachePath, releaseUrl, resolveV8 } from './wanted.mjs'
 
@@ -23,7 +23,7 @@ const crateVariables = ['RUSTY_V8_ARCHIVE', 'RUSTY_V8_MIRROR', 'V8_FROM_SOURCE']
 /** What is slow or leaves the machine; tests put their own in place. */
 const realSteps = {
   resolve: resolveV8,
-  download: downloadRelease,
+  download: (url, file) => downloadFile(url, file, 'v8'),
   build: async (wanted, options) => {
     const { buildFromSource } = await import('./build.mjs')
     return buildFromSource(wanted, options)
@@ -40,7 +40,8 @@ export async function provideV8(env = process.env, steps = realSteps) {
   }
   const wanted = steps.resolve(env)
   const place = cachePath(wanted, env)
-  const cached = await inspectCached(place, env)
+  const record = steps.vendored(wanted)
+  const cached = await inspectCached(place, env, record?.unpackedSha256)
   if (cached.state === 'good') {
     say('v8', `${wanted.version} for ${wanted.target} is in cargo's cache`)
     return 'cache'
@@ -50,7 +51,7 @@ export async function provideV8(env = process.env, steps = realSteps) {
   }
 
   if (await copyFromFolder(wanted, place, env)) return 'folder'
-  if (await unpackFromCheckout(wanted, place, env, steps)) return 'vendor'
+  if (record && (await unpackFromCheckout(wanted, record, place, env))) return 'vendor'
   if (await fetchRelease(wanted, place, steps)) return 'release'
   say('v8', 'building it from source instead; once built it is kept')
   await placeAtomically(place, (file) => steps.build(wanted, { output: file, env }))
@@ -82,9 +83,7 @@ async function copyFromFolder(wanted, place, env) {
   return true
 }
 
-async function unpackFromCheckout(wanted, place, env, steps) {
-  const record = steps.vendored(wanted)
-  if (record === undefined) return false
+async function unpackFromCheckout(wanted, record, place, env) {
   await placeAtomically(place, (temporary) => unpackVendored(record, temporary))
   remember(place, record.unpackedSha256, env)
   say('v8', `${wanted.version} unpacked from vendor/v8 into cargo's cache, checksum right`)

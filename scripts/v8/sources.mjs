@@ -10,7 +10,6 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { UserError, say } from '../lib/log.mjs'
-import { capture } from '../lib/run.mjs'
 import { vendor } from './crates.mjs'
 import { llvmVersion } from '../setup/distributions.mjs'
 import { link } from './tools.mjs'
@@ -22,7 +21,7 @@ const newerFlags = [
   ['build/config/compiler/BUILD.gn', '"-fno-lifetime-dse"'],
 ]
 
-export async function prepareSources(wanted, work) {
+export async function prepareSources(wanted, work, { env, sysroot }) {
   const source = join(work, 'src')
   if (!existsSync(source)) {
     say('v8', 'copying the sources out of the crate')
@@ -32,8 +31,8 @@ export async function prepareSources(wanted, work) {
     renameSync(partly, source)
   }
   for (const [file, flag] of newerFlags) dropFlag(join(source, file), flag)
-  linkRustc(source)
-  await addIcuData(source, work)
+  linkRustc(source, sysroot)
+  await addIcuData(source, work, env)
   return source
 }
 
@@ -60,22 +59,21 @@ export function withoutFlag(text, flag) {
 }
 
 /** GN lists the compiler as an input at this path, although it is told of another. */
-function linkRustc(source) {
-  const sysroot = capture('rustc', ['--print', 'sysroot']).trim()
+function linkRustc(source, sysroot) {
   const bin = join(source, 'third_party', 'rust-toolchain', 'bin')
   mkdirSync(bin, { recursive: true })
   link(join(sysroot, 'bin', 'rustc'), join(bin, 'rustc'))
 }
 
 /** The crate leaves ICU's data out; another crate carries it, numbered by ICU's major version. */
-async function addIcuData(source, work) {
+async function addIcuData(source, work, env) {
   const icu = join(source, 'third_party', 'icu')
   const place = join(icu, 'common', 'icudtl.dat')
   if (existsSync(place)) return
   const { major_version: major } = JSON.parse(readFileSync(join(icu, 'version.json'), 'utf8'))
   say('v8', `fetching the data of ICU ${major}`)
   const crate = { name: 'deno_core_icudata', version: `0.${major}.0` }
-  const [folder] = await vendor([crate], join(work, 'icu-data'))
+  const [folder] = await vendor([crate], join(work, 'icu-data'), env)
   const data = join(folder, 'src', 'icudtl.dat')
   if (!existsSync(data))
     throw new UserError(`the crate ${crate.name} ${crate.version} has no src/icudtl.dat`)

@@ -1,8 +1,9 @@
 /** The tools of the build that are not V8's own: LLVM from Debian, bindgen from crates. */
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { UserError, say } from '../lib/log.mjs'
-import { capture, run } from '../lib/run.mjs'
+import { runCargo } from '../lib/cargo.mjs'
+import { UserError } from '../lib/log.mjs'
+import { capture } from '../lib/run.mjs'
 import { llvmVersion } from '../setup/distributions.mjs'
 
 export const llvm = `/usr/lib/llvm-${llvmVersion}`
@@ -31,15 +32,20 @@ export function ensureClang(work) {
 export async function ensureBindgen(work, env = process.env) {
   const home = join(work, `bindgen-${bindgenVersion}`)
   if (!existsSync(join(home, 'bin', 'bindgen'))) {
-    say('v8', `installing bindgen ${bindgenVersion} with cargo (a few minutes)`)
     const target = join(work, 'bindgen-target')
+    const step = {
+      name: 'install bindgen',
+      part: 'v8',
+      doing: `compiling bindgen ${bindgenVersion}`,
+      usually: 'a few minutes, once',
+    }
     const args = ['install', 'bindgen-cli', '--locked', '--version', bindgenVersion, '--root', home]
-    await run('cargo', args, {
+    await runCargo(step, args, {
       env: { ...env, CARGO_TARGET_DIR: target, LIBCLANG_PATH: join(llvm, 'lib') },
     })
     rmSync(target, { recursive: true, force: true })
   }
-  const sysroot = capture('rustc', ['--print', 'sysroot']).trim()
+  const sysroot = capture('rustc', ['--print', 'sysroot'], { env }).trim()
   link(join(sysroot, 'bin', 'rustfmt'), join(home, 'bin', 'rustfmt'))
   mkdirSync(join(home, 'lib'), { recursive: true })
   for (const name of readdirSync(join(llvm, 'lib'))) {

@@ -13,7 +13,7 @@ import { constants, createBrotliCompress, createBrotliDecompress, createGunzip }
 import { UserError, mebibytes, say } from '../lib/log.mjs'
 import { root } from '../lib/paths.mjs'
 import { startProgress } from '../lib/progress.mjs'
-import { isAtLeast } from '../setup/distributions.mjs'
+import { isAtLeast, systemGlibc } from '../lib/versions.mjs'
 import { isGzip, sha256 } from './archive.mjs'
 import { archiveName, featureSuffix } from './wanted.mjs'
 
@@ -43,11 +43,6 @@ function whyNot(record, wanted, glibc) {
   return undefined
 }
 
-/** "2.36", or undefined on systems without glibc. */
-export function systemGlibc() {
-  return process.report?.getReport().header.glibcVersionRuntime
-}
-
 /** Unpacks the archive to `place`, and refuses what is not byte for byte what the record says. */
 export async function unpackVendored(record, place) {
   if (!existsSync(record.path)) throw new UserError(`${record.path} is missing. ${restore(record)}`)
@@ -69,7 +64,7 @@ export async function unpackVendored(record, place) {
     )
   } catch (error) {
     // A full disk is not the archive's fault.
-    if (error.syscall) throw new UserError(`${place} cannot be written: ${error.message}`)
+    if (error.syscall) throw error
     damage = error.message
   } finally {
     progress.end()
@@ -116,7 +111,7 @@ export async function packVendored(wanted, cached, folder = vendoredFolder) {
     target: wanted.target,
     features: featureSuffix(wanted.features),
     profile: wanted.profile,
-    // A library needs at most the C library of the machine that built it.
+    // That of the machine that packs; a library that was built on an older system needs less.
     glibc: systemGlibc(),
     file,
     sha256: await sha256(place),
