@@ -42,7 +42,7 @@ async function ensureCargoDeny(env = process.env) {
       name: 'install cargo-deny',
       part: 'deny',
       doing: `compiling cargo-deny ${version}`,
-      usually: 'about four minutes, once',
+      usually: 'about a minute, once',
     },
     // Not optimised: it compiles in half the time, and its checks take a few seconds all the same.
     ['install', 'cargo-deny', '--debug', '--locked', '--version', version, '--root', home],
