@@ -45,10 +45,16 @@ const ended = /^test .+ \.\.\. (?:ok|FAILED|failed|ignored)/
 /** "tests 120 of 488"; documentation tests are not in any list, so there can be more than `total`. */
 export function libtestProgress(total) {
   let done = 0
+  let hazard = ''
   return (line) => {
-    if (!ended.test(line)) return crateProgress(line)
-    done += 1
-    return `tests ${done} of ${Math.max(done, total)}`
+    // The hazards are counted one by one and reported together.
+    hazard = /^hazard \d+ of \d+/.exec(line)?.[0] ?? hazard
+    if (ended.test(line)) {
+      done += 1
+      hazard = ''
+    } else if (!hazard) return crateProgress(line)
+    const tests = `tests ${done} of ${Math.max(done, total)}`
+    return hazard ? `${tests}, ${hazard}` : tests
   }
 }
 

@@ -44,6 +44,7 @@ const families = {
         ?.split('\n')
         .includes('installed') ?? false,
     // An installation that was interrupted is completed first: apt refuses to work before.
+    isBroken: (capture) => Boolean(capture('dpkg', ['--audit'])?.trim()),
     repair: [
       ['dpkg', '--configure', '-a'],
       ['apt-get', 'install', '-f', '-y', '-q'],

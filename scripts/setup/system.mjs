@@ -36,24 +36,27 @@ export async function install(names, system, why, { suite, env = process.env } =
   // sudo asks for the password now, not in the middle of a progress line.
   if (useSudo && (await runForCode('sudo', ['-v'])) !== 0) throw refusal()
 
-  const run = ([program, ...args]) => {
+  const run = (doing, [program, ...args]) => {
     const variables = Object.entries(system.env).map((pair) => pair.join('='))
     const [first, ...rest] = [...(useSudo ? ['sudo', 'env', ...variables] : []), program, ...args]
     const step = {
-      name: `system packages: ${program} ${args[0]}`,
+      name: `system packages: ${doing}`,
       part: 'system',
-      doing: `${program} ${args[0]}`,
+      doing,
       usually: 'a minute or two',
       progress: aptProgress(),
       remedy: `Run \`${adminCommand(system, command)}\` by hand and see what it says`,
     }
     return whenUnlocked(() => runStep(step, [first, rest, { env: { ...env, ...system.env } }]))
   }
-  // What these two cannot do shows in the installation itself; one source of packages may be out of reach.
-  for (const first of [...(system.repair ?? []), system.update].filter(Boolean)) {
-    await run(first).catch((error) => say('system', `${first.join(' ')}: ${error.message}`))
+  // What these do not achieve shows in the installation itself: one source of packages may be out of reach.
+  const prepare = (doing, words) => run(doing, words).catch((error) => say('system', error.message))
+  if (system.isBroken?.(tryCapture)) {
+    for (const words of system.repair)
+      await prepare(`completing an interrupted installation (${words[0]})`, words)
   }
-  await run(command)
+  if (system.update) await prepare('fetching the list of packages', system.update)
+  await run('installing packages', command)
 }
 
 const lockedBy =

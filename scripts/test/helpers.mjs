@@ -27,7 +27,7 @@ export const library = Buffer.from(`!<arch>\n${'member/'.padEnd(48)}${'5'.padEnd
 /** The record of a vendored archive of `library`, made by the code that makes the real one. */
 export async function vendoredLibrary(t, of = wanted) {
   const folder = temporaryFolder(t)
-  await packVendored(of, put(join(folder, 'library.a'), library), folder)
+  await packVendored(of, put(join(folder, 'library.a'), library), folder, '2.36')
   return vendoredArchive(of, folder, '2.40')
 }
 

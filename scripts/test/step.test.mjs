@@ -147,6 +147,7 @@ test('tests are counted of all, and failures are shown with their reason', () =>
   const count = libtestProgress(2)
   assert.equal(count('test one ... ok'), 'tests 1 of 2')
   assert.equal(count('test two ... FAILED'), 'tests 2 of 2')
+  assert.equal(count('hazard 7 of 201: loops'), 'tests 2 of 2, hazard 7 of 201')
   assert.equal(count('test src/lib.rs - (line 3) ... ok'), 'tests 3 of 3')
   const lines = ['test two ... FAILED', 'failures:', '---- two ----', 'boom']
   assert.deepEqual(libtestFailures(lines), [

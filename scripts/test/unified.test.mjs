@@ -9,6 +9,8 @@ import { capture } from '../lib/run.mjs'
 function units(...args) {
   // The graph is printed by nightly compilers only; this lets a stable one print it.
   const env = { ...buildEnv(), RUSTC_BOOTSTRAP: '1' }
+  // For another target nothing is shared with build scripts.
+  delete env.CARGO_BUILD_TARGET
   const options = ['--unit-graph', '-Z', 'unstable-options', ...args]
   return JSON.parse(capture('cargo', ['build', ...options], { cwd: root, env })).units
 }
@@ -29,11 +31,13 @@ function compiledTwice(list) {
  */
 const differ = ['deno_runtime', 'schemars', 'tauri-utils']
 
-test('the engine and the build script of its snapshot share what they are made of', () => {
+const onLinux = { skip: process.platform !== 'linux' && 'other systems have other crates' }
+
+test('the engine and the build script of its snapshot share what they are made of', onLinux, () => {
   assert.deepEqual(compiledTwice(units(...workspace)).sort(), differ)
 })
 
-test('an optimised app shares it as well', () => {
+test('an optimised app shares it as well', onLinux, () => {
   const twice = compiledTwice(units('--release', '--workspace', '--bin', 'tauri-js-demo'))
   assert.deepEqual(twice.sort(), differ)
 })

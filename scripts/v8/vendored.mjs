@@ -85,8 +85,11 @@ function restore(record) {
   )
 }
 
-/** Packs the library that cargo's cache holds into `folder`, and writes the record of it. */
-export async function packVendored(wanted, cached, folder = vendoredFolder) {
+/**
+ * Packs the library that cargo's cache holds into `folder`, and writes the record of it. `glibc` is what the
+ * library needs at most: that of the machine that packs, if it is not older than the one that built.
+ */
+export async function packVendored(wanted, cached, folder = vendoredFolder, glibc = systemGlibc()) {
   const file = archiveName(wanted).replace(/\.gz$/, '.br')
   const place = join(folder, file)
   const unpacked = createHash('sha256')
@@ -111,8 +114,7 @@ export async function packVendored(wanted, cached, folder = vendoredFolder) {
     target: wanted.target,
     features: featureSuffix(wanted.features),
     profile: wanted.profile,
-    // That of the machine that packs; a library that was built on an older system needs less.
-    glibc: systemGlibc(),
+    glibc,
     file,
     sha256: await sha256(place),
     unpackedSha256: unpacked.digest('hex'),

@@ -67,12 +67,18 @@ fn run(names: &[&'static str], reports: &mut Vec<Report>) -> Result<(), String> 
         let lines = errors.lines().map_while(Result::ok);
         lines.collect::<Vec<_>>()
     });
+    let total = reports.len() + names.len();
     let mut begun = names.iter();
     let mut current = None;
     for line in BufReader::new(host.stdout.take().ok_or("no stdout")?).lines() {
         let line = line.map_err(|error| error.to_string())?;
         match serde_json::from_str::<Value>(&line) {
-            Ok(value) if value["begins"].is_string() => current = begun.next().copied(),
+            Ok(value) if value["begins"].is_string() => {
+                current = begun.next().copied();
+                // The table comes at the end; until then a reader sees how far the run is.
+                let name = current.unwrap_or_default();
+                eprintln!("hazard {} of {total}: {name}", reports.len() + 1);
+            }
             Ok(value) if value["ended"].as_str() == current && current.is_some() => {
                 reports.extend(current.map(|name| Report::read(name, &value)));
             }
