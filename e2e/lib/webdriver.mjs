@@ -25,7 +25,8 @@ export class WebDriverError extends Error {
 async function request(url, method, body) {
   const answer = await fetch(url, {
     method,
-    body: body && JSON.stringify(body),
+    // Newer drivers refuse the type that `fetch` gives to text.
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(60_000),
   })
   const text = await answer.text()
