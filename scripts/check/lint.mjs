@@ -25,7 +25,7 @@ export async function lint(name, options, env) {
     // Each version of Clippy brings new lints.
     return say(
       'lint',
-      `${count} warnings of Clippy ${version} that ${wantedRust()}, which counts, may not have`,
+      `Clippy ${version} has ${count} warnings; only those of ${wantedRust()} are errors`,
     )
   }
   throw new UserError(`Clippy has ${count} warnings: correct what the lines above name`, {
