@@ -115,7 +115,7 @@ export async function buildAppWithoutEngine(env, { release = false, page = true 
 export function firstBuild(release) {
   return release
     ? 'less than half an hour on two cores the first time'
-    : '10 to 15 minutes on two cores the first time, seconds later'
+    : 'about 10 minutes on two cores the first time, seconds later'
 }
 
 /** The profile of a build, as cargo's option. */

@@ -10,8 +10,12 @@ export const progressEnv = {
   CARGO_TERM_COLOR: 'never',
 }
 
-/** "crates 312 of 1132" from `    Building [====>    ] 312/1132: v8, swc_common`. */
+/**
+ * "crates 312 of 1132" from `    Building [====>    ] 312/1132: v8, swc_common`. Cargo waits where another one
+ * uses the same folders.
+ */
 export function crateProgress(line) {
+  if (/^\s*Blocking waiting for file lock/.test(line)) return 'waiting for another cargo to end'
   const bar = /^\s*(?:Building|Checking) \[.*\] (\d+)\/(\d+)/.exec(line)
   return bar ? `crates ${bar[1]} of ${bar[2]}` : undefined
 }

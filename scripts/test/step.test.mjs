@@ -87,7 +87,9 @@ test('a quiet step is not silent', (t) => {
   assert.match(said.at(-1), /waiting: 1 min 0 s so far \(usually 1 min\)/)
 })
 
-test("cargo's bars of downloads become counts", () => {
+test("cargo's bars become counts", () => {
+  const waiting = '    Blocking waiting for file lock on build directory'
+  assert.equal(crateProgress(waiting), 'waiting for another cargo to end')
   assert.equal(downloadProgress(' Downloading 31 crates, remaining bytes: 1.2MB'), '31 crates left')
   assert.equal(downloadProgress('  Downloaded v8 v150.4.0'), undefined)
   assert.equal(downloadProgress('    Updating crates.io index'), undefined)
