@@ -1,4 +1,4 @@
-/** The app without the embedded engine: children by the same API, and words for what is not there. */
+/** The app without the embedded engine: the same API runs children, and the page names what is missing. */
 import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { after, before, test } from 'node:test'
@@ -95,7 +95,7 @@ test('auto takes a child: declared, started with the app, and by choice of the p
 })
 
 /**
- * All text of an element, what is cut off included.
+ * All text of an element, including text that its box cuts off.
  * @param {string} id
  */
 const textOf = async (id) => {

@@ -114,7 +114,7 @@ function failure(step, { code, signal }, lines, file) {
   })
 }
 
-/** Ends of lines are \n and, for what is drawn again and again, \r. */
+/** Lines end with \n; progress bars end with \r. */
 function readLines(stream, take) {
   let rest = ''
   stream.setEncoding('utf8')

@@ -66,7 +66,8 @@ export async function ensureRust(env = process.env, system = distribution()) {
 /** Installs a toolchain beside the user's own; `env` names it for this command only. False where it cannot. */
 async function addToolchain(wanted, env) {
   const toolchain = `${wanted}.0`
-  if (!(await confirm(`Install Rust ${toolchain} with rustup, beside what is there?`))) return false
+  if (!(await confirm(`Install Rust ${toolchain} with rustup, beside the installed one?`)))
+    return false
   const step = {
     name: 'rustup toolchain',
     part: 'rust',

@@ -36,7 +36,7 @@ test('advisories are checked only where their database answers', async () => {
   assert.deepEqual(unreachable, ['bans', 'licenses', 'sources'])
 })
 
-test('checks begin with set-up; what is quick comes before cargo', () => {
+test('checks begin with set-up, and quick checks run before cargo', () => {
   const names = checks({}).map(({ name }) => name)
   assert.equal(names[0], 'set-up')
   assert.equal(new Set(names).size, names.length)

@@ -1,4 +1,4 @@
-/** Steps: what the reader sees of a tool that runs, and of one that fails. */
+/** Steps: progress of a running tool, and the error of a failed one. */
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'

@@ -150,8 +150,8 @@ fn candidates(config: &SpawnConfig) -> Vec<Runtime> {
     candidates
 }
 
-/// The error to report when no candidate started: that of the first. `auto` names no runtime, so that
-/// one that is missing is worth reporting only where nothing else went wrong.
+/// The error to report when no candidate started: the first. For `auto` a missing runtime counts last: the
+/// request did not name it.
 fn failure(asked: Runtime, mut errors: Vec<Error>) -> Error {
     let is_missing = |error: &Error| matches!(error, Error::RuntimeUnavailable { .. });
     match errors.iter().position(|error| asked != Runtime::Auto || !is_missing(error)) {
@@ -284,7 +284,7 @@ async fn prepare_types(
         return Ok(None);
     }
     let version = host.detector.version(&line.program).await;
-    // One that does not tell its version is left to fail by itself.
+    // A Node without a known version starts; if it cannot load TypeScript, its own error says so.
     if is_typed && version.as_deref().is_none_or(loads_types) {
         return Ok(None);
     }

@@ -1,5 +1,4 @@
-//! A build without the engine: what asks for it is told which feature is missing, and what does not ask
-//! runs on a child.
+//! A build without the engine: a request for it fails and names the missing feature, `auto` runs on a child.
 
 use std::fs;
 use std::path::Path;
@@ -114,7 +113,7 @@ async fn auto_with_nothing_there_names_what_would_help(bench: &Bench) -> Outcome
     for part in ["deno", "bun", "node", "set_runtime_path", FEATURE] {
         assert!(message.contains(part), "no {part}: {message}");
     }
-    // A runtime by name is another question: what is wrong with that one is the answer.
+    // A request for one runtime by name gets the error of that runtime.
     let error = bench.supervisor.spawn("nothing", echo(Runtime::Bun)).await.err();
     let message = error.ok_or("there is no bun")?.to_string();
     assert!(message.starts_with("runtime not available: bun (the path set for it"), "{message}");
