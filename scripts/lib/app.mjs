@@ -99,7 +99,7 @@ export async function buildAppWithoutEngine(env, { release = false, page = true 
   const step = {
     name: 'build the app without the engine',
     doing: 'compiling the app without the engine',
-    usually: 'about 5 minutes on two cores the first time, seconds later',
+    usually: 'about 3 minutes on two cores the first time, seconds later',
   }
   const args = [...profile(release), '--bin', name, ...withoutEngine]
   const built = await buildExecutable(step, name, args, env)
