@@ -12,23 +12,20 @@ const name = 'tauri-js-demo'
 /** The file name of its executable. */
 export const executable = process.platform === 'win32' ? `${name}.exe` : name
 
+/** The page inside the executable, and what the tests need. */
+const features = ['--features', `${name}/custom-protocol,${name}/tests,js-runtime/ts`]
+
 /**
  * The packages and features of every debug build: the app of `npm start`, the tests and the demonstration for a
- * terminal. Cargo compiles a crate once for each set of features, so all of them use this one. The page is
- * inside the executable; `tests` and `ts` are for the tests.
+ * terminal. Cargo compiles a crate once for each set of features, so all of them use this one.
  */
-export const workspace = [
-  '--workspace',
-  '--features',
-  [`${name}/custom-protocol`, `${name}/tests`, 'js-runtime/ts'].join(','),
-]
+export const workspace = ['--workspace', ...features]
 
 /** The same without the engine: app, tests and lints share one build. */
 export const withoutEngine = [
   ...['js-runtime', 'tauri-plugin-js', name].flatMap((crate) => ['-p', crate]),
   '--no-default-features',
-  '--features',
-  [`${name}/custom-protocol`, `${name}/tests`, 'js-runtime/ts'].join(','),
+  ...features,
 ]
 
 /** Whether a window can open. Elsewhere than on Linux there always is a desktop. */
@@ -81,13 +78,13 @@ export function targetFolder(env) {
 export async function buildApp(env, { release = false } = {}) {
   await buildPage(env)
   // An optimised app is for users: it has nothing that only tests need.
-  const features = release ? ['--workspace', '--features', `${name}/custom-protocol`] : workspace
+  const options = release ? ['--workspace', '--features', `${name}/custom-protocol`] : workspace
   const step = {
     name: 'build the app',
     doing: 'compiling the app with its page, its backends and the engine',
     usually: firstBuild(release),
   }
-  return buildExecutable(step, name, [...profile(release), '--bin', name, ...features], env)
+  return buildExecutable(step, name, [...profile(release), '--bin', name, ...options], env)
 }
 
 /**

@@ -118,8 +118,8 @@ function countMarks(mark) {
   return (line) => (mark.test(line) ? `${(done += 1)} passed` : undefined)
 }
 
-/** The first lines from the one on that `isStart` finds. */
+/** The lines from the first one that `isStart` finds; the last lines where there is none. */
 function after(lines, isStart) {
   const start = lines.findIndex(isStart)
-  return start < 0 ? lines : lines.slice(start, start + 30)
+  return start < 0 ? lines.slice(-30) : lines.slice(start)
 }

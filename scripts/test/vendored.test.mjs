@@ -23,7 +23,7 @@ test('it is passed over where version, features, profile, target or glibc differ
   assert.equal(vendoredArchive(wanted, temporaryFolder(t), '2.36'), undefined)
 })
 
-test('the archive of the checkout is the one that cargo asks for, with its licences', async () => {
+test('vendor/v8 holds the version that Cargo.lock names, with its licences', async () => {
   const target = 'x86_64-unknown-linux-gnu'
   const record = vendoredArchive(
     { ...resolveV8(), target, profile: 'release' },

@@ -126,7 +126,7 @@ async function flush(file) {
   }
 }
 
-/** Temporary files of runs that were killed; one that is younger than an hour may still be written. */
+/** Removes temporary files of killed runs. A file younger than an hour may belong to a run at work. */
 async function removeLeftovers(prefix) {
   for (const name of await readdir(dirname(prefix))) {
     const file = join(dirname(prefix), name)

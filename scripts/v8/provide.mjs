@@ -51,7 +51,12 @@ export async function provideV8(env = process.env, steps = realSteps) {
   }
 
   if (await copyFromFolder(wanted, place, env)) return 'folder'
-  if (record && (await unpackFromCheckout(wanted, record, place, env))) return 'vendor'
+  if (record) {
+    await placeAtomically(place, (temporary) => unpackVendored(record, temporary))
+    remember(place, record.unpackedSha256, env)
+    say('v8', `${wanted.version} unpacked from vendor/v8 into cargo's cache, checksum right`)
+    return 'vendor'
+  }
   if (await fetchRelease(wanted, place, steps)) return 'release'
   say('v8', 'building it from source instead; once built it is kept')
   await placeAtomically(place, (file) => steps.build(wanted, { output: file, env }))
@@ -80,13 +85,6 @@ async function copyFromFolder(wanted, place, env) {
     })
   })
   say('v8', `${wanted.version} copied from ${folder} into cargo's cache, checksum right`)
-  return true
-}
-
-async function unpackFromCheckout(wanted, record, place, env) {
-  await placeAtomically(place, (temporary) => unpackVendored(record, temporary))
-  remember(place, record.unpackedSha256, env)
-  say('v8', `${wanted.version} unpacked from vendor/v8 into cargo's cache, checksum right`)
   return true
 }
 

@@ -1,5 +1,5 @@
 /**
- * The archive of V8 in vendor/v8: whether it is the one that cargo will ask for, and unpacking it.
+ * The archive of V8 in vendor/v8: compares it with the crate `v8` of Cargo.lock, unpacks and packs it.
  * `archive.json` beside it says what it is: `{ version, target, features, profile, glibc, file, sha256,
  * unpackedSha256 }`.
  */
@@ -43,7 +43,7 @@ function whyNot(record, wanted, glibc) {
   return undefined
 }
 
-/** Unpacks the archive to `place`, and refuses what is not byte for byte what the record says. */
+/** Unpacks the archive to `place` and compares both checksums with the record. */
 export async function unpackVendored(record, place) {
   if (!existsSync(record.path)) throw new UserError(`${record.path} is missing. ${restore(record)}`)
   const packed = createHash('sha256')
@@ -86,8 +86,8 @@ function restore(record) {
 }
 
 /**
- * Packs the library that cargo's cache holds into `folder`, and writes the record of it. `glibc` is what the
- * library needs at most: that of the machine that packs, if it is not older than the one that built.
+ * Packs the library of cargo's cache into `folder` and writes its record. `glibc` is the version that the record
+ * demands; the machine that packs must not be older than the machine that built.
  */
 export async function packVendored(wanted, cached, folder = vendoredFolder, glibc = systemGlibc()) {
   const file = archiveName(wanted).replace(/\.gz$/, '.br')
