@@ -104,7 +104,7 @@ const textOf = async (id) => {
   return app.session.execute((css) => document.querySelector(css)?.textContent ?? '', css)
 }
 
-test('the page says what is not in this build and what to do, and offers the rest', async () => {
+test('the page marks the embedded engine as missing, names the cargo feature, and offers the other runtimes', async () => {
   await app.click('runtimes')
   assert.match(await textOf('runtime-embedded'), /Not in this build[^]*cargo feature "embedded"/)
   await app.session.execute(() => document.querySelector('dialog')?.close())

@@ -1,6 +1,6 @@
 /**
  * `npm run v8:build`: builds V8 from the crate's sources and puts it into cargo's cache, whether or not one
- * is there already. `-- --vendor` writes vendor/v8 anew from what is in cargo's cache, and builds it first
+ * is there already. `-- --vendor` writes vendor/v8 anew from cargo's cache, and builds the library first
  * where nothing is. `-- --dry-run` prepares everything, runs `gn gen` and a dry run of ninja, and stops before
  * compiling.
  */

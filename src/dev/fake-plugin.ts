@@ -132,7 +132,7 @@ export class FakePlugin {
     }
   }
 
-  /** What is asked for, and for `auto` the first that is there; throws where it is missing. */
+  /** The requested runtime, for `auto` the first available one. Throws where it is missing. */
   #choose(asked: Runtime): FakeRuntime {
     const found = this.runtimes.find(({ name, available }) =>
       asked === 'auto' ? available : name === asked,

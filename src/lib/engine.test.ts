@@ -35,7 +35,7 @@ test('a backend needs the engine if nothing else may run it', () => {
   expect(needsEngine(config({ runtime: 'embedded', command: 'python3' }))).toBe(false)
 })
 
-test('a missing engine is told from a missing runtime', () => {
+test('a missing engine and a missing runtime give different notes', () => {
   const missing = 'runtime not available: embedded (the embedded engine is not part of this build)'
   expect(isEngineMissing('runtimeUnavailable', missing)).toBe(true)
   expect(isEngineMissing('runtimeUnavailable', 'runtime not available: bun (…)')).toBe(false)

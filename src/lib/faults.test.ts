@@ -12,7 +12,7 @@ test('what only the engine does is not expected of a child', () => {
   }
 })
 
-test('a build without the engine says what is not there to break', () => {
+test('a build without the engine explains which faults it cannot show', () => {
   expect(containment('embedded', true)).toContain('inside the app')
   expect(containment('deno', true)).not.toContain('Embedded')
   expect(containment('deno', false)).toContain('not in this build')
