@@ -155,7 +155,7 @@ impl Detector {
 
     async fn ask_version(&self, path: &Path) -> Option<String> {
         let changed = changed(path);
-        let version = probe::version(path).await?;
+        let version = probe::version(path, probe::LIMIT).await?;
         self.known().versions.insert(path.to_path_buf(), (changed, version.clone()));
         Some(version)
     }

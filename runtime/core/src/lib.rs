@@ -58,6 +58,9 @@ mod memory;
 #[cfg(feature = "embedded")]
 mod node_types;
 mod output;
+#[cfg(test)]
+#[path = "../tests/common/patience.rs"]
+mod patience;
 mod plan;
 mod process;
 mod restart;

@@ -118,6 +118,12 @@ impl Supervisor {
         self.host.warm_up(limits)
     }
 
+    /// Waits until [`Builder::warm_isolates`] embedded isolates are prepared. Returns at once when none are wanted
+    /// yet, and without them when they cannot be made now, as while memory is short.
+    pub async fn warmed_up(&self) {
+        self.host.warmed_up().await;
+    }
+
     /// Starts a process unless one of this name is live, in which case that one is returned.
     ///
     /// # Errors

@@ -7,10 +7,12 @@
 
 #[path = "common/own.rs"]
 mod own;
+#[path = "common/patience.rs"]
+mod patience;
 
 use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use js_runtime::{Event, ExitReason, Runtime, SpawnConfig, Supervisor, WhenSlow};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -26,9 +28,6 @@ const WARM_UP: usize = 100;
 /// What memory may grow by in the 900 cycles after that: a leak of 20 KB a cycle would be seen. An
 /// isolate takes some 5 MB.
 const SLACK_KB: u64 = 18_000;
-
-/// Longer than it takes to prepare two isolates.
-const PREPARES: Duration = Duration::from_millis(600);
 
 /// What this program holds at a moment.
 struct Holds {
@@ -55,10 +54,9 @@ fn resident_kb() -> u64 {
 
 /// What was joined is still listed for a moment; waits until no isolate's thread is.
 fn settle() {
-    let give_up = Instant::now() + Duration::from_secs(10);
-    while own::threads().iter().any(|name| name.starts_with("js:")) && Instant::now() < give_up {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let is_live = |name: &String| name.starts_with("js:");
+    let have_ended = patience::eventually(|| !own::threads().iter().any(is_live));
+    assert!(have_ended, "isolates' threads are left: {:?}", own::threads());
 }
 
 /// One life: started, answered a line, killed.
@@ -99,9 +97,9 @@ fn prepared_and_taken() {
     let executor = tokio::runtime::Builder::new_current_thread().build().expect("an executor");
     let supervisor = Supervisor::builder().warm_isolates(2).build().expect("a thread");
     supervisor.warm_up(None).expect("the standard limits");
-    std::thread::sleep(PREPARES);
+    executor.block_on(supervisor.warmed_up());
     executor.block_on(cycle(&supervisor, "taken"));
-    std::thread::sleep(PREPARES);
+    executor.block_on(supervisor.warmed_up());
     executor.block_on(supervisor.shutdown());
 }
 
@@ -148,7 +146,7 @@ fn an_isolate_that_could_not_be_prepared_is_made_when_it_is_asked_for() {
         let supervisor = Supervisor::builder().warm_isolates(1).build().expect("a thread");
         with_files_to_spare(to_spare, || {
             supervisor.warm_up(None).expect("the standard limits");
-            std::thread::sleep(PREPARES);
+            executor.block_on(supervisor.warmed_up());
         });
         executor.block_on(cycle(&supervisor, "asked for"));
         executor.block_on(supervisor.shutdown());

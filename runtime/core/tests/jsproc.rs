@@ -7,6 +7,8 @@
 
 #[path = "common/paths.rs"]
 mod paths;
+#[path = "common/patience.rs"]
+mod patience;
 #[path = "common/system.rs"]
 mod system;
 
@@ -22,7 +24,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::paths::{fixture, repository};
-use crate::system::{eventually, is_alive};
+use crate::patience::eventually;
+use crate::system::is_alive;
 
 /// Whatever may be found, by name, as `jsproc detect` tells.
 fn runtimes() -> &'static [String] {

@@ -18,6 +18,10 @@ use crate::sink::Sink;
 /// a process that left the group can hold it open for longer.
 pub(super) const DRAIN: Duration = Duration::from_millis(500);
 
+/// As much as a pipe holds at the most. What the group had written is still read when that time is up: on a
+/// busy machine the reader may not have had its turn. A process that left the group could write for ever.
+const HELD_BY_A_PIPE: usize = 256 * 1024;
+
 /// So many bytes at a time are fetched by whoever waits for an answer.
 #[cfg(unix)]
 const SHORT: usize = 4 * 1024;
@@ -73,7 +77,8 @@ impl Reader {
 
     pub(super) async fn read(self, mut pipe: impl AsyncRead + Unpin) {
         let mut flushing = Duration::ZERO;
-        loop {
+        let mut left = HELD_BY_A_PIPE;
+        while left > 0 {
             let read = poll_fn(|context| {
                 let mut sink = self.sink.lock();
                 let Some(sink) = &mut *sink else { return Poll::Ready(Ok(0)) };
@@ -81,15 +86,16 @@ impl Reader {
                 sink.take_read();
                 Poll::Ready(count)
             });
-            let is_over = tokio::select! {
+            tokio::select! {
                 biased;
-                () = time_is_up(self.gone.clone(), flushing) => true,
-                () = self.left_over.notified() => false,
-                // A read error means that nothing more can come, like the end.
-                count = read => !matches!(count, Ok(1..)),
-            };
-            if is_over {
-                break;
+                () = self.left_over.notified() => {}
+                count = read => match count {
+                    Ok(count @ 1..) if self.is_time_up(flushing) => left = left.saturating_sub(count),
+                    Ok(1..) => {}
+                    // A read error means that nothing more can come, like the end.
+                    _ => break,
+                },
+                () = time_is_up(self.gone.clone(), flushing) => break,
             }
             let began = Instant::now();
             let flush = || self.sink.lock().as_mut().map_or(Ok(true), Sink::try_flush);
@@ -105,15 +111,25 @@ impl Reader {
         // Cut off by a kill: nobody is to see it.
         let _ = sink.flush().await;
     }
+
+    fn is_time_up(&self, flushing: Duration) -> bool {
+        let gone_at = *self.gone.borrow();
+        gone_at.is_some_and(|gone_at| time_is_up_at(gone_at, flushing) <= Instant::now())
+    }
 }
 
-/// Resolves when the leader has been gone for so long that what still comes is not its output. Time
+/// When the leader, gone since then, has been gone for so long that what still comes is not its output. Time
 /// in which a slow subscriber held up the reader does not count.
+fn time_is_up_at(gone_at: Instant, flushing: Duration) -> Instant {
+    gone_at + DRAIN + flushing
+}
+
+/// Resolves then.
 async fn time_is_up(mut gone: watch::Receiver<Option<Instant>>, flushing: Duration) {
     // An error says that the keeper is gone too.
     let gone_at = gone.wait_for(Option::is_some).await.ok().and_then(|gone| *gone);
     if let Some(gone_at) = gone_at {
-        tokio::time::sleep_until(gone_at + DRAIN + flushing).await;
+        tokio::time::sleep_until(time_is_up_at(gone_at, flushing)).await;
     }
 }
 
@@ -125,6 +141,8 @@ mod tests {
 
     use super::*;
     use crate::event::{Event, Stream};
+    use crate::output::{Subscription, WhenSlow};
+    use crate::patience::{PATIENCE, finishes};
     use crate::sink::Sinks;
     use crate::wire::Framing;
 
@@ -158,10 +176,14 @@ mod tests {
         while sink.lock().as_ref().is_some_and(Sink::is_flushed) {
             fetch();
         }
-        let waits = tokio::time::timeout(Duration::from_millis(50), slow.recv()).await;
+        // Its turns pass without any of it.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let waits = tokio::time::timeout(Duration::ZERO, slow.recv()).await;
         assert!(waits.is_err(), "there is room: {waits:?}");
         slow.release(one.seq);
-        let two = tokio::time::timeout(Duration::from_secs(10), slow.recv()).await;
+        let two = finishes(slow.recv()).await;
         let two = two.expect("it is not left behind").expect("it writes");
         assert!(matches!(&two.event, Event::Stdout(line) if line == "two"));
 
@@ -188,7 +210,42 @@ mod tests {
         sinks.cut_off();
         std::io::Write::write_all(&mut writer, b"late\n").expect("it is open");
         fetch();
-        let ended = tokio::time::timeout(Duration::from_secs(10), reading).await;
+        let ended = finishes(reading).await;
         ended.expect("nobody is to read on").expect("it ends");
+    }
+
+    /// A reader of a stream whose leader has been gone for longer than anything is waited for, and its output.
+    fn reader_that_comes_late() -> (Reader, Subscription) {
+        let output = Output::new(0);
+        output.begin(1, usize::MAX);
+        let lines = output.subscribe(WhenSlow::Wait, true);
+        let sinks = Sinks { output, generation: 1, framing: Framing::Lines, line_limit: 99 };
+        let long_ago = Instant::now().checked_sub(DRAIN * 2).expect("the system is up for longer");
+        let (_, gone) = watch::channel(Some(long_ago));
+        (Reader::new(sinks.stream(Stream::Stdout), gone), lines)
+    }
+
+    #[tokio::test]
+    async fn what_the_pipe_holds_is_read_however_late_the_reader_has_its_turn() {
+        const LINES: usize = 20_000;
+        let (reader, mut lines) = reader_that_comes_late();
+        let (mut writer, pipe) = tokio::io::duplex(HELD_BY_A_PIPE);
+        for number in 0..LINES {
+            writer.write_all(format!("{number}\n").as_bytes()).await.expect("there is room");
+        }
+        // The pipe stays open.
+        finishes(reader.read(pipe)).await.expect("what the pipe holds has an end");
+        for number in 0..LINES {
+            let line = finishes(lines.recv()).await.flatten();
+            let text = line.as_ref().and_then(|line| line.text());
+            assert_eq!(text.as_deref(), Some(&*number.to_string()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_outlives_the_group_is_not_read_without_end() {
+        let (reader, _lines) = reader_that_comes_late();
+        let ended = finishes(reader.read(tokio::io::repeat(b'\n'))).await;
+        assert!(ended.is_some(), "it reads on after {PATIENCE:?}");
     }
 }

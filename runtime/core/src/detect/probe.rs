@@ -14,14 +14,16 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStdout, Command};
 use tokio::time::timeout;
 
-/// How long a runtime gets to say its version, and the login shell to say its `PATH`.
-const LIMIT: Duration = Duration::from_secs(2);
+/// How long a runtime gets to say its version, and the login shell to say its `PATH`: many times what either
+/// takes, for a machine that has just started or is busy. Only what never answers takes it all. VS Code gives
+/// the login shell as long.
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
 /// More than this is not an answer.
 const MOST: usize = 256 * 1024;
 
-/// The version `program` prints, without a leading `v`; `None` when it fails or takes too long.
-pub(super) async fn version(program: &Path) -> Option<String> {
+/// The version `program` prints, without a leading `v`; `None` when it fails or takes longer than `limit`.
+pub(super) async fn version(program: &Path, limit: Duration) -> Option<String> {
     let mut command = Command::new(program);
     command.arg("--version");
     let asked = async {
@@ -30,7 +32,7 @@ pub(super) async fn version(program: &Path) -> Option<String> {
         // A program that prints a version and then fails would fail for a script, too.
         running.child.wait().await.ok()?.success().then(|| parse_version(&line))?
     };
-    timeout(LIMIT, asked).await.ok()?
+    timeout(limit, asked).await.ok()?
 }
 
 /// `PATH` as the login shell sets it up.

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 
 use super::commons::Commons;
@@ -38,6 +38,8 @@ pub(super) struct Vacant {
     pub(super) commons: Arc<Commons>,
     pub(super) order: oneshot::Sender<Order>,
     pub(super) thread: JoinHandle<()>,
+    /// Whether nothing is left to prepare; closed when it never will be.
+    prepared: watch::Receiver<bool>,
     /// Resolves when the thread is about to return.
     gone: oneshot::Receiver<()>,
 }
@@ -48,13 +50,14 @@ impl Vacant {
         let commons = Commons::new(memory);
         let (order, ordered) = oneshot::channel();
         let (going, gone) = oneshot::channel::<()>();
+        let (done, prepared) = watch::channel(false);
         let runs = commons.clone();
         let body = move || {
             let _going = going;
-            worker::run(&runs, ordered);
+            worker::run(&runs, ordered, &done);
         };
         let thread = engine::spawn(thread_name, body).await?;
-        Ok(Self { commons, order, thread, gone })
+        Ok(Self { commons, order, thread, prepared, gone })
     }
 
     /// Whether it still waits, and has not failed.
@@ -87,6 +90,8 @@ struct Shared {
     state: Mutex<State>,
     /// Something was started or asked for.
     stirred: Notify,
+    /// How many times there was an attempt to make as many as are wanted.
+    attempts: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -103,6 +108,7 @@ impl Pool {
             size: size.unwrap_or(SIZE),
             state: Mutex::default(),
             stirred: Notify::new(),
+            attempts: watch::Sender::new(0),
         }))
     }
 
@@ -148,7 +154,38 @@ impl Pool {
             if !memory::is_short() {
                 self.fill().await;
             }
+            self.0.attempts.send_modify(|attempts| *attempts += 1);
         }
+    }
+
+    /// Waits until as many are prepared as are wanted, or cannot be now.
+    pub(crate) async fn filled(&self) {
+        let mut attempts = self.0.attempts.subscribe();
+        // The one that is under way may be for other limits.
+        for _ in 0..2 {
+            if self.is_filled() {
+                break;
+            }
+            self.0.stirred.notify_one();
+            // The sender is this pool's own.
+            let _ = attempts.changed().await;
+        }
+        let prepared = |vacant: &Vacant| vacant.prepared.clone();
+        let all: Vec<_> = self.lock().waiting.iter().map(prepared).collect();
+        for mut prepared in all {
+            // An error says that it never will be.
+            let _ = prepared.wait_for(|is_prepared| *is_prepared).await;
+        }
+    }
+
+    /// Whether no more are to be made: none are wanted, or all that are.
+    fn is_filled(&self) -> bool {
+        let state = self.lock();
+        let Some(memory) = state.memory.filter(|_| self.0.size > 0 && !state.closed) else {
+            return true;
+        };
+        let wanted = state.waiting.iter().filter(|vacant| vacant.commons.memory == memory);
+        wanted.count() >= self.0.size
     }
 
     async fn fill(&self) {
@@ -195,6 +232,7 @@ impl Pool {
     pub(crate) async fn close(&self) {
         self.lock().closed = true;
         self.empty().await;
+        self.0.attempts.send_modify(|attempts| *attempts += 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

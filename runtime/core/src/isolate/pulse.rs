@@ -114,7 +114,10 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
+    use crate::patience::finishes;
 
     const LIMIT: Duration = Duration::from_millis(40);
 
@@ -123,47 +126,62 @@ mod tests {
         runtime.expect("a runtime").block_on(test)
     }
 
-    /// Whether a turn that does `work` is found to be stuck.
-    fn is_stuck(work: impl FnOnce(&Pulse) + Send) -> bool {
+    /// One turn that does `work`; how long it lasted, and what the pulse says of it at the end.
+    fn turn(work: impl FnOnce(&Pulse)) -> (Duration, Duration) {
         let pulse = Pulse::default();
-        std::thread::scope(|scope| {
-            let turning = scope.spawn(|| run(pulse.count(async { work(&pulse) })));
-            let stuck = run(async {
-                let stuck = tokio::time::timeout(LIMIT * 3, pulse.stuck(LIMIT)).await.is_ok();
-                if stuck {
-                    pulse.moved().await;
-                }
-                stuck
-            });
-            turning.join().expect("no panic");
-            assert_eq!(pulse.turn(), None, "a turn that has ended goes on");
-            stuck
-        })
+        let began = Instant::now();
+        let turned = run(pulse.count(async {
+            work(&pulse);
+            pulse.turn().expect("a turn is under way")
+        }));
+        assert_eq!(pulse.turn(), None, "a turn that has ended goes on");
+        (began.elapsed(), turned)
     }
 
     #[test]
     fn a_turn_that_lasts_is_found_and_its_end_is_told() {
-        assert!(is_stuck(|_| std::thread::sleep(LIMIT * 4)));
-        assert!(!is_stuck(|_| ()));
+        let pulse = &Pulse::default();
+        let (end, ends) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let turning = scope.spawn(move || run(pulse.count(async { ends.recv() })));
+            run(async move {
+                finishes(pulse.stuck(LIMIT)).await.expect("it is found");
+                assert!(pulse.turn().is_some_and(|turn| turn >= LIMIT), "{:?}", pulse.turn());
+                end.send(()).expect("the turn waits for it");
+                finishes(pulse.moved()).await.expect("its end is told");
+            });
+            turning.join().expect("no panic").expect("it was sent");
+        });
+        assert_eq!(pulse.turn(), None, "a turn that has ended goes on");
+        let stuck = run(async { tokio::time::timeout(LIMIT * 3, pulse.stuck(LIMIT)).await });
+        assert!(stuck.is_err(), "no turn is under way");
     }
 
     #[test]
     fn waiting_for_somebody_else_does_not_count() {
-        assert!(!is_stuck(|pulse| {
+        let waited = LIMIT * 4;
+        let (lasted, turned) = turn(|pulse| {
             let _paused = pulse.pause();
-            std::thread::sleep(LIMIT * 4);
-        }));
+            assert_eq!(pulse.turn(), None);
+            std::thread::sleep(waited);
+        });
+        assert!(turned + waited <= lasted + ROUNDING, "{turned:?} of {lasted:?}");
     }
+
+    /// The pulse counts whole milliseconds.
+    const ROUNDING: Duration = Duration::from_millis(2);
 
     #[test]
     fn many_short_waits_do_not_hide_a_turn_that_lasts() {
-        assert!(is_stuck(|pulse| {
-            let began = Instant::now();
-            while began.elapsed() < LIMIT * 4 {
+        const WAITS: u32 = 20;
+        let between = Duration::from_millis(5);
+        let (_, turned) = turn(|pulse| {
+            for _ in 0..WAITS {
                 drop(pulse.pause());
-                std::thread::sleep(Duration::from_millis(1));
+                std::thread::sleep(between);
             }
-        }));
+        });
+        assert!(turned >= (between - ROUNDING) * WAITS, "{turned:?}");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use deno_runtime::deno_core::error::CoreError;
 use deno_runtime::deno_core::{ModuleSpecifier, V8CrossThreadTaskSpawner};
 use deno_runtime::worker::MainWorker;
 use tokio::runtime::Runtime as Executor;
-use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{oneshot, watch};
 
 use super::commons::Commons;
 use super::prepared::{Begun, Prepared};
@@ -38,11 +38,16 @@ pub(super) struct Order {
 }
 
 /// The body of the thread. It may be told what to run at any time; when it no longer can be, it ends.
-pub(super) fn run(commons: &Arc<Commons>, order: oneshot::Receiver<Order>) {
+/// `prepared` is set when nothing is left to do until then.
+pub(super) fn run(
+    commons: &Arc<Commons>,
+    order: oneshot::Receiver<Order>,
+    prepared: &watch::Sender<bool>,
+) {
     let mut report = None;
     let exit = catch_unwind(AssertUnwindSafe(|| {
-        let Some((executor, order)) = with_executor(order) else { return exit::killed() };
-        let exit = executor.block_on(live(commons, order, &mut report));
+        let Some((executor, order)) = with_executor(order, prepared) else { return exit::killed() };
+        let exit = executor.block_on(live(commons, order, prepared, &mut report));
         // A blocking operation that hangs must not hold the thread.
         executor.shutdown_background();
         exit
@@ -63,10 +68,14 @@ pub(super) fn run(commons: &Arc<Commons>, order: oneshot::Receiver<Order>) {
 
 /// Makes the executor, again for whoever asks should it fail when nobody has yet: by then there may be
 /// what was not to be had, descriptors for one. `None` when all is told to whoever asked, if anybody did.
-fn with_executor(order: oneshot::Receiver<Order>) -> Option<(Executor, oneshot::Receiver<Order>)> {
+fn with_executor(
+    order: oneshot::Receiver<Order>,
+    prepared: &watch::Sender<bool>,
+) -> Option<(Executor, oneshot::Receiver<Order>)> {
     if let Ok(executor) = executor() {
         return Some((executor, order));
     }
+    prepared.send_replace(true);
     let order = order.blocking_recv().ok()?;
     match executor() {
         Ok(executor) => {
@@ -93,6 +102,7 @@ fn executor() -> std::io::Result<Executor> {
 async fn live(
     commons: &Arc<Commons>,
     mut order: oneshot::Receiver<Order>,
+    is_prepared: &watch::Sender<bool>,
     report: &mut Option<oneshot::Sender<Exit>>,
 ) -> Exit {
     let prepared = Prepared::new(commons);
@@ -101,6 +111,7 @@ async fn live(
         // Nobody waits for it.
         Err(TryRecvError::Empty) => {
             let loaded = prepared.and_then(Prepared::load);
+            is_prepared.send_replace(true);
             let order = order.await;
             // As for the executor.
             (loaded.or_else(|_| Prepared::new(commons)), order)

@@ -60,6 +60,7 @@ fn a_writer_waits_for_what_is_held_and_goes_on_when_it_is_released() {
     let writer = output.clone();
     let thread =
         std::thread::spawn(move || sender.send(writer.push_blocking(1, &mut [line(9).0].into())));
+    // Long enough for the writer to find no room, as a rule; it must have written nothing in any case.
     assert!(written.recv_timeout(std::time::Duration::from_millis(20)).is_err());
     held.release(2);
     assert_eq!(written.recv(), Ok(Ok(())));

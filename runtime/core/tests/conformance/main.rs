@@ -13,6 +13,8 @@ mod cases;
 mod own;
 #[path = "../common/paths.rs"]
 mod paths;
+#[path = "../common/patience.rs"]
+mod patience;
 mod support;
 #[path = "../common/system.rs"]
 mod system;
@@ -52,7 +54,7 @@ fn left_behind() -> Option<String> {
     };
     let mut left: Vec<String> = look();
     // A thread that was joined is still listed for a moment.
-    system::eventually(|| {
+    patience::eventually(|| {
         left = look();
         left.is_empty()
     });

@@ -6,10 +6,11 @@ mod run;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
 use js_runtime::{Runtime, Supervisor};
 use libtest_mimic::{Completion, Failed, Trial};
+
+use crate::patience::{PATIENCE, finishes};
 
 pub(crate) use self::bench::Bench;
 pub(crate) use self::frames::Rpc;
@@ -35,9 +36,6 @@ macro_rules! cases {
 }
 pub(crate) use cases;
 
-/// A case that takes this long hangs; machines that run tests may be very busy.
-const PATIENCE: Duration = Duration::from_mins(2);
-
 /// What a trial is run on, and what that is called: the embedded engine made for each start, and the
 /// same with an isolate that was prepared before.
 const SUBJECTS: [(&str, Runtime, bool); 5] = [
@@ -47,9 +45,6 @@ const SUBJECTS: [(&str, Runtime, bool); 5] = [
     ("bun", Runtime::Bun, false),
     ("node", Runtime::Node, false),
 ];
-
-/// Longer than it takes to prepare an isolate, on a machine that is not busy.
-const WARM_UP: Duration = Duration::from_millis(400);
 
 /// Every case over every runtime, the cases for one of them, and the groups of cases that run once.
 pub(crate) fn trials(
@@ -88,11 +83,11 @@ fn run(case: &Case, runtime: Runtime, is_warm: bool) -> Outcome {
         let bench = Bench::new(runtime, is_warm)?;
         if is_warm {
             bench.supervisor.warm_up(None)?;
-            tokio::time::sleep(WARM_UP).await;
+            bench.supervisor.warmed_up().await;
         }
-        tokio::time::timeout(PATIENCE, (case.run)(&bench))
+        finishes((case.run)(&bench))
             .await
-            .unwrap_or_else(|_| Err(format!("still not done after {PATIENCE:?}").into()))
+            .unwrap_or_else(|| Err(format!("still not done after {PATIENCE:?}").into()))
     })
 }
 

@@ -9,6 +9,7 @@ use js_runtime::{Event, ExitReason, Limits, Runtime, SpawnConfig, State, Supervi
 use libtest_mimic::Failed;
 
 use crate::own;
+use crate::patience::eventually;
 use crate::table::{self, Ends, Hazard};
 
 /// By then V8's own threads run and every cache is filled.
@@ -29,9 +30,6 @@ const LIFE_KB: u64 = 2;
 /// first thousand lives, and then no more.
 const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
-/// What is let go of is given back some time after the last end.
-const SETTLES: Duration = Duration::from_secs(10);
-
 /// A third of all lives are hostile.
 const HOSTILE: usize = 3;
 
@@ -48,11 +46,9 @@ struct Holds {
 impl Holds {
     fn now(lives: usize) -> Self {
         // What ended is still listed for a moment.
-        let give_up = Instant::now() + Duration::from_secs(2);
         let is_live = |name: &String| name.starts_with("js:") || name.starts_with("worker-");
-        while own::threads().iter().any(is_live) && Instant::now() < give_up {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let have_ended = eventually(|| !own::threads().iter().any(is_live));
+        assert!(have_ended, "isolates' threads are left: {:?}", own::threads());
         let status = fs::read_to_string("/proc/self/status").expect("procfs");
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("RssAnon");
         Self {
@@ -152,11 +148,12 @@ fn live(count: usize) -> Result<(), Failed> {
     }
     println!("{:.1} s in all", began.elapsed().as_secs_f64());
     let warm = warm.ok_or("too few lives to tell")?;
-    let give_up = Instant::now() + SETTLES;
-    while Holds::now(count).check(&warm).is_err() && Instant::now() < give_up {
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let holds = Holds::now(count);
+    // What is let go of is given back some time after the last end.
+    let mut holds = Holds::now(count);
+    eventually(|| {
+        holds = Holds::now(count);
+        holds.check(&warm).is_ok()
+    });
     holds.print("at rest");
     holds.check(&warm)
 }

@@ -12,10 +12,14 @@ mod cycles;
 mod host;
 #[path = "../common/own.rs"]
 mod own;
+#[path = "../common/patience.rs"]
+mod patience;
 mod pings;
 mod report;
 mod state;
 mod table;
+#[path = "../common/yardstick.rs"]
+mod yardstick;
 
 use std::process::ExitCode;
 

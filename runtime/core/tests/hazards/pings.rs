@@ -16,6 +16,7 @@ pub(crate) struct Pings {
     worst: Rc<Cell<Duration>>,
     /// When the question was asked that is not answered yet.
     asked: Rc<Cell<Option<Instant>>>,
+    has_answered: Rc<Cell<bool>>,
     failure: Rc<RefCell<Option<String>>>,
 }
 
@@ -47,6 +48,7 @@ impl Pings {
                     }
                 }
                 task.asked.set(None);
+                task.has_answered.set(true);
                 task.worst.set(task.worst.get().max(asked.elapsed()));
                 tokio::time::sleep(EVERY).await;
             }
@@ -61,6 +63,10 @@ impl Pings {
         }
         let waiting = self.asked.get().map_or(Duration::ZERO, |asked| asked.elapsed());
         Ok(self.worst.take().max(waiting))
+    }
+
+    pub(crate) fn has_answered(&self) -> bool {
+        self.has_answered.get()
     }
 
     fn fail(&self, what: String) {

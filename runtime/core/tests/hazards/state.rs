@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::{Duration, Instant};
 
 use crate::own;
+use crate::patience::becomes;
 
 /// A moment's state, by what it is about.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,21 +46,16 @@ impl State {
 
     /// What is another than before, when things have had time to settle; `but` are left out.
     pub(crate) async fn changes(&self, but: &[&str]) -> Vec<String> {
-        let give_up = Instant::now() + Duration::from_secs(5);
-        loop {
+        let mut changed = Vec::new();
+        becomes(|| {
             let now = Self::now();
-            let changed = self
-                .0
-                .iter()
-                .zip(now.0.values())
-                .filter(|((about, was), is)| was != is && !but.contains(about));
-            let changed: Vec<_> =
-                changed.map(|((about, was), is)| format!("{about}: {was} -> {is}")).collect();
-            if changed.is_empty() || Instant::now() > give_up {
-                return changed;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+            let pairs = self.0.iter().zip(now.0.values());
+            let others = pairs.filter(|((about, was), is)| was != is && !but.contains(about));
+            changed = others.map(|((about, was), is)| format!("{about}: {was} -> {is}")).collect();
+            changed.is_empty()
+        })
+        .await;
+        changed
     }
 }
 

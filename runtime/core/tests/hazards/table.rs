@@ -40,9 +40,9 @@ pub(crate) enum Ends {
     Signal(i32),
     /// It ends at a limit of its memory.
     HeapLimit,
-    /// Its loop stands still, which is told; then it can be killed within a second.
+    /// Its loop stands still, which is told; then it can be killed within a second of a machine that is not busy.
     Stuck,
-    /// It goes on and on; then it can be killed within a second.
+    /// It goes on and on; then it can be killed as soon.
     Busy,
     /// The same, but what it was at, and the files of that, the system does not let go of.
     BusyForGood,

@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use js_runtime::{ExitReason, Grant, Limits, Permissions, SpawnConfig};
+use libtest_mimic::Failed;
 
 use crate::support::{Bench, Case, Outcome, cases};
 
@@ -135,22 +136,36 @@ async fn a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any
 ) -> Outcome {
     const HEAP_MB: u32 = 40;
     const STEP_KIB: usize = 100;
+    /// A busy machine is slow by chance, again and again but not always.
+    const ATTEMPTS: usize = 10;
     let mut times = Vec::new();
     for step in 0..40 {
         let limits = Some(Limits { heap_mb: Some(HEAP_MB), ..Limits::default() });
         let filled = (25 * 1024 + step * STEP_KIB).to_string();
         let config =
             SpawnConfig { limits, ..bench.fixture("loads-when-full.mjs", &[filled.as_str()]) };
-        let began = Instant::now();
-        let ended = bench.run(config, b"").await?;
-        assert_eq!(ended.reason, Some(ExitReason::HeapLimit), "with {filled} KiB");
-        times.push(began.elapsed());
+        times.push((time_to_the_limit(bench, &config).await?, config));
     }
-    // One that only collects garbage takes ten times as long.
-    times.sort();
-    let (median, longest) = (times[times.len() / 2], times[times.len() - 1]);
-    assert!(longest < median * 6, "{times:?}");
+    times.sort_by_key(|(time, _)| *time);
+    // One that only collects garbage takes ten times as long, and each time.
+    let usual = times[times.len() / 2].0 * 6;
+    for (mut time, config) in times {
+        for _ in 0..ATTEMPTS {
+            if time < usual {
+                break;
+            }
+            time = time_to_the_limit(bench, &config).await?;
+        }
+        assert!(time < usual, "{time:?} with {:?}", config.args);
+    }
     Ok(())
+}
+
+async fn time_to_the_limit(bench: &Bench, config: &SpawnConfig) -> Result<Duration, Failed> {
+    let began = Instant::now();
+    let ended = bench.run(config.clone(), b"").await?;
+    assert_eq!(ended.reason, Some(ExitReason::HeapLimit), "with {:?} KiB", config.args);
+    Ok(began.elapsed())
 }
 
 /// The same for heaps that workers have for themselves alone: that is told to the script, which goes on.

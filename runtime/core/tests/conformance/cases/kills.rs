@@ -7,8 +7,9 @@ use js_runtime::{Error, ExitReason, Limits, Permissions, SpawnConfig, State, Sup
 use libtest_mimic::Failed;
 
 use crate::own::threads;
+use crate::patience::eventually;
 use crate::support::{Bench, Case, Outcome, Run, cases};
-use crate::system::{eventually, is_alive};
+use crate::system::is_alive;
 
 pub(crate) const CASES: &[Case] = cases![
     a_kill_ends_an_idle_script,

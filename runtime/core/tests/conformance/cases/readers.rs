@@ -1,5 +1,6 @@
 //! Subscribers: late ones, slow ones, and lines that are too long.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use js_runtime::{Event, Limits, Record, SpawnConfig, Stream, Subscription, WhenSlow};
@@ -138,15 +139,21 @@ async fn answers_come_one_by_one_beside_a_reader_that_must_be_waited_for(bench: 
     let mut run = bench.start(config).await?;
     let mut slow = bench.supervisor.subscribe_with(&run.name, WhenSlow::Wait, true)?;
     let line = |number: usize| format!("{number:02000}");
+    let answered = Cell::new(0);
     let asks = async {
         for number in 0..ANSWERS {
             run.write(line(number) + "\n").await?;
             assert_eq!(run.text().await?, line(number));
+            answered.set(number);
         }
         run.close()?;
         run.end().await
     };
     let reads = async {
+        // There is room for about 500.
+        while answered.get() < 400 {
+            tokio::task::yield_now().await;
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
         for number in 0..ANSWERS {
             assert_eq!(text(&mut slow).await?, line(number));

@@ -1,7 +1,7 @@
 //! Isolates that were prepared before anybody asked for them.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use js_runtime::{Grant, Limits, Permissions, SpawnConfig, Supervisor};
 use serde_json::json;
@@ -14,12 +14,14 @@ pub(crate) const CASES: &[Case] = cases![
     a_supervisor_that_prepares_none_starts_all_the_same,
 ];
 
-/// Longer than a script takes to begin, and long enough for an isolate to be prepared.
-const LONG: Duration = Duration::from_millis(1_300);
+/// What is prepared before this is told from what begins after it. Clocks that a script reads one after the
+/// other differ by less.
+const APART: Duration = Duration::from_millis(500);
 
 async fn what_was_prepared_is_as_new_to_its_script(bench: &Bench) -> Outcome {
     for (who, net) in [("one", false), ("two", true), ("three", false)] {
-        tokio::time::sleep(LONG).await;
+        bench.supervisor.warmed_up().await;
+        tokio::time::sleep(APART).await;
         let folder = tempfile::tempdir()?;
         let cwd = fs::canonicalize(folder.path())?;
         let env = || Grant::Some(vec!["WHO".to_owned()]);
@@ -32,12 +34,18 @@ async fn what_was_prepared_is_as_new_to_its_script(bench: &Bench) -> Outcome {
             permissions: Some(permissions),
             ..bench.fixture("first-look.mjs", &[who, "more"])
         };
+        let before = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
         let ended = bench.run(config, b"").await?;
-        let found: serde_json::Value = serde_json::from_str(&ended.lines().join(""))
+        let mut found: serde_json::Value = serde_json::from_str(&ended.lines().join(""))
             .map_err(|error| format!("{error}: {}", ended.log()))?;
+        // Its clocks begin with the script, however long ago the isolate was prepared.
+        for clock in ["timeOrigin", "uptimeOrigin"] {
+            let origin = found[clock].take().as_f64().ok_or(clock)?;
+            assert!(origin >= (before - APART / 2).as_secs_f64() * 1e3, "{who}: {clock}");
+        }
         let expected = json!({
             "args": [who, "more"], "argv": [who, "more"], "cwd": cwd, "env": who, "main": true,
-            "net": if net { "granted" } else { "prompt" }, "isNew": true, "isOnTime": true,
+            "net": if net { "granted" } else { "prompt" }, "isOnTime": true, "timeOrigin": null, "uptimeOrigin": null,
         });
         assert_eq!(found, expected);
     }
@@ -48,7 +56,7 @@ async fn one_that_was_prepared_with_other_limits_is_not_taken(bench: &Bench) -> 
     let with = |heap_mb| Some(Limits { heap_mb: Some(heap_mb), ..Limits::default() });
     bench.supervisor.warm_up(with(300))?;
     for heap_mb in [80, 80, 300] {
-        tokio::time::sleep(LONG).await;
+        bench.supervisor.warmed_up().await;
         let limits = with(heap_mb);
         let ended =
             bench.run(SpawnConfig { limits, ..bench.fixture("heap-limit.mjs", &[]) }, b"").await?;
