@@ -1,8 +1,9 @@
 //! The way into a process: a bounded queue of bytes between writers and its stdin.
 //!
-//! Any number of writers, one reader. Writes are taken in the order of the calls; when the queue is
-//! full a writer waits and holds no lock. The reader may be a thread that blocks (an isolate's
-//! synchronous read) or a task. Breaking the pipe wakes everybody, so a kill never waits for either.
+//! Any number of writers and readers: a script and its workers share one stdin. Writes are taken in the
+//! order of the calls; when the queue is full a writer waits and holds no lock. A reader may be a thread
+//! that blocks (an isolate's synchronous read) or a task. Every change and every read wakes all readers
+//! that can go on; breaking the pipe wakes all readers and writers, so a kill waits for neither.
 
 mod queue;
 
@@ -14,7 +15,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 pub(crate) use self::queue::LineTooLong;
-use self::queue::{Available, Chunk, NextLines, Queue};
+use self::queue::{Chunk, Queue};
 pub(crate) use self::queue::{Closed, Line, Refused, Shortcut, incomplete_utf8_tail};
 use crate::wire::Framing;
 
@@ -24,11 +25,11 @@ pub(crate) struct Input(Arc<Shared>);
 
 struct Shared {
     state: Mutex<Queue>,
-    /// Wakes the one reader that blocks its thread.
+    /// Wakes the readers that block their threads.
     readable: Condvar,
-    /// Wakes the one reader that is a task.
+    /// Wakes the readers that are tasks.
     readable_async: Notify,
-    /// Wakes everybody who waits for room and writes nothing meanwhile.
+    /// Wakes the callers of `room`.
     writable: Notify,
     /// Somebody reads whole lines.
     is_read_in_lines: AtomicBool,
@@ -59,10 +60,11 @@ impl Input {
             if queue.pass(&chunk) {
                 return Ok(());
             }
-            queue.write(chunk)?
+            let accepted = queue.write(chunk)?;
+            // A reader that holds the beginning of a character waits for what could not be queued too.
+            self.wake(queue);
+            accepted
         };
-        // A reader that holds the beginning of a character waits for what could not be queued too.
-        self.wake_reader();
         let Some(accepted) = accepted else { return Ok(()) };
         // Dropped after the receiver, so that it looks after that is gone.
         let withdraw = Withdraw(self);
@@ -79,8 +81,7 @@ impl Input {
             return Ok(queue.unread());
         }
         let queued = queue.try_write(chunk)?;
-        drop(queue);
-        self.wake_reader();
+        self.wake(queue);
         Ok(queued)
     }
 
@@ -100,18 +101,18 @@ impl Input {
         }
     }
 
-    /// No more will be written; the reader sees the end after what is queued.
+    /// No more will be written; readers see the end after what is queued.
     pub(crate) fn close(&self) {
-        self.lock().close();
-        self.wake_reader();
-        self.0.writable.notify_waiters();
+        let mut queue = self.lock();
+        queue.close();
+        self.wake(queue);
     }
 
-    /// Throws away what is queued; the reader sees the end, writers an error.
+    /// Throws away what is queued; readers see the end, writers an error.
     pub(crate) fn break_pipe(&self) {
-        self.lock().break_pipe();
-        self.wake_reader();
-        self.0.writable.notify_waiters();
+        let mut queue = self.lock();
+        queue.break_pipe();
+        self.wake(queue);
     }
 
     /// Bytes that the process has not read yet.
@@ -121,52 +122,44 @@ impl Input {
 
     /// Reads into `buffer`, blocking the thread; 0 is the end.
     pub(crate) fn read_blocking(&self, buffer: &mut [u8]) -> usize {
-        let mut state = self.lock();
+        let mut queue = self.lock();
         loop {
-            match state.read(buffer) {
-                Available::Data(count) => {
-                    drop(state);
-                    self.0.writable.notify_waiters();
-                    return count;
-                }
-                Available::End => return 0,
-                Available::Nothing => self.0.readable.wait(&mut state),
+            if let Some(count) = queue.read(buffer) {
+                self.wake(queue);
+                return count;
             }
+            self.0.readable.wait(&mut queue);
         }
     }
 
     /// Reads into `buffer`; 0 is the end. Cancel-safe: nothing is taken before it is returned.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> usize {
-        loop {
-            let available = self.lock().read(buffer);
-            self.0.writable.notify_waiters();
-            match available {
-                Available::Data(count) => {
-                    self.wake_next_reader();
-                    return count;
-                }
-                Available::End => {
-                    self.wake_next_reader();
-                    return 0;
-                }
-                Available::Nothing => self.0.readable_async.notified().await,
-            }
-        }
+        self.until_found(|queue| queue.read(buffer)).await
     }
 
     /// The next lines, as many as there are up to a bound; none at the end. Cancel-safe.
     pub(crate) async fn read_lines(&self) -> Result<Vec<Line>, LineTooLong> {
         self.0.is_read_in_lines.store(true, Ordering::Relaxed);
+        self.until_found(Queue::read_lines).await
+    }
+
+    /// Calls `read` until it finds something.
+    async fn until_found<T>(&self, mut read: impl FnMut(&mut Queue) -> Option<T>) -> T {
         loop {
-            let next = self.lock().read_lines();
-            self.0.writable.notify_waiters();
-            match next? {
-                NextLines::Lines(lines) => {
-                    self.wake_next_reader();
-                    return Ok(lines);
+            // Made before the queue is looked at: from here on no wake-up is missed.
+            let changed = self.0.readable_async.notified();
+            {
+                let mut queue = self.lock();
+                match read(&mut queue) {
+                    Some(found) => {
+                        self.wake(queue);
+                        return found;
+                    }
+                    // Even a read that finds nothing may have made room: lines can be too long.
+                    None => self.wake_writers(&queue),
                 }
-                NextLines::Nothing => self.0.readable_async.notified().await,
             }
+            changed.await;
         }
     }
 
@@ -180,16 +173,22 @@ impl Input {
         }
     }
 
-    /// A script may read several times at once; what one read leaves is for the next.
-    fn wake_next_reader(&self) {
-        if self.lock().is_readable() {
-            self.0.readable_async.notify_one();
+    /// Wakes all that can go on: after a change of the queue, and after a read, which may have left
+    /// something for the others.
+    fn wake(&self, queue: MutexGuard<'_, Queue>) {
+        self.wake_writers(&queue);
+        let is_readable = queue.is_readable();
+        drop(queue);
+        if is_readable {
+            self.0.readable.notify_all();
+            self.0.readable_async.notify_waiters();
         }
     }
 
-    fn wake_reader(&self) {
-        self.0.readable.notify_one();
-        self.0.readable_async.notify_one();
+    fn wake_writers(&self, queue: &Queue) {
+        if queue.is_writable() {
+            self.0.writable.notify_waiters();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -202,8 +201,10 @@ struct Withdraw<'a>(&'a Input);
 
 impl Drop for Withdraw<'_> {
     fn drop(&mut self) {
-        self.0.lock().withdraw();
-        self.0.0.writable.notify_waiters();
+        let Self(input) = self;
+        let mut queue = input.lock();
+        queue.withdraw();
+        input.wake(queue);
     }
 }
 

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-pub(super) use self::lines::NextLines;
 use self::lines::TooLong;
 pub(crate) use self::lines::{Line, LineTooLong};
 use crate::lines::is_ascii_line;
@@ -23,13 +22,6 @@ pub(crate) enum Refused {
     Closed,
     /// The queue holds as much as it may, which is given in bytes.
     Full(usize),
-}
-
-/// What a read found.
-pub(super) enum Available {
-    Data(usize),
-    End,
-    Nothing,
 }
 
 /// Hands all of it to the process at once, or nothing; says which.
@@ -193,25 +185,26 @@ impl Queue {
         self.chunks.push_back(chunk);
     }
 
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Available {
-        let available = self.take(buffer);
-        self.is_awaited = matches!(available, Available::Nothing);
-        available
+    /// Reads into `buffer`; 0 is the end, `None` says that there is nothing to read yet.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let count = self.take(buffer);
+        self.is_awaited = count.is_none();
+        count
     }
 
-    fn take(&mut self, buffer: &mut [u8]) -> Available {
+    fn take(&mut self, buffer: &mut [u8]) -> Option<usize> {
         loop {
             let filled = self.fill(buffer);
             self.admit_waiting();
             if filled > 0 {
-                return Available::Data(filled);
+                return Some(filled);
             }
             if self.broken || self.at_end() {
-                return Available::End;
+                return Some(0);
             }
             // Only the beginning of a character is queued; the rest of it may be what waits.
             if !self.admit_first_waiting() {
-                return Available::Nothing;
+                return None;
             }
         }
     }

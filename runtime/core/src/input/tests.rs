@@ -1,5 +1,7 @@
 //! The queue through its front door.
 
+mod wakes;
+
 use bytes::Bytes;
 
 use super::*;
@@ -96,18 +98,6 @@ fn writes_wait_for_room_and_keep_their_order() {
         assert_eq!(written, (Ok(()), Ok(()), Ok(())));
         assert_eq!(read, b"aaaabbcccccccc");
     });
-}
-
-#[test]
-fn breaking_the_pipe_frees_a_blocked_reader_and_a_waiting_writer() {
-    let input = Input::new(Framing::Lines, 1, 64);
-    let reader = std::thread::spawn({
-        let input = input.clone();
-        move || input.read_blocking(&mut [0; 8])
-    });
-    input.break_pipe();
-    assert_eq!(reader.join().expect("no panic"), 0);
-    assert_eq!(block_on(input.write(Bytes::from_static(b"x"))), Err(Closed));
 }
 
 #[test]
@@ -252,41 +242,6 @@ fn a_read_takes_what_a_line_reader_has_left() {
 }
 
 #[test]
-fn what_one_read_leaves_wakes_the_next() {
-    block_on(async {
-        let input = Input::new(Framing::Bytes, 64, 64);
-        let (mut first, mut second, mut third) = ([0; 2], [0; 2], [0; 2]);
-        let reads = async {
-            tokio::join!(input.read(&mut first), input.read(&mut second), input.read(&mut third))
-        };
-        let write = async {
-            input.write(Bytes::from_static(b"abcd")).await.unwrap();
-            input.close();
-        };
-        let ((a, b, c), ()) = tokio::join!(reads, write);
-        let mut counts = [a, b, c];
-        counts.sort_unstable();
-        assert_eq!(counts, [0, 2, 2]);
-    });
-}
-
-#[test]
-fn a_reader_with_half_a_character_is_woken_by_a_write_that_does_not_fit() {
-    block_on(async {
-        let input = Input::new(Framing::Lines, 4, 64);
-        input.write(Bytes::from_static(b"\xE2")).await.unwrap();
-        let mut buffer = [0; 16];
-        let write = async {
-            // The reader has looked, found half a character and gone to sleep.
-            tokio::task::yield_now().await;
-            input.write(Bytes::from_static(b"\x82\xAC and more")).await
-        };
-        let (count, written) = tokio::join!(biased; input.read(&mut buffer), write);
-        assert_eq!((written, &buffer[..count]), (Ok(()), "€ and more".as_bytes()));
-    });
-}
-
-#[test]
 fn a_write_that_is_given_up_takes_its_bytes_with_it() {
     block_on(async {
         let input = Input::new(Framing::Lines, 4, 64);
@@ -347,33 +302,5 @@ fn half_a_character_leaves_room_for_the_other_half() {
         assert_eq!(input.try_write(Bytes::from_static(b"\x80")), Ok(4));
         let mut buffer = [0; 8];
         assert_eq!(input.read(&mut buffer).await, 4);
-    });
-}
-
-#[test]
-fn whoever_waits_for_room_is_told_of_a_line_a_withdrawal_and_the_end() {
-    block_on(async {
-        let input = Input::new(Framing::Lines, 4, 2);
-        // Nobody gets anything of this read, and still it makes room.
-        input.try_write(Bytes::from_static(b"12345")).unwrap();
-        let waiting = tokio::time::timeout(std::time::Duration::ZERO, input.read_lines());
-        let (room, line) = tokio::join!(biased; input.room(), waiting);
-        assert_eq!((room, line.is_err()), (Ok(()), true));
-
-        input.try_write(Bytes::from_static(b"678")).unwrap();
-        let blocked = async {
-            let write = input.write(Bytes::from_static(b"too much"));
-            assert!(tokio::time::timeout(std::time::Duration::ZERO, write).await.is_err());
-        };
-        let wait = async {
-            tokio::task::yield_now().await;
-            input.room().await
-        };
-        let ((), room) = tokio::join!(biased; blocked, wait);
-        assert_eq!(room, Ok(()));
-
-        input.try_write(Bytes::from_static(b"9")).unwrap();
-        let (room, ()) = tokio::join!(biased; input.room(), async { input.break_pipe() });
-        assert_eq!((room, input.room().await), (Err(Closed), Err(Closed)));
     });
 }

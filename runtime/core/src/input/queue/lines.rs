@@ -20,12 +20,6 @@ pub(crate) struct LineTooLong(pub(crate) usize);
 const LINES: usize = 256;
 const LINES_BYTES: usize = 16 << 10;
 
-/// What a read of whole lines found: no lines are the end.
-pub(in crate::input) enum NextLines {
-    Lines(Vec<Line>),
-    Nothing,
-}
-
 /// What a read of a whole line found.
 enum NextLine {
     Line(Line),
@@ -45,11 +39,11 @@ pub(super) enum TooLong {
 
 impl Queue {
     /// Whole lines without their terminators; more than one if they are there and not too much to be
-    /// held by their reader.
-    pub(in crate::input) fn read_lines(&mut self) -> Result<NextLines, LineTooLong> {
+    /// held by their reader. No lines are the end, `None` says that there is nothing to read yet.
+    pub(in crate::input) fn read_lines(&mut self) -> Option<Result<Vec<Line>, LineTooLong>> {
         if self.too_long == TooLong::Untold {
             self.too_long = TooLong::No;
-            return Err(LineTooLong(self.line_limit));
+            return Some(Err(LineTooLong(self.line_limit)));
         }
         let (mut lines, mut room) = (Vec::new(), LINES_BYTES);
         while lines.len() < LINES && room > 0 {
@@ -58,9 +52,9 @@ impl Queue {
                     room = room.saturating_sub(line.text.len());
                     lines.push(line);
                 }
-                Ok(NextLine::Nothing) if lines.is_empty() => return Ok(NextLines::Nothing),
+                Ok(NextLine::Nothing) if lines.is_empty() => return None,
                 Ok(NextLine::Nothing | NextLine::End) => break,
-                Err(error) if lines.is_empty() => return Err(error),
+                Err(error) if lines.is_empty() => return Some(Err(error)),
                 Err(LineTooLong(_)) => {
                     // Told when those before it have been read.
                     self.too_long = TooLong::Untold;
@@ -68,7 +62,7 @@ impl Queue {
                 }
             }
         }
-        Ok(NextLines::Lines(lines))
+        Some(Ok(lines))
     }
 
     fn read_line(&mut self) -> Result<NextLine, LineTooLong> {

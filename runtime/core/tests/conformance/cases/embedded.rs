@@ -17,6 +17,8 @@ pub(crate) const CASES: &[Case] = cases![
     only_its_own_packages_may_be_read,
     a_group_of_its_own_may_be_killed,
     a_signal_to_the_applications_group_is_one_to_itself,
+    the_end_of_stdin_ends_synchronous_reads_on_all_threads,
+    a_kill_ends_synchronous_reads_on_all_threads,
     the_line_door_gives_lines_one_by_one_or_all_that_have_come,
     a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any,
     a_worker_whose_heap_is_full_amid_modules_of_the_engines_own_ends_alone,
@@ -67,6 +69,27 @@ async fn a_child_shares_no_stream_with_the_application(bench: &Bench) -> Outcome
         SpawnConfig { permissions: Some(may_run()), ..hostile(bench, "child-streams.mjs", &[]) };
     let ended = bench.run(config, b"").await?;
     assert_eq!(ended.lines(), [r#"{"leaks":[],"own":"piped"}"#], "{}", ended.log());
+    Ok(())
+}
+
+async fn the_end_of_stdin_ends_synchronous_reads_on_all_threads(bench: &Bench) -> Outcome {
+    let mut run = bench.start(bench.fixture("read-sync-threads.mjs", &[])).await?;
+    run.until_ready().await?;
+    run.write("read by one of them").await?;
+    run.close()?;
+    let ended = run.end().await?;
+    assert_eq!((ended.lines(), ended.code), (vec!["end".to_owned(); 4], Some(0)));
+    Ok(())
+}
+
+async fn a_kill_ends_synchronous_reads_on_all_threads(bench: &Bench) -> Outcome {
+    // Half of this is the time in which the end of stdin alone has to end it: longer than a test may take.
+    let limits = Some(Limits { kill_grace_ms: Some(600_000), ..Limits::default() });
+    let config = SpawnConfig { limits, ..bench.fixture("read-sync-threads.mjs", &[]) };
+    let mut run = bench.start(config).await?;
+    run.until_ready().await?;
+    run.kill().await?;
+    assert_eq!(run.end().await?.reason, Some(ExitReason::Killed { signal: None }));
     Ok(())
 }
 
