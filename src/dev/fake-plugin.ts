@@ -179,7 +179,7 @@ export class FakePlugin {
   #attach(name: string, send: (message: unknown) => void) {
     const process = this.#process(name)
     const next = process.attach('main', send)
-    return { process: process.info, next, fresh: true, invokeKey: null }
+    return { process: process.info, next, fresh: true }
   }
 
   #watch(send: (message: WatchMessage) => void): null {

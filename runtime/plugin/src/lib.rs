@@ -46,7 +46,6 @@ mod error;
 mod js;
 mod paths;
 mod scope;
-mod shortcut;
 mod viewers;
 mod watch;
 mod wire;

@@ -19,8 +19,6 @@ pub(crate) struct Attached {
     pub(crate) next: u64,
     /// Whether nobody had attached to this generation before.
     pub(crate) fresh: bool,
-    /// What messages of the web view must say to be taken for commands, where they are quicker than requests.
-    pub(crate) invoke_key: Option<String>,
 }
 
 /// The answer to `ensure`.

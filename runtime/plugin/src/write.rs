@@ -4,7 +4,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
-use serde_json::Value;
 use tauri::ipc::{InvokeBody, Request};
 
 use crate::error::Error;
@@ -115,17 +114,13 @@ fn header<'a>(request: &'a Request<'_>, name: &str) -> Result<&'a str, Error> {
     value.ok_or_else(|| Error::invalid(format!("'write' needs the header '{name}' (ASCII)")))
 }
 
-/// The bytes of a request, or `data` if that is text. The isolation pattern and the fallback over `postMessage`
-/// turn bytes into a list of numbers.
+/// The bytes of a request. The isolation pattern and the fallback over `postMessage` turn them into a list of
+/// numbers.
 pub(crate) fn body(body: &InvokeBody) -> Result<Vec<u8>, Error> {
     match body {
         InvokeBody::Raw(data) => Ok(data.clone()),
-        InvokeBody::Json(value) => match value.get("data") {
-            Some(Value::String(text)) => Ok(text.clone().into_bytes()),
-            _ => Vec::deserialize(value).map_err(|_| {
-                Error::invalid("'write' takes bytes (a Uint8Array), or text as { \"data\": \"…\" }")
-            }),
-        },
+        InvokeBody::Json(value) => Vec::deserialize(value)
+            .map_err(|_| Error::invalid("'write' takes bytes (a Uint8Array)")),
     }
 }
 

@@ -1,7 +1,6 @@
 /** The one way to the plugin's commands. */
 import { invoke } from '@tauri-apps/api/core'
 import { toError } from './error.ts'
-import { sendShort } from './message.ts'
 
 /** Headers and a body of bytes, for commands that take no JSON. */
 interface RawCall {
@@ -18,22 +17,6 @@ export async function call<Answer>(
     return await invoke<Answer>(`plugin:js|${command}`, args)
   } catch (thrown) {
     throw toError(thrown, typeof args['name'] === 'string' ? args['name'] : undefined)
-  }
-}
-
-/**
- * Calls a command that has little to say, by a message where that is quicker. It may come twice, which must
- * make no difference to it.
- */
-export async function callShort<Answer>(
-  command: string,
-  payload: Record<string, unknown>,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  try {
-    return (await sendShort({ cmd: `plugin:js|${command}`, payload, headers })) as Answer
-  } catch (thrown) {
-    throw toError(thrown)
   }
 }
 

@@ -6,16 +6,25 @@ import { Channel } from '@tauri-apps/api/core'
 import { parseBatch, textOf, type BatchMessage } from './batch.ts'
 import type { State } from './bindings/index.ts'
 import type { Attached } from './bindings/plugin/index.ts'
-import { call, callShort, uniqueId } from './call.ts'
+import { call, uniqueId } from './call.ts'
 import { Credit } from './credit.ts'
 import { endWithout, exitOf, startedAnew } from './end.ts'
 import { JsRuntimeError, report, safely } from './error.ts'
 import { stateOf, type ProcessEvent } from './event.ts'
-import { isInWebView, tryMessages } from './message.ts'
 import { Parties, type Party } from './parties.ts'
 import { keepPosition, takePosition, type Position } from './resume.ts'
 import { Retained } from './retained.ts'
 import { dropWriter, writerOf } from './writer.ts'
+
+declare global {
+  interface Window {
+    /** What Tauri's WebView has on every page, and no other browser. */
+    ipc?: object
+  }
+}
+
+/** Whether Rust can evaluate messages here: not on a page that has been given another IPC. */
+const isInWebView = (): boolean => window.ipc !== undefined
 
 type Hear = (event: ProcessEvent) => void
 
@@ -138,7 +147,7 @@ export class ProcessStream {
     const { name } = this
     const attachment = (this.#attachment = uniqueId())
     this.#former = takePosition(name)
-    const credit = new Credit((seq) => callShort('ack', { name, attachment, seq }))
+    const credit = new Credit((seq) => call('ack', { name, attachment, seq }))
     // What comes before the answer can only be judged with it.
     let early: BatchMessage[] | null = []
     const hear = (message: BatchMessage) => {
@@ -155,7 +164,6 @@ export class ProcessStream {
       after: this.#former && this.#former.seq >= 0 ? this.#former.seq : null,
     })
     if (this.#attachment !== attachment) return
-    tryMessages(reply.invokeKey)
     this.#begin(reply)
     const waiting = early
     early = null

@@ -3,9 +3,8 @@
  * That keeps the order under every IPC mode of Tauri, and costs a request per round trip instead of one
  * per write.
  */
-import { call, callRaw, callShort, uniqueId } from './call.ts'
+import { call, callRaw, uniqueId } from './call.ts'
 import { JsRuntimeError } from './error.ts'
-import { isForMessage } from './message.ts'
 
 /** About as much goes into one request; a single larger write goes alone. */
 const MOST_IN_ONE = 256 * 1024
@@ -86,7 +85,7 @@ export class Writer {
     return this.#queue.splice(0, end < 0 ? this.#queue.length : Math.max(end, 1))
   }
 
-  async #send(body: string | Uint8Array): Promise<void> {
+  async #send(body: Uint8Array): Promise<void> {
     for (;;) {
       // A number for each attempt: one that was refused counts as done on the Rust side.
       const headers = {
@@ -95,9 +94,7 @@ export class Writer {
         'js-seq': String(++this.#seq),
       }
       try {
-        return await (typeof body === 'string'
-          ? callShort('write', { data: body }, headers)
-          : callRaw('write', { body, headers }))
+        return await callRaw('write', { body, headers })
       } catch (error) {
         if (!(error instanceof JsRuntimeError) || error.kind !== 'stdinFull') throw error
       }
@@ -115,12 +112,9 @@ function encode(text: string): Uint8Array {
   return room.subarray(0, encoder.encodeInto(text, room).written)
 }
 
-/** Text for a message stays text; everything else becomes bytes. */
-function joined(parts: (string | Uint8Array)[]): string | Uint8Array {
-  if (parts.every((part) => typeof part === 'string')) {
-    const text = parts.join('')
-    return isForMessage(text) ? text : encode(text)
-  }
+/** One request's worth of text and bytes. */
+function joined(parts: (string | Uint8Array)[]): Uint8Array {
+  if (parts.every((part) => typeof part === 'string')) return encode(parts.join(''))
   const chunks = parts.map((part) => (typeof part === 'string' ? encode(part) : part))
   const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0))
   let end = 0

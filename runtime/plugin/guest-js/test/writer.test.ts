@@ -146,6 +146,14 @@ test('what is written since a new start is known of outlives the end of the one 
   expect(process.stdin).toBe('full and more')
 })
 
+test('half a character is replaced, as it is when text is encoded', async () => {
+  const process = host.start('p')
+  await page.writeStdin('p', 'a\ud83d')
+  await page.writeStdin('p', '\ud83d\ude00')
+  await settled()
+  expect(process.stdin).toBe('a\ufffd\u{1f600}')
+})
+
 test('the caller may use its buffer again at once', async () => {
   const process = host.start('p')
   const buffer = bytes('abc')

@@ -10,7 +10,6 @@ use crate::bridge::{Attach, PageChannel};
 use crate::error::Error;
 use crate::js::JsExt;
 use crate::scope::Rights;
-use crate::shortcut;
 use crate::viewers::PAGE;
 use crate::wire::{Attached, WatchMessage};
 use crate::write::{Head, body};
@@ -87,12 +86,7 @@ pub(crate) fn attach<R: Runtime>(
     js.require(&rights, name)?;
     let attach = Attach { channel, attachment, after };
     let begin = js.bridges.attach(js.supervisor(), webview.label(), name, attach)?;
-    Ok(Attached {
-        process: js.get_status(name)?,
-        next: begin.next,
-        fresh: begin.fresh,
-        invoke_key: shortcut::invoke_key(&webview),
-    })
+    Ok(Attached { process: js.get_status(name)?, next: begin.next, fresh: begin.fresh })
 }
 
 #[tauri::command]

@@ -150,15 +150,12 @@ fn raw_writes_that_make_no_sense_are_refused() {
         let error = bench.request("main", "write", body(), &headers).expect_err("refused");
         assert!(error.to_string().contains(header), "{error}");
     }
-    for body in [json!([256]), json!("x"), json!({}), json!({ "data": [120] })] {
+    for body in [json!([256]), json!("x"), json!({}), json!({ "data": "x" })] {
         let error = bench.request("main", "write", InvokeBody::Json(body), &good);
         assert!(error.expect_err("refused").to_string().contains("bytes"));
     }
     let numbers = InvokeBody::Json(json!([104, 105, 10]));
     bench.request("main", "write", numbers, &good).expect("the isolation pattern's form");
-    let text = InvokeBody::Json(json!({ "data": "é\n" }));
-    let next = [good[0], good[1], ("js-seq", "2")];
-    bench.request("main", "write", text, &next).expect("text");
     bench.attach("main", "echo", 3).expect("attached");
-    wait_for("both echoes", || (bench.stdout(3) == ["echo hi", "echo é"]).then_some(()));
+    wait_for("the echo", || (bench.stdout(3) == ["echo hi"]).then_some(()));
 }

@@ -63,6 +63,17 @@ fn a_page_that_attaches_late_gets_the_backlog_and_is_told_where_it_ends() {
 }
 
 #[test]
+fn the_answer_to_attach_does_not_hold_the_invoke_key() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "ensure", json!({ "name": "echo" })).expect("started");
+    let attached = bench.attach("main", "echo", 1).expect("attached");
+    let fields: std::collections::BTreeSet<_> =
+        attached.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(fields, ["fresh", "next", "process"].into());
+    assert!(!attached.to_string().contains(tauri::test::INVOKE_KEY), "{attached}");
+}
+
+#[test]
 fn only_the_first_page_of_a_generation_is_told_that_it_is_fresh() {
     let capabilities = json!([
         capability("main", json!(["js:default"])),

@@ -14,8 +14,6 @@ export interface Refusal {
 
 type Args = Record<string, unknown>
 
-const encoder = new TextEncoder()
-
 export class FakeHost {
   readonly processes = new Map<string, FakeProcess>()
   /** By window and process. */
@@ -25,10 +23,6 @@ export class FakeHost {
   readonly bodies: string[] = []
   /** Commands that answer in their own way, or are refused. */
   readonly overrides = new Map<string, (args: Args) => unknown>()
-  /** What pages are told to say in messages. */
-  invokeKey: string | null = null
-  /** Whether what messages are answered with arrives. */
-  answersMessages = true
   readonly #attached = new Map<string, number>()
   readonly #writers = new Map<string, number>()
 
@@ -98,9 +92,7 @@ export class FakeHost {
     const command = cmd.replace('plugin:js|', '')
     if (command === 'write') {
       // The body is read when the request arrives, as it is then.
-      const isBytes = args instanceof Uint8Array
-      const body = isBytes ? args.slice() : encoder.encode(String(args['data']))
-      return this.#write(label, body, options!.headers)
+      return this.#write(label, (args as Uint8Array).slice(), options!.headers)
     }
     if (args instanceof Uint8Array) throw new Error(`${command} takes no bytes`)
     this.calls.push({ label, command, args })
@@ -133,7 +125,7 @@ export class FakeHost {
     const send = sender(args['channel'] as Channel<unknown>, args['evaluated'] as number | null)
     this.bridges.set(key, new FakeBridge(process, String(args['attachment']), send))
     const { info, nextSeq: next } = process
-    return { process: structuredClone(info), next, fresh, invokeKey: this.invokeKey }
+    return { process: structuredClone(info), next, fresh }
   }
 
   #detach(label: string, { name, attachment }: Args): null {

@@ -14,8 +14,4 @@ export type Attached = {
    * Whether nobody had attached to this generation before.
    */
   fresh: boolean
-  /**
-   * What messages of the web view must say to be taken for commands, where they are quicker than requests.
-   */
-  invokeKey: string | null
 }
