@@ -26,6 +26,7 @@ mod loader;
 mod members;
 mod meter;
 mod offspring;
+mod options;
 #[cfg(test)]
 mod panics;
 mod permissions;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use deno_runtime::FeatureChecker;
 use deno_runtime::deno_core::{
     CompiledWasmModuleStore, CrossIsolateStore, JsRuntime, ModuleLoader, SharedArrayBufferStore, v8,
 };
@@ -15,16 +16,15 @@ use deno_runtime::deno_node::NodeExtInitServices;
 use deno_runtime::deno_permissions::PermissionsContainer;
 use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel};
 use deno_runtime::worker::WorkerServiceOptions;
-use deno_runtime::{BootstrapOptions, FeatureChecker, WorkerExecutionMode};
 
 use super::buffers::Buffers;
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
 use super::descriptors::Adopted;
+use super::line_door;
 use super::loader::Sys;
 use super::program::Program;
 use super::watch::Watch;
-use super::{DENO_VERSION, line_door};
 use crate::plan::MemoryLimits;
 
 /// How far a heap may go over its limit until the script is interrupted. V8 aborts the application
@@ -174,18 +174,6 @@ impl Commons {
             v8_code_cache: None,
             bundle_provider: None,
         }
-    }
-}
-
-pub(super) fn bootstrap(args: Vec<String>) -> BootstrapOptions {
-    BootstrapOptions {
-        deno_version: DENO_VERSION.to_owned(),
-        user_agent: format!("Deno/{DENO_VERSION}"),
-        args,
-        locale: v8::icu::get_language_tag(),
-        mode: WorkerExecutionMode::Run,
-        has_node_modules_dir: true,
-        ..BootstrapOptions::default()
     }
 }
 

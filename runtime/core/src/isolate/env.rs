@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deno_error::JsErrorBox;
@@ -13,9 +14,24 @@ use deno_runtime::deno_permissions::{
     OpenAccessKind, PermissionCheckError, PermissionState, PermissionsContainer,
 };
 
+use super::stdio::{Log, Stdio};
+
 /// The variables that this process has. Its isolates share them.
 #[derive(Clone)]
-pub(super) struct Env(Arc<Mutex<BTreeMap<String, String>>>);
+pub(super) struct Env(Arc<Shared>);
+
+struct Shared {
+    variables: Mutex<BTreeMap<String, String>>,
+    /// That the time zone stays as it is has been said.
+    is_zone_warned: AtomicBool,
+}
+
+/// V8 has one time zone in a program, and reads it from the program's own environment.
+const ZONE: &str = "TZ";
+
+const ZONE_WARNING: &str = "warning: TZ is not applied: embedded scripts have the time zone of the \
+                            application; set TZ for the application, or give the backend a process \
+                            of its own: runtime \"deno\"\n";
 
 impl Env {
     /// The application's variables with the configuration's on top.
@@ -24,7 +40,17 @@ impl Env {
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
         let mut env: BTreeMap<_, _> = own.filter(|(key, _)| is_key(key)).collect();
         env.extend(config.clone());
-        Self(Arc::new(Mutex::new(env)))
+        let (variables, is_zone_warned) = (Mutex::new(env), AtomicBool::new(false));
+        Self(Arc::new(Shared { variables, is_zone_warned }))
+    }
+
+    /// Says so once when the script is to believe in another time zone than it has.
+    pub(super) fn warn_of_zone(&self, stderr: &Stdio) {
+        let zone = self.lock().get(ZONE).cloned();
+        let is_other = std::env::var(ZONE).ok() != zone;
+        if is_other && !self.0.is_zone_warned.swap(true, Ordering::Relaxed) {
+            stderr.say(ZONE_WARNING);
+        }
     }
 
     /// Whether modules of the engine's would find a variable of these as they are loaded, and remember
@@ -34,7 +60,17 @@ impl Env {
     }
 
     fn of(state: &OpState) -> MutexGuard<'_, BTreeMap<String, String>> {
-        state.borrow::<Self>().0.lock().unwrap_or_else(PoisonError::into_inner)
+        state.borrow::<Self>().lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.0.variables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_changed(state: &OpState, key: &str) {
+        if key == ZONE {
+            state.borrow::<Self>().warn_of_zone(&state.borrow::<Log>().0);
+        }
     }
 }
 
@@ -55,7 +91,7 @@ fn checked(key: &str) -> Result<(), JsErrorBox> {
     }
 }
 
-/// `false` when the variable is to look as if it did not exist.
+/// `false` when the variable is to look as if it did not exist, as each does that is not granted.
 fn permitted(state: &mut OpState, key: &str) -> Result<bool, PermissionCheckError> {
     match state.borrow_mut::<PermissionsContainer>().check_env(key) {
         Ok(()) => Ok(true),
@@ -68,13 +104,14 @@ fn permitted(state: &mut OpState, key: &str) -> Result<bool, PermissionCheckErro
     }
 }
 
-#[op2(stack_trace)]
+#[op2]
 #[serde]
-pub(super) fn op_host_env(
-    state: &mut OpState,
-) -> Result<HashMap<String, String>, PermissionCheckError> {
-    state.borrow_mut::<PermissionsContainer>().check_env_all()?;
-    Ok(Env::of(state).clone().into_iter().collect())
+pub(super) fn op_host_env(state: &mut OpState) -> HashMap<String, String> {
+    let permissions = state.borrow::<PermissionsContainer>();
+    let is_granted = |key: &str| permissions.query_env(Some(key)) == PermissionState::Granted;
+    let env = Env::of(state);
+    let granted = env.iter().filter(|(key, _)| is_granted(key));
+    granted.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 #[op2(stack_trace)]
@@ -116,6 +153,7 @@ pub(super) fn op_host_set_env(
         )));
     }
     Env::of(state).insert(key.to_owned(), value.to_owned());
+    Env::has_changed(state, key);
     Ok(())
 }
 
@@ -129,17 +167,18 @@ pub(super) fn op_host_delete_env(
     }
     checked(key)?;
     Env::of(state).remove(key);
+    Env::has_changed(state, key);
     Ok(())
 }
 
-/// `process.loadEnvFile`: a variable that is already set keeps its value, as in Node.
+/// `process.loadEnvFile`: a variable that is already set keeps its value, as in Node, and one that is not
+/// granted stays out of sight.
 #[op2(fast, stack_trace)]
 pub(super) fn op_host_load_env_file(
     state: &mut OpState,
     #[string] path: &str,
 ) -> Result<(), JsErrorBox> {
-    let permissions = state.borrow_mut::<PermissionsContainer>();
-    permissions.check_env_all().map_err(JsErrorBox::from_err)?;
+    let permissions = state.borrow::<PermissionsContainer>();
     let path = permissions
         .check_open(
             Path::new(path).into(),
@@ -150,9 +189,11 @@ pub(super) fn op_host_load_env_file(
     let text = std::fs::read_to_string(&*path).map_err(JsErrorBox::from_err)?;
     let mut env = Env::of(state);
     deno_dotenv::parse_env_content_hook(&text, &mut |key, value| {
-        if is_key(key) {
+        if is_key(key) && permissions.query_env(Some(key)) == PermissionState::Granted {
             env.entry(key.to_owned()).or_insert_with(|| value.replace('\0', ""));
         }
     });
+    drop(env);
+    Env::has_changed(state, ZONE);
     Ok(())
 }

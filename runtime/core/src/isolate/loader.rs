@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use deno_error::JsErrorBox;
+use deno_error::{JsErrorBox, JsErrorClass};
 use deno_resolver::npm::{DenoInNpmPackageChecker, NpmResolver};
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_core::{
@@ -88,6 +88,23 @@ pub(super) struct WorkerEntry {
     pub(super) parent: PermissionsContainer,
     /// It is not to run: there are as many as there may be.
     pub(super) most: Option<usize>,
+    /// Told why it cannot run: the engine keeps to itself that a module could not be loaded.
+    pub(super) failed: fn(&str),
+}
+
+impl WorkerEntry {
+    fn reporting(&self, response: ModuleLoadResponse) -> ModuleLoadResponse {
+        let failed = self.failed;
+        let tell = move |loaded: Result<ModuleSource, JsErrorBox>| {
+            loaded.inspect_err(|error| failed(&format!("{}: {error}", error.get_class())))
+        };
+        match response {
+            ModuleLoadResponse::Sync(loaded) => ModuleLoadResponse::Sync(tell(loaded)),
+            ModuleLoadResponse::Async(loading) => {
+                ModuleLoadResponse::Async(Box::pin(async move { tell(loading.await) }))
+            }
+        }
+    }
 }
 
 /// The modules of one isolate. Lives on its thread.
@@ -235,6 +252,20 @@ impl Loader {
     }
 
     fn load(
+        self: &Rc<Self>,
+        url: &Url,
+        referrer: Option<&ModuleLoadReferrer>,
+        options: &ModuleLoadOptions,
+    ) -> ModuleLoadResponse {
+        let response = self.load_any(url, referrer, options);
+        match &self.worker {
+            // What was imported by `import()` is the script's to see.
+            Some(worker) if !options.is_dynamic_import => worker.reporting(response),
+            _ => response,
+        }
+    }
+
+    fn load_any(
         self: &Rc<Self>,
         url: &Url,
         referrer: Option<&ModuleLoadReferrer>,

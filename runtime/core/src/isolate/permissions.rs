@@ -38,11 +38,14 @@ fn options(permissions: &Permissions, script_dir: Option<&Path>) -> PermissionsO
     {
         allow_read.get_or_insert_default().push(dir.to_string_lossy().into_owned());
     }
+    let allow_env = allow(&permissions.env);
     PermissionsOptions {
         allow_read,
         allow_write: allow(&permissions.write),
         allow_net: allow(&permissions.net),
-        allow_env: allow(&permissions.env),
+        // A variable that is not granted is not there: asking for it is no error.
+        ignore_env: (allow_env != Some(vec![])).then(Vec::new),
+        allow_env,
         allow_run: allow(&permissions.run),
         allow_sys: allow(&permissions.sys),
         allow_import: allow(&permissions.import),
@@ -71,6 +74,7 @@ mod tests {
         let options = options(&Permissions::default(), Some(Path::new("/app/backends")));
         let expected = PermissionsOptions {
             allow_read: Some(vec!["/app/backends".to_owned()]),
+            ignore_env: Some(vec![]),
             ..PermissionsOptions::default()
         };
         assert_eq!(options, expected);
@@ -82,6 +86,7 @@ mod tests {
         assert_eq!(options.allow_read, Some(vec![]));
         assert_eq!(options.allow_run, Some(vec![]));
         assert_eq!(options.allow_ffi, None);
+        assert_eq!(options.ignore_env, None);
         assert!(!options.prompt);
     }
 

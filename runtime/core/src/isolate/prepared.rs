@@ -16,13 +16,13 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_web::StartTime;
 use deno_runtime::worker::{MainWorker, WorkerOptions};
 
-use super::commons::{self, Around, Commons, NodeServices};
+use super::commons::{Around, Commons, NodeServices};
 use super::env::Env;
 use super::folder::Folder;
 use super::loader::{Modules, Place};
 use super::program::Program;
 use super::stdio::{Streams, null_device};
-use super::{crash, guards, permissions, sources, watch, web_worker};
+use super::{crash, guards, options, permissions, sources, watch, web_worker};
 use crate::wire::Permissions;
 
 /// Leaves behind two functions: what loads Node's modules, and what sets the arguments and the clock.
@@ -67,7 +67,7 @@ impl Prepared {
         let mut worker = MainWorker::bootstrap_from_options(
             &nowhere,
             commons.services(place.loader(), None, nothing),
-            options(commons, folder)?,
+            worker_options(commons, folder)?,
         );
         let runtime = &mut worker.js_runtime;
         let functions = runtime.execute_script("js-runtime:begin", TAKE_BEGIN);
@@ -120,6 +120,7 @@ impl Prepared {
             program.install(&mut state);
         }
         let streams = program.connect(runtime, Some(&program.control));
+        program.env.warn_of_zone(&streams.stderr);
         let path = main.to_file_path().unwrap_or_default();
         self.tell(&path.to_string_lossy(), &program.config.args)?;
         let Self { worker, around, .. } = self;
@@ -148,13 +149,13 @@ fn pair(runtime: &mut JsRuntime, array: &v8::Global<v8::Value>) -> Option<(Funct
     Some((get(0)?, get(1)?))
 }
 
-fn options(commons: &Arc<Commons>, folder: Folder) -> Result<WorkerOptions, String> {
+fn worker_options(commons: &Arc<Commons>, folder: Folder) -> Result<WorkerOptions, String> {
     let stdio =
         null_device().map_err(|error| format!("could not open the null device: {error}"))?;
     let control = commons.control.clone();
     let guards = guards::extension(folder, move |state| state.put(control));
     Ok(WorkerOptions {
-        bootstrap: commons::bootstrap(Vec::new()),
+        bootstrap: options::bootstrap(Vec::new()),
         extensions: vec![Extension { js_files: vec![BEGIN].into(), ..guards }],
         startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
         residual_lazy_js_sources: sources::scripts()?,
@@ -162,6 +163,7 @@ fn options(commons: &Arc<Commons>, folder: Folder) -> Result<WorkerOptions, Stri
         skip_op_registration: true,
         create_params: Some(commons.create_params(watch::with_room(commons.memory.heap))),
         create_web_worker_cb: web_worker::creator(commons.clone(), folder),
+        format_js_error_fn: Some(Arc::new(web_worker::report)),
         stdio,
         ..WorkerOptions::default()
     })

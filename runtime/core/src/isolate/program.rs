@@ -27,7 +27,7 @@ pub(super) struct Program {
     pub(super) input: Input,
     pub(super) sinks: Sinks,
     pub(super) limits: EngineLimits,
-    env: Env,
+    pub(super) env: Env,
 }
 
 impl Program {

@@ -5,7 +5,11 @@
 //! their beginning or in place of a few words. No script has seen any of it before, and none sees
 //! what it was.
 
+mod amendments;
+
 use std::sync::LazyLock;
+
+use self::amendments::{AMENDMENTS, Amendment, Words};
 
 /// Address and source of built-in modules, sorted by address.
 pub(super) type Sources = &'static [(&'static str, &'static str)];
@@ -19,7 +23,7 @@ struct Guard {
     modules: &'static [&'static str],
 }
 
-const GUARDS: [Guard; 3] = [
+const GUARDS: [Guard; 5] = [
     Guard {
         text: include_str!("sources/descriptors.js"),
         modules: &[
@@ -37,12 +41,20 @@ const GUARDS: [Guard; 3] = [
         text: include_str!("sources/workers.js"),
         modules: &["ext:deno_node/worker_threads.ts"],
     },
+    Guard {
+        text: include_str!("sources/process.js"),
+        modules: &["ext:deno_node/_process/process.ts"],
+    },
+    Guard {
+        text: include_str!("sources/children.js"),
+        modules: &["ext:deno_node/internal/child_process.ts"],
+    },
 ];
 
 /// Web Locks, of which the engine has one list: names get the process in front, as `Program` has
 /// defined it. No script can change that or hide it, and so get at the names of another.
 const LOCKS: &str = "ext:deno_web/locks.js";
-const LOCKS_WORDS: [(&str, &str); 2] = [
+const LOCKS_WORDS: [Words; 2] = [
     (
         "op_lock_manager_request(\n      encodeLockName(name),",
         "op_lock_manager_request(\n      jsRuntimeProcess + encodeLockName(name),",
@@ -73,18 +85,16 @@ fn guard(sources: Sources) -> Result<Sources, String> {
             amend(&mut guarded, module, |source| with_head(source, text))?;
         }
     }
+    for Amendment { module, words } in AMENDMENTS {
+        amend(&mut guarded, module, |source| with_words(source, words))?;
+    }
     Ok(keep(guarded))
 }
 
 fn part_locks(sources: Sources) -> Result<Sources, String> {
     let mut parted = sources.to_vec();
     amend(&mut parted, LOCKS, |source| {
-        let mut source = source.to_owned();
-        for (words, ours) in LOCKS_WORDS {
-            let is_once = source.matches(words).count() == 1;
-            source = is_once.then(|| source.replace(words, ours))?;
-        }
-        Some(source + LOCKS_TAIL)
+        with_words(source, &LOCKS_WORDS).map(|source| source + LOCKS_TAIL)
     })?;
     Ok(keep(parted))
 }
@@ -109,6 +119,14 @@ fn amend(
     Ok(())
 }
 
+/// Puts others in place of words that the module has once each.
+fn with_words(source: &str, words: &[Words]) -> Option<String> {
+    words.iter().try_fold(source.to_owned(), |source, (words, ours)| {
+        let is_once = source.matches(words).count() == 1;
+        is_once.then(|| source.replace(words, ours))
+    })
+}
+
 /// Puts `text` at the beginning of the script's function.
 fn with_head(source: &str, text: &str) -> Option<String> {
     let parameters = source.strip_prefix(HEAD)?;
@@ -128,6 +146,10 @@ mod tests {
         for Guard { text, modules } in GUARDS {
             let guarded = scripts.iter().filter(|(_, source)| source.contains(text));
             assert!(guarded.map(|(address, _)| address).eq(modules));
+        }
+        for Amendment { module, words } in AMENDMENTS {
+            let (_, source) = scripts.iter().find(|(address, _)| *address == module).unwrap();
+            assert!(words.iter().all(|(_, ours)| source.contains(ours) && ours.is_ascii()));
         }
         let changed = modules().unwrap().iter().zip(deno_snapshots::RESIDUAL_LAZY_ESM);
         let changed = changed.filter(|(ours, theirs)| ours != theirs);

@@ -43,6 +43,10 @@ enum End {
 #[derive(Clone)]
 pub(super) struct LineOut(pub(super) Rc<Stdio>);
 
+/// Where the engine's own words for whoever reads the log go.
+#[derive(Clone)]
+pub(super) struct Log(pub(super) Rc<Stdio>);
+
 /// The three of one isolate.
 pub(super) struct Streams {
     pub(super) stdin: Rc<Stdio>,
@@ -56,6 +60,7 @@ impl Streams {
         let streams =
             [(0, "stdin", &self.stdin), (1, "stdout", &self.stdout), (2, "stderr", &self.stderr)];
         state.put(LineOut(self.stdout.clone()));
+        state.put(Log(self.stderr.clone()));
         // Whatever the application inherited, a script has these.
         state.put(FdTable::new());
         for (number, name, stream) in streams {

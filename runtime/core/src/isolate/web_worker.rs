@@ -8,22 +8,24 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use deno_runtime::BootstrapOptions;
+use deno_runtime::deno_core::error::JsError;
+use deno_runtime::deno_core::{Extension, v8};
 use deno_runtime::deno_inspector_server::MainInspectorSessionChannel;
+use deno_runtime::deno_node::ops::worker_threads::{DEFAULT_STACK_SIZE_MB, ResolvedResourceLimits};
+use deno_runtime::fmt_errors::format_js_error;
 use deno_runtime::ops::worker_host::{CreateWebWorkerArgs, CreateWebWorkerCb};
 use deno_runtime::web_worker::{
     SendableWebWorkerHandle, WebWorker, WebWorkerOptions, WebWorkerServiceOptions,
 };
 use deno_runtime::worker::WorkerServiceOptions;
 
-use super::commons::{self, Around, Commons, Services, at_heap_limit};
+use super::commons::{Around, Commons, Services, at_heap_limit};
 use super::crash;
 use super::folder::Folder;
 use super::loader::{Modules, WorkerEntry};
 use super::program::Program;
-use super::sources;
 use super::stdio::{Streams, null_device};
-use super::watch;
+use super::{options, sources, watch};
 
 /// Workers that may live at once, as each may fill a heap of its own.
 pub(crate) const MOST: usize = 16;
@@ -72,12 +74,13 @@ fn create(
         blob: args.maybe_main_module_blob.clone(),
         parent: args.parent_permissions.clone(),
         most: is_one_too_many.then_some(MOST),
+        failed: report_text,
     };
     let modules = Modules::for_worker(&program.entry, entry, args.permissions.clone())
         .unwrap_or_else(|error| panic!("a worker has no modules: {error}"));
     let node = Some(modules.node_services());
     let services = program.commons.services(modules.loader(), node, args.permissions.clone());
-    let options = options(program, folder, args, heap.bytes());
+    let options = worker_options(program, folder, args, &heap);
     let (mut worker, handle) = WebWorker::bootstrap_from_options(reduced(services), options);
     let streams = program.connect(&mut worker.js_runtime, None);
     program
@@ -117,6 +120,13 @@ impl Heap {
         }
     }
 
+    /// Beyond which the worker ends, or the process.
+    fn limit(&self) -> usize {
+        match self {
+            Self::Process(bytes) | Self::Own(bytes) => *bytes,
+        }
+    }
+
     /// Beyond which the process ends.
     fn of_process(&self) -> usize {
         match self {
@@ -138,31 +148,70 @@ impl Heap {
     }
 }
 
-fn options(
+/// An uncaught error, as the engine wants it for a log that nobody reads. It is said on stderr instead, as
+/// the Deno command line does, whether or not the script listens for it.
+pub(super) fn report(error: &JsError) -> String {
+    let text = format_js_error(error, None);
+    report_text(text.trim_start_matches("Uncaught "));
+    text
+}
+
+fn report_text(error: &str) {
+    LIFE.with_borrow(|life| {
+        if let Some(life) = life {
+            life.streams.stderr.say(&format!("error: Uncaught (in worker) {error}\n"));
+        }
+    });
+}
+
+/// What `resourceLimits` of `node:worker_threads` tells in the worker, and where V8 is told of it.
+fn resolve(
+    args: &CreateWebWorkerArgs,
+    heap: &Heap,
+    params: v8::CreateParams,
+) -> (ResolvedResourceLimits, v8::CreateParams) {
+    let wanted = args.resource_limits.clone().unwrap_or_default();
+    let most_young = params.max_young_generation_size_in_bytes();
+    let young = wanted.max_young_generation_size_mb.map(|mb| mb.max(1).saturating_mul(1 << 20));
+    let young = young.map_or(most_young, |wanted| wanted.min(most_young));
+    let limits = ResolvedResourceLimits {
+        max_young_generation_size_mb: young >> 20,
+        max_old_generation_size_mb: heap.limit() >> 20,
+        code_range_size_mb: wanted.code_range_size_mb.unwrap_or_default(),
+        stack_size_mb: wanted.stack_size_mb.unwrap_or(DEFAULT_STACK_SIZE_MB),
+    };
+    (limits, params.set_max_young_generation_size_in_bytes(young))
+}
+
+fn worker_options(
     program: &Arc<Program>,
     folder: Folder,
     args: CreateWebWorkerArgs,
-    heap: usize,
+    heap: &Heap,
 ) -> WebWorkerOptions {
     let fail = |error: String| panic!("a worker could not be made: {error}");
+    let (resolved, params) = resolve(&args, heap, program.commons.create_params(heap.bytes()));
+    let limits = Extension {
+        name: "js_runtime_limits",
+        op_state_fn: Some(Box::new(move |state| state.put(resolved))),
+        ..Extension::default()
+    };
+    let bootstrap = options::of_worker(program.config.args.clone(), &args);
     WebWorkerOptions {
         name: args.name,
         worker_id: args.worker_id,
-        bootstrap: BootstrapOptions {
-            location: Some(args.main_module.clone()),
-            ..commons::bootstrap(program.config.args.clone())
-        },
+        bootstrap,
         main_module: args.main_module,
-        extensions: vec![program.guards(folder)],
+        extensions: vec![program.guards(folder), limits],
         startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
         // The script's own isolate was made of the same.
         residual_lazy_js_sources: sources::scripts().unwrap_or_else(fail),
         residual_lazy_esm_sources: sources::modules().unwrap_or_else(fail),
         unsafely_ignore_certificate_errors: None,
-        create_params: Some(program.commons.create_params(heap)),
+        create_params: Some(params),
         seed: None,
         create_web_worker_cb: creator(program.commons.clone(), folder),
-        format_js_error_fn: None,
+        format_js_error_fn: Some(Arc::new(report)),
         worker_type: args.worker_type,
         cache_storage_dir: None,
         stdio: null_device().unwrap_or_else(|error| panic!("no null device: {error}")),

@@ -7,6 +7,7 @@ mod exits;
 mod kills;
 mod lists;
 mod names;
+mod node;
 #[cfg(target_os = "linux")]
 mod permissions;
 mod readers;
@@ -41,6 +42,7 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     embedded::CASES,
     usage::embedded::CASES,
     warm::CASES,
+    node::CASES,
     #[cfg(target_os = "linux")]
     permissions::CASES,
 ];

@@ -5,9 +5,12 @@
   const { ops } = __bootstrap.core
   if (!ops.areDescriptorsGuarded) {
     const {
+      ArrayPrototypeConcat,
       ArrayPrototypeMap,
+      ArrayPrototypeSlice,
       FunctionPrototypeCall,
       ObjectDefineProperty,
+      ObjectEntries,
       SafeSet,
       SafeWeakSet,
       SetPrototypeAdd,
@@ -74,6 +77,28 @@
       return pair
     }
 
+    // Without these a child would find no program, or could not run. They are no secret.
+    const { op_env: variables, op_get_env_no_permission_check: look } = ops
+    const needed =
+      __bootstrap.core.build.os === 'windows'
+        ? ['PATH', 'PATHEXT', 'SystemRoot', 'SystemDrive', 'windir', 'TEMP']
+        : ['PATH']
+    ops.withSearchPath = (env) => {
+      ArrayPrototypeMap(needed, (name) => {
+        const value = env[name] ?? look(name)
+        if (value != null) env[name] = value
+      })
+      return env
+    }
+    // The application's variables are not for children: what a script may see of its own, they get.
+    const environment = ({ clearEnv, env }) =>
+      clearEnv
+        ? env
+        : ArrayPrototypeConcat(
+            ObjectEntries(ops.withSearchPath({ __proto__: null, ...variables() })),
+            env,
+          )
+
     // What a child would share with the application it gets from nowhere.
     const own = (stdio) => {
       if (typeof stdio !== 'number') return stdio === 'inherit' ? 'null' : stdio
@@ -88,6 +113,10 @@
         const { stdin, stdout, stderr, extraStdio } = request
         const owned = { stdin: own(stdin), stdout: own(stdout), stderr: own(stderr) }
         if (extraStdio) owned.extraStdio = ArrayPrototypeMap(extraStdio, own)
+        owned.env = environment(request)
+        owned.clearEnv = true
+        // There is nothing that a Deno would have to know of this process's packages.
+        owned.needsNpmProcessState = false
         const child = spawn({ __proto__: null, ...request, ...owned }, apiName)
         SetPrototypeAdd(pipes, child.stdinFd)
         SetPrototypeAdd(pipes, child.stdoutFd)
@@ -96,10 +125,30 @@
         return child
       }
     }
-    guardSpawn('op_run')
     guardSpawn('op_spawn_child')
     guardSpawn('op_node_spawn_child')
     guardSpawn('op_spawn_sync')
+    // Cannot do without the application's variables.
+    ops.op_run = ({ cmd, ...request }) =>
+      ops.op_spawn_child(
+        {
+          __proto__: null,
+          ...request,
+          cmd: cmd[0],
+          args: ArrayPrototypeSlice(cmd, 1),
+          clearEnv: false,
+          windowsRawArguments: false,
+          detached: false,
+          serialization: 'json',
+          ipc: -1,
+          extraStdio: [],
+        },
+        'Deno.run()',
+      )
+    ops.op_run_status = async (rid) => {
+      const { code, signal } = await ops.op_spawn_wait(rid)
+      return { gotSignal: signal !== null, exitCode: code, exitSignal: code - 128 }
+    }
 
     // The terminal is the application's, and the standard streams of WASI are, whatever it is told.
     const refuse = (kind) => {

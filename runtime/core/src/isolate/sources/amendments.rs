@@ -1,0 +1,60 @@
+//! Scripts of the engine's in which a few words are replaced.
+
+/// Words that are in a module once, and what takes their place.
+pub(super) type Words = (&'static str, &'static str);
+
+pub(super) struct Amendment {
+    pub(super) module: &'static str,
+    pub(super) words: &'static [Words],
+}
+
+pub(super) const AMENDMENTS: [Amendment; 3] = [
+    // Odd names and values, as in Node.
+    Amendment {
+        module: "ext:deno_node/_process/process.ts",
+        words: &[
+            ("return Deno.env.get(name);", "return Deno.env.get(upToNul(name));"),
+            (
+                "Deno.env.set(String(prop), String(value))",
+                "setVariable(String(prop), String(value))",
+            ),
+            ("Deno.env.delete(String(key))", "deleteVariable(String(key))"),
+            (
+                "Deno.env.set(String(property), String(attributes?.value))",
+                "setVariable(String(property), String(attributes?.value))",
+            ),
+        ],
+    },
+    // Deno has read the variable when the program started, and knows it when `node:process` is loaded.
+    Amendment {
+        module: "ext:deno_node/internal/util/debuglog.ts",
+        words: &[
+            ("const { primordials } = __bootstrap;", "const { core, primordials } = __bootstrap;"),
+            (
+                "let testEnabled = ()=>false;",
+                "let testEnabled = (set)=>{ initializeDebugEnv(); return testEnabled(set); };",
+            ),
+            (
+                "function initializeDebugEnv(debugEnv) {",
+                "function initializeDebugEnv() {\n    \
+                 let debugEnv = core.ops.op_get_env_no_permission_check('NODE_DEBUG');",
+            ),
+        ],
+    },
+    // Children get what `process.env` is, also where a script has put another object in its place.
+    Amendment {
+        module: "ext:deno_node/internal/child_process.ts",
+        words: &[
+            (
+                "const env = options.env || Deno.env.toObject();",
+                "const env = options.env || variablesOf(process);",
+            ),
+            ("clearEnv: false,", "clearEnv: true,"),
+            (
+                "if (ObjectPrototypeIsPrototypeOf(Deno.errors.NotFound.prototype, err)) {\n        \
+                 result.error = _createSpawnError(\"ENOENT\", command, args, true);\n      }",
+                "failSync(result, err, (code)=>_createSpawnError(code, command, args, true));",
+            ),
+        ],
+    },
+];

@@ -1,0 +1,207 @@
+//! Programs made for Node, and what they expect of the process that they run in.
+
+use std::collections::BTreeMap;
+
+use js_runtime::{ExitReason, Grant, Permissions, SpawnConfig};
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+
+use crate::support::{Bench, Case, Ended, Outcome, cases};
+
+pub(crate) const CASES: &[Case] = cases![
+    a_variable_that_was_not_granted_is_absent,
+    a_child_gets_the_variables_that_its_script_has,
+    odd_names_and_values_of_variables_are_as_in_node,
+    a_worker_that_comes_to_its_end_ends,
+    the_error_of_a_worker_that_nobody_listens_to_is_on_stderr,
+    node_debug_selects_what_is_logged,
+    a_worker_is_told_of_its_limits,
+    another_time_zone_is_warned_of_once,
+];
+
+/// Runs one of the fixtures with these permissions and variables.
+async fn run(
+    bench: &Bench,
+    fixture: &str,
+    permissions: Permissions,
+    env: &[(&str, &str)],
+) -> Result<Ended, Failed> {
+    let (name, args) = fixture.split_once(' ').unwrap_or((fixture, ""));
+    let args: Vec<_> = args.split_whitespace().collect();
+    let env = env.iter().map(|&(key, value)| (key.to_owned(), value.to_owned()));
+    let config = SpawnConfig {
+        permissions: Some(permissions),
+        env: BTreeMap::from_iter(env),
+        ..bench.fixture(&format!("node/{name}"), &args)
+    };
+    bench.run(config, b"").await
+}
+
+/// The one line of JSON that it said.
+fn said(ended: &Ended) -> Result<Value, Failed> {
+    assert_eq!(ended.code, Some(0), "{}", ended.log());
+    assert_eq!(ended.stdout.len(), 1, "{:?}; {}", ended.lines(), ended.log());
+    Ok(serde_json::from_slice(&ended.stdout[0])?)
+}
+
+fn env(names: &[&str]) -> Grant {
+    Grant::Some(names.iter().map(|&name| name.to_owned()).collect())
+}
+
+const VARIABLES: [(&str, &str); 3] =
+    [("GRANTED", "yes"), ("SECRET", "no"), ("TMPDIR", "/not-granted")];
+
+async fn a_variable_that_was_not_granted_is_absent(bench: &Bench) -> Outcome {
+    let granting = |env| Permissions { env, ..Permissions::default() };
+    let some = run(bench, "variables.mjs", granting(env(&["GRANTED"])), &VARIABLES).await?;
+    assert!(!some.log().contains("NotCapable"), "{}", some.log());
+    let seen = |granted: &str| {
+        json!({
+            "get": [granted, null], "in": [true, false], "keys": ["GRANTED"], "spread": ["GRANTED"],
+            "deno": [granted, null], "has": [true, false], "object": ["GRANTED"], "folder": "/tmp",
+        })
+    };
+    let mut expected = seen("yes!");
+    // A worker's `process.env` is a copy, its `Deno.env` is the process's.
+    let mut worker = seen("yes!!");
+    worker["deno"] = json!(["yes!", null]);
+    // It may be written as it likes, being its own.
+    for name in ["get", "in", "keys", "spread"] {
+        worker[name] = said(&some)?["worker"][name].clone();
+    }
+    assert_eq!(worker["get"], json!(["yes!!", null]));
+    expected["worker"] = worker;
+    assert_eq!(said(&some)?, expected);
+
+    let none = run(bench, "variables.mjs", Permissions::default(), &VARIABLES).await?;
+    let none = said(&none)?;
+    assert_eq!(none["get"], json!([null, null]));
+    for name in ["keys", "spread", "object"] {
+        assert_eq!(none[name], json!([]), "{name}");
+    }
+    let all = run(bench, "variables.mjs", granting(Grant::All(true)), &VARIABLES).await?;
+    assert_eq!(said(&all)?["folder"], "/not-granted");
+    Ok(())
+}
+
+async fn a_child_gets_the_variables_that_its_script_has(bench: &Bench) -> Outcome {
+    let granting = |env| Permissions { run: Grant::All(true), env, ..Permissions::default() };
+    let names = ["GRANTED", "OWN"];
+    let some = run(bench, "child-variables.mjs", granting(env(&names)), &VARIABLES).await?;
+    let own = json!(["GRANTED=yes", "OWN=set"]);
+    let expected = json!({
+        "spawn": own, "exec": own, "execSync": own, "execFileSync": own, "spawnSync": own,
+        "command": own, "commandSync": ["EXTRA=x", "GRANTED=yes", "OWN=set"],
+        "given": ["EXTRA=x"], "cleared": ["EXTRA=x"],
+        "run": own, "runEnded": { "success": true, "code": 0 },
+        "runSignalled": { "success": false, "code": 128 + 9, "signal": 9 },
+        "replaced": ["NEW=put in place"], "replacedSync": ["NEW=put in place"],
+    });
+    assert_eq!(said(&some)?, expected);
+    // Programs are found all the same.
+    let none = run(bench, "child-variables.mjs", granting(Grant::All(false)), &VARIABLES).await?;
+    let none = said(&none)?;
+    assert_eq!((&none["spawn"], &none["command"]), (&json!([]), &json!([])));
+    let all = run(bench, "child-variables.mjs", granting(Grant::All(true)), &VARIABLES).await?;
+    let all = said(&all)?;
+    assert!(
+        all["spawn"].as_array().is_some_and(|list| list.contains(&json!("SECRET=no"))),
+        "{all}"
+    );
+    assert_eq!(all["replaced"], json!(["NEW=put in place"]));
+    Ok(())
+}
+
+async fn odd_names_and_values_of_variables_are_as_in_node(bench: &Bench) -> Outcome {
+    let ended = run(bench, "odd-variables.mjs", Permissions::all(), &[]).await?;
+    let no_symbol = "TypeError: Cannot convert a Symbol value to a string";
+    let expected = json!([
+        null,
+        null,
+        null,
+        ["x", "x"],
+        "x",
+        "2",
+        "undefined",
+        "null",
+        "true",
+        no_symbol,
+        no_symbol,
+        [null, false, true],
+        [true, true, true, false, false],
+        [],
+    ]);
+    assert_eq!(said(&ended)?, expected);
+    Ok(())
+}
+
+async fn a_worker_that_comes_to_its_end_ends(bench: &Bench) -> Outcome {
+    let ended = run(bench, "worker-ends.mjs", Permissions::all(), &[]).await?;
+    assert_eq!(ended.lines(), ["[0,0,0,3,4,0,1]", "web 1"], "{}", ended.log());
+    assert_eq!(ended.reason, Some(ExitReason::Completed));
+    Ok(())
+}
+
+async fn the_error_of_a_worker_that_nobody_listens_to_is_on_stderr(bench: &Bench) -> Outcome {
+    for (kind, expected) in [
+        ("throws", "TypeError: thrown on purpose"),
+        ("rejects", "RangeError: rejected on purpose"),
+        ("syntax", "SyntaxError"),
+        ("missing", "not-there.mjs"),
+        ("web", "TypeError: thrown on purpose"),
+    ] {
+        let fixture = format!("worker-fails.mjs {kind}");
+        let ended = run(bench, &fixture, Permissions::all(), &[]).await?;
+        let log = ended.log();
+        assert!(log.contains("Uncaught (in worker"), "{kind}: {log}");
+        assert!(log.contains(expected), "{kind}: {log}");
+    }
+    Ok(())
+}
+
+async fn node_debug_selects_what_is_logged(bench: &Bench) -> Outcome {
+    for permissions in [Permissions::all(), Permissions::default()] {
+        let env = [("NODE_DEBUG", "mine")];
+        let ended = run(bench, "debug.mjs", permissions.clone(), &env).await?;
+        assert_eq!(ended.lines(), ["true false"]);
+        assert!(ended.log().ends_with(": heard 1"), "{}", ended.log());
+        let without = run(bench, "debug.mjs", permissions, &[]).await?;
+        assert_eq!((without.lines(), without.log()), (vec!["false false".into()], String::new()));
+    }
+    Ok(())
+}
+
+async fn a_worker_is_told_of_its_limits(bench: &Bench) -> Outcome {
+    let limits = js_runtime::Limits { heap_mb: Some(96), ..js_runtime::Limits::default() };
+    let config = SpawnConfig {
+        permissions: Some(Permissions::all()),
+        limits: Some(limits),
+        ..bench.fixture("node/resource-limits.mjs", &[])
+    };
+    let told = said(&bench.run(config, b"").await?)?;
+    let limits = |young: &Value, old, stack| {
+        json!({
+            "maxYoungGenerationSizeMb": young, "maxOldGenerationSizeMb": old,
+            "codeRangeSizeMb": 0, "stackSizeMb": stack,
+        })
+    };
+    let most = told[3]["maxYoungGenerationSizeMb"].clone();
+    assert!(most.as_u64().is_some_and(|mb| (4..=96).contains(&mb)), "{most}");
+    let expected =
+        json!([{}, limits(&json!(4), 64, 8), limits(&most, 96, 4), limits(&most, 96, 4), "deno"]);
+    assert_eq!(told, expected);
+    Ok(())
+}
+
+async fn another_time_zone_is_warned_of_once(bench: &Bench) -> Outcome {
+    let ended = run(bench, "time-zone.mjs", Permissions::all(), &[]).await?;
+    assert_eq!(ended.lines(), ["America/Caracas 0"]);
+    let log = ended.log();
+    assert_eq!(log.matches("TZ is not applied").count(), 1, "{log}");
+    // As it is started with, and whether or not the script may see it.
+    for permissions in [Permissions::all(), Permissions::default()] {
+        let ended = run(bench, "debug.mjs", permissions, &[("TZ", "Asia/Karachi")]).await?;
+        assert!(ended.log().starts_with("warning: TZ is not applied"), "{}", ended.log());
+    }
+    Ok(())
+}
