@@ -23,7 +23,7 @@ struct Guard {
     modules: &'static [&'static str],
 }
 
-const GUARDS: [Guard; 5] = [
+const GUARDS: [Guard; 7] = [
     Guard {
         text: include_str!("sources/descriptors.js"),
         modules: &[
@@ -40,6 +40,11 @@ const GUARDS: [Guard; 5] = [
     Guard {
         text: include_str!("sources/workers.js"),
         modules: &["ext:deno_node/worker_threads.ts"],
+    },
+    Guard { text: include_str!("sources/copies.js"), modules: &["ext:deno_node/_fs/cp/cp.ts"] },
+    Guard {
+        text: include_str!("sources/copies_sync.js"),
+        modules: &["ext:deno_node/_fs/cp/cp_sync.ts"],
     },
     Guard {
         text: include_str!("sources/process.js"),
@@ -163,6 +168,8 @@ mod tests {
             ["PipeWrap", "TCPWrap", "TTY", "WasiContext", "op_run", "op_spawn_child"].as_slice(),
             &["ImageData"],
             &["op_create_worker"],
+            &["op_node_cp_fast", "op_node_cp_on_link"],
+            &["op_node_cp_sync"],
         ];
         for (names, guard) in dangerous.iter().zip(GUARDS) {
             let uses_one = |source: &str| {

@@ -4,6 +4,7 @@ mod bundles;
 mod config;
 mod embedded;
 mod exits;
+mod files;
 mod kills;
 mod lists;
 mod names;
@@ -40,6 +41,7 @@ pub(crate) const ALL: &[&[Case]] = &[
 /// What only the embedded engine has to withstand.
 pub(crate) const EMBEDDED: &[&[Case]] = &[
     embedded::CASES,
+    files::CASES,
     usage::embedded::CASES,
     warm::CASES,
     node::CASES,
