@@ -108,6 +108,16 @@ export async function buildAppWithoutEngine(env, { release = false, page = true 
   return own
 }
 
+/** Builds the command line of the engine, `jsproc`; its path. */
+export function buildEngine(env) {
+  const step = {
+    name: 'build jsproc',
+    doing: 'compiling the engine',
+    usually: firstBuild(false),
+  }
+  return buildExecutable(step, 'jsproc', [...profile(false), '--bin', 'jsproc', ...workspace], env)
+}
+
 /** What a build with the engine takes. */
 export function firstBuild(release) {
   return release
