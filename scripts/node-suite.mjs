@@ -14,7 +14,7 @@ import { startProgress } from './lib/progress.mjs'
 import { logFile } from './lib/step.mjs'
 import { compare, listed, report } from './node-suite/expected.mjs'
 import { commands, runTest } from './node-suite/run.mjs'
-import { testsIn } from './node-suite/tests.mjs'
+import { startsExecPath, testsIn } from './node-suite/tests.mjs'
 
 const usage = `npm run test:node-suite -- PATH [options]
   --filter TEXT         only tests whose name contains one of these words (separated by commas)
@@ -24,6 +24,9 @@ const usage = `npm run test:node-suite -- PATH [options]
   --jobs N              tests at a time (2)
   --seconds N           limit for one test (30)
   --shuffle             runs the tests in random order`
+
+/** The limit of time of a second run, as a multiple. */
+const moreTime = 5
 
 await runMain(async (args) => {
   const { checkout, ...options } = readArguments(args)
@@ -98,7 +101,10 @@ function keep(file, results) {
   writeFileSync(file, JSON.stringify(results, null, 1) + '\n')
 }
 
-/** The engine's results by name. A test that fails is run again, alone: others may have disturbed it. */
+/**
+ * The engine's results by name. A test that fails is run again, alone and with more time: others may have disturbed it,
+ * and a debug build computes slowly.
+ */
 async function runEngine(tests, command, options) {
   const outcomes = {}
   const outputs = {}
@@ -108,7 +114,9 @@ async function runEngine(tests, command, options) {
   }
   await runAll('on the embedded engine', tests, command, options, record)
   const failed = () => tests.filter(({ name }) => outcomes[name] !== 'passed')
-  await runAll('once more, alone', failed(), command, { ...options, jobs: 1 }, record)
+  const again = failed().filter(({ kind }) => kind !== startsExecPath)
+  const alone = { ...options, jobs: 1, seconds: options.seconds * moreTime }
+  await runAll('once more, alone', again, command, alone, record)
   const parts = failed().map(({ name }) => `== ${name}: ${outcomes[name]}\n${outputs[name]}\n`)
   writeFileSync(logFile('node-suite', options.env), parts.join('\n'))
   return outcomes

@@ -37,14 +37,15 @@ export const startsExecPath = 'starts process.execPath'
 
 /** Helpers in test/common that start process.execPath. */
 const starters =
-  /common\/(?:child_process|inspector-helper|debugger|assertSnapshot|cpu-prof|snapshot|sea|watch|prof)\b|spawnPromisified|escapePOSIXShell/
+  /common\/(?:child_process|inspector-helper|debugger|assertSnapshot|cpu-prof|snapshot|sea|watch|prof)\b|spawnPromisified|escapePOSIXShell|childShouldThrowAndAbort/
 
 /** Parts of Node with many tests: the first words of a test's name. */
 const parts = ['fs', 'tls', 'https', 'http2', 'http', 'net', 'crypto', 'stream', 'zlib', 'vm']
 
 /** One word or two by which failures are sorted. */
 export function kindOf(name, source) {
-  if (/process\.execPath|\bfork\(|['"](?:node:)?cluster['"]/.test(source)) return startsExecPath
+  if (/process\.execPath|process\.argv\[0\]|\bfork\(|['"](?:node:)?cluster['"]/.test(source))
+    return startsExecPath
   if (starters.test(source)) return startsExecPath
   if (/worker_threads|\bnew Worker\(/.test(source)) return 'worker'
   const part = /^test-([^-.]+)/.exec(name)?.[1]
