@@ -20,7 +20,7 @@ test('a backend is started from the menu and answers in the playground', async (
   await app.click('process-embedded')
   await app.click('tab-playground')
   await app.click('call')
-  await until(async () => (await app.text('result')).includes('hello'), 10_000, 'the echo is shown')
+  await until(async () => (await app.text('result')).includes('hello'), 'the echo is shown')
 })
 
 test('a crash shows in the list, and a click starts the backend again', async () => {
@@ -36,7 +36,6 @@ test('log lines are in the console', async () => {
   await app.click('tab-console')
   await until(
     async () => (await app.text('console')).includes('line 1000 of 1000'),
-    10_000,
     'the last line is shown',
   )
 })

@@ -38,13 +38,13 @@ const states = {
   playground: async (app) => {
     await app.click('tab-playground')
     await app.click('repeat-1000')
-    await until(async () => (await app.text('result')).includes('1,000'), 30_000, 'the calls')
+    await until(async () => (await app.text('result')).includes('1,000'), 'the calls')
     await app.click('compare')
     const lanes = () =>
       app.session.execute(
         () => document.querySelectorAll('[data-testid^="lane-"][data-state="done"]').length,
       )
-    await until(async () => (await lanes()) === 4, 60_000, 'the comparison')
+    await until(async () => (await lanes()) === 4, 'the comparison')
   },
   permissions: async (app) => {
     await app.click('tab-permissions')

@@ -47,11 +47,7 @@ function control(session, desktop, binary) {
   /** The first element with that test id, once there is one. */
   const find = async (/** @type {string} */ id) => {
     const css = `[data-testid="${id}"]`
-    const found = await until(
-      async () => (await session.findAll(css))[0],
-      10_000,
-      `there is ${css}`,
-    )
+    const found = await until(async () => (await session.findAll(css))[0], `there is ${css}`)
     return /** @type {string} */ (found)
   }
 
@@ -64,7 +60,7 @@ function control(session, desktop, binary) {
     await find(`process-${name}`)
     const css = `[data-testid="process-${name}"] [data-testid="state"]`
     const state = () => session.execute((css) => document.querySelector(css)?.textContent, css)
-    await until(async () => (await state()) === word, 10_000, `${name} is ${word}`)
+    await until(async () => (await state()) === word, `${name} is ${word}`)
   }
 
   return {
@@ -75,8 +71,7 @@ function control(session, desktop, binary) {
     text: async (/** @type {string} */ id) => session.text(await find(id)),
 
     /** Waits for the page to be there with its hook. */
-    loaded: () =>
-      until(() => session.execute(() => '__e2e' in window), 20_000, 'the page is loaded'),
+    loaded: () => until(() => session.execute(() => '__e2e' in window), 'the page is loaded'),
 
     /**
      * Runs a function in the page with the guest API. It is sent as text: what it needs beside the
@@ -108,12 +103,10 @@ function control(session, desktop, binary) {
     },
     /** Waits until nothing of the app is left. */
     gone: () =>
-      until(() => desktop.apps().length === 0, 10_000, 'nothing is left of the app').catch(
-        (error) => {
-          const left = desktop.apps().map(({ pid, command }) => `${pid} ${command}`)
-          throw new Error(`${error.message}; left: ${left.join(', ')}`)
-        },
-      ),
+      until(() => desktop.apps().length === 0, 'nothing is left of the app').catch((error) => {
+        const left = desktop.apps().map(({ pid, command }) => `${pid} ${command}`)
+        throw new Error(`${error.message}; left: ${left.join(', ')}`)
+      }),
     /** Ends whatever there still is. */
     close: async () => {
       await session.close()

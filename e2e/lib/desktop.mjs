@@ -36,7 +36,7 @@ export async function openScreen() {
   const close = async () => {
     clear()
     await screen.stop()
-    await until(() => marked(id).length === 0, 5_000, 'nothing is left of the desktop')
+    await until(() => marked(id).length === 0, 'nothing is left of the desktop')
     remove(home)
     keeper.release()
   }
@@ -51,7 +51,7 @@ export async function openDesktop() {
   })
   own.push(driver.child.pid)
   const url = `http://127.0.0.1:${port}`
-  await Promise.race([until(() => answers(url), 10_000, 'WebKitWebDriver answers'), driver.failed])
+  await Promise.race([until(() => answers(url), 'WebKitWebDriver answers'), driver.failed])
   const closeAll = async () => {
     clear()
     await driver.stop()

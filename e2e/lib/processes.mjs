@@ -65,7 +65,9 @@ export function start(program, args, { env, pipes = 3 }) {
   const stop = async () => {
     if (child.pid === undefined) return
     signal(-child.pid, 'SIGTERM')
-    await until(() => child.exitCode !== null || child.signalCode !== null, 3_000).catch(() => {})
+    await until(() => child.exitCode !== null || child.signalCode !== null, 'its end', 3_000).catch(
+      () => {},
+    )
     signal(-Number(child.pid), 'SIGKILL')
   }
   return { child, failed, stop, said: () => said }
@@ -87,11 +89,11 @@ export function signal(pid, name) {
  * Waits for something to become true and gives what it became.
  * @template T
  * @param {() => T | Promise<T>} look
- * @param {number} [patience] in milliseconds
  * @param {string} [what] that is waited for
+ * @param {number} [patience] in milliseconds: much longer than anything takes that happens
  * @returns {Promise<T>}
  */
-export async function until(look, patience = 10_000, what = look.toString()) {
+export async function until(look, what = look.toString(), patience = 100_000) {
   const end = Date.now() + patience
   for (;;) {
     const seen = await look()

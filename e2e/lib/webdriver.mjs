@@ -27,7 +27,7 @@ async function request(url, method, body) {
     method,
     // Newer drivers refuse the type that `fetch` gives to text.
     ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(150_000),
   })
   const text = await answer.text()
   const { value } = text === '' ? { value: null } : JSON.parse(text)
@@ -54,7 +54,7 @@ export class Session {
       capabilities: { alwaysMatch: options },
     })
     const session = new Session(`${driver}/session/${answer.sessionId}`)
-    await session.#post('/timeouts', { script: 50_000, pageLoad: 20_000, implicit: 0 })
+    await session.#post('/timeouts', { script: 120_000, pageLoad: 120_000, implicit: 0 })
     return session
   }
 

@@ -100,16 +100,6 @@ impl Host {
         Err(Error::no_engine())
     }
 
-    /// Waits until there are as many prepared isolates as are kept, or there can be no more.
-    #[cfg_attr(
-        not(feature = "embedded"),
-        expect(clippy::unused_async, reason = "the same shape as with the engine")
-    )]
-    pub(crate) async fn warmed_up(&self) {
-        #[cfg(feature = "embedded")]
-        self.pool.filled().await;
-    }
-
     /// Ends what was prepared for processes to come.
     #[cfg_attr(
         not(feature = "embedded"),

@@ -120,8 +120,13 @@ impl Supervisor {
 
     /// Waits until [`Builder::warm_isolates`] embedded isolates are prepared. Returns at once when none are wanted
     /// yet, and without them when they cannot be made now, as while memory is short.
+    #[cfg_attr(
+        not(feature = "embedded"),
+        expect(clippy::unused_async, reason = "the same shape as with the engine")
+    )]
     pub async fn warmed_up(&self) {
-        self.host.warmed_up().await;
+        #[cfg(feature = "embedded")]
+        self.host.pool.filled().await;
     }
 
     /// Starts a process unless one of this name is live, in which case that one is returned.

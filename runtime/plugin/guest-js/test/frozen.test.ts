@@ -15,7 +15,7 @@ test('everything works with Object.prototype frozen', async () => {
   const { api } = await page.createChannel<object, { add(a: number, b: number): Promise<number> }>(
     'toString',
     { constructor: () => {} },
-    { timeout: 5000 },
+    { timeout: 100_000 },
   )
   expect(await api.add(1, 2)).toBe(3)
   await until(() => lines.length > 0)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tauri::Listener;
 
+use crate::patience::PATIENCE;
 use crate::support::{Bench, RUNTIME, bench, capability, simple, wait_for};
 
 fn free() -> Value {
@@ -121,7 +122,7 @@ fn the_known_events_are_sent_with_the_known_payloads_and_exit_comes_last() {
     bench.call("main", "write_stdin", args).expect("written");
     let mut seen = Vec::new();
     while seen.last().is_none_or(|(event, _)| *event != "js-process-exit") {
-        seen.push(events.recv_timeout(Duration::from_secs(20)).expect("an event"));
+        seen.push(events.recv_timeout(PATIENCE).expect("an event"));
     }
     let line = json!({ "name": "echo", "data": "echo größe \u{2028} \u{1f600}" });
     assert!(seen.contains(&("js-process-stdout", line)), "{seen:?}");

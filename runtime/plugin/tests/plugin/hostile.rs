@@ -1,7 +1,5 @@
 //! Pages that send nonsense. An answer is all they get.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use tauri::ipc::InvokeBody;
 
@@ -113,13 +111,12 @@ fn bodies_of_fifty_megabytes_neither_block_nor_grow_without_bound() {
     let bench = simple(config(), &[]);
     bench.call("main", "spawn", json!({ "name": "sleeper" })).expect("spawned");
     let big = "x".repeat(50 * 1024 * 1024);
-    let start = Instant::now();
+    // It never reads: a write that waited would wait without end.
     bench.write("main", "sleeper", "w", 1, &big).expect("one is taken whatever its size");
     for seq in 2..6 {
         let error = bench.write("main", "sleeper", "w", seq, &big).expect_err("full");
         assert_eq!(error["kind"], "stdinFull", "{error}");
     }
-    assert!(start.elapsed() < Duration::from_secs(5), "a write has waited");
     bench.call("main", "kill", json!({ "name": "sleeper" })).expect("killed");
 }
 

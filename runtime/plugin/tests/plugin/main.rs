@@ -4,6 +4,8 @@
 mod contract;
 mod forbidden;
 mod hostile;
+#[path = "../../../core/tests/common/patience.rs"]
+mod patience;
 mod streams;
 mod support;
 #[cfg(not(feature = "embedded"))]

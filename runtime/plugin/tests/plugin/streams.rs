@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tauri_plugin_js::JsExt;
 
+use crate::patience::finishes;
 use crate::support::{Bench, RUNTIME, bench, capability, simple, wait_for};
 
 fn config() -> Value {
@@ -22,14 +24,18 @@ fn assert_in_a_row(events: &[(Option<u64>, String)]) {
     assert_eq!(numbers, expected);
 }
 
-/// The bytes that came over Channel `id`, once no more come.
+/// The bytes that came over Channel `id` while nothing of them was acknowledged, once that is as much as a page
+/// gets. Should more be sent than that, it is seen as a rule.
 fn settled(bench: &Bench, id: u32) -> usize {
-    let mut last = 0;
-    wait_for("the flood to stand still", || {
-        let now = bench.messages(id).iter().map(String::len).sum::<usize>();
-        std::thread::sleep(Duration::from_millis(300));
-        (std::mem::replace(&mut last, now) == now && now > 0).then_some(now)
-    })
+    const WINDOW_BYTES: usize = 1024 * 1024;
+    const WINDOW_BATCHES: usize = 256;
+    let bytes = || bench.messages(id).iter().map(String::len).sum::<usize>();
+    wait_for("as much as a page gets", || {
+        let is_full = bytes() >= WINDOW_BYTES || bench.messages(id).len() >= WINDOW_BATCHES;
+        is_full.then_some(())
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    bytes()
 }
 
 /// Handles what comes over Channel `id` until that line has come, as a page does; the last event.
@@ -111,22 +117,35 @@ fn a_process_that_was_forgotten_leaves_nothing_to_a_later_one_of_its_name() {
 
 #[test]
 fn a_page_that_attaches_without_end_is_not_sent_everything_each_time() {
+    const MIB: usize = 1024 * 1024;
+    const ATTACHES: u32 = 100;
+    /// A busy machine takes so long now and then that everything may be sent each time, but not always.
+    const ATTEMPTS: u32 = 10;
     let bench = simple(config(), &[]);
     bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     bench.attach("main", "echo", 1).expect("attached");
     write(&bench, 1, "flood 150000\n");
     settled(&bench, 1);
-    let start = std::time::Instant::now();
-    for id in 2..102 {
-        bench.attach("main", "echo", id).expect("attached");
-        std::thread::sleep(Duration::from_millis(5));
+    let mut last = 1;
+    for _ in 0..ATTEMPTS {
+        let start = std::time::Instant::now();
+        let ids = last + 1..=last + ATTACHES;
+        last += ATTACHES;
+        for id in ids.clone() {
+            bench.attach("main", "echo", id).expect("attached");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let sent: usize = ids.flat_map(|id| bench.messages(id)).map(|text| text.len()).sum();
+        // Some 10 MB in a second, however often it attaches; each time it could be a mebibyte at once.
+        let most = 2 * MIB + 15 * usize::try_from(start.elapsed().as_micros()).unwrap_or(0);
+        assert!(sent < most, "{sent} bytes were sent, of {most} at most");
+        // And the last one still gets what there is.
+        wait_for("the backlog", || (bench.stdout(last).len() > 10).then_some(()));
+        if most < ATTACHES as usize * MIB / 2 {
+            return;
+        }
     }
-    let sent: usize = (2..102).flat_map(|id| bench.messages(id)).map(|text| text.len()).sum();
-    // Some 10 MB in a second, however often it attaches; each time it could be a mebibyte at once.
-    let most = 2 * 1024 * 1024 + 15 * usize::try_from(start.elapsed().as_micros()).unwrap_or(0);
-    assert!(sent < most && most < 50 * 1024 * 1024, "{sent} bytes were sent, of {most} at most");
-    // And the last one still gets what there is.
-    wait_for("the backlog", || (bench.stdout(101).len() > 10).then_some(()));
+    panic!("the machine is too slow to tell");
 }
 
 #[test]
@@ -233,15 +252,19 @@ fn the_exit_is_the_last_event_of_its_generation_and_removal_ends_the_stream() {
 }
 
 #[test]
-fn killing_a_process_whose_page_does_not_keep_up_takes_no_longer() {
+fn killing_a_process_does_not_wait_for_a_page_that_does_not_keep_up() {
     let bench = simple(config(), &[]);
     bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     bench.attach("main", "echo", 1).expect("attached");
     write(&bench, 1, "flood 1000000\n");
     wait_for("the flood", || (bench.messages(1).len() > 5).then_some(()));
-    let start = std::time::Instant::now();
-    bench.call("main", "kill", json!({ "name": "echo" })).expect("killed");
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    // The page never acknowledges anything.
+    let supervisor = bench.app.js().supervisor().clone();
+    let killed = async move { finishes(supervisor.kill("echo")).await };
+    let killed = tauri::async_runtime::block_on(killed).expect("the page is not waited for");
+    killed.expect("it runs");
+    let status = bench.call("main", "get_status", json!({ "name": "echo" })).expect("listed");
+    assert_eq!(status["state"]["reason"]["kind"], "killed", "{status}");
 }
 
 #[test]

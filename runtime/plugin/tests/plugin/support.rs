@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody, InvokeResponseBody};
@@ -18,12 +17,11 @@ use tauri::webview::InvokeRequest;
 use tauri::{App, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 use tauri_plugin_js::{Builder, Config};
 
+use crate::patience::eventually;
+
 /// What runs the backends of these tests: the engine, or what knows permissions too where the build is
 /// without it.
 pub(crate) const RUNTIME: &str = if cfg!(feature = "embedded") { "embedded" } else { "deno" };
-
-/// Longest wait for anything that should happen.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A message of a Channel: window, Channel, text.
 pub(crate) type Message = (String, u32, String);
@@ -217,14 +215,13 @@ impl Bench {
 /// Waits until `check` gives something.
 #[track_caller]
 pub(crate) fn wait_for<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = check() {
-            return found;
-        }
-        assert!(start.elapsed() < PATIENCE, "waited for {what} in vain");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut found = None;
+    let has_come = eventually(|| {
+        found = check();
+        found.is_some()
+    });
+    assert!(has_come, "waited for {what} in vain");
+    found.expect("it has come")
 }
 
 /// The folder of scripts that are files.

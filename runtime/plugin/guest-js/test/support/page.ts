@@ -34,12 +34,15 @@ export async function settled(turns = 6): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setTimeout(resolve, 2))
 }
 
+/** Much longer than anything takes that happens, however busy the machine is. */
+const patience = 100_000
+
 export async function until(isSo: () => boolean, what = 'it'): Promise<void> {
-  for (let turn = 0; turn < 500; turn++) {
-    if (isSo()) return
-    await new Promise((resolve) => setTimeout(resolve, 2))
+  const end = performance.now() + patience
+  while (!isSo()) {
+    if (performance.now() > end) throw new Error(`${what} did not happen`)
+    await settled(1)
   }
-  throw new Error(`${what} did not happen`)
 }
 
 /** The kind of error that a promise is rejected with. */
