@@ -25,13 +25,16 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// The same while a load is known to be under way.
 const LOAD_PATIENCE: Duration = Duration::from_millis(600);
 
-/// However little it has worked: a part of the time after which a thread is given up.
+/// However little a thread has worked that sleeps: a part of the time after which it is given up.
 const LAST_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The same for a thread that waits for a processor: such a one is given up later.
+const LAST_PATIENCE_AWAKE: Duration = Duration::from_secs(8);
 
 /// So many answers show that a thread gets to run.
 const ANSWERS: u32 = 10;
 
-/// One that is awake works for so large a part of the time at the least, on a machine as busy as can be.
+/// One that sleeps now and then works for so large a part of the time at the least.
 const AWAKE: u32 = 20;
 
 /// What the names of the engine's own modules and scripts begin with.
@@ -108,12 +111,17 @@ impl Asked {
         Self { at: Instant::now(), worked: clock.now() }
     }
 
-    /// A thread that answers and works for hardly any of the time sleeps, for however busy others are.
+    /// A thread that answers, and works for hardly any of the time though it could, sleeps.
     fn is_over(&self, patience: Duration, clock: &ThreadClock, has_answered: bool) -> bool {
         let passed = self.at.elapsed();
         let worked = self.worked.zip(clock.now()).map(|(then, now)| now.saturating_sub(then));
-        let worked = worked.filter(|worked| !has_answered || *worked > passed / AWAKE);
-        worked.unwrap_or(passed) > patience || passed > LAST_PATIENCE
+        match worked {
+            None => passed > patience,
+            Some(worked) if worked > patience => true,
+            Some(_) if !clock.sleeps() => passed > LAST_PATIENCE_AWAKE,
+            Some(worked) if has_answered && worked <= passed / AWAKE => passed > patience,
+            Some(_) => passed > LAST_PATIENCE,
+        }
     }
 }
 

@@ -18,12 +18,22 @@ use crate::wire::ExitReason;
 /// `catch` inside the engine.
 const TERMINATE_AGAIN: Duration = Duration::from_millis(10);
 
-/// After this long of being told, a thread is given up: it hangs in native code.
+/// After this long of being told, and after the last worker has ended, a thread is given up: it hangs in native
+/// code.
 const GIVE_UP: Duration = Duration::from_secs(5);
 
 /// The same after a crash: the thread that failed never ends, and if it was a worker's, the script's own
 /// has so long.
 const GIVE_UP_CRASHED: Duration = Duration::from_secs(1);
+
+/// One that is awake and has worked for less has not had its turn on a busy machine: to end takes a part of it.
+const ENOUGH_WORK: Duration = Duration::from_secs(1);
+
+/// A thread that works for less of the time than this part sleeps.
+const AWAKE: u32 = 20;
+
+/// The longest that is waited for it, as a multiple.
+const MOST_PATIENCE: u32 = 2;
 
 /// What is known of an isolate that is kept.
 pub(crate) struct Kept {
@@ -146,17 +156,29 @@ impl Keeper {
         let Program { control, input, sinks, .. } = &*self.program;
         input.break_pipe();
         sinks.cut_off();
-        let give_up = Instant::now() + patience;
-        while Instant::now() < give_up {
+        let began = Instant::now();
+        let (mut waits_since, mut members) = (began, control.members.count());
+        let worked_before = control.gauge.worked();
+        loop {
             // A script may hang in waiting for a program that it started.
             control.members.end_offspring();
             control.terminate();
-            let again = give_up.min(Instant::now() + TERMINATE_AGAIN);
+            let again = Instant::now() + TERMINATE_AGAIN;
             if let Ok(report) = timeout_at(again, &mut self.reported).await {
                 return Some(report);
             }
+            let left = control.members.count();
+            if left < members {
+                waits_since = Instant::now();
+            }
+            members = left;
+            let worked = worked_before
+                .and_then(|before| control.gauge.worked().map(|now| now.saturating_sub(before)));
+            let is_over = waits_since.elapsed() >= patience && !is_starved(worked, began.elapsed());
+            if is_over || began.elapsed() >= patience * MOST_PATIENCE {
+                return None;
+            }
         }
-        None
     }
 
     /// The script has called `exit`, or is out of memory, and is to run no further. How long it then
@@ -183,6 +205,11 @@ impl Drop for Keeper {
             self.program.control.terminate_now();
         }
     }
+}
+
+/// Whether a thread has had little of the processor in that time, though it does not sleep.
+fn is_starved(worked: Option<Duration>, passed: Duration) -> bool {
+    worked.is_some_and(|worked| worked < ENOUGH_WORK && worked > passed / AWAKE)
 }
 
 /// Tells whether the event loop turns; resolves when it does not, and that is to be its end.
@@ -212,4 +239,25 @@ async fn end_workers(program: &Program) -> Infallible {
 fn lost(panicked: bool) -> Exit {
     let message = if panicked { "the engine panicked" } else { "the engine's thread is gone" };
     Exit { reason: ExitReason::Error { message: message.to_owned(), stack: None }, code: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_starved_that_is_awake_and_has_hardly_worked() {
+        let second = Duration::from_secs(1);
+        for (worked_ms, passed, expected) in [
+            (Some(0), 5 * second, false),
+            (Some(100), 5 * second, false),
+            (Some(600), 5 * second, true),
+            (Some(1_000), 5 * second, false),
+            (Some(5_000), 5 * second, false),
+            (None, 5 * second, false),
+        ] {
+            let worked = worked_ms.map(Duration::from_millis);
+            assert_eq!(is_starved(worked, passed), expected, "{worked_ms:?} ms");
+        }
+    }
 }

@@ -106,7 +106,8 @@ impl Members {
     }
 
     /// Waits on the script's own thread until all the others have left; ends them if they do not, and
-    /// tells whether they did within `patience`.
+    /// tells whether they did: for `patience` none has left of those that are still there. While some leave the
+    /// others may yet have their turn.
     pub(super) fn wait_for_others(&self, patience: Duration) -> bool {
         const TERMINATE_AGAIN: Duration = Duration::from_millis(50);
         let mut waited = Duration::ZERO;
@@ -115,6 +116,7 @@ impl Members {
             if waited >= patience {
                 return false;
             }
+            let before = list.len();
             for worker in &mut list[1..] {
                 worker.interrupt.ask();
                 worker.offspring.kill();
@@ -124,7 +126,9 @@ impl Members {
                 .wait_timeout(list, TERMINATE_AGAIN)
                 .unwrap_or_else(PoisonError::into_inner);
             list = woken;
-            if timeout.timed_out() {
+            if list.len() < before {
+                waited = Duration::ZERO;
+            } else if timeout.timed_out() {
                 waited += TERMINATE_AGAIN;
             }
         }

@@ -42,6 +42,11 @@ impl Gauge {
         let _ = self.thread.set(ThreadClock::of_this_thread());
     }
 
+    /// Processor time of the thread so far; `None` where the system does not tell.
+    pub(super) fn worked(&self) -> Option<Duration> {
+        self.thread.get()?.now()
+    }
+
     fn count(&self, isolate: &mut v8::Isolate) {
         let used = isolate.get_heap_statistics().used_heap_size();
         self.used.send_replace(used as u64);
@@ -108,6 +113,6 @@ impl Meter {
 
     /// Processor time of the isolate's thread so far; `None` where the system does not tell.
     pub(crate) fn cpu_time(&self) -> Option<Duration> {
-        self.control.gauge.thread.get()?.now()
+        self.control.gauge.worked()
     }
 }

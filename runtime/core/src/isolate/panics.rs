@@ -7,13 +7,10 @@ use bytes::Bytes;
 use deno_runtime::deno_core::op2;
 use deno_runtime::deno_core::url::Url;
 
-use tokio::time::timeout;
-
+use crate::patience::finishes;
 use crate::{
     Event, ExitReason, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow,
 };
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Behind `Deno.gid()`: nothing can unwind, as V8 is on the stack.
 #[op2(nofast)]
@@ -96,8 +93,8 @@ async fn goes_on_after_each() {
         };
         let spawned = supervisor.spawn_subscribed(case, config, WhenSlow::Wait).await;
         let (_, mut events) = spawned.unwrap_or_else(|error| panic!("{case}: {error}"));
-        let reason = timeout(PATIENCE, exit(&mut events)).await;
-        let reason = reason.unwrap_or_else(|_| panic!("{case}: no end"));
+        let reason = finishes(exit(&mut events)).await;
+        let reason = reason.unwrap_or_else(|| panic!("{case}: no end"));
         let (ExitReason::Crashed { message } | ExitReason::Error { message, .. }) = &reason else {
             panic!("{case}: {reason:?}")
         };
@@ -106,7 +103,7 @@ async fn goes_on_after_each() {
         assert_eq!(is_parked, case.starts_with("sync"), "{case}: {reason:?}");
 
         supervisor.write_stdin("neighbour", format!("{case}\n")).await.expect("it lives");
-        let answer = timeout(PATIENCE, line(&mut answers)).await.expect("an answer");
+        let answer = finishes(line(&mut answers)).await.expect("an answer");
         assert_eq!(answer, case);
     }
     supervisor.shutdown().await;

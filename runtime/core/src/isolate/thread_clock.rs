@@ -1,4 +1,5 @@
-//! The clock of one thread, which counts what it works: on a busy machine that is less than passes.
+//! The clock of one thread, which counts what it works: on a busy machine that is less than passes. And whether
+//! the thread sleeps, or works or waits for a processor.
 
 use std::time::Duration;
 
@@ -23,6 +24,14 @@ impl ThreadClock {
         let clock = (!self.id.as_raw() << 3) | SCHEDULED_TIME_OF_A_THREAD;
         nix::time::ClockId::from_raw(clock).now().ok().map(Duration::from)
     }
+
+    /// Whether the thread waits for anything but a processor; true as well where the system does not tell.
+    pub(super) fn sleeps(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", self.id));
+        // The name is in parentheses, and may itself contain some.
+        !stat
+            .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R')))
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -35,11 +44,20 @@ impl ThreadClock {
     pub(super) fn now(&self) -> Option<Duration> {
         None
     }
+
+    #[expect(clippy::unused_self, reason = "the same shape as on Linux")]
+    pub(super) fn sleeps(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+
     use super::*;
+    use crate::patience::eventually;
 
     #[test]
     fn the_clock_of_a_thread_counts_its_work_and_not_its_sleep() {
@@ -53,7 +71,39 @@ mod tests {
         while worked() < WHILE {}
         assert!(began.elapsed() >= WHILE / 2);
 
+        assert!(!thread.sleeps());
+
         let gone = std::thread::spawn(ThreadClock::of_this_thread).join().expect("no panic");
         assert_eq!(gone.now(), None);
+        assert!(gone.sleeps());
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_another_sleeps_and_one_that_waits_for_a_processor_does_not() {
+        let (tell, told) = mpsc::channel();
+        let (end, ends) = mpsc::channel::<()>();
+        let sleeping = std::thread::spawn(move || {
+            tell.send(ThreadClock::of_this_thread()).expect("it is waited for");
+            ends.recv()
+        });
+        let clock = told.recv().expect("it tells");
+        assert!(eventually(|| clock.sleeps()));
+        drop(end);
+        sleeping.join().expect("no panic").expect_err("nothing was sent");
+
+        let (tell, told) = mpsc::channel();
+        let stops = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                tell.send(ThreadClock::of_this_thread()).expect("it is waited for");
+                while !stops.load(Ordering::Relaxed) {}
+            });
+            let clock = told.recv().expect("it tells");
+            // It may still be at telling.
+            assert!(eventually(|| !clock.sleeps()));
+            let slept = (0..100).filter(|_| clock.sleeps()).count();
+            stops.store(true, Ordering::Relaxed);
+            assert_eq!(slept, 0);
+        });
     }
 }

@@ -20,8 +20,8 @@ use crate::backend::Exit;
 /// Blocking work of one isolate (files, name look-ups) runs on so many threads at the most.
 const BLOCKING_THREADS: usize = 8;
 
-/// How long workers have to end after their script: longer than they take, unless one hangs in native
-/// code.
+/// How long a worker has to end after its script, or after the last that has ended: longer than it takes, unless
+/// it hangs in native code.
 const WORKERS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same when a worker has failed, which never ends: as long as it takes to end the others.
