@@ -25,6 +25,7 @@ mod line_door;
 mod loader;
 mod members;
 mod meter;
+mod native;
 mod offspring;
 mod options;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! How a script's end becomes an exit: codes as the Deno command line gives them.
 
+use std::fmt::Write;
+
 use deno_runtime::deno_core::error::{CoreError, CoreErrorKind};
 use deno_runtime::fmt_errors::format_js_error;
 use deno_runtime::worker::MainWorker;
@@ -38,7 +40,8 @@ pub(super) fn of(
         Some(Ok(())) => completed(worker.exit_code()),
         Some(Err(_)) if program.control.is_asked() => killed(),
         Some(Err(error)) => {
-            let (mut message, stack) = describe(&error);
+            let (message, stack) = describe(&error);
+            let (mut message, stack) = (in_own_words(&message), stack.as_deref().map(in_own_words));
             if program.commons.buffers.have_refused() && message.contains(REFUSED) {
                 message.push_str(" (limits.arrayBufferMb)");
             }
@@ -89,5 +92,39 @@ fn describe(error: &CoreError) -> (String, Option<String>) {
             (message, Some(format_js_error(error, None)))
         }
         _ => (error.to_string(), None),
+    }
+}
+
+/// Deno tells of its command line's flags. A process is granted `permissions`; `jsproc` has the flags
+/// too.
+fn in_own_words(text: &str) -> String {
+    let mut parts = text.split("run again with the --allow-");
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(" flag") {
+            Some((kind, rest)) => {
+                let _ = write!(
+                    said,
+                    "which permissions.{kind} grants (--allow-{kind} of jsproc){rest}"
+                );
+            }
+            None => said.push_str(part),
+        }
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_permission_that_allows_it() {
+        let refusal =
+            "NotCapable: Requires net access to \"a.b:443\", run again with the --allow-net flag";
+        let expected = "NotCapable: Requires net access to \"a.b:443\", \
+            which permissions.net grants (--allow-net of jsproc)\n at x";
+        assert_eq!(in_own_words(&format!("{refusal}\n at x")), expected);
+        assert_eq!(in_own_words("no refusal"), "no refusal");
     }
 }

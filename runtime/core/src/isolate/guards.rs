@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
-use super::{descriptors, env, files, line_door, loader, signals};
+use super::{descriptors, env, files, line_door, loader, native, signals};
 
 /// Starting this always fails: it can be no file's name. A script that starts its own executable
 /// again would otherwise start the application again.
@@ -66,6 +66,9 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_node_fs_futimes_sync" => files::op_host_futimes_sync(),
         "op_require_try_self" => loader::op_host_require_try_self(),
         "op_panic" => op_host_no_panic(),
+        "op_napi_open" => native::op_host_no_addon(),
+        // An asynchronous one needs a library that was opened before.
+        name if name.starts_with("op_ffi_") && !op.is_async => native::op_host_no_library(),
         "op_env" => env::op_host_env(),
         "op_get_env" => env::op_host_get_env(),
         "op_get_env_no_permission_check" => env::op_host_get_env_no_permission_check(),

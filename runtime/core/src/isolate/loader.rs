@@ -13,6 +13,7 @@ mod compiled;
 mod errors;
 mod installed;
 mod missing;
+mod rejection;
 mod require;
 mod resolve;
 mod shared;
@@ -41,6 +42,7 @@ use deno_runtime::deno_web::Blob;
 use self::commonjs::CommonJs;
 use self::errors::ImportedFrom;
 pub(crate) use self::errors::LoadError;
+pub(super) use self::installed::package_name;
 pub(super) use self::require::op_host_require_try_self;
 use self::resolve::Packages;
 pub(super) use self::shared::Place;
@@ -171,7 +173,7 @@ impl Loader {
     fn new(main: Url, entry: &Entry, permissions: PermissionsContainer) -> Result<Self, LoadError> {
         let bundle = match entry {
             Entry::File(_) => None,
-            Entry::Bundled { source, .. } => Some((entry.address()?, source.clone())),
+            Entry::Bundled { source, .. } => Some((entry.address()?, without_mark(source))),
         };
         let packages = Packages::new(entry.folder());
         let commonjs = CommonJs::new(&packages);
@@ -306,6 +308,10 @@ impl Loader {
         let worker = self.worker.as_ref().filter(|worker| worker.main == *url)?;
         worker.blob.clone()
     }
+}
+
+fn without_mark(source: &Arc<str>) -> Arc<str> {
+    source.strip_prefix(source::MARK).map_or_else(|| source.clone(), Arc::from)
 }
 
 /// The file that a path leads to, if it may be read.

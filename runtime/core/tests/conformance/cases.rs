@@ -7,6 +7,7 @@ mod exits;
 mod files;
 mod kills;
 mod lists;
+mod modules;
 mod names;
 mod node;
 #[cfg(target_os = "linux")]
@@ -42,6 +43,7 @@ pub(crate) const ALL: &[&[Case]] = &[
 pub(crate) const EMBEDDED: &[&[Case]] = &[
     embedded::CASES,
     files::CASES,
+    modules::CASES,
     usage::embedded::CASES,
     warm::CASES,
     node::CASES,

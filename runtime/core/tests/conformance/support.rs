@@ -2,6 +2,7 @@
 
 mod bench;
 mod frames;
+mod project;
 mod run;
 
 use std::future::Future;
@@ -14,6 +15,7 @@ use crate::patience::{PATIENCE, finishes};
 
 pub(crate) use self::bench::Bench;
 pub(crate) use self::frames::Rpc;
+pub(crate) use self::project::Project;
 pub(crate) use self::run::{Ended, Run};
 
 /// What a case returns: a failed assertion panics, everything else that goes wrong is an error.

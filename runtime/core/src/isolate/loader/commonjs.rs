@@ -69,15 +69,6 @@ impl CommonJs {
     }
 }
 
-/// Whether the text has a word that only `CommonJS` has.
-///
-/// A file without one runs the same as an ES module, which spares the parse.
-pub(super) fn is_mentioned(text: &str) -> bool {
-    ["require", "exports", "module", "__dirname", "__filename"]
-        .iter()
-        .any(|word| text.contains(word))
-}
-
 pub(super) struct Analyzer {
     tracker: Arc<Tracker>,
 }

@@ -15,6 +15,7 @@ use crate::transpile::panic_text;
 
 /// Node's code for a module that is not there; programs match on it.
 const NOT_FOUND: &str = "ERR_MODULE_NOT_FOUND";
+const UNKNOWN_EXTENSION: &str = "ERR_UNKNOWN_FILE_EXTENSION";
 
 #[derive(Debug, thiserror::Error, deno_error::JsError)]
 pub(crate) enum LoadError {
@@ -60,6 +61,15 @@ pub(crate) enum LoadError {
     UnknownBuiltin { specifier: String, from: ImportedFrom },
 
     #[class(type)]
+    #[property("code" = NOT_FOUND)]
+    #[error(
+        "Could not resolve \"{specifier}\"{from}\n  \
+         No package of this name is installed, and the built-in module needs its scheme: \
+         import \"node:{specifier}\""
+    )]
+    SchemeMissing { specifier: String, from: ImportedFrom },
+
+    #[class(type)]
     #[property("code" = "ERR_UNSUPPORTED_ESM_URL_SCHEME")]
     #[error("Cannot import \"{specifier}\"{from}: {}", remedy(scheme))]
     Scheme { specifier: String, scheme: String, from: ImportedFrom },
@@ -76,6 +86,20 @@ pub(crate) enum LoadError {
     NotInBundle { specifier: String, from: ImportedFrom },
 
     #[class(type)]
+    #[property("code" = UNKNOWN_EXTENSION)]
+    #[error("Unknown file extension \"{extension}\" for '{module}'{from}: {}", unknown(extension))]
+    UnknownExtension { module: String, extension: String, from: ImportedFrom },
+
+    #[class(type)]
+    #[property("code" = "ERR_UNKNOWN_MODULE_FORMAT")]
+    #[error(
+        "Cannot import {module}{from}: its MIME type \"{mime}\" is not that of a module. \
+         Give it \"text/javascript\", or import it with {{ type: \"text\" }}"
+    )]
+    UnknownFormat { module: &'static str, mime: String, from: ImportedFrom },
+
+    #[class(type)]
+    #[property("code" = UNKNOWN_EXTENSION)]
     #[error(
         "Cannot import '{module}'{from}: a {kind} file is not a module. \
          Import its text with {{ type: \"text\" }}, or read it with node:fs"
@@ -161,6 +185,20 @@ fn remedy(scheme: &str) -> String {
         // A drive letter parses as a scheme.
         one if one.len() == 1 => "an absolute path has to be a file: URL".to_owned(),
         other => format!("\"{other}:\" is not a scheme modules can be loaded from"),
+    }
+}
+
+/// What to do about a file whose extension says nothing of its format.
+fn unknown(extension: &str) -> &'static str {
+    match extension {
+        ".node" => {
+            "it is a native addon, which cannot run inside the app's process. \
+             Run this backend on a child runtime: runtime \"node\", \"deno\" or \"bun\""
+        }
+        _ => {
+            "JavaScript is loaded from .js, .mjs and .cjs files. \
+             Rename the file, import its text with { type: \"text\" }, or load it with require()"
+        }
     }
 }
 

@@ -64,6 +64,13 @@ fn package_of(path: &Path) -> Option<(&Path, &Path)> {
     Some((folder, inside.ancestors().nth(beyond)?))
 }
 
+/// The name of the package that a file belongs to, as `import` has it.
+pub(in crate::isolate) fn package_name(path: &Path) -> Option<String> {
+    let (_, package) = package_of(path)?;
+    let parts: Vec<_> = package.iter().map(|part| part.to_string_lossy()).collect();
+    Some(parts.join("/"))
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::fs;
@@ -84,6 +91,7 @@ mod tests {
         assert_eq!(of("/a/node_modules"), None);
         assert_eq!(of("/a/node_modules/@s"), None);
         assert_eq!(of("/a/b.js"), None);
+        assert_eq!(package_name(Path::new("/a/node_modules/@s/p/x.node")).unwrap(), "@s/p");
     }
 
     /// A project, a place where a package manager keeps packages, and a stranger.

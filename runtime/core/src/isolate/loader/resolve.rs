@@ -155,12 +155,11 @@ impl Packages {
     }
 
     fn bare(&self, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+        if is_builtin(specifier) {
+            return self.by_node(specifier, referrer);
+        }
         if referrer.scheme() != "file" {
-            return if DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(specifier) {
-                self.by_node(specifier, referrer)
-            } else {
-                Err(not_installed(specifier, specifier, referrer))
-            };
+            return Err(not_installed(specifier, specifier, referrer));
         }
         let found = self.requests.resolve_if_for_npm_pkg(
             specifier,
@@ -169,6 +168,11 @@ impl Packages {
             NodeResolutionKind::Execution,
         );
         match found {
+            // The engine falls back to a built-in module that Node has under its scheme only.
+            Ok(Some(NodeResolution::BuiltIn(_))) => Err(LoadError::SchemeMissing {
+                specifier: specifier.to_owned(),
+                from: ImportedFrom::url(referrer),
+            }),
             Ok(Some(resolution)) => into_url(resolution, specifier, referrer),
             Ok(None) => Err(not_installed(specifier, specifier, referrer)),
             Err(error) if is_missing(&error.to_string()) => {
@@ -205,6 +209,15 @@ impl Packages {
             .map_err(|error| failed(specifier, referrer, &error))
             .and_then(|resolution| into_url(resolution, specifier, referrer))
     }
+}
+
+/// Built-in modules that Node knows by their scheme only. Without it these are names of packages.
+const WITH_SCHEME_ONLY: [&str; 4] = ["sea", "sqlite", "test", "test/reporters"];
+
+/// Whether a specifier without a scheme names a built-in module. No package can replace that.
+fn is_builtin(specifier: &str) -> bool {
+    !WITH_SCHEME_ONLY.contains(&specifier)
+        && DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(specifier)
 }
 
 fn is_relative(specifier: &str) -> bool {

@@ -17,7 +17,7 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_node::create_host_defined_options;
 
 use super::errors::guard;
-use super::{LoadError, Loader, Modules, compiled, may_import, source};
+use super::{LoadError, Loader, Modules, compiled, may_import, rejection, source};
 use crate::isolate::interrupt;
 
 /// Where the modules of an isolate will be once it has a script. Until then it has none but the engine's
@@ -97,8 +97,9 @@ impl ModuleLoader for SharedLoader {
         options: ModuleLoadOptions,
     ) -> ModuleLoadResponse {
         let load = || Ok(self.expect()?.load(module_specifier, maybe_referrer, &options));
-        guard(module_specifier.as_str(), load, JsErrorBox::from_err)
-            .unwrap_or_else(|error| ModuleLoadResponse::Sync(Err(error)))
+        let response = guard(module_specifier.as_str(), load, JsErrorBox::from_err)
+            .unwrap_or_else(|error| ModuleLoadResponse::Sync(Err(error)));
+        rejection::with_code(module_specifier, maybe_referrer, &options, response)
     }
 
     fn get_code_cache(&self, module: &Url, _source: &str) -> Option<SourceCodeCacheInfo> {

@@ -21,11 +21,13 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_web::Blob;
 use node_resolver::analyze::CjsAnalysisSourceProvider;
 
-use super::commonjs;
 use super::errors::{ImportedFrom, LoadError};
 use super::missing;
 use super::{Loader, may_import};
 use crate::transpile::{self, Cjs};
+
+/// A byte order mark.
+pub(super) const MARK: &str = "\u{FEFF}";
 
 /// A module of a script on the disk.
 pub(super) fn load(
@@ -46,8 +48,14 @@ pub(super) fn load_blob(loader: &Rc<Loader>, url: &Url, blob: Arc<Blob>) -> Modu
     let (loader, url) = (loader.clone(), url.clone());
     let module = async move {
         let media = MediaType::from_content_type(&url, &blob.media_type);
-        let bytes = blob.read_all().await;
         let from = ImportedFrom::default();
+        // Most blobs of scripts have no type, or that of plain text.
+        if media == MediaType::Unknown && !is_unspecific(&blob.media_type) {
+            let mime = blob.media_type.clone();
+            let error = LoadError::UnknownFormat { module: "a blob: URL", mime, from };
+            return Err(JsErrorBox::from_err(error));
+        }
+        let bytes = blob.read_all().await;
         match convert(&loader, &url, &from, media, bytes, &RequestedModuleType::None)? {
             Prepared::Ready(kind, code) => Ok(ModuleSource::new(kind, code, &url, None)),
             Prepared::CommonJs(text) => {
@@ -57,6 +65,11 @@ pub(super) fn load_blob(loader: &Rc<Loader>, url: &Url, blob: Arc<Blob>) -> Modu
         }
     };
     ModuleLoadResponse::Async(module.boxed_local())
+}
+
+fn is_unspecific(mime: &str) -> bool {
+    let essence = mime.split(';').next().unwrap_or_default().trim();
+    matches!(essence, "" | "text/plain" | "application/octet-stream")
 }
 
 enum Prepared {
@@ -114,14 +127,28 @@ fn prepare(
             from: from.clone(),
         }));
     }
-    convert(
-        loader,
-        url,
-        from,
-        MediaType::from_specifier(url),
-        bytes,
-        &options.requested_module_type,
-    )
+    let media = MediaType::from_specifier(url);
+    // The main module and what require() asks for are scripts whatever they are called, as in Node.
+    let is_any = *url == loader.main || options.is_synchronous;
+    if media == MediaType::Unknown && !is_any && is_code(&options.requested_module_type) {
+        known_extension(&path, url, from).map_err(JsErrorBox::from_err)?;
+    }
+    convert(loader, url, from, media, bytes, &options.requested_module_type)
+}
+
+/// Whether an import wants to run what it loads.
+fn is_code(requested: &RequestedModuleType) -> bool {
+    !matches!(requested, RequestedModuleType::Text | RequestedModuleType::Bytes)
+}
+
+/// A file without an extension is a script; any other says what it is.
+fn known_extension(path: &Path, url: &Url, from: &ImportedFrom) -> Result<(), LoadError> {
+    let Some(extension) = path.extension() else { return Ok(()) };
+    Err(LoadError::UnknownExtension {
+        module: url.to_string(),
+        extension: format!(".{}", extension.to_string_lossy()),
+        from: from.clone(),
+    })
 }
 
 fn data(
@@ -138,7 +165,13 @@ fn data(
     let raw = deno_ast::data_url::RawDataUrl::parse(url)
         .map_err(|error| JsErrorBox::from_err(invalid(error)))?;
     let media = raw.media_type();
-    convert(loader, url, from, media, raw.into_bytes_and_mime_type().0, requested)
+    let (bytes, mime) = raw.into_bytes_and_mime_type();
+    if media == MediaType::Unknown && *url != loader.main && is_code(requested) {
+        let from = from.clone();
+        let error = LoadError::UnknownFormat { module: "a data: URL", mime, from };
+        return Err(JsErrorBox::from_err(error));
+    }
+    convert(loader, url, from, media, bytes, requested)
 }
 
 fn convert(
@@ -150,7 +183,9 @@ fn convert(
     requested: &RequestedModuleType,
 ) -> Result<Prepared, JsErrorBox> {
     match requested {
-        RequestedModuleType::Text => return Ok(Prepared::bytes(ModuleType::Text, bytes)),
+        RequestedModuleType::Text => {
+            return Ok(Prepared::bytes(ModuleType::Text, without_mark(bytes)));
+        }
         RequestedModuleType::Bytes => return Ok(Prepared::bytes(ModuleType::Bytes, bytes)),
         RequestedModuleType::Json if media != MediaType::Json => {
             return Err(JsErrorBox::from_err(LoadError::NotJson {
@@ -162,7 +197,7 @@ fn convert(
     }
     match media {
         MediaType::Json if *requested == RequestedModuleType::Json => {
-            Ok(Prepared::bytes(ModuleType::Json, bytes))
+            Ok(Prepared::bytes(ModuleType::Json, without_mark(bytes)))
         }
         MediaType::Json => Err(JsErrorBox::from_err(LoadError::JsonAttribute {
             module: url.to_string(),
@@ -196,10 +231,8 @@ fn script(
         Cjs::No
     } else if matches!(media, MediaType::Cjs | MediaType::Cts) {
         Cjs::Yes
-    } else if loader.packages.contains(url) || commonjs::is_mentioned(&text) {
-        Cjs::Maybe
     } else {
-        Cjs::No
+        Cjs::Maybe
     };
     if media.is_emittable() {
         let emitted = transpile::emit(url, media, &text, is_cjs).map_err(JsErrorBox::from_err)?;
@@ -267,8 +300,16 @@ pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
 }
 
 fn into_text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
+    String::from_utf8(without_mark(bytes))
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The bytes after a byte order mark, which editors put in front of UTF-8 and which is no part of it.
+fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.starts_with(MARK.as_bytes()) {
+        bytes.drain(..MARK.len());
+    }
+    bytes
 }
 
 fn done(module: ModuleType, code: ModuleSourceCode, url: &Url) -> ModuleLoadResponse {
