@@ -69,6 +69,46 @@ impl CommonJs {
     }
 }
 
+/// Whether the text's first statement is one that only ES modules have, which spares the parse.
+///
+/// Most ES modules begin so; of all others the parser tells.
+pub(super) fn begins_as_module(text: &str) -> bool {
+    let mut rest = text;
+    if rest.starts_with("#!") {
+        rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+    }
+    loop {
+        rest = rest.trim_start();
+        if let Some(comment) = rest.strip_prefix("//") {
+            rest = comment.split_once('\n').map_or("", |(_, rest)| rest);
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            rest = comment.split_once("*/").map_or("", |(_, rest)| rest);
+        } else if let Some(directive) = ["\"use strict\"", "'use strict'"]
+            .iter()
+            .find_map(|directive| rest.strip_prefix(directive))
+        {
+            rest = directive.trim_start().trim_start_matches(';');
+        } else {
+            break;
+        }
+    }
+    let follows = |word| {
+        rest.strip_prefix(word).and_then(|rest: &str| {
+            let next = rest.trim_start();
+            // Without a space it may be the beginning of a longer name.
+            let is_word = next.len() < rest.len() || rest.starts_with(['{', '*', '"', '\'']);
+            next.chars().next().filter(|_| is_word)
+        })
+    };
+    // `import(` is an expression; what a comment hides is left to the parser.
+    let is_import = follows("import").is_some_and(|next| is_name(next) || "{*\"'".contains(next));
+    is_import || follows("export").is_some_and(|next| is_name(next) || "{*@".contains(next))
+}
+
+fn is_name(next: char) -> bool {
+    next.is_alphabetic() || matches!(next, '_' | '$')
+}
+
 pub(super) struct Analyzer {
     tracker: Arc<Tracker>,
 }
@@ -151,4 +191,44 @@ fn no_exports() -> CjsAnalysisExports {
 
 fn exports(exports: Vec<String>, reexports: Vec<String>) -> CjsAnalysisExports {
     CjsAnalysisExports { exports, reexports, member_reexports: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_known_by_its_first_statement() {
+        let modules = [
+            "import fs from 'fs'",
+            "import{a}from 'a'",
+            "import * as a from 'a'",
+            "import'a'",
+            "#!/usr/bin/env node\n// import\n/* x */ 'use strict';\n export default 1",
+            "\"use strict\"\nexport {}",
+            "export * from 'a'",
+        ];
+        for text in modules {
+            assert!(begins_as_module(text), "{text}");
+        }
+        let others = [
+            "",
+            "#!/usr/bin/env node",
+            "// import a from 'a'",
+            "/* import",
+            "import('a')",
+            "import ('a')",
+            "import /* a */ ('a')",
+            "import.meta.url",
+            "imported()",
+            "exports.a = 1",
+            "export_all()",
+            "'use strict' + import_all",
+            "const a = 1; export { a }",
+            "importé('a')",
+        ];
+        for text in others {
+            assert!(!begins_as_module(text), "{text}");
+        }
+    }
 }

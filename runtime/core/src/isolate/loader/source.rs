@@ -21,6 +21,7 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_web::Blob;
 use node_resolver::analyze::CjsAnalysisSourceProvider;
 
+use super::commonjs;
 use super::errors::{ImportedFrom, LoadError};
 use super::missing;
 use super::{Loader, may_import};
@@ -231,6 +232,8 @@ fn script(
         Cjs::No
     } else if matches!(media, MediaType::Cjs | MediaType::Cts) {
         Cjs::Yes
+    } else if !media.is_emittable() && commonjs::begins_as_module(&text) {
+        Cjs::No
     } else {
         Cjs::Maybe
     };
