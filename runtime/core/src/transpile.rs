@@ -1,9 +1,10 @@
 //! TypeScript and JSX to JavaScript, and what a script exports: all that has to be parsed.
 //!
 //! Types are stripped, not checked. Options are Deno's defaults: classic JSX runtime unless the file
-//! has an `@jsxImportSource` pragma, standard decorators. Reads no tsconfig.json. Serves the embedded
+//! has an `@jsxImportSource` pragma, standard decorators; a project may say otherwise. Serves the embedded
 //! engine and Node alike, so that one source means the same to both.
 
+mod decorators;
 mod deep;
 
 use std::sync::Arc;
@@ -21,6 +22,13 @@ pub(crate) enum Error {
     #[class(syntax)]
     #[error("{0}")]
     Syntax(String),
+
+    #[class(syntax)]
+    #[error(
+        "A parameter's decorator needs \"experimentalDecorators\": true \
+         in \"compilerOptions\" of tsconfig.json at {at}"
+    )]
+    Decorator { at: String },
 
     #[class(generic)]
     #[error("the parser failed at \"{specifier}\": {reason}")]
@@ -49,11 +57,22 @@ pub(crate) struct Emitted {
     pub(crate) is_cjs: bool,
 }
 
-pub(crate) fn emit(url: &Url, media: MediaType, text: &str, cjs: Cjs) -> Result<Emitted, Error> {
+/// What is compiled where a project says nothing else.
+pub(crate) fn options() -> TranspileOptions {
+    TranspileOptions { decorators: DecoratorsTranspileOption::Ecma, ..TranspileOptions::default() }
+}
+
+pub(crate) fn emit(
+    url: &Url,
+    media: MediaType,
+    text: &str,
+    cjs: Cjs,
+    options: TranspileOptions,
+) -> Result<Emitted, Error> {
     parse(url, media, text, move |parsed| {
         let is_cjs = cjs.decide(&parsed);
         // The map is kept beside the text: inline it would be decoded for every stack trace.
-        let emitted = strip(parsed, is_cjs, SourceMapOption::Separate)?;
+        let emitted = strip(parsed, is_cjs, SourceMapOption::Separate, &options)?;
         Ok(Emitted { text: emitted.text, map: emitted.source_map, is_cjs })
     })
 }
@@ -63,15 +82,17 @@ pub(crate) fn strip(
     parsed: ParsedSource,
     is_cjs: bool,
     source_map: SourceMapOption,
+    options: &TranspileOptions,
 ) -> Result<EmittedSourceText, Error> {
-    let options = TranspileOptions {
-        decorators: DecoratorsTranspileOption::Ecma,
-        ..TranspileOptions::default()
-    };
+    if matches!(options.decorators, DecoratorsTranspileOption::Ecma)
+        && let Some(place) = decorators::of_a_parameter(&parsed)
+    {
+        return Err(Error::Decorator { at: format!("{}:{place}", parsed.specifier()) });
+    }
     // The sources are on the disk already.
     let emit = EmitOptions { source_map, inline_sources: false, ..EmitOptions::default() };
     let module = TranspileModuleOptions { module_kind: Some(ModuleKind::from_is_cjs(is_cjs)) };
-    Ok(parsed.transpile(&options, &module, &emit).map_err(syntax)?.into_source())
+    Ok(parsed.transpile(options, &module, &emit).map_err(syntax)?.into_source())
 }
 
 /// The names a script exports, and the modules it exports everything of.

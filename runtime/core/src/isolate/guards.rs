@@ -64,6 +64,8 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_node_fs_fchown_sync" => files::op_host_fchown_sync(),
         "op_node_fs_futimes" => files::op_host_futimes(),
         "op_node_fs_futimes_sync" => files::op_host_futimes_sync(),
+        "op_module_hooks_register" => loader::op_host_register_hooks(),
+        "op_module_default_resolve" => loader::op_host_without_hooks(),
         "op_require_try_self" => loader::op_host_require_try_self(),
         "op_panic" => op_host_no_panic(),
         "op_napi_open" => native::op_host_no_addon(),

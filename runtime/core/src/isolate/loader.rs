@@ -11,8 +11,10 @@ mod bundle;
 mod commonjs;
 mod compiled;
 mod errors;
+mod hooks;
 mod installed;
 mod missing;
+mod project;
 mod rejection;
 mod require;
 mod resolve;
@@ -31,7 +33,7 @@ use deno_resolver::npm::{DenoInNpmPackageChecker, NpmResolver};
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_core::{
     ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleLoader, ModuleSource,
-    ModuleSourceCode, ModuleType, ResolutionKind,
+    ModuleSourceCode, ModuleType, OpState, ResolutionKind,
 };
 use deno_runtime::deno_node::NodeExtInitServices;
 use deno_runtime::deno_permissions::{
@@ -42,6 +44,8 @@ use deno_runtime::deno_web::Blob;
 use self::commonjs::CommonJs;
 use self::errors::ImportedFrom;
 pub(crate) use self::errors::LoadError;
+use self::hooks::Hooks;
+pub(super) use self::hooks::{op_host_register_hooks, op_host_without_hooks};
 pub(super) use self::installed::package_name;
 pub(super) use self::require::op_host_require_try_self;
 use self::resolve::Packages;
@@ -141,6 +145,11 @@ impl Modules {
         place.loader()
     }
 
+    /// Puts in place what `module.registerHooks()` works on.
+    pub(super) fn install(&self, state: &mut OpState) {
+        self.loader.install_hooks(state);
+    }
+
     pub(crate) fn node_services(
         &self,
     ) -> NodeExtInitServices<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys> {
@@ -155,6 +164,7 @@ impl Modules {
 
 struct Loader {
     main: Url,
+    hooks: Hooks,
     /// The application's own module and its address, if that is what the process runs.
     bundle: Option<(Url, Arc<str>)>,
     permissions: PermissionsContainer,
@@ -179,6 +189,7 @@ impl Loader {
         let commonjs = CommonJs::new(&packages);
         Ok(Self {
             main,
+            hooks: Hooks::default(),
             bundle,
             permissions,
             worker: None,

@@ -117,6 +117,7 @@ impl Prepared {
             state.put(sys);
             state.put(StartTime::default());
             state.borrow_mut::<BootstrapOptions>().args.clone_from(&program.config.args);
+            modules.install(&mut state);
             program.install(&mut state);
         }
         let streams = program.connect(runtime, Some(&program.control));

@@ -6,6 +6,7 @@
 //! what it was.
 
 mod amendments;
+mod module;
 
 use std::sync::LazyLock;
 
@@ -68,6 +69,9 @@ const LOCKS_WORDS: [Words; 2] = [
 ];
 const LOCKS_TAIL: &str = include_str!("sources/locks.js");
 
+/// `require()` and `module.registerHooks()`.
+const MODULE: &str = "node:module";
+
 /// The scripts that are loaded when somebody asks for them. An error means that the engine is another
 /// one than this was written for.
 pub(super) fn scripts() -> Result<Sources, String> {
@@ -101,6 +105,7 @@ fn part_locks(sources: Sources) -> Result<Sources, String> {
     amend(&mut parted, LOCKS, |source| {
         with_words(source, &LOCKS_WORDS).map(|source| source + LOCKS_TAIL)
     })?;
+    amend(&mut parted, MODULE, |source| with_words(source, &module::WORDS))?;
     Ok(keep(parted))
 }
 
@@ -158,7 +163,7 @@ mod tests {
         }
         let changed = modules().unwrap().iter().zip(deno_snapshots::RESIDUAL_LAZY_ESM);
         let changed = changed.filter(|(ours, theirs)| ours != theirs);
-        assert!(changed.map(|((address, _), _)| *address).eq([LOCKS]));
+        assert!(changed.map(|((address, _), _)| *address).eq([LOCKS, MODULE]));
     }
 
     /// A module that uses one of these without the guard would be a way around it.
@@ -187,6 +192,7 @@ mod tests {
     #[test]
     fn what_is_put_in_is_ascii() {
         assert!(GUARDS.iter().all(|guard| guard.text.is_ascii()) && LOCKS_TAIL.is_ascii());
+        assert!(module::WORDS.iter().all(|(_, ours)| ours.is_ascii()));
     }
 
     #[test]

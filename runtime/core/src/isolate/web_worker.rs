@@ -82,6 +82,7 @@ fn create(
     let services = program.commons.services(modules.loader(), node, args.permissions.clone());
     let options = worker_options(program, folder, args, &heap);
     let (mut worker, handle) = WebWorker::bootstrap_from_options(reduced(services), options);
+    modules.install(&mut worker.js_runtime.op_state().borrow_mut());
     let streams = program.connect(&mut worker.js_runtime, None);
     program
         .commons

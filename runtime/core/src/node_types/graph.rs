@@ -53,7 +53,8 @@ impl Graph {
         let visited = transpile::parse(&url, media, &text, move |parsed| {
             let imports = imports::of(&parsed);
             let stripped = media.is_emittable().then(|| {
-                transpile::strip(parsed, media == MediaType::Cts, SourceMapOption::Inline)
+                let options = transpile::options();
+                transpile::strip(parsed, media == MediaType::Cts, SourceMapOption::Inline, &options)
             });
             Ok((imports, stripped.transpose()?))
         });

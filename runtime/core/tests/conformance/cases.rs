@@ -5,6 +5,7 @@ mod config;
 mod embedded;
 mod exits;
 mod files;
+mod hooks;
 mod kills;
 mod lists;
 mod modules;
@@ -12,6 +13,7 @@ mod names;
 mod node;
 #[cfg(target_os = "linux")]
 mod permissions;
+mod projects;
 mod readers;
 mod rpc;
 mod scripts;
@@ -44,6 +46,8 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     embedded::CASES,
     files::CASES,
     modules::CASES,
+    hooks::CASES,
+    projects::CASES,
     usage::embedded::CASES,
     warm::CASES,
     node::CASES,

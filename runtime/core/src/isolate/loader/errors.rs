@@ -10,6 +10,7 @@ use deno_runtime::deno_core::ModuleLoadReferrer;
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_permissions::PermissionCheckError;
 
+use super::project::ProjectError;
 use crate::isolate::crash;
 use crate::transpile::panic_text;
 
@@ -50,6 +51,19 @@ pub(crate) enum LoadError {
          Is it installed? npm install {package}"
     )]
     NotInstalled { specifier: String, package: String, from: ImportedFrom },
+
+    #[class(type)]
+    #[property("code" = NOT_FOUND)]
+    #[error(
+        "Could not resolve \"{specifier}\"{from}\n  \
+         No file is where \"{pattern}\" in '{file}' says, and no package has this name. \
+         Correct the specifier, or \"paths\""
+    )]
+    NoPath { specifier: String, from: ImportedFrom, pattern: String, file: String },
+
+    #[class(inherit)]
+    #[error(transparent)]
+    Project(#[from] ProjectError),
 
     #[class(type)]
     #[error("Could not resolve \"{specifier}\"{from}: {reason}")]

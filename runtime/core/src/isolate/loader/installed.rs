@@ -21,11 +21,10 @@ impl Installed {
         let mut folders: Vec<PathBuf> = Vec::new();
         let above = folder.into_iter().flat_map(Path::ancestors);
         for found in above.filter(|at| !at.ends_with(FOLDER)).map(|at| at.join(FOLDER)) {
-            // Modules are known by the paths that links lead to, but may be asked for by others.
-            if let Ok(real) = found.canonicalize() {
-                folders.push(real);
-                folders.push(found);
-            }
+            // Modules are known by the paths that links lead to, but may be asked for by others. A
+            // folder that is not there is looked for too: a missing package is no denied one.
+            folders.extend(found.canonicalize());
+            folders.push(found);
         }
         folders.dedup();
         Self { folders: folders.into() }

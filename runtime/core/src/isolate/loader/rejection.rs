@@ -15,20 +15,19 @@ use deno_runtime::deno_core::{
 /// Errors that depend on the module's address alone.
 const LASTING: [&str; 2] = ["ERR_UNKNOWN_FILE_EXTENSION", "ERR_UNKNOWN_MODULE_FORMAT"];
 
-/// Keeps the code of an error that `import()` of `url` itself gets.
-pub(super) fn with_code(
-    url: &Url,
+/// Whether a module is what an `import()` names. What that imports has a referrer.
+pub(super) fn is_asked_for(
     referrer: Option<&ModuleLoadReferrer>,
     options: &ModuleLoadOptions,
-    response: ModuleLoadResponse,
-) -> ModuleLoadResponse {
-    // What a module imports that `import()` asked for has a referrer.
-    let is_asked_for = options.is_dynamic_import && referrer.is_none();
+) -> bool {
     let is_plain = options.requested_module_type == RequestedModuleType::None;
+    options.is_dynamic_import && referrer.is_none() && is_plain
+}
+
+/// Keeps the code of an error in a response.
+pub(super) fn with_code(url: &Url, response: ModuleLoadResponse) -> ModuleLoadResponse {
     match response {
-        ModuleLoadResponse::Sync(Err(error)) if is_asked_for && is_plain => {
-            ModuleLoadResponse::Sync(throwing(url, error))
-        }
+        ModuleLoadResponse::Sync(Err(error)) => ModuleLoadResponse::Sync(throwing(url, error)),
         other => other,
     }
 }

@@ -62,8 +62,10 @@ impl Loader {
             }));
         }
         self.loaded.borrow_mut().insert(url.clone());
+        let project = self.packages.project(&url).map_err(JsErrorBox::from_err)?;
+        let options = project.options.clone();
         let emitted =
-            transpile::emit(&url, media, &text, Cjs::Yes).map_err(JsErrorBox::from_err)?;
+            transpile::emit(&url, media, &text, Cjs::Yes, options).map_err(JsErrorBox::from_err)?;
         self.keep_map(&url, emitted.map);
         Ok(emitted.text.into())
     }

@@ -5,8 +5,10 @@
 //! inside packages. Must not fetch anything: what is not on the disk is an error.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use deno_ast::MediaType;
 use deno_resolver::npm::{
     ByonmNpmResolverCreateOptions, CreateInNpmPkgCheckerOptions, DenoInNpmPackageChecker,
     NpmReqResolver, NpmReqResolverOptions, NpmResolver, NpmResolverCreateOptions,
@@ -25,6 +27,7 @@ use node_resolver::{
 use super::Sys;
 use super::errors::{ImportedFrom, LoadError};
 use super::installed::Installed;
+use super::project::{Project, ProjectError, Projects, Target};
 
 /// Node's way of finding a module.
 pub(super) type Node = NodeResolver<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys>;
@@ -36,6 +39,7 @@ pub(super) struct Packages {
     pub(super) npm: NpmResolver<Sys>,
     pub(super) in_npm: DenoInNpmPackageChecker,
     installed: Installed,
+    projects: Projects,
     requests: NpmReqResolver<
         DenoInNpmPackageChecker,
         DenoIsBuiltInNodeModuleChecker,
@@ -79,7 +83,8 @@ impl Packages {
             sys: Sys::default(),
         });
         let installed = Installed::new(folder);
-        Self { node, package_json, npm, in_npm, installed, requests }
+        let projects = Projects::new(folder.is_some());
+        Self { node, package_json, npm, in_npm, installed, projects, requests }
     }
 
     pub(super) fn contains(&self, url: &Url) -> bool {
@@ -91,7 +96,45 @@ impl Packages {
         self.installed.contains(path)
     }
 
+    /// The project of a module. Packages are compiled already, and no part of one.
+    pub(super) fn project(&self, module: &Url) -> Result<Rc<Project>, ProjectError> {
+        if self.contains(module) { Ok(Rc::default()) } else { self.projects.of(module) }
+    }
+
     pub(super) fn resolve(&self, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+        match self.project(referrer) {
+            Ok(project) => self.resolve_in(&project, specifier, referrer),
+            // JavaScript that needs nothing of its project runs without it, as in Node.
+            Err(error) if !MediaType::from_specifier(referrer).is_emittable() => {
+                let plain = self.resolve_in(&Project::default(), specifier, referrer);
+                plain.map_err(|plain| match plain {
+                    LoadError::NotInstalled { .. } => error.into(),
+                    other => other,
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn resolve_in(
+        &self,
+        project: &Project,
+        specifier: &str,
+        referrer: &Url,
+    ) -> Result<Url, LoadError> {
+        match project.mapped(specifier, referrer)? {
+            // A map's own words are not looked for in it again.
+            Some(url) => self.unmapped(&Project::default(), url.as_str(), referrer),
+            None => self.unmapped(project, specifier, referrer),
+        }
+    }
+
+    fn unmapped(
+        &self,
+        project: &Project,
+        specifier: &str,
+        referrer: &Url,
+    ) -> Result<Url, LoadError> {
         let from = ImportedFrom::url(referrer);
         if is_relative(specifier) {
             let url = referrer.join(specifier).map_err(|error| LoadError::Specifier {
@@ -101,11 +144,8 @@ impl Packages {
             })?;
             return self.file(specifier, referrer, url);
         }
-        if specifier.starts_with('#') {
-            return self.by_node(specifier, referrer);
-        }
         let Ok(url) = Url::parse(specifier) else {
-            return self.bare(specifier, referrer);
+            return self.named(project, specifier, referrer);
         };
         match url.scheme() {
             "file" => self.file(specifier, referrer, url),
@@ -154,10 +194,35 @@ impl Packages {
         Ok(self.node.handle_if_in_node_modules(&url).unwrap_or(url))
     }
 
-    fn bare(&self, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+    /// A name, which may be that of a built-in module, a file of the project, or a package.
+    fn named(&self, project: &Project, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
         if is_builtin(specifier) {
             return self.by_node(specifier, referrer);
         }
+        let target = project.path(specifier);
+        if let Some(Target::File(path)) = &target
+            && let Ok(url) = Url::from_file_path(path)
+        {
+            return self.file(specifier, referrer, url);
+        }
+        let found = if specifier.starts_with('#') {
+            self.by_node(specifier, referrer)
+        } else {
+            self.bare(specifier, referrer)
+        };
+        match (found, target) {
+            (
+                Err(LoadError::NotInstalled { from, .. }),
+                Some(Target::Missing { pattern, file }),
+            ) => {
+                let specifier = specifier.to_owned();
+                Err(LoadError::NoPath { specifier, from, pattern, file })
+            }
+            (found, _) => found,
+        }
+    }
+
+    fn bare(&self, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
         if referrer.scheme() != "file" {
             return Err(not_installed(specifier, specifier, referrer));
         }
@@ -220,7 +285,7 @@ fn is_builtin(specifier: &str) -> bool {
         && DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(specifier)
 }
 
-fn is_relative(specifier: &str) -> bool {
+pub(super) fn is_relative(specifier: &str) -> bool {
     specifier.starts_with('/')
         || specifier.starts_with("./")
         || specifier.starts_with("../")

@@ -17,7 +17,7 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_node::create_host_defined_options;
 
 use super::errors::guard;
-use super::{LoadError, Loader, Modules, compiled, may_import, rejection, source};
+use super::{LoadError, Loader, Modules, compiled, hooks, may_import, rejection, source};
 use crate::isolate::interrupt;
 
 /// Where the modules of an isolate will be once it has a script. Until then it has none but the engine's
@@ -77,17 +77,35 @@ impl ModuleLoader for SharedLoader {
         specifier: &str,
         referrer: &str,
         kind: ResolutionKind,
-        _: &HashMap<String, String>,
+        attributes: &HashMap<String, String>,
     ) -> Result<Url, JsErrorBox> {
         if matches!(kind, ResolutionKind::DynamicImport) && !interrupt::may_import(scope) {
             let specifier = specifier.to_owned();
             return Err(JsErrorBox::from_err(LoadError::Ending { specifier }));
         }
-        self.resolve(specifier, referrer, kind)
+        let default = || self.resolve(specifier, referrer, kind);
+        hooks::resolve(self.expect()?, scope, (specifier, referrer), kind, attributes, default)
+    }
+
+    fn pump_event_loop_during_load(&self) -> bool {
+        self.get().is_some_and(|loader| loader.hooks.load_in_event_loop())
     }
 
     fn import_meta_resolve(&self, specifier: &str, referrer: &str) -> Result<Url, JsErrorBox> {
         self.resolve(specifier, referrer, ResolutionKind::Import)
+    }
+
+    fn prepare_load(
+        &self,
+        module: &Url,
+        _referrer: Option<String>,
+        text: Option<String>,
+        _options: ModuleLoadOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<(), JsErrorBox>>>> {
+        if let (Some(loader), Some(text)) = (self.get(), text) {
+            loader.give(module, text);
+        }
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn load(
@@ -96,10 +114,11 @@ impl ModuleLoader for SharedLoader {
         maybe_referrer: Option<&ModuleLoadReferrer>,
         options: ModuleLoadOptions,
     ) -> ModuleLoadResponse {
-        let load = || Ok(self.expect()?.load(module_specifier, maybe_referrer, &options));
+        let is_asked_for = rejection::is_asked_for(maybe_referrer, &options);
+        let load = || Ok(hooks::load(self.expect()?, module_specifier, maybe_referrer, options));
         let response = guard(module_specifier.as_str(), load, JsErrorBox::from_err)
             .unwrap_or_else(|error| ModuleLoadResponse::Sync(Err(error)));
-        rejection::with_code(module_specifier, maybe_referrer, &options, response)
+        if is_asked_for { rejection::with_code(module_specifier, response) } else { response }
     }
 
     fn get_code_cache(&self, module: &Url, _source: &str) -> Option<SourceCodeCacheInfo> {

@@ -37,7 +37,15 @@ pub(super) fn load(
     from: &ImportedFrom,
     options: &ModuleLoadOptions,
 ) -> ModuleLoadResponse {
-    match prepare(loader, url, from, options) {
+    respond(loader, url, prepare(loader, url, from, options))
+}
+
+fn respond(
+    loader: &Rc<Loader>,
+    url: &Url,
+    prepared: Result<Prepared, JsErrorBox>,
+) -> ModuleLoadResponse {
+    match prepared {
         Ok(Prepared::Ready(module, code)) => done(module, code, url),
         Ok(Prepared::CommonJs(text)) => translate(loader, url, text),
         Err(error) => ModuleLoadResponse::Sync(Err(error)),
@@ -66,6 +74,29 @@ pub(super) fn load_blob(loader: &Rc<Loader>, url: &Url, blob: Arc<Blob>) -> Modu
         }
     };
     ModuleLoadResponse::Async(module.boxed_local())
+}
+
+/// A module whose text hooks gave.
+pub(super) fn load_given(
+    loader: &Rc<Loader>,
+    url: &Url,
+    text: String,
+    format: Option<&str>,
+    options: &ModuleLoadOptions,
+) -> ModuleLoadResponse {
+    let from = ImportedFrom::default();
+    let prepared = match format {
+        Some("module") => Ok(Prepared::script(text)),
+        Some("commonjs") => Ok(Prepared::CommonJs(text)),
+        Some("json") => Ok(Prepared::bytes(ModuleType::Json, text.into_bytes())),
+        Some("module-typescript") => emit(loader, url, MediaType::Mts, &text, Cjs::No),
+        Some("commonjs-typescript") => emit(loader, url, MediaType::Cts, &text, Cjs::Yes),
+        _ => {
+            let media = MediaType::from_specifier(url);
+            convert(loader, url, &from, media, text.into_bytes(), &options.requested_module_type)
+        }
+    };
+    respond(loader, url, prepared)
 }
 
 fn is_unspecific(mime: &str) -> bool {
@@ -238,15 +269,28 @@ fn script(
         Cjs::Maybe
     };
     if media.is_emittable() {
-        let emitted = transpile::emit(url, media, &text, is_cjs).map_err(JsErrorBox::from_err)?;
-        loader.keep_map(url, emitted.map);
-        return Ok(if emitted.is_cjs {
-            Prepared::CommonJs(emitted.text)
-        } else {
-            Prepared::script(emitted.text)
-        });
+        return emit(loader, url, media, &text, is_cjs);
     }
     Ok(if is_cjs == Cjs::No { Prepared::script(text) } else { Prepared::CommonJs(text) })
+}
+
+fn emit(
+    loader: &Loader,
+    url: &Url,
+    media: MediaType,
+    text: &str,
+    is_cjs: Cjs,
+) -> Result<Prepared, JsErrorBox> {
+    let project = loader.packages.project(url).map_err(JsErrorBox::from_err)?;
+    let options = project.options.clone();
+    let emitted =
+        transpile::emit(url, media, text, is_cjs, options).map_err(JsErrorBox::from_err)?;
+    loader.keep_map(url, emitted.map);
+    Ok(if emitted.is_cjs {
+        Prepared::CommonJs(emitted.text)
+    } else {
+        Prepared::script(emitted.text)
+    })
 }
 
 /// Wraps `CommonJS` in a module that exports its names; text that turns out to be an ES module comes

@@ -8,7 +8,7 @@ pub(super) struct Amendment {
     pub(super) words: &'static [Words],
 }
 
-pub(super) const AMENDMENTS: [Amendment; 3] = [
+pub(super) const AMENDMENTS: [Amendment; 4] = [
     // Odd names and values, as in Node.
     Amendment {
         module: "ext:deno_node/_process/process.ts",
@@ -56,5 +56,20 @@ pub(super) const AMENDMENTS: [Amendment; 3] = [
                 "failSync(result, err, (code)=>_createSpawnError(code, command, args, true));",
             ),
         ],
+    },
+    // An extension is native code. Without this the refusal names a flag of Deno's.
+    Amendment {
+        module: "ext:deno_node/sqlite.ts",
+        words: &[(
+            "return ReflectConstruct(DatabaseSyncOp, [",
+            "if (options?.allowExtension === true) {
+      throw new core.NotCapable(
+        'Requires ffi access, which no embedded process has: an extension of SQLite is native code, ' +
+        'which cannot run inside the app\\'s process. ' +
+        'Run this backend on a child runtime: runtime \"node\", \"deno\" or \"bun\"'
+      );
+    }
+    return ReflectConstruct(DatabaseSyncOp, [",
+        )],
     },
 ];

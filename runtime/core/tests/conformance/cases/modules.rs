@@ -7,6 +7,7 @@ use crate::support::{Bench, Case, Ended, Outcome, Project, cases};
 pub(crate) const CASES: &[Case] = cases![
     a_package_never_replaces_a_built_in_module,
     a_name_that_is_built_in_under_its_scheme_only_is_a_package,
+    a_missing_package_is_not_found_whatever_may_be_read,
     a_byte_order_mark_is_no_part_of_a_module,
     a_bundle_may_begin_with_a_byte_order_mark,
     a_script_without_module_syntax_is_commonjs,
@@ -87,17 +88,54 @@ async fn a_name_that_is_built_in_under_its_scheme_only_is_a_package(bench: &Benc
     let project = Project::new(&[
         (
             "main.mjs",
-            "import test from 'test'\n\
+            "import { createRequire, isBuiltin } from 'node:module'\n\
+             import test from 'test'\n\
+             const require = createRequire(import.meta.url)\n\
              const missing = await import('sqlite').catch((error) => error)\n\
-             const { DatabaseSync } = await import('node:sqlite')\n\
-             console.log(JSON.stringify([test, typeof DatabaseSync, missing.code,\n\
-               missing.message.includes('node:sqlite')]))",
+             let code\n\
+             try { require('sqlite') } catch (error) { code = error.code }\n\
+             console.log(JSON.stringify([test, require('test'), missing.code,\n\
+               missing.message.includes('node:sqlite'), code, isBuiltin('sqlite'), isBuiltin('node:sqlite'),\n\
+               typeof require('node:sqlite').DatabaseSync, typeof (await import('node:sqlite')).DatabaseSync]))",
         ),
         ("node_modules/test/package.json", r#"{ "name": "test", "main": "index.js" }"#),
         ("node_modules/test/index.js", "module.exports = 'the package'"),
     ])?;
-    let expected = json!(["the package", "function", "ERR_MODULE_NOT_FOUND", true]);
+    let expected = json!([
+        "the package",
+        "the package",
+        "ERR_MODULE_NOT_FOUND",
+        true,
+        "MODULE_NOT_FOUND",
+        false,
+        true,
+        "function",
+        "function"
+    ]);
     assert_eq!(seen(&project.run(bench, "main.mjs").await?)?, expected);
+    Ok(())
+}
+
+async fn a_missing_package_is_not_found_whatever_may_be_read(bench: &Bench) -> Outcome {
+    let project = Project::new(&[
+        (
+            "main.cjs",
+            "for (const load of [() => require('none'), () => require('optional'), () => require.resolve('none')]) {\n\
+               try { load() } catch (error) { console.log(error.code) }\n\
+             }\n\
+             import('none').catch((error) => console.log(error.code))",
+        ),
+        ("node_modules/optional/package.json", r#"{ "name": "optional", "main": "index.js" }"#),
+        ("node_modules/optional/index.js", "require('none')"),
+    ])?;
+    let ended = project.run(bench, "main.cjs").await?;
+    let missing = "MODULE_NOT_FOUND";
+    assert_eq!(
+        ended.lines(),
+        [missing, missing, missing, "ERR_MODULE_NOT_FOUND"],
+        "{}",
+        ended.log()
+    );
     Ok(())
 }
 
@@ -293,13 +331,15 @@ async fn a_native_addon_is_refused_by_its_packages_name(bench: &Bench) -> Outcom
 async fn native_libraries_are_refused_with_the_remedy(bench: &Bench) -> Outcome {
     let project = Project::new(&[(
         "main.mjs",
-        "for (const load of [() => Deno.dlopen('libc.so.6', {}),\n\
+        "const { DatabaseSync } = await import('node:sqlite')\n\
+         for (const load of [() => Deno.dlopen('libc.so.6', {}),\n\
+           () => new DatabaseSync(':memory:', { allowExtension: true }),\n\
            () => Deno.UnsafePointer.of(new Uint8Array(1)), () => Deno.UnsafePointer.create(1n)]) {\n\
            try { load(); console.log('[]') } catch (error) { console.log(JSON.stringify([error.name, error.message])) }\n\
          }",
     )])?;
     let ended = project.run_with_all(bench, "main.mjs").await?;
-    assert_eq!(ended.lines().len(), 3, "{}", ended.log());
+    assert_eq!(ended.lines().len(), 4, "{}", ended.log());
     for line in ended.lines() {
         let [name, message]: [String; 2] = serde_json::from_str(&line)?;
         assert_eq!(name, "NotCapable");
@@ -318,7 +358,7 @@ async fn a_refusal_that_ends_a_backend_names_the_permission(bench: &Bench) -> Ou
 }
 
 /// The JSON that a script printed as its only line.
-fn seen(ended: &Ended) -> Result<Value, libtest_mimic::Failed> {
+pub(super) fn seen(ended: &Ended) -> Result<Value, libtest_mimic::Failed> {
     assert_eq!(ended.lines().len(), 1, "{:?} {}", ended.lines(), ended.log());
     Ok(serde_json::from_str(&ended.lines()[0])?)
 }

@@ -1,0 +1,166 @@
+//! `paths` and `baseUrl`: other names for a project's own files.
+//!
+//! As bundlers do it, and unlike Node, an extension or `index` may be left out.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// What may be left out, in the order of TypeScript.
+const EXTENSIONS: [&str; 9] = ["ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "json"];
+
+/// What a name stands for.
+pub(in super::super) enum Target {
+    File(PathBuf),
+    /// No file is where the pattern says, which `file` has.
+    Missing {
+        pattern: String,
+        file: String,
+    },
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Paths {
+    patterns: Rc<[Pattern]>,
+    base: Option<PathBuf>,
+    /// Where this is said.
+    file: String,
+}
+
+struct Pattern {
+    /// As it is written.
+    key: String,
+    targets: Vec<PathBuf>,
+}
+
+impl Pattern {
+    /// What stands in place of the star; the whole length that the pattern fixes.
+    fn matched<'a>(&self, specifier: &'a str) -> Option<(&'a str, usize)> {
+        match self.key.split_once('*') {
+            None => (specifier == self.key).then_some(("", usize::MAX)),
+            Some((before, after)) => {
+                let rest = specifier.strip_prefix(before)?;
+                Some((rest.strip_suffix(after)?, before.len()))
+            }
+        }
+    }
+}
+
+impl Paths {
+    /// `patterns` by keys, with the paths that each stands for.
+    pub(super) fn new(
+        patterns: Vec<(String, Vec<PathBuf>)>,
+        base: Option<PathBuf>,
+        file: String,
+    ) -> Self {
+        let patterns = patterns.into_iter().map(|(key, targets)| Pattern { key, targets });
+        Self { patterns: patterns.collect(), base, file }
+    }
+
+    pub(super) fn find(&self, specifier: &str) -> Option<Target> {
+        let matches = self.patterns.iter().filter_map(|pattern| {
+            let (inserted, fixed) = pattern.matched(specifier)?;
+            Some((fixed, pattern, inserted))
+        });
+        let best = matches.max_by_key(|(fixed, ..)| *fixed);
+        let missing = best.map(|(_, pattern, inserted)| {
+            let targets = pattern.targets.iter();
+            let mut paths = targets.map(|target| insert(target, inserted));
+            match paths.find_map(|path| probe(&path)) {
+                Some(path) => Target::File(path),
+                None => Target::Missing { pattern: pattern.key.clone(), file: self.file.clone() },
+            }
+        });
+        match missing {
+            Some(found @ Target::File(_)) => Some(found),
+            missing => {
+                let base = self.base.as_ref().and_then(|base| probe(&base.join(specifier)));
+                base.map(Target::File).or(missing)
+            }
+        }
+    }
+}
+
+fn insert(target: &Path, inserted: &str) -> PathBuf {
+    match target.to_str() {
+        // One star at most stands in a target.
+        Some(text) => PathBuf::from(text.replacen('*', inserted, 1)),
+        None => target.to_owned(),
+    }
+}
+
+/// The file that a path means, which may lack its extension or its name.
+fn probe(path: &Path) -> Option<PathBuf> {
+    let with = |extension: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".");
+        name.push(extension);
+        PathBuf::from(name)
+    };
+    let exact = std::iter::once(path.to_owned());
+    let appended = EXTENSIONS.iter().map(|extension| with(extension));
+    let index = EXTENSIONS.iter().map(|extension| path.join(format!("index.{extension}")));
+    exact.chain(appended).chain(source_of(path)).chain(index).find(|path| path.is_file())
+}
+
+/// TypeScript imports its own files by the names that they have when they are compiled.
+fn source_of(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let extensions: &[&str] = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("js") => &["ts", "tsx"],
+        Some("jsx") => &["tsx"],
+        Some("mjs") => &["mts"],
+        Some("cjs") => &["cts"],
+        _ => &[],
+    };
+    extensions.iter().map(|extension| path.with_extension(extension))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_exact_pattern_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for file in ["all.ts", "lib-x.mts", "one.js", "dir/index.tsx"] {
+            std::fs::create_dir_all(at(file).parent().unwrap()).unwrap();
+            std::fs::write(at(file), "").unwrap();
+        }
+        let pattern = |key: &str, target: &str| (key.to_owned(), vec![at("none"), at(target)]);
+        let patterns = vec![
+            pattern("*", "*"),
+            pattern("@/*", "*"),
+            pattern("@/lib/*", "lib-*"),
+            pattern("@/lib/one", "one"),
+            pattern("~*.x", "*"),
+        ];
+        let paths = Paths::new(patterns, None, "tsconfig.json".to_owned());
+        let found = |specifier: &str| match paths.find(specifier) {
+            Some(Target::File(path)) => {
+                path.strip_prefix(folder.path()).unwrap().to_string_lossy().into_owned()
+            }
+            Some(Target::Missing { pattern, .. }) => format!("missing by {pattern}"),
+            None => "none".to_owned(),
+        };
+        assert_eq!(found("all"), "all.ts");
+        assert_eq!(found("all.ts"), "all.ts");
+        assert_eq!(found("all.js"), "all.ts");
+        assert_eq!(found("@/all"), "all.ts");
+        assert_eq!(found("@/dir"), "dir/index.tsx");
+        assert_eq!(found("@/lib/x"), "lib-x.mts");
+        assert_eq!(found("@/lib/one"), "one.js");
+        assert_eq!(found("@/lib/two"), "missing by @/lib/*");
+        assert_eq!(found("~all.x"), "all.ts");
+    }
+
+    #[test]
+    fn names_start_at_the_base() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("util.ts"), "").unwrap();
+        let paths = Paths::new(Vec::new(), Some(folder.path().to_owned()), String::new());
+        assert!(
+            matches!(paths.find("util"), Some(Target::File(path)) if path.ends_with("util.ts"))
+        );
+        assert!(paths.find("other").is_none());
+    }
+}
