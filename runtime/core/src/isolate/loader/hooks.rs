@@ -322,8 +322,8 @@ pub(in crate::isolate) fn op_host_without_hooks(
     #[string] referrer: Option<String>,
 ) -> Result<String, JsErrorBox> {
     let loader = loader_of(state)?;
-    let work = || match &referrer {
-        Some(referrer) => loader.resolve_for_hooks(specifier, referrer).map(String::from),
+    let work = || match referrer {
+        Some(referrer) => loader.resolve_for_hooks(specifier, &referrer).map(String::from),
         None => loader.read_for_hooks(specifier),
     };
     guard(specifier, work, |error| error).map_err(JsErrorBox::from_err)

@@ -21,7 +21,7 @@ pub(crate) const CASES: &[Case] = cases![
 ];
 
 /// Every way to ask for `events`, `buffer` and `fs/promises`.
-const BUILT_INS: &str = r#"
+const BUILT_INS: &str = r"
 import module, { createRequire } from 'node:module'
 import { EventEmitter } from 'events'
 import { isUtf8 } from 'buffer'
@@ -41,7 +41,7 @@ console.log(JSON.stringify([
   (await import('user')).default === EventEmitter,
   module.isBuiltin('events'),
 ]))
-"#;
+";
 
 async fn a_package_never_replaces_a_built_in_module(bench: &Bench) -> Outcome {
     let project = Project::new(&[
