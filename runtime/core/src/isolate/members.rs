@@ -114,6 +114,10 @@ impl Members {
         let mut list = self.lock();
         while list.len() > 1 {
             if waited >= patience {
+                // Nobody asks again: a script that loops must not go on, whatever the engine is at.
+                for worker in &list[1..] {
+                    worker.interrupt.isolate().terminate_execution();
+                }
                 return false;
             }
             let before = list.len();
