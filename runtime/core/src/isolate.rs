@@ -38,6 +38,7 @@ mod pulse;
 mod signals;
 mod sources;
 mod stdio;
+mod system_files;
 mod thread_clock;
 mod watch;
 mod web_worker;

@@ -11,7 +11,6 @@ use deno_runtime::deno_core::{
     CompiledWasmModuleStore, CrossIsolateStore, JsRuntime, ModuleLoader, SharedArrayBufferStore, v8,
 };
 use deno_runtime::deno_fetch::dns::Resolver;
-use deno_runtime::deno_fs::RealFs;
 use deno_runtime::deno_node::NodeExtInitServices;
 use deno_runtime::deno_permissions::PermissionsContainer;
 use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel};
@@ -24,6 +23,7 @@ use super::descriptors::Adopted;
 use super::line_door;
 use super::loader::Sys;
 use super::program::Program;
+use super::system_files::SystemFiles;
 use super::watch::Watch;
 use crate::plan::MemoryLimits;
 
@@ -162,7 +162,7 @@ impl Commons {
             broadcast_channel: self.broadcasts.clone(),
             deno_rt_native_addon_loader: None,
             feature_checker: Arc::new(features),
-            fs: Arc::new(RealFs),
+            fs: Arc::new(SystemFiles),
             module_loader,
             node_services,
             npm_process_state_provider: None,

@@ -1,6 +1,7 @@
 //! A process's permissions, as Deno's own permission system takes them.
 
 mod links;
+pub(super) mod system;
 
 use std::path::Path;
 use std::sync::Arc;

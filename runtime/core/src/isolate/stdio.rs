@@ -8,7 +8,7 @@ mod file;
 
 use std::cell::RefCell;
 use std::io;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use deno_runtime::deno_core::OpState;
@@ -47,6 +47,20 @@ pub(super) struct LineOut(pub(super) Rc<Stdio>);
 #[derive(Clone)]
 pub(super) struct Log(pub(super) Rc<Stdio>);
 
+thread_local! {
+    /// The streams of this thread's isolate by their numbers. Its tables own them.
+    static HERE: RefCell<[Weak<Stdio>; 3]> = const { RefCell::new([Weak::new(), Weak::new(), Weak::new()]) };
+}
+
+/// A stream that is opened by its path, such as `/dev/stdin`.
+pub(super) fn of_this_thread(number: usize) -> FsResult<Rc<dyn File>> {
+    let stream = HERE.with_borrow(|streams| streams.get(number).and_then(Weak::upgrade));
+    let stream = stream.ok_or_else(|| {
+        FsError::Io(io::Error::new(io::ErrorKind::NotFound, "the stream has been closed"))
+    })?;
+    Ok(stream)
+}
+
 /// The three of one isolate.
 pub(super) struct Streams {
     pub(super) stdin: Rc<Stdio>,
@@ -61,6 +75,7 @@ impl Streams {
             [(0, "stdin", &self.stdin), (1, "stdout", &self.stdout), (2, "stderr", &self.stderr)];
         state.put(LineOut(self.stdout.clone()));
         state.put(Log(self.stderr.clone()));
+        HERE.set([&self.stdin, &self.stdout, &self.stderr].map(Rc::downgrade));
         // Whatever the application inherited, a script has these.
         state.put(FdTable::new());
         for (number, name, stream) in streams {

@@ -18,6 +18,8 @@ mod readers;
 mod rpc;
 mod scripts;
 mod stdio;
+#[cfg(target_os = "linux")]
+mod system_paths;
 mod usage;
 mod warm;
 #[cfg(not(feature = "embedded"))]
@@ -53,6 +55,8 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     node::CASES,
     #[cfg(target_os = "linux")]
     permissions::CASES,
+    #[cfg(target_os = "linux")]
+    system_paths::CASES,
 ];
 
 /// Requests that no runtime comes to see.

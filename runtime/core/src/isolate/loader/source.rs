@@ -4,6 +4,7 @@
 //! parse what V8 would parse anyway: plain ES modules pass through as they are.
 
 use std::borrow::Cow;
+use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use super::commonjs;
 use super::errors::{ImportedFrom, LoadError};
 use super::missing;
 use super::{Loader, may_import};
+use crate::isolate::permissions::system;
 use crate::transpile::{self, Cjs};
 
 /// A byte order mark.
@@ -332,13 +334,24 @@ impl CjsAnalysisSourceProvider for Reexported<'_> {
     }
 }
 
-/// Reads a file and nothing that only looks like one: a pipe could keep the thread for ever.
+/// Reads a file and nothing that only looks like one: a pipe could keep the thread for ever. A script that
+/// may read everything is not asked for the permission before, so that what is closed is closed here too.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if let Some(original) = system::original(path) {
+        system::check(&original, system::judge(&original), false)?;
+    }
     let kind = std::fs::metadata(path)?.file_type();
     if !kind.is_file() && !kind.is_dir() {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    std::fs::read(path)
+    let mut file = std::fs::File::open(path)?;
+    #[cfg(unix)]
+    system::check_open_file(std::os::fd::AsFd::as_fd(&file), false)?;
+    let mut bytes = Vec::with_capacity(
+        usize::try_from(file.metadata()?.len()).unwrap_or_default().saturating_add(1),
+    );
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// As in Deno and Node, bytes that are not UTF-8 become replacement characters.

@@ -15,17 +15,13 @@ use deno_runtime::deno_permissions::{
     RunQueryDescriptor, RuntimePermissionDescriptorParser, SpecialFilePathQueryDescriptor,
     SysDescriptor, SysDescriptorParseError, WriteDescriptor,
 };
-use sys_traits::FsCanonicalize;
 use sys_traits::impls::RealSys;
+use sys_traits::{BaseFsCanonicalize, FsCanonicalize};
+
+use super::system;
 
 /// A chain of more links is taken for a circle, as Linux does.
 const MAX_LINKS: usize = 40;
-
-/// What is no file but the system itself, or the application's own streams.
-const SYSTEM: [&str; 3] = ["/dev", "/proc", "/sys"];
-
-/// Deno lets whoever may read read these.
-const STREAMS: [&str; 2] = ["/dev/fd", "/dev/tty"];
 
 /// The paths of one grant by the names that they will be asked for: a granted link is both itself and
 /// what it leads to. As in Deno, an empty list is everything.
@@ -82,7 +78,7 @@ impl Parser {
     }
 
     /// The path that stands for what `path` gives access to. A link that stays where it may be used
-    /// is itself, so that it can be looked at, renamed and removed.
+    /// is itself, so that it can be read, renamed and removed.
     fn real(&self, path: &Path) -> PathBuf {
         let here = itself(path);
         match target(&here) {
@@ -95,7 +91,11 @@ impl Parser {
     /// that everything that may be done to the link must be allowed for the target.
     fn is_within(&self, link: &Path, target: &Path) -> bool {
         let is_plain = !target.components().any(|part| part == Component::ParentDir)
-            && !SYSTEM.iter().any(|at| target.starts_with(at));
+            && match system::judge(target) {
+                system::Target::File => true,
+                system::Target::ReadOnly => system::judge(link) == system::Target::ReadOnly,
+                system::Target::Refused(_) | system::Target::Stream(_) => false,
+            };
         is_plain && [&self.read, &self.write].iter().all(|it| !it.has(link) || it.has(target))
     }
 }
@@ -132,8 +132,38 @@ fn target(link: &Path) -> Option<PathBuf> {
 }
 
 fn step(link: &Path) -> Option<PathBuf> {
+    if system::judge(link).is_closed() {
+        return None;
+    }
     let next = fs::read_link(link).ok()?;
+    // An entry of `/proc` may be a link to a thing without a path, such as `pipe:[1]`.
+    if link.starts_with("/proc") && next.to_string_lossy().contains(":[") {
+        return None;
+    }
     Some(itself(&link.parent()?.join(next)))
+}
+
+/// What Deno's checks take a resolved path for.
+fn checked(path: PathBuf) -> PathBuf {
+    if system::is_guarded(&path) { system::alias(&path) } else { path }
+}
+
+/// The same for a path of a grant, as it is written.
+fn granted(text: &str) -> Cow<'_, str> {
+    let path = Path::new(text);
+    if !system::is_guarded(path) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(system::alias(path).to_string_lossy().into_owned())
+}
+
+/// Resolves every path to the one that it was made of.
+struct ResolvesTo(PathBuf);
+
+impl BaseFsCanonicalize for ResolvesTo {
+    fn base_fs_canonicalize(&self, _: &Path) -> io::Result<PathBuf> {
+        Ok(self.0.clone())
+    }
 }
 
 impl PermissionDescriptorParser for Parser {
@@ -143,13 +173,7 @@ impl PermissionDescriptorParser for Parser {
     ) -> Result<PathQueryDescriptor<'a>, PathResolveError> {
         let written = self.deno.parse_path_query(path)?;
         let path = written.as_descriptor().into_path_buf();
-        let real = self.real(&path);
-        if STREAMS.iter().any(|stream| real.starts_with(stream)) {
-            return Err(PathResolveError::Canonicalize(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "An embedded script has no terminal, and no streams but its own",
-            )));
-        }
+        let real = checked(self.real(&system::original(&path).unwrap_or_else(|| path.clone())));
         if real == path {
             return Ok(written);
         }
@@ -158,11 +182,11 @@ impl PermissionDescriptorParser for Parser {
     }
 
     fn parse_read_descriptor(&self, text: &str) -> Result<ReadDescriptor, PathResolveError> {
-        self.deno.parse_read_descriptor(text)
+        self.deno.parse_read_descriptor(&granted(text))
     }
 
     fn parse_write_descriptor(&self, text: &str) -> Result<WriteDescriptor, PathResolveError> {
-        self.deno.parse_write_descriptor(text)
+        self.deno.parse_write_descriptor(&granted(text))
     }
 
     fn parse_net_descriptor(&self, text: &str) -> Result<NetDescriptor, NetDescriptorParseError> {
@@ -203,7 +227,23 @@ impl PermissionDescriptorParser for Parser {
         &self,
         path: PathQueryDescriptor<'a>,
     ) -> Result<SpecialFilePathQueryDescriptor<'a>, PathResolveError> {
-        self.deno.parse_special_file_descriptor(path)
+        let link = path.as_descriptor().into_path_buf();
+        let link = system::original(&link).unwrap_or(link);
+        let target = target(&link).unwrap_or_else(|| link.clone());
+        let named = |path| {
+            let name = link.to_string_lossy().into_owned();
+            PathQueryDescriptor::new_known_absolute(Cow::Owned(path)).with_requested(name)
+        };
+        if !system::is_guarded(&target) {
+            // Below a guarded folder may be links to what is elsewhere.
+            let path = if system::is_guarded(&link) { named(target) } else { path };
+            return self.deno.parse_special_file_descriptor(path);
+        }
+        let alias = named(system::alias(&target));
+        if system::judge(&target).is_closed() {
+            return Ok(SpecialFilePathQueryDescriptor::from_path_query_no_canonicalize(alias));
+        }
+        SpecialFilePathQueryDescriptor::parse(&ResolvesTo(system::direct(&target)), alias)
     }
 
     fn parse_net_query(&self, text: &str) -> Result<NetDescriptor, NetDescriptorParseError> {

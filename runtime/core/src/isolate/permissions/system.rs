@@ -1,0 +1,274 @@
+//! Which files of the system reach the application itself: one list for every way of opening a file.
+//!
+//! Deno takes everything below `/dev`, `/proc` and `/sys` for dangerous, and lets only a script with all
+//! permissions use it; an embedded script never has all, because FFI stays denied. Here these are files
+//! that need the permission to read or write them like any other. Closed is what belongs to the
+//! application: its memory, its descriptors, its environment, its terminal. The three standard streams by
+//! their paths are the script's own.
+//!
+//! Deno decides by the beginning of a path, so a path below these folders goes through its checks under
+//! an alias, which [`super::links`] makes and `system_files` takes away.
+
+use std::path::{Component, Path, PathBuf};
+
+/// What a resolved path gives access to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::isolate) enum Target {
+    /// A part of the application, which no script may open.
+    Refused(&'static str),
+    /// The script's own stdin, stdout or stderr.
+    Stream(usize),
+    /// Describes the application, and changes it when it is written.
+    ReadOnly,
+    /// A file like any other.
+    File,
+}
+
+impl Target {
+    /// Whether it is no file.
+    pub(super) fn is_closed(self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Stream(_))
+    }
+}
+
+/// The folders that Deno guards as a whole.
+#[cfg(target_os = "linux")]
+const GUARDED: &[&str] = &["/dev", "/proc", "/sys"];
+#[cfg(all(unix, not(target_os = "linux")))]
+const GUARDED: &[&str] = &["/dev"];
+#[cfg(not(unix))]
+const GUARDED: &[&str] = &[];
+
+const MEMORY: &str = "the application's memory";
+const DESCRIPTORS: &str = "the application's file descriptors";
+const ENVIRONMENT: &str = "the application's environment";
+const TERMINAL: &str = "the application's terminal";
+
+/// Entries of a process in `/proc` that are closed for the application's own.
+const PRIVATE: [(&str, &str); 13] = [
+    ("auxv", MEMORY),
+    ("environ", ENVIRONMENT),
+    ("fdinfo", DESCRIPTORS),
+    ("map_files", MEMORY),
+    ("maps", MEMORY),
+    ("mem", MEMORY),
+    ("numa_maps", MEMORY),
+    ("pagemap", MEMORY),
+    ("smaps", MEMORY),
+    ("smaps_rollup", MEMORY),
+    ("stack", MEMORY),
+    ("syscall", MEMORY),
+    ("wchan", MEMORY),
+];
+
+/// Stands before a guarded path while Deno checks it. There is no such folder.
+const ALIAS: &str = "/\u{1}js-runtime";
+
+/// The root's parent is the root: the system opens such a path, and Deno's guard does not know it.
+const DIRECT: &str = "/..";
+
+/// Whether Deno would guard the path.
+pub(super) fn is_guarded(path: &Path) -> bool {
+    GUARDED.iter().any(|folder| path.starts_with(folder))
+}
+
+/// A guarded path as Deno's checks take it.
+pub(super) fn alias(path: &Path) -> PathBuf {
+    below(ALIAS, path)
+}
+
+/// A guarded path that was checked, as the system opens it.
+pub(super) fn direct(path: &Path) -> PathBuf {
+    below(DIRECT, path)
+}
+
+fn below(root: &str, path: &Path) -> PathBuf {
+    let mut whole = std::ffi::OsString::from(root);
+    whole.push(path);
+    whole.into()
+}
+
+/// Whether the system can open a path that [`original`] knows.
+pub(in crate::isolate) fn is_direct(path: &Path) -> bool {
+    path.starts_with(DIRECT)
+}
+
+/// The path that an alias or a direct path stands for.
+pub(in crate::isolate) fn original(path: &Path) -> Option<PathBuf> {
+    let rest = [ALIAS, DIRECT].iter().find_map(|root| path.strip_prefix(root).ok())?;
+    Some(Path::new("/").join(rest)).filter(|path| is_guarded(path))
+}
+
+/// The list. `path` is absolute, and no folder in it is a link.
+pub(in crate::isolate) fn judge(path: &Path) -> Target {
+    if !is_guarded(path) {
+        return Target::File;
+    }
+    let names = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_str().unwrap_or_default()),
+        _ => None,
+    });
+    let names: Vec<_> = names.collect();
+    match names.as_slice() {
+        ["dev", "stdin"] => Target::Stream(0),
+        ["dev", "stdout"] => Target::Stream(1),
+        ["dev", "stderr"] => Target::Stream(2),
+        ["dev", "fd", number, rest @ ..] => descriptor(number, rest),
+        ["dev", "mem" | "kmem" | "port"] | ["proc", "kcore"] => Target::Refused(MEMORY),
+        ["dev", name] if is_terminal(name) => Target::Refused(TERMINAL),
+        ["dev", "pts", name] if is_number(name) => Target::Refused(TERMINAL),
+        ["proc", process, rest @ ..] if is_own(process) => own(rest),
+        _ => Target::File,
+    }
+}
+
+/// Below the application's own entry in `/proc`, or below that of one of its threads.
+fn own(mut names: &[&str]) -> Target {
+    while let ["task", _, rest @ ..] = names {
+        names = rest;
+    }
+    match names {
+        ["fd", number, rest @ ..] => descriptor(number, rest),
+        [name, ..] => PRIVATE
+            .iter()
+            .find(|(private, _)| private == name)
+            .map_or(Target::ReadOnly, |(_, what)| Target::Refused(what)),
+        [] => Target::ReadOnly,
+    }
+}
+
+fn descriptor(number: &str, rest: &[&str]) -> Target {
+    match number.parse() {
+        Ok(number @ 0..=2) if rest.is_empty() => Target::Stream(number),
+        _ => Target::Refused(DESCRIPTORS),
+    }
+}
+
+fn is_terminal(name: &str) -> bool {
+    let console = name.strip_prefix("tty").is_some_and(|rest| rest.is_empty() || is_number(rest));
+    let of_macos = cfg!(target_os = "macos") && name.starts_with("ttys");
+    console || of_macos || name == "console"
+}
+
+fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Each thread has an entry of its own beside the process's, which no listing shows.
+fn is_own(process: &str) -> bool {
+    matches!(process, "self" | "thread-self")
+        || is_number(process) && Path::new("/proc/self/task").join(process).exists()
+}
+
+/// Checks a file once more when it is open: a link may have been changed after the path was checked.
+#[cfg(target_os = "linux")]
+pub(in crate::isolate) fn check_open_file(
+    file: std::os::fd::BorrowedFd<'_>,
+    writes: bool,
+) -> std::io::Result<()> {
+    use std::os::fd::AsRawFd;
+
+    use nix::sys::stat::{SFlag, fstat, stat};
+
+    static PROC: std::sync::LazyLock<Option<u64>> =
+        std::sync::LazyLock::new(|| stat("/proc").ok().map(|it| it.st_dev));
+    let opened = fstat(file)?;
+    let is_device = SFlag::from_bits_truncate(opened.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR;
+    if !is_device && Some(opened.st_dev) != *PROC {
+        return Ok(());
+    }
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    check(&path, judge(&path), writes)
+}
+
+/// No other system has files of a process.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(in crate::isolate) fn check_open_file(
+    _: std::os::fd::BorrowedFd<'_>,
+    _: bool,
+) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Whether a file that leads to `target` may be used.
+pub(in crate::isolate) fn check(path: &Path, target: Target, writes: bool) -> std::io::Result<()> {
+    let reason = match target {
+        Target::Refused(what) => format!("it reaches {what}"),
+        Target::ReadOnly if writes => "it changes the application".to_owned(),
+        Target::Stream(_) => "a standard stream can only be opened, read and written".to_owned(),
+        Target::ReadOnly | Target::File => return Ok(()),
+    };
+    let message = format!("An embedded script cannot use '{}': {reason}", path.display());
+    Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, message))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reaches_the_application_is_refused() {
+        let own = std::process::id();
+        let thread = nix::unistd::gettid();
+        for (names, what) in [
+            (["mem", "maps", "smaps", "pagemap", "auxv"].as_slice(), MEMORY),
+            (&["syscall", "stack", "map_files/400000-401000"], MEMORY),
+            (&["environ"], ENVIRONMENT),
+            (&["fd/3", "fd/03x", "fd/0/x", "fdinfo", "fdinfo/1"], DESCRIPTORS),
+        ] {
+            for name in names {
+                for entry in [
+                    format!("/proc/self/{name}"),
+                    format!("/proc/thread-self/{name}"),
+                    format!("/proc/{own}/{name}"),
+                    format!("/proc/{thread}/{name}"),
+                    format!("/proc/{own}/task/{thread}/{name}"),
+                    format!("/proc/{thread}/task/{own}/{name}"),
+                ] {
+                    assert_eq!(judge(Path::new(&entry)), Target::Refused(what), "{entry}");
+                }
+            }
+        }
+        for terminal in ["/dev/tty", "/dev/tty1", "/dev/console", "/dev/pts/0"] {
+            assert_eq!(judge(Path::new(terminal)), Target::Refused(TERMINAL));
+        }
+        for memory in ["/dev/mem", "/dev/kmem", "/dev/port", "/proc/kcore"] {
+            assert_eq!(judge(Path::new(memory)), Target::Refused(MEMORY));
+        }
+    }
+
+    #[test]
+    fn everything_else_is_a_file() {
+        for path in [
+            "/proc/version",
+            "/proc/1/environ",
+            "/proc/meminfo",
+            "/sys/class/net",
+            "/dev/null",
+            "/dev/ttyUSB0",
+            "/dev/ttyS0",
+            "/dev/ptmx",
+            "/dev/shm/mem",
+            "/home/proc/self/mem",
+        ] {
+            assert_eq!(judge(Path::new(path)), Target::File, "{path}");
+        }
+        assert_eq!(judge(Path::new("/proc/self/status")), Target::ReadOnly);
+        assert_eq!(judge(Path::new("/proc/self/task")), Target::ReadOnly);
+    }
+
+    #[test]
+    fn a_very_long_path_is_judged_too() {
+        let path = format!("/proc/self{}/mem", "/task/1".repeat(200_000));
+        assert_eq!(judge(Path::new(&path)), Target::Refused(MEMORY));
+    }
+
+    #[test]
+    fn an_alias_stands_for_a_guarded_path_only() {
+        let version = Path::new("/proc/version");
+        assert_eq!(original(&alias(version)).as_deref(), Some(version));
+        assert_eq!(original(&direct(version)).as_deref(), Some(version));
+        assert_eq!(original(version), None);
+        assert_eq!(original(&alias(Path::new("/etc/passwd"))), None);
+    }
+}
