@@ -9,6 +9,7 @@
 
 mod bell;
 mod buffers;
+mod certificates;
 mod commons;
 mod control;
 pub(crate) mod crash;
@@ -34,6 +35,7 @@ mod permissions;
 mod pool;
 mod prepared;
 mod program;
+mod proxies;
 mod pulse;
 mod signals;
 mod sources;

@@ -17,6 +17,7 @@ use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel
 use deno_runtime::worker::WorkerServiceOptions;
 
 use super::buffers::Buffers;
+use super::certificates::Certificates;
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
 use super::descriptors::Adopted;
@@ -56,6 +57,7 @@ pub(super) struct Commons {
     pub(super) buffers: Arc<Buffers>,
     blobs: Arc<dyn BlobStoreTrait>,
     broadcasts: InMemoryBroadcastChannel,
+    pub(super) certificates: Arc<Certificates>,
     shared_memory: SharedArrayBufferStore,
     wasm_modules: CompiledWasmModuleStore,
     /// Tells this process from all others that ever were.
@@ -87,6 +89,7 @@ impl Commons {
             buffers: Buffers::new(memory.array_buffers),
             blobs: BlobStore::default_arc(),
             broadcasts: InMemoryBroadcastChannel::default(),
+            certificates: Arc::default(),
             shared_memory: CrossIsolateStore::default(),
             wasm_modules: CrossIsolateStore::default(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -167,7 +170,7 @@ impl Commons {
             node_services,
             npm_process_state_provider: None,
             permissions,
-            root_cert_store_provider: None,
+            root_cert_store_provider: Some(self.certificates.clone()),
             fetch_dns_resolver: Resolver::default(),
             shared_array_buffer_store: Some(self.shared_memory.clone()),
             compiled_wasm_module_store: Some(self.wasm_modules.clone()),

@@ -59,6 +59,11 @@ impl Env {
         config.keys().any(|key| key.starts_with("NODE_") || NODE_READS.contains(&key.as_str()))
     }
 
+    /// A variable as it is now.
+    pub(super) fn value(&self, key: &str) -> Option<String> {
+        self.lock().get(key).cloned()
+    }
+
     fn of(state: &OpState) -> MutexGuard<'_, BTreeMap<String, String>> {
         state.borrow::<Self>().lock()
     }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
-use super::{descriptors, env, files, line_door, loader, native, signals};
+use super::{descriptors, env, files, line_door, loader, native, proxies, signals};
 
 /// Starting this always fails: it can be no file's name. A script that starts its own executable
 /// again would otherwise start the application again.
@@ -42,6 +42,7 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_read_line_prompt" => op_host_prompt(),
         "op_desktop_recv_event" => line_door::op_host_read_lines(),
         "op_desktop_send_error_report" => line_door::op_host_write_line(),
+        "op_desktop_confirm" => proxies::op_host_client(),
         "op_require_break_on_next_statement" => descriptors::op_host_adopted(),
         "op_node_process_set_title"
         | "op_v8_set_flags_from_string"

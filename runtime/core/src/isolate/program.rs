@@ -11,6 +11,7 @@ use super::env::Env;
 use super::folder::Folder;
 use super::guards;
 use super::loader::Entry;
+use super::proxies::Proxies;
 use super::stdio::{Stdio, Streams};
 use crate::event::Stream;
 use crate::input::Input;
@@ -52,21 +53,35 @@ impl Program {
             sinks,
         });
         program.commons.belong_to(&program);
+        let env = &program.env;
+        program.commons.certificates.follow(&program.cwd, |name| env.value(name));
         program
     }
 
     /// What stands between a worker's isolate and the application from the first.
     pub(super) fn guards(&self, folder: Folder) -> Extension {
         let (env, control, input) = (self.env.clone(), self.control.clone(), self.input.clone());
+        let proxies = self.proxies();
         guards::extension(folder, move |state| {
+            if let Some(proxies) = proxies {
+                state.put(proxies);
+            }
             state.put(control);
             state.put(env);
             state.put(input);
         })
     }
 
+    /// Each isolate has clients of its own.
+    fn proxies(&self) -> Option<Proxies> {
+        Proxies::of(&self.config.env, |name| self.env.value(name))
+    }
+
     /// The same for the script's own isolate, which had its guards before there was a program.
     pub(super) fn install(&self, state: &mut OpState) {
+        if let Some(proxies) = self.proxies() {
+            state.put(proxies);
+        }
         state.put(self.env.clone());
         state.put(self.input.clone());
     }

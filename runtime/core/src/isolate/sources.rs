@@ -10,7 +10,7 @@ mod module;
 
 use std::sync::LazyLock;
 
-use self::amendments::{AMENDMENTS, Amendment, Words};
+use self::amendments::{AMENDMENTS, Amendment, MODULE_AMENDMENTS, Words};
 
 /// Address and source of built-in modules, sorted by address.
 pub(super) type Sources = &'static [(&'static str, &'static str)];
@@ -106,6 +106,9 @@ fn part_locks(sources: Sources) -> Result<Sources, String> {
         with_words(source, &LOCKS_WORDS).map(|source| source + LOCKS_TAIL)
     })?;
     amend(&mut parted, MODULE, |source| with_words(source, &module::WORDS))?;
+    for Amendment { module, words } in MODULE_AMENDMENTS {
+        amend(&mut parted, module, |source| with_words(source, words))?;
+    }
     Ok(keep(parted))
 }
 
@@ -163,7 +166,10 @@ mod tests {
         }
         let changed = modules().unwrap().iter().zip(deno_snapshots::RESIDUAL_LAZY_ESM);
         let changed = changed.filter(|(ours, theirs)| ours != theirs);
-        assert!(changed.map(|((address, _), _)| *address).eq([LOCKS, MODULE]));
+        let [socket, agent] = MODULE_AMENDMENTS.map(|amendment| amendment.module);
+        let mut ours = [LOCKS, MODULE, socket, agent];
+        ours.sort_unstable();
+        assert!(changed.map(|((address, _), _)| *address).eq(ours));
     }
 
     /// A module that uses one of these without the guard would be a way around it.

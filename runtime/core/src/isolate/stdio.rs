@@ -61,6 +61,14 @@ pub(super) fn of_this_thread(number: usize) -> FsResult<Rc<dyn File>> {
     Ok(stream)
 }
 
+/// Says something on the stderr of this thread's isolate.
+pub(super) fn warn(text: &str) {
+    let stderr = HERE.with_borrow(|streams| streams[2].upgrade());
+    if let Some(stderr) = stderr {
+        stderr.say(&format!("{text}\n"));
+    }
+}
+
 /// The three of one isolate.
 pub(super) struct Streams {
     pub(super) stdin: Rc<Stdio>,

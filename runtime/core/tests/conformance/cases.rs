@@ -1,6 +1,7 @@
 //! The table: every case is in one of these files, by what it is about.
 
 mod bundles;
+mod certificates;
 mod config;
 mod embedded;
 mod exits;
@@ -53,6 +54,7 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     usage::embedded::CASES,
     warm::CASES,
     node::CASES,
+    certificates::CASES,
     #[cfg(target_os = "linux")]
     permissions::CASES,
     #[cfg(target_os = "linux")]

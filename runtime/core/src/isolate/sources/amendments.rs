@@ -8,7 +8,7 @@ pub(super) struct Amendment {
     pub(super) words: &'static [Words],
 }
 
-pub(super) const AMENDMENTS: [Amendment; 4] = [
+pub(super) const AMENDMENTS: [Amendment; 6] = [
     // Odd names and values, as in Node.
     Amendment {
         module: "ext:deno_node/_process/process.ts",
@@ -70,6 +70,42 @@ pub(super) const AMENDMENTS: [Amendment; 4] = [
       );
     }
     return ReflectConstruct(DatabaseSyncOp, [",
+        )],
+    },
+    // A request gets the client for the proxies of its process.
+    Amendment {
+        module: "ext:deno_fetch/26_fetch.js",
+        words: &[(
+            "    req.clientRid,\n    reqBody",
+            "    req.clientRid ?? core.ops.op_desktop_confirm(req.currentUrl()),\n    reqBody",
+        )],
+    },
+    // All connections trust the extra authorities. Node's module reads them again, and asks for a permission.
+    Amendment {
+        module: "ext:deno_node/https.ts",
+        words: &[("(!op_get_env_no_permission_check(\"NODE_EXTRA_CA_CERTS\"))", "(true)")],
+    },
+];
+
+/// The same for ES modules.
+pub(super) const MODULE_AMENDMENTS: [Amendment; 2] = [
+    Amendment {
+        module: "ext:deno_websocket/01_websocket.js",
+        words: &[
+            ("  op_ws_create,\n", "  op_desktop_confirm,\n  op_ws_create,\n"),
+            (
+                "        clientRid,\n      ),\n      (create)",
+                "        clientRid ?? (caCerts === null && !unsafelyIgnoreCertificateErrors\n          \
+                 ? op_desktop_confirm(wsURL.href) : null),\n      ),\n      (create)",
+            ),
+        ],
+    },
+    Amendment {
+        module: "node:_http_agent",
+        words: &[(
+            "connectOpts.ca === undefined && \
+             op_get_env_no_permission_check(\"NODE_EXTRA_CA_CERTS\")",
+            "false",
         )],
     },
 ];
