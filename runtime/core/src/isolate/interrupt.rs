@@ -5,6 +5,27 @@
 //! stands, and ends the script there if that is the script's code. If it is the engine's, or such a load
 //! is under way, whoever asked asks again soon. V8 ends it a few steps later, so no `import()` may begin
 //! a load from then on. One that has begun may look like the script's code, and is known by where it stands.
+//!
+//! # Why an interrupt may look at the stack
+//!
+//! V8 asks of an interrupt's callback that it does not re-enter the isolate, and does not say whether it may
+//! allocate. These facts of V8 150 (`src/execution`, `src/api`) show that it may do what is done here:
+//!
+//! - The callback is an `API_INTERRUPT`, and only `StackGuard::HandleInterrupts` calls it. Its level is
+//!   `kNoHeapWrites`, as is that of `GC_REQUEST`: wherever V8 handles the one it may collect garbage for the
+//!   other, so that no caller holds an address of an object meanwhile. Code in which nothing may be
+//!   allocated, such as the fast way of `JSON.stringify`, handles the level `kNoGC` alone, which has no
+//!   callbacks.
+//! - `Isolate::InvokeApiInterruptCallbacks` opens a handle scope and leaves the state of running JavaScript, as
+//!   V8 does before every function of an embedder.
+//! - Optimised code keeps what it has loaded from objects across a check of the level `kNoHeapWrites`. A stack
+//!   trace is made of new objects. What else it writes are caches of scripts and functions (line ends, source
+//!   positions), which compiled JavaScript never loads.
+//! - `StackTrace::CurrentStackTrace` forbids JavaScript and exceptions while it works
+//!   (`EnterV8NoScriptNoExceptionScope`), and the names of frames are only read. Entering a context sets the
+//!   isolate's current one until the scope is left.
+//!
+//! An isolate whose heap is so full that a stack trace does not fit ends as one whose heap is full.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
