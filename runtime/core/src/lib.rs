@@ -81,6 +81,16 @@ pub use supervisor::{Builder, Supervisor};
 #[doc(inline)]
 pub use wire::*;
 
+/// How many threads of embedded processes are parked until the application ends, because the engine failed on
+/// them or filled its heap inside a call that it cannot interrupt. Each keeps its heap.
+#[must_use]
+pub fn parked_threads() -> usize {
+    #[cfg(feature = "embedded")]
+    return isolate::crash::parked();
+    #[cfg(not(feature = "embedded"))]
+    0
+}
+
 /// The version of Deno inside the embedded engine; `None` in a build without it.
 #[must_use]
 pub fn embedded_version() -> Option<&'static str> {

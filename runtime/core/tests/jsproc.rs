@@ -209,11 +209,34 @@ fn a_script_that_does_not_respond_in_time_is_ended_as_by_a_kill_and_that_is_said
 #[test]
 #[cfg(feature = "embedded")]
 fn a_script_that_crashes_the_engine_ends_as_one_that_aborts_and_that_is_said() {
-    // More characters than an array has room for, which V8 holds to be fatal.
-    let output = finish_line("'x'.repeat(2 ** 28).split('')", &[]);
+    // The parser's stack is not deep enough.
+    let source =
+        "await import('data:application/typescript,export default ' + 'x=>'.repeat(1e5) + '1')";
+    let output = finish_line(source, &[]);
     let log = text(&output.stderr);
     assert_eq!(output.status.code(), Some(128 + 6), "{log}");
-    assert!(log.contains("\njsproc: the script crashed: "), "{log}");
+    assert!(log.starts_with("jsproc: the script crashed: "), "{log}");
+}
+
+/// The program prepares TypeScript for Node on a thread that belongs to no embedded process.
+#[test]
+#[cfg(feature = "embedded")]
+fn typescript_for_node_that_overflows_the_parsers_stack_is_a_syntax_error() {
+    if !runtimes().iter().any(|name| name == "node") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, source) in [
+        ("arrows.ts", format!("export default {}1", "x=>".repeat(100_000))),
+        ("members.ts", format!("export default a{}", ".b".repeat(1_000_000))),
+    ] {
+        let script = folder.path().join(name);
+        std::fs::write(&script, source).expect("a file");
+        let output = finish(run("node", &[], &script, &[]), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("Nested too deeply"), "{said}");
+    }
 }
 
 #[test]

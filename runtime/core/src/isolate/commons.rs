@@ -28,13 +28,15 @@ use super::system_files::SystemFiles;
 use super::watch::Watch;
 use crate::plan::MemoryLimits;
 
-/// How far a heap may go over its limit until the script is interrupted. V8 aborts the application
-/// when one single allocation does not fit, and a string may take 1 GiB; only touched pages count.
-const UNWIND_BYTES: usize = 4 << 30;
+/// How far what V8 holds may go over a heap's limit, whatever one call does: until the script is interrupted
+/// it needs some memory, and built-in functions cannot be interrupted.
+const MOST_OVER: usize = 64 << 20;
+
+/// So much of that is left when V8 interrupts the script without asking where it stands.
+const LAST_OVER: usize = 8 << 20;
 
 /// How far it may go over, in steps, while it is not clear whether it is full.
 const LEEWAY: usize = 4 << 20;
-const MOST_LEEWAY: usize = 64 << 20;
 
 /// For new objects, at the most. V8 would take up to 96 MiB, and of pages that long lines were in it keeps
 /// 32 for the next ones: the rest would be memory that the system has to make anew for each.
@@ -146,7 +148,7 @@ impl Commons {
     /// Ends the whole process when the isolate's heap is full.
     pub(super) fn end_at_heap_limit(&self, runtime: &mut JsRuntime) {
         let control = self.control.clone();
-        at_heap_limit(runtime, move || {
+        at_heap_limit(runtime, self.memory.heap, move || {
             control.end_of_script(SelfEnded::Exhausted(Memory::Heap));
         });
     }
@@ -180,14 +182,24 @@ impl Commons {
     }
 }
 
-/// Calls `act` when the heap is nearly full, and leaves room for the script to be interrupted.
-pub(super) fn at_heap_limit(runtime: &mut JsRuntime, act: impl Fn() + 'static) {
-    runtime.add_near_heap_limit_callback(move |current, initial| {
+/// Calls `act` when the heap is nearly full, and leaves room for the script to be interrupted: twice, and the
+/// second time the interruption is one that V8 takes wherever it can. When the room is used up, V8 ends in
+/// [`crash::out_of_memory`].
+pub(super) fn at_heap_limit(runtime: &mut JsRuntime, limit: usize, act: impl Fn() + 'static) {
+    let isolate = runtime.v8_isolate().thread_safe_handle();
+    // New objects are not counted by the limit that V8 is given.
+    let most = limit.saturating_add(MOST_OVER - MOST_YOUNG);
+    let first = most - LAST_OVER;
+    runtime.add_near_heap_limit_callback(move |current, _| {
         if Buffers::is_all_about_a_refusal() {
-            // A little, so that a heap that is full as well is not the end of the application.
-            return if current < initial + MOST_LEEWAY { current + LEEWAY } else { current };
+            // A little, so that a heap that is full as well is not the end of the script.
+            return (current + LEEWAY).min(most).max(current);
         }
         act();
-        current.saturating_add(UNWIND_BYTES)
+        if current < first {
+            return first;
+        }
+        isolate.terminate_execution();
+        most.max(current)
     });
 }

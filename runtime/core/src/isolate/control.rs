@@ -84,6 +84,14 @@ impl Control {
         }
     }
 
+    /// Called on a thread of the process that will do nothing more, because V8 could not go on with a full
+    /// heap. Takes no lock that the thread may hold.
+    pub(super) fn heap_is_lost(&self) {
+        // As above.
+        let _ = self.ended.set(SelfEnded::Exhausted(Memory::Heap));
+        self.crash.tell();
+    }
+
     /// Called on a worker's thread from within V8: it is to end, and nobody else.
     pub(super) fn end_of_worker(&self) {
         self.members.end_this_from_within();

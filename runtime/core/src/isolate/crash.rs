@@ -5,6 +5,9 @@
 //! which the system would end the program. On the engine's threads that signal is handled: the
 //! failure is told, and the thread waits for ever, holding what it held. All other threads are left to
 //! whoever handled such signals before. On Windows there is no last resort.
+//!
+//! A heap that is full inside one call of a built-in function needs no signal, and so is contained on every
+//! system: V8 calls a handler from which it must not return, and the thread is parked there.
 
 #[cfg(unix)]
 mod signals;
@@ -13,8 +16,8 @@ mod words;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread;
 
 use tokio::sync::Notify;
@@ -55,18 +58,19 @@ impl Crash {
         }
     }
 
-    #[cfg(unix)]
-    fn tell(&self) {
+    /// Called when the thread that has failed will do nothing more.
+    pub(super) fn tell(&self) {
         self.has_happened.store(true, Ordering::Release);
         self.told.notify_one();
     }
 }
 
-/// Whether any thread waits for ever, holding what it held.
-static HAS_PARKED: AtomicBool = AtomicBool::new(false);
+/// Threads that are parked, holding what they held.
+static PARKED: AtomicUsize = AtomicUsize::new(0);
 
-pub(super) fn has_parked() -> bool {
-    HAS_PARKED.load(Ordering::Acquire)
+/// How many threads of the application are parked.
+pub(crate) fn parked() -> usize {
+    PARKED.load(Ordering::Acquire)
 }
 
 thread_local! {
@@ -122,11 +126,25 @@ impl Drop for Entered {
     }
 }
 
-/// Called once, before any isolate exists.
+/// A process for a thread that works for none, such as one that prepares a script for a child: if the thread
+/// fails, it fails alone. `None` where there is no last resort.
+pub(crate) fn process_of_its_own() -> Option<Arc<Control>> {
+    prepare().ok().map(|()| Arc::default())
+}
+
+/// Called before any isolate exists, and before anything else that may fail natively. Does its work once.
 pub(super) fn prepare() -> std::io::Result<()> {
-    words::listen();
+    static HOOKS: Once = Once::new();
+    HOOKS.call_once(words::listen);
     #[cfg(unix)]
-    signals::listen()?;
+    {
+        static HANDLES_SIGNALS: Mutex<bool> = Mutex::new(false);
+        let mut handles = HANDLES_SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*handles {
+            signals::listen()?;
+            *handles = true;
+        }
+    }
     Ok(())
 }
 
@@ -145,5 +163,17 @@ fn note(message: impl FnOnce() -> String) {
     // SAFETY: not null only while a guard holds the control.
     if let Some(control) = unsafe { HERE.get().as_ref() } {
         control.crash.note(message());
+    }
+}
+
+/// Parks this thread for good: the heap of its isolate is full, and V8 cannot go on.
+pub(super) fn park_exhausted() -> ! {
+    PARKED.fetch_add(1, Ordering::AcqRel);
+    // V8 collects garbage on threads of its own too. Then the isolate's thread waits in vain, and is given up.
+    if let Some(control) = process_here() {
+        control.heap_is_lost();
+    }
+    loop {
+        thread::park();
     }
 }

@@ -130,7 +130,7 @@ fn serve(inbox: &mpsc::Receiver<Task>) {
 /// that is parked meanwhile.
 fn give_back() {
     static IS_UNDER_WAY: AtomicBool = AtomicBool::new(false);
-    if crash::has_parked() || IS_UNDER_WAY.swap(true, Ordering::AcqRel) {
+    if crash::parked() > 0 || IS_UNDER_WAY.swap(true, Ordering::AcqRel) {
         return;
     }
     let giver = thread::Builder::new().name("js-memory".to_owned()).spawn(|| {

@@ -54,7 +54,7 @@ pub(super) fn of(
 /// What V8 throws when there is no memory for a buffer.
 const REFUSED: &str = "Array buffer allocation failed";
 
-fn exhausted(memory: Memory) -> &'static str {
+pub(super) fn exhausted(memory: Memory) -> &'static str {
     match memory {
         Memory::Heap => "the JavaScript heap reached its limit (limits.heapMb)",
         Memory::Buffers => {

@@ -9,8 +9,11 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::control::{Memory, SelfEnded};
+use super::exit;
 use super::program::Program;
 use crate::backend::Exit;
+use crate::event::Stream;
 use crate::stop::StopRequest;
 use crate::wire::ExitReason;
 
@@ -92,17 +95,38 @@ impl Keeper {
         };
         let (outcome, crashed) = match outcome {
             Outcome::Crashed => {
+                self.say_what_is_exhausted();
                 let report = self.force(GIVE_UP_CRASHED).await;
                 (report.map_or(Outcome::Lost, Outcome::Ended), true)
             }
             outcome => (outcome, false),
         };
         let exit = self.exit_of(outcome);
+        if crashed && self.exhausted().is_some() {
+            return Exit { reason: ExitReason::HeapLimit, code: None };
+        }
         if crashed {
             let message = program.control.crash.message();
             return Exit { reason: ExitReason::Crashed { message }, code: None };
         }
         exit
+    }
+
+    fn exhausted(&self) -> Option<Memory> {
+        match self.program.control.self_ended() {
+            Some(SelfEnded::Exhausted(memory)) => Some(memory),
+            _ => None,
+        }
+    }
+
+    /// On stderr, as the script's own thread can no longer do it.
+    fn say_what_is_exhausted(&self) {
+        if let Some(memory) = self.exhausted() {
+            let mut stderr = self.program.sinks.stream(Stream::Stderr);
+            stderr.append(format!("error: {}\n", exit::exhausted(memory)).as_bytes());
+            // Cut off by a kill: nobody is to see it.
+            let _ = stderr.try_flush();
+        }
     }
 
     /// Waits for the end, brings it about when somebody wants it, and sees whether the isolate

@@ -2,20 +2,29 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 use deno_runtime::deno_core::v8;
 
 use super::control::{Control, Memory, SelfEnded};
+use super::crash;
 use crate::plan::MemoryLimits;
 
 /// What V8 counts as held outside of its heap before a script has taken anything, and more: what can be
 /// refused is to be refused first.
 const LEEWAY: usize = 32 << 20;
 
+/// For so many collections in a row a heap over its limit may only be asked to end where its script stands.
+/// JavaScript hears of that before the next one, and so does not get here.
+const UNASKED: u32 = 3;
+
+/// After so many it is inside one call that V8 does not interrupt. Each further collection takes time, and the
+/// heap has memory for few: its thread is parked at once.
+const HOPELESS: u32 = 6;
+
 /// What V8 may have beyond the limit of a heap, at the most.
-const LARGEST_ROOM: usize = 32 << 20;
+const LARGEST_ROOM: usize = 24 << 20;
 
 /// What V8 is to have for a heap of this limit. With less it would hardly do anything but collect garbage
 /// before the limit is reached, and could not be interrupted.
@@ -28,6 +37,8 @@ pub(super) struct Watch {
     control: Weak<Control>,
     heap: usize,
     outside: usize,
+    /// How often in a row the heap was found to be over its limit.
+    over: AtomicU32,
     /// Freed buffers are given back some time after they were found: once too much may be a mistake.
     was_over: AtomicBool,
 }
@@ -38,6 +49,7 @@ impl Watch {
             control: Arc::downgrade(control),
             heap: limits.heap,
             outside: limits.array_buffers.saturating_add(LEEWAY),
+            over: 0.into(),
             was_over: false.into(),
         }
     }
@@ -52,8 +64,11 @@ impl Watch {
         );
     }
 
-    fn look(&self, heap: usize, outside: usize) {
-        if heap > self.heap {
+    /// Returns for how many collections in a row the heap has been over its limit.
+    fn look(&self, heap: usize, outside: usize) -> u32 {
+        let over = if heap > self.heap { self.over.load(Ordering::Relaxed) + 1 } else { 0 };
+        self.over.store(over, Ordering::Relaxed);
+        if over > 0 {
             self.end(Memory::Heap);
         }
         let is_over = outside > self.outside;
@@ -62,6 +77,7 @@ impl Watch {
         } else if !is_over {
             self.was_over.store(false, Ordering::Relaxed);
         }
+        over
     }
 
     fn end(&self, exhausted: Memory) {
@@ -74,7 +90,7 @@ impl Watch {
 unsafe extern "C" fn after_collection(
     isolate: v8::UnsafeRawIsolatePtr,
     _: v8::GCType,
-    _: v8::GCCallbackFlags,
+    flags: v8::GCCallbackFlags,
     watch: *mut c_void,
 ) {
     // SAFETY: the isolate's owner keeps the watch for longer than the isolate. It is never borrowed
@@ -84,7 +100,15 @@ unsafe extern "C" fn after_collection(
     // heap nor runs JavaScript.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
     let holds = isolate.get_heap_statistics();
-    watch.look(holds.used_heap_size(), holds.external_memory());
+    let over = watch.look(holds.used_heap_size(), holds.external_memory());
+    if over >= UNASKED {
+        isolate.terminate_execution();
+    }
+    // While it collects all that it can, V8 keeps its own threads waiting, and those are everybody's.
+    let all = v8::GCCallbackFlags::kGCCallbackFlagCollectAllAvailableGarbage;
+    if over >= HOPELESS && flags.0 & all.0 == 0 {
+        crash::park_exhausted();
+    }
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ impl Heap {
         }
         let is_full = worker.oom_triggered.clone();
         let control = program.control.clone();
-        at_heap_limit(&mut worker.js_runtime, move || {
+        at_heap_limit(&mut worker.js_runtime, self.bytes(), move || {
             is_full.store(true, Ordering::SeqCst);
             control.end_of_worker();
         });

@@ -32,7 +32,7 @@ pub(super) fn run<T: Send + 'static>(
         return Err(too_deep(specifier));
     }
     let internal = |reason| Error::Internal { specifier: specifier.to_owned(), reason };
-    let process = crash::process_here();
+    let process = crash::process_here().or_else(crash::process_of_its_own);
     let (done, result) = mpsc::channel();
     let helped = process.clone();
     let work = Arc::new(Mutex::new(Some(work)));
@@ -44,7 +44,8 @@ pub(super) fn run<T: Send + 'static>(
     };
     let here = parse.clone();
     let body = move || {
-        // What brackets do not show can nest too. Then this thread is lost, and the process with it.
+        // What brackets do not show can nest too. Then this thread is lost, and the process that it works
+        // for with it.
         let _entered = helped.as_ref().map(crash::enter);
         parse();
     };

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use js_runtime::{
     Event, ExitReason, Limits, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow,
+    parked_threads,
 };
 use serde_json::json;
 
+use crate::memory::Peak;
 use crate::own;
 use crate::patience::{PATIENCE, becomes, finishes};
 use crate::pings::{Pings, echo};
@@ -23,6 +25,10 @@ pub(crate) const OWN_INPUT: &str = "the application's own input";
 
 /// How long one that goes on and on is watched before it is killed.
 const WATCHED: Duration = Duration::from_millis(300);
+
+/// Of a heap and all that may be over it, with what an isolate takes before its script runs.
+const HEAP_MB: u32 = 64;
+const MOST_MB: u64 = HEAP_MB as u64 + 64 + 32;
 
 /// Kill to exit, as a thread counts it that spins meanwhile: twice what a kill takes at the most on a machine that
 /// is not busy, half a second of which is its grace. A thread that hangs is given up after five.
@@ -63,6 +69,8 @@ struct Host {
     child: Pings,
     folder: PathBuf,
     as_it_was: State,
+    /// Threads that were parked then.
+    parked: usize,
 }
 
 /// What came of a hazard.
@@ -72,6 +80,8 @@ struct Came {
     reason: Option<ExitReason>,
     code: Option<i32>,
     killed: Option<Kill>,
+    /// By how much the application's memory grew at the most.
+    grew_mb: u64,
 }
 
 /// How long a kill took.
@@ -98,8 +108,9 @@ impl Host {
         for neighbour in [&embedded, &child] {
             assert!(becomes(|| neighbour.has_answered()).await, "a neighbour does not answer");
         }
-        let mut host =
-            Self { supervisor, embedded, child, folder: folder.into(), as_it_was: State::now() };
+        let folder = folder.to_path_buf();
+        let as_it_was = State::now();
+        let mut host = Self { supervisor, embedded, child, folder, as_it_was, parked: 0 };
         host.lives_again("first").await.expect("a process that does no harm");
         host.starts_a_child().await;
         host.as_it_was = State::now();
@@ -153,6 +164,7 @@ impl Host {
             "ended": hazard.name,
             "end": end,
             "killMs": came.killed.map(|kill| kill.on_the_clock.as_millis()),
+            "grewMb": came.grew_mb,
             "embeddedMs": waits.0.as_millis(),
             "childMs": waits.1.as_millis(),
             "failure": failure,
@@ -165,16 +177,18 @@ impl Host {
     }
 
     async fn provoke(&self, hazard: &Hazard) -> Outcome<Came> {
+        let peak = Peak::mark();
         let events = self.begin(hazard).await?;
         let watched = finishes(self.watch(hazard, events)).await;
-        watched.unwrap_or_else(|| Err(format!("no end after {PATIENCE:?}")))
+        let came = watched.unwrap_or_else(|| Err(format!("no end after {PATIENCE:?}")))?;
+        Ok(Came { grew_mb: peak.growth(), ..came })
     }
 
     async fn begin(&self, hazard: &Hazard) -> Outcome<Subscription> {
         let script = self.folder.join(format!("{}.mjs", hazard.name));
         std::fs::write(&script, hazard.script).map_err(|error| error.to_string())?;
         let limits = Limits {
-            heap_mb: Some(64),
+            heap_mb: Some(HEAP_MB),
             array_buffer_mb: Some(64),
             unresponsive_ms: Some(250),
             ..Limits::default()
@@ -257,10 +271,23 @@ impl Host {
     async fn is_as_it_was(&mut self, hazard: &Hazard) -> Outcome {
         // A parked thread keeps what it had.
         let kept: &[&str] = match hazard.ends {
-            Ends::Crashed(_) | Ends::BusyForGood => &["threads", "open files"],
+            Ends::Crashed(_)
+            | Ends::BusyForGood
+            | Ends::HeapLimitInOneCall
+            | Ends::HeapLimitOfOneObject => &["threads", "open files"],
             _ => &[],
         };
         let changes = self.as_it_was.changes(kept).await;
+        let threads = self.as_it_was.threads();
+        let is_counted = || State::now().threads() == threads + parked_threads() - self.parked;
+        let may_park = matches!(
+            hazard.ends,
+            Ends::HeapLimit | Ends::HeapLimitInOneCall | Ends::HeapLimitOfOneObject
+        );
+        if may_park && !becomes(is_counted).await {
+            return Err(format!("{} threads are parked, and not counted so", parked_threads()));
+        }
+        self.parked = parked_threads();
         self.as_it_was = State::now();
         if changes.is_empty() { Ok(()) } else { Err(changes.join(", ")) }
     }
@@ -276,11 +303,17 @@ impl Ends {
             | (Self::Crashed(words), ExitReason::Crashed { message }) => message.contains(words),
             (Self::Signal(signal), ExitReason::Killed { signal: Some(sent) }) => signal == *sent,
             (Self::Stuck | Self::Busy | Self::BusyForGood, ExitReason::Killed { signal: None })
-            | (Self::HeapLimit, ExitReason::HeapLimit) => true,
+            | (
+                Self::HeapLimit | Self::HeapLimitInOneCall | Self::HeapLimitOfOneObject,
+                ExitReason::HeapLimit,
+            ) => true,
             _ => false,
         };
         if !is_right {
             return Err(format!("expected {self:?}, it said '{}'", came.last_line));
+        }
+        if matches!(self, Self::HeapLimitInOneCall) && came.grew_mb > MOST_MB {
+            return Err(format!("it took {} MiB at the most, and not {MOST_MB}", came.grew_mb));
         }
         match came.killed {
             Some(Kill { on_the_clock, yardstick }) if yardstick > KILL_LIMIT => Err(format!(

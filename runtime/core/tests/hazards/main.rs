@@ -10,6 +10,7 @@
 
 mod cycles;
 mod host;
+mod memory;
 #[path = "../common/own.rs"]
 mod own;
 #[path = "../common/patience.rs"]

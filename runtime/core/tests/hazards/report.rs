@@ -7,12 +7,14 @@ use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 
 use crate::host::OWN_INPUT;
+use crate::table::{self, Ends};
 
 /// What came of one hazard.
 pub(crate) struct Report {
     name: &'static str,
     end: String,
     kill_ms: Option<u64>,
+    grew_mb: u64,
     embedded_ms: u64,
     child_ms: u64,
     failure: Option<String>,
@@ -22,10 +24,10 @@ pub(crate) struct Report {
 pub(crate) fn of(names: &[&'static str]) -> Vec<Report> {
     let mut reports = Vec::new();
     while reports.len() < names.len() {
-        let left = &names[reports.len()..];
+        let left = together(&names[reports.len()..]);
         let before = reports.len();
         let ended = run(left, &mut reports);
-        match (ended, reports.len() == names.len()) {
+        match (ended, reports.len() == before + left.len()) {
             (Ok(()), true) => {}
             (ended, false) => {
                 let failure = format!("THE APPLICATION DIED: {}", ended.err().unwrap_or_default());
@@ -40,6 +42,19 @@ pub(crate) fn of(names: &[&'static str]) -> Vec<Report> {
         }
     }
     reports
+}
+
+/// The first of the hazards that can share one application. One in which a thread may be parked has an
+/// application of its own, as the thread keeps its heap.
+fn together<'a>(names: &'a [&'static str]) -> &'a [&'static str] {
+    let parks = |name: &&str| {
+        let hazard = table::all().find(|hazard| hazard.name == *name);
+        hazard.is_some_and(|hazard| {
+            matches!(hazard.ends, Ends::HeapLimitInOneCall | Ends::HeapLimitOfOneObject)
+        })
+    };
+    let count = names.iter().position(parks).unwrap_or(names.len());
+    &names[..count.max(1)]
 }
 
 /// Empty ones, for when nothing is to be run.
@@ -104,7 +119,8 @@ fn run(names: &[&'static str], reports: &mut Vec<Report>) -> Result<(), String> 
 
 impl Report {
     fn of(name: &'static str, failure: Option<String>) -> Self {
-        Self { name, end: String::new(), kill_ms: None, embedded_ms: 0, child_ms: 0, failure }
+        let (end, kill_ms) = (String::new(), None);
+        Self { name, end, kill_ms, grew_mb: 0, embedded_ms: 0, child_ms: 0, failure }
     }
 
     fn read(name: &'static str, value: &Value) -> Self {
@@ -112,6 +128,7 @@ impl Report {
             name,
             end: value["end"].as_str().unwrap_or_default().to_owned(),
             kill_ms: value["killMs"].as_u64(),
+            grew_mb: value["grewMb"].as_u64().unwrap_or_default(),
             embedded_ms: value["embeddedMs"].as_u64().unwrap_or_default(),
             child_ms: value["childMs"].as_u64().unwrap_or_default(),
             failure: value["failure"].as_str().map(str::to_owned),
@@ -124,14 +141,19 @@ impl Report {
     }
 }
 
-/// One line a hazard: how it ended, how long a kill took, the longest that each neighbour took to
+/// One line a hazard: how it ended, how long a kill took, by how much memory grew, the longest that each neighbour took to
 /// answer meanwhile.
 pub(crate) fn print(reports: &[Report]) {
-    println!("\n{:36} {:44} {:>6} {:>9} {:>7}", "hazard", "end", "kill", "neighbour", "child");
-    for Report { name, end, kill_ms, embedded_ms, child_ms, failure } in reports {
+    println!(
+        "\n{:36} {:44} {:>6} {:>9} {:>9} {:>7}",
+        "hazard", "end", "kill", "memory", "neighbour", "child"
+    );
+    for Report { name, end, kill_ms, grew_mb, embedded_ms, child_ms, failure } in reports {
         let mark = if failure.is_some() { "!" } else { " " };
         let end: String = end.lines().next().unwrap_or_default().chars().take(44).collect();
         let kill = kill_ms.map(|ms| format!("{ms} ms")).unwrap_or_default();
-        println!("{mark}{name:35} {end:44} {kill:>6} {embedded_ms:>6} ms {child_ms:>4} ms");
+        println!(
+            "{mark}{name:35} {end:44} {kill:>6} {grew_mb:>5} MiB {embedded_ms:>6} ms {child_ms:>4} ms"
+        );
     }
 }

@@ -44,6 +44,11 @@ impl State {
         ]))
     }
 
+    /// How many threads the engine has.
+    pub(crate) fn threads(&self) -> usize {
+        self.0["threads"].split_whitespace().count()
+    }
+
     /// What is another than before, when things have had time to settle; `but` are left out.
     pub(crate) async fn changes(&self, but: &[&str]) -> Vec<String> {
         let mut changed = Vec::new();

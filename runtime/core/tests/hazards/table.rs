@@ -5,6 +5,7 @@ mod globals;
 mod loops;
 mod memory;
 mod nesting;
+mod one_call;
 mod others;
 mod threads;
 
@@ -40,6 +41,10 @@ pub(crate) enum Ends {
     Signal(i32),
     /// It ends at a limit of its memory.
     HeapLimit,
+    /// The same inside one call, whose thread may stay parked with what it held.
+    HeapLimitInOneCall,
+    /// The same where one array or string alone is larger than the limit, which V8 makes nevertheless.
+    HeapLimitOfOneObject,
     /// Its loop stands still, which is told; then it can be killed within a second of a machine that is not busy.
     Stuck,
     /// It goes on and on; then it can be killed as soon.
@@ -74,11 +79,12 @@ macro_rules! hazards {
 }
 use hazards;
 
-const ALL: [&[Hazard]; 7] = [
+const ALL: [&[Hazard]; 8] = [
     ends::HAZARDS,
     loops::HAZARDS,
     memory::HAZARDS,
     nesting::HAZARDS,
+    one_call::HAZARDS,
     globals::HAZARDS,
     threads::HAZARDS,
     others::HAZARDS,

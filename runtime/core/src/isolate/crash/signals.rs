@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use nix::libc::{self, c_int, siginfo_t};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-use super::{Control, HAS_PARKED, HERE};
+use super::{Control, HERE, PARKED};
 
 /// What a program dies of by its own doing.
 const FATAL: [Signal; 6] = [
@@ -70,7 +70,7 @@ extern "C" fn on_fatal(number: c_int, info: *mut siginfo_t, context: *mut c_void
     if control.is_null() || is_from_outside {
         return leave_to_others(number, info, context);
     }
-    HAS_PARKED.store(true, Ordering::Release);
+    PARKED.fetch_add(1, Ordering::AcqRel);
     let address = (control as usize).to_ne_bytes();
     // SAFETY: a handler may write to a descriptor, and wait. The pipe has room: a thread reports once.
     unsafe {

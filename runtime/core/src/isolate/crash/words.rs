@@ -5,7 +5,7 @@ use std::panic;
 
 use deno_runtime::deno_core::v8;
 
-use super::{note, panicked};
+use super::{note, panicked, park_exhausted};
 
 /// A panic where nothing can unwind is followed by one that says so, and not why.
 const SECOND: &str = "cannot unwind";
@@ -23,9 +23,16 @@ pub(super) fn listen() {
 }
 
 /// For each isolate: V8 tells of memory in a way of its own.
-pub(in super::super) unsafe extern "C" fn out_of_memory(place: *const c_char, _: &v8::OomDetails) {
+pub(in super::super) unsafe extern "C" fn out_of_memory(
+    place: *const c_char,
+    details: &v8::OomDetails,
+) {
     // SAFETY: V8 hands over a text that ends, or nothing.
     let place = (!place.is_null()).then(|| unsafe { CStr::from_ptr(place) });
     let place = place.map(CStr::to_string_lossy).unwrap_or_default();
     note(|| format!("V8 could not go on without memory: {place}"));
+    if details.is_heap_oom {
+        // V8 would end the application when this returned.
+        park_exhausted();
+    }
 }

@@ -1,6 +1,6 @@
 //! Ways to take all the memory.
 
-use super::Ends::{Crashed, Error, Fine, HeapLimit};
+use super::Ends::{Crashed, Error, Fine, HeapLimit, HeapLimitOfOneObject};
 use super::{Hazard, hazards};
 
 pub(super) const HAZARDS: &[Hazard] = hazards! {
@@ -18,8 +18,8 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing listeners => HeapLimit, "process.setMaxListeners(0); for (;;) process.on('x', () => {})";
     Nothing heap_in_callback => HeapLimit, "setTimeout(() => { const all = []; for (;;) all.push({}) })";
     Nothing heap_and_catch => HeapLimit, "const all = []; for (;;) try { for (;;) all.push({}) } catch {}";
-    Nothing giant_array => HeapLimit, "new Array(2 ** 26).fill(0.5)";
-    Nothing giant_arrays => HeapLimit, "const all = []; for (;;) all.push(new Array(2 ** 25).fill({}))";
+    Nothing giant_array => HeapLimitOfOneObject, "new Array(2 ** 26).fill(0.5)";
+    Nothing giant_arrays => HeapLimitOfOneObject, "const all = []; for (;;) all.push(new Array(2 ** 25).fill({}))";
     Nothing giant_string => Error("Invalid string length"), "'x'.repeat(2 ** 30)";
     Nothing giant_join => Error("Invalid string length"), "const a = new Array(2 ** 23).fill('x'.repeat(100)); a.join()";
     Nothing giant_string_split => Crashed(""), "'x'.repeat(2 ** 28).split('')";
