@@ -21,7 +21,7 @@ const UNASKED: u32 = 3;
 
 /// After so many it is inside one call that V8 does not interrupt. Each further collection takes time, and the
 /// heap has memory for few: its thread is parked at once.
-const HOPELESS: u32 = 6;
+const HOPELESS: u32 = 5;
 
 /// What V8 may have beyond the limit of a heap, at the most.
 const LARGEST_ROOM: usize = 24 << 20;

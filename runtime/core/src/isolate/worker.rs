@@ -16,6 +16,7 @@ use super::prepared::{Begun, Prepared};
 use super::program::Program;
 use super::{engine, exit};
 use crate::backend::Exit;
+use crate::wire::ExitReason;
 
 /// Blocking work of one isolate (files, name look-ups) runs on so many threads at the most.
 const BLOCKING_THREADS: usize = 8;
@@ -56,7 +57,8 @@ pub(super) fn run(
     let members = &commons.control.members;
     let has_failed = commons.control.crash.has_happened();
     let patience = if has_failed { WORKERS_PATIENCE_CRASHED } else { WORKERS_PATIENCE };
-    if !members.wait_for_others(patience) {
+    if !members.wait_for_others(patience) && exit.reason != ExitReason::HeapLimit {
+        // A worker that fills its heap inside one call cannot be ended, and is parked some time later.
         exit = exit::unresponsive();
     }
     members.leave();
