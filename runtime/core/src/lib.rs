@@ -63,6 +63,8 @@ mod output;
 mod patience;
 mod plan;
 mod process;
+#[cfg(feature = "embedded")]
+mod project;
 mod restart;
 mod sink;
 mod spin;

@@ -14,7 +14,6 @@ mod errors;
 mod hooks;
 mod installed;
 mod missing;
-mod project;
 mod rejection;
 mod require;
 mod resolve;

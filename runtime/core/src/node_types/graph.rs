@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::imports::{self, Import};
 use super::real;
+use crate::project::Projects;
 use crate::transpile;
 
 /// How many files of a folder a computed import brings along: that many pages or jobs are plausible,
@@ -20,7 +21,12 @@ const MOST_OF_A_FOLDER: usize = 100;
 
 /// Path to `{ source }` or `{ error }`, for each module that is not JavaScript already.
 pub(super) fn sources(script: &Path) -> Map<String, Value> {
-    let mut graph = Graph::default();
+    let mut graph = Graph {
+        sources: Map::new(),
+        seen: HashSet::new(),
+        to_do: Vec::new(),
+        projects: Projects::new(true),
+    };
     graph.add(script);
     while let Some(path) = graph.to_do.pop() {
         graph.visit(&path);
@@ -28,11 +34,11 @@ pub(super) fn sources(script: &Path) -> Map<String, Value> {
     graph.sources
 }
 
-#[derive(Default)]
 struct Graph {
     sources: Map<String, Value>,
     seen: HashSet<PathBuf>,
     to_do: Vec<PathBuf>,
+    projects: Projects,
 }
 
 impl Graph {
@@ -50,10 +56,15 @@ impl Graph {
         let (Ok(url), Ok(bytes)) = (Url::from_file_path(path), std::fs::read(path)) else { return };
         let media = MediaType::from_specifier(&url);
         let text = String::from_utf8_lossy(&bytes);
+        let options = match self.projects.of(&url) {
+            Ok(project) => project.options.clone(),
+            // Node comes to know of it when the script gets there.
+            Err(error) if media.is_emittable() => return self.fail(path, &error),
+            Err(_) => transpile::options(),
+        };
         let visited = transpile::parse(&url, media, &text, move |parsed| {
             let imports = imports::of(&parsed);
             let stripped = media.is_emittable().then(|| {
-                let options = transpile::options();
                 transpile::strip(parsed, media == MediaType::Cts, SourceMapOption::Inline, &options)
             });
             Ok((imports, stripped.transpose()?))
@@ -66,9 +77,20 @@ impl Graph {
                 stripped.map(|stripped| json!({ "source": stripped.text }))
             }
             // Node finds the errors of JavaScript by itself.
-            Err(error) => media.is_emittable().then(|| json!({ "error": error.to_string() })),
+            Err(error) if media.is_emittable() => return self.fail(path, &error),
+            Err(_) => None,
         };
-        if let (Some(module), Some(path)) = (module, path.to_str()) {
+        if let Some(module) = module {
+            self.put(path, module);
+        }
+    }
+
+    fn fail(&mut self, path: &Path, error: &dyn std::error::Error) {
+        self.put(path, json!({ "error": error.to_string() }));
+    }
+
+    fn put(&mut self, path: &Path, module: Value) {
+        if let Some(path) = path.to_str() {
             self.sources.insert(path.to_owned(), module);
         }
     }

@@ -181,3 +181,20 @@ async fn nothing_is_left_when_node_did_not_read_the_sources() {
         assert!(file.is_none_or(|file| !Path::new(file).exists()), "{flags}");
     }
 }
+
+#[test]
+fn a_projects_compiler_options_count() {
+    let text = "class A { constructor(@b c: string) {} }";
+    let tsconfig = |text| ("tsconfig.json", text);
+    for (options, expected) in [
+        (tsconfig(r#"{ "compilerOptions": { "experimentalDecorators": true } }"#), "_ts_param"),
+        (tsconfig("{}"), "experimentalDecorators"),
+        (tsconfig("no JSON"), "is not valid JSON"),
+    ] {
+        let folder = folder(&[("main.ts", text), options]);
+        let root = folder.path().canonicalize().expect("it exists");
+        let sources = graph::sources(&root.join("main.ts"));
+        let module = sources.values().next().expect("the script is prepared").to_string();
+        assert!(module.contains(expected), "{module}");
+    }
+}

@@ -10,8 +10,8 @@ use deno_runtime::deno_core::ModuleLoadReferrer;
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_permissions::PermissionCheckError;
 
-use super::project::ProjectError;
 use crate::isolate::crash;
+use crate::project::ProjectError;
 use crate::transpile::panic_text;
 
 /// Node's code for a module that is not there; programs match on it.

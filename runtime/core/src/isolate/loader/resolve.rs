@@ -27,7 +27,7 @@ use node_resolver::{
 use super::Sys;
 use super::errors::{ImportedFrom, LoadError};
 use super::installed::Installed;
-use super::project::{Project, ProjectError, Projects, Target};
+use crate::project::{Project, ProjectError, Projects, Target};
 
 /// Node's way of finding a module.
 pub(super) type Node = NodeResolver<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys>;
@@ -285,7 +285,7 @@ fn is_builtin(specifier: &str) -> bool {
         && DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(specifier)
 }
 
-pub(super) fn is_relative(specifier: &str) -> bool {
+fn is_relative(specifier: &str) -> bool {
     specifier.starts_with('/')
         || specifier.starts_with("./")
         || specifier.starts_with("../")

@@ -22,16 +22,16 @@ use deno_runtime::deno_core::url::Url;
 use self::deno_json::DenoJson;
 pub(crate) use self::error::ProjectError;
 use self::paths::Paths;
-pub(super) use self::paths::Target;
+pub(crate) use self::paths::Target;
 use self::tsconfig::TsConfig;
 use crate::transpile;
 
 /// What counts for the modules of one folder.
-pub(super) struct Project {
+pub(crate) struct Project {
     /// Import maps, the nearest one first. The others are those of its workspaces.
     deno: Vec<Rc<DenoJson>>,
     paths: Paths,
-    pub(super) options: TranspileOptions,
+    pub(crate) options: TranspileOptions,
 }
 
 impl Default for Project {
@@ -42,7 +42,7 @@ impl Default for Project {
 
 impl Project {
     /// What an import map makes of a specifier.
-    pub(super) fn mapped(
+    pub(crate) fn mapped(
         &self,
         specifier: &str,
         referrer: &Url,
@@ -56,7 +56,7 @@ impl Project {
     }
 
     /// What `paths` and `baseUrl` make of a specifier that is neither relative nor an address.
-    pub(super) fn path(&self, specifier: &str) -> Option<Target> {
+    pub(crate) fn path(&self, specifier: &str) -> Option<Target> {
         self.paths.find(specifier)
     }
 }
@@ -64,7 +64,7 @@ impl Project {
 type Found = Result<Rc<Project>, ProjectError>;
 
 /// The projects that a script's modules belong to.
-pub(super) struct Projects {
+pub(crate) struct Projects {
     /// A script without a folder has no project.
     has_any: bool,
     folders: RefCell<HashMap<PathBuf, Found>>,
@@ -79,12 +79,12 @@ struct Files {
 }
 
 impl Projects {
-    pub(super) fn new(has_any: bool) -> Self {
+    pub(crate) fn new(has_any: bool) -> Self {
         Self { has_any, folders: RefCell::default(), files: RefCell::default() }
     }
 
     /// The project of a module that is in no package.
-    pub(super) fn of(&self, module: &Url) -> Found {
+    pub(crate) fn of(&self, module: &Url) -> Found {
         let path = module.to_file_path().ok().filter(|_| self.has_any);
         match path.as_deref().and_then(Path::parent) {
             Some(folder) => self.of_folder(folder),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 const EXTENSIONS: [&str; 9] = ["ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "json"];
 
 /// What a name stands for.
-pub(in super::super) enum Target {
+pub(crate) enum Target {
     File(PathBuf),
     /// No file is where the pattern says, which `file` has.
     Missing {

@@ -12,7 +12,6 @@ use super::error::ProjectError;
 use super::file;
 use super::paths::Paths;
 use super::tsconfig;
-use crate::isolate::loader::resolve::is_relative;
 
 pub(super) struct DenoJson {
     file: String,
@@ -60,7 +59,7 @@ impl DenoJson {
     ) -> Result<Option<Url>, ProjectError> {
         let Some(map) = &self.map else { return Ok(None) };
         // What the map does not name comes back as it would be without one.
-        let plain = if is_relative(specifier) {
+        let plain = if specifier.starts_with(['.', '/']) {
             referrer.join(specifier).ok()
         } else {
             Url::parse(specifier).ok()

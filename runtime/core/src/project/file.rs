@@ -5,7 +5,6 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::error::ProjectError;
-use crate::isolate::loader::source;
 
 /// The parser descends once per level, on the stack of the isolate's thread.
 const MAX_DEPTH: usize = 200;
@@ -16,12 +15,24 @@ pub(super) fn name(path: &Path) -> String {
 
 /// The text of a file, which a parser can descend into.
 pub(super) fn text(path: &Path) -> Result<String, ProjectError> {
-    let text = source::read_text(path)
+    let text = read(path)
         .map_err(|error| ProjectError::Read { file: name(path), reason: error.to_string() })?;
     if depth(&text) > MAX_DEPTH {
         return Err(ProjectError::Nested { file: name(path) });
     }
     Ok(text)
+}
+
+/// As everywhere, bytes that are not UTF-8 become replacement characters, and a byte order mark is
+/// no part of a text.
+fn read(path: &Path) -> std::io::Result<String> {
+    // A pipe could keep the thread for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let bytes = std::fs::read(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned())
 }
 
 pub(super) fn object(path: &Path) -> Result<Map<String, Value>, ProjectError> {
