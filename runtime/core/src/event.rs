@@ -38,6 +38,18 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Where it came from, if it is output.
+    pub(crate) fn stream(&self) -> Option<Stream> {
+        match self {
+            Self::Stdout(_) => Some(Stream::Stdout),
+            Self::Stderr(_) => Some(Stream::Stderr),
+            Self::LineTooLong { stream, .. } => Some(*stream),
+            _ => None,
+        }
+    }
+}
+
 /// An output stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {

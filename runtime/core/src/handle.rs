@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::backend::{Launch, Running};
 use crate::changes::Notice;
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, Stream};
 use crate::input::{Input, Refused};
 use crate::output::{Output, Subscription, WhenSlow};
 use crate::plan::Plan;
@@ -158,6 +158,21 @@ impl Process {
 
     pub(crate) fn close_stdin(&self) -> Result<(), Error> {
         self.input().map(|input| input.close())
+    }
+
+    /// Nobody reads that stream any more.
+    pub(crate) fn close_output(&self, stream: Stream) -> Result<(), Error> {
+        self.input()?;
+        self.0.output.close_stream(stream);
+        Ok(())
+    }
+
+    /// Sends a signal to it, and to nothing that it started.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: i32) -> Result<(), Error> {
+        let meter = self.published().meter.clone();
+        meter.ok_or_else(|| self.not_running())?.signal(signal);
+        Ok(())
     }
 
     fn input(&self) -> Result<Input, Error> {

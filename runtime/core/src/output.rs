@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 pub(crate) use self::fetcher::{Fetch, Fetcher};
 pub use self::subscription::Subscription;
-use crate::event::{Event, Record};
+use crate::event::{Event, Record, Stream};
 use crate::spin::Spin;
 
 /// The generation was cut off; nothing of it is taken any more.
@@ -58,6 +58,8 @@ struct State {
     next_seq: u64,
     /// The generation that may write.
     generation: u64,
+    /// Its streams that nobody reads.
+    unread: Vec<Stream>,
     subscribers: Vec<Subscriber>,
     next_subscriber: u64,
     /// The latest generation that a subscriber said it hears.
@@ -108,6 +110,7 @@ impl Output {
                 capacity,
                 next_seq: 0,
                 generation: 0,
+                unread: Vec::new(),
                 subscribers: Vec::new(),
                 next_subscriber: 0,
                 heard: 0,
@@ -126,6 +129,7 @@ impl Output {
     pub(crate) fn begin(&self, generation: u64, capacity: usize) {
         let mut state = self.lock();
         state.generation = generation;
+        state.unread.clear();
         state.capacity = capacity;
         drop(state);
         self.wake_writers();
@@ -143,6 +147,12 @@ impl Output {
             state.generation = 0;
         }
         drop(state);
+        self.wake_writers();
+    }
+
+    /// Nothing more of the stream is taken until the next generation; its waiting writers fail.
+    pub(crate) fn close_stream(&self, stream: Stream) {
+        self.lock().unread.push(stream);
         self.wake_writers();
     }
 
@@ -280,7 +290,9 @@ impl State {
     /// `false` when a subscriber must be waited for first; of a generation that was cut off nothing is
     /// kept.
     fn push(&mut self, generation: u64, events: &mut VecDeque<Event>) -> Result<bool, CutOff> {
-        if self.generation != generation {
+        let stream = events.front().and_then(Event::stream);
+        let is_unread = stream.is_some_and(|stream| self.unread.contains(&stream));
+        if is_unread || self.generation != generation {
             events.clear();
             return Err(CutOff);
         }

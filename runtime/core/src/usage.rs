@@ -20,6 +20,25 @@ pub(crate) enum Meter {
     Isolate(crate::isolate::Meter),
 }
 
+#[cfg(unix)]
+impl Meter {
+    /// Sends a signal to what is measured.
+    pub(crate) fn signal(&self, signal: i32) {
+        match self {
+            Self::Child(pid) => {
+                let pid = i32::try_from(*pid).map(nix::unistd::Pid::from_raw);
+                let signal = nix::sys::signal::Signal::try_from(signal);
+                if let (Ok(pid), Ok(signal)) = (pid, signal) {
+                    // Fails for one that has just ended, which is as good.
+                    let _ = nix::sys::signal::kill(pid, signal);
+                }
+            }
+            #[cfg(feature = "embedded")]
+            Self::Isolate(meter) => meter.signal(signal),
+        }
+    }
+}
+
 /// A generation that is to be measured.
 pub(crate) struct Subject {
     pub(crate) name: String,

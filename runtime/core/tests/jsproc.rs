@@ -258,14 +258,47 @@ fn end(mut child: Child, signal: Signal, check: impl FnOnce(Option<i32>)) -> Pid
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_it() {
+fn a_signal_reaches_the_script_as_itself() {
     for runtime in runtimes() {
-        let (mut child, line) = start_in_group(run(runtime, &[], &fixture("flood.mjs"), &[]));
+        let mut command = run(runtime, &[], &fixture("signals.mjs"), &[]);
+        let mut child = command.spawn().expect("jsproc starts");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+        let stdout = child.stdout.take().expect("stdout is a pipe");
+        let mut lines = BufReader::new(stdout).lines().map(|line| line.expect("a line of text"));
+        assert_eq!(lines.next().as_deref(), Some("ready"), "{runtime}");
+        for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGUSR2, Signal::SIGTERM] {
+            nix::sys::signal::kill(pid, signal).expect("it lives");
+            assert_eq!(lines.next().as_deref(), Some(signal.as_str()), "{runtime}");
+        }
+        assert_eq!(child.wait().expect("it ends").code(), Some(5), "{runtime}");
+
+        let (child, line) = start_in_group(run(runtime, &[], &fixture("idle.mjs"), &["interval"]));
+        assert_eq!(line, "ready", "{runtime}");
+        end(child, Signal::SIGHUP, |code| assert_eq!(code, Some(128 + 1), "{runtime}"));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_the_scripts_to_handle() {
+    for runtime in runtimes() {
+        let (mut child, line) = start_in_group(run(runtime, &[], &fixture("epipe.mjs"), &[]));
         assert_eq!(line, "0", "{runtime}");
         drop(child.stdout.take());
-        let status = child.wait().expect("it ends");
-        assert_eq!(status.code(), Some(128 + 13), "{runtime}");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(text(&output.stderr), "EPIPE\n", "{runtime}");
+        assert_eq!(output.status.code(), Some(7), "{runtime}");
     }
+}
+
+#[test]
+#[cfg(feature = "embedded")]
+fn a_reader_that_goes_away_ends_a_script_that_does_not_care() {
+    let (mut child, line) = start_in_group(run("embedded", &[], &fixture("flood.mjs"), &[]));
+    assert_eq!(line, "0");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("EPIPE"), "{}", text(&output.stderr));
 }
 
 #[test]

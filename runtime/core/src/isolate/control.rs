@@ -9,7 +9,7 @@ use super::crash::Crash;
 use super::members::Members;
 use super::meter::Gauge;
 use super::pulse::Pulse;
-use super::signals::{SIGTERM, Signals};
+use super::signals::{self, SIGTERM, Signals};
 
 /// How a script ended itself.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,14 @@ impl Control {
     /// Delivers SIGTERM to the script's own listeners, if it has any.
     pub(super) fn signal_end(&self) {
         self.signals.deliver(SIGTERM);
+    }
+
+    /// Delivers a signal as the system does: one that nobody listens for ends the script, unless it is 0,
+    /// which asks whether there is a process, or one that is passed over.
+    pub(super) fn signal(&self, signal: i32) {
+        if !self.signals.deliver(signal) && signal != 0 && !signals::is_ignored(signal) {
+            self.end_of_script(SelfEnded::Signal(signal));
+        }
     }
 
     /// Ends the event loop the next time it turns. Enough for a script that waits for something.

@@ -111,6 +111,13 @@ impl Meter {
         Some(used)
     }
 
+    /// What a signal to a process does: its listeners hear of it, and without any it ends, unless it is a
+    /// signal that programs pass over.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: i32) {
+        self.control.signal(signal);
+    }
+
     /// Processor time of the isolate's thread so far; `None` where the system does not tell.
     pub(crate) fn cpu_time(&self) -> Option<Duration> {
         self.control.gauge.worked()

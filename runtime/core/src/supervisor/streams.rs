@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::Supervisor;
 use crate::error::Error;
+use crate::event::Stream;
 use crate::output::{Subscription, WhenSlow};
 
 impl Supervisor {
@@ -42,6 +43,25 @@ impl Supervisor {
     /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited.
     pub fn close_stdin(&self, name: &str) -> Result<(), Error> {
         self.process(name)?.close_stdin()
+    }
+
+    /// Ends one stream of a process's output, as a pipe ends whose reader has gone: what the process writes
+    /// to it from then on fails.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited.
+    pub fn close_output(&self, name: &str, stream: Stream) -> Result<(), Error> {
+        self.process(name)?.close_output(stream)
+    }
+
+    /// Sends a signal to a process, by its number; 0 sends none. A script that listens for it decides what
+    /// becomes of it. Unlike [`Supervisor::kill`] it does not end what does not listen to it in time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process does not run.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str, signal: i32) -> Result<(), Error> {
+        self.process(name)?.signal(signal)
     }
 
     /// Bytes written to a process's stdin that it has not read yet.

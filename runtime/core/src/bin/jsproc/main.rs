@@ -6,6 +6,7 @@
 
 mod args;
 mod run;
+mod signals;
 
 use std::process::ExitCode;
 
