@@ -233,7 +233,7 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
     };
     let (stopper, stop) = stop_channel();
     launch.commit();
-    let (meter, kept) = isolate::start(&host.pool, entry, launch, stop).await?;
+    let (meter, kept) = isolate::start(&host.pool, &host.detector, entry, launch, stop).await?;
     Ok(Running {
         pid: None,
         runtime: Some(Runtime::Embedded),

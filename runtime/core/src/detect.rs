@@ -92,6 +92,19 @@ impl Detector {
         Ok(Found { path, version })
     }
 
+    /// Where `runtime` is, if that is known or `PATH` has it. Nothing else is asked.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn on_path(&self, runtime: Runtime) -> Option<PathBuf> {
+        let known = {
+            let known = self.known();
+            known.overrides.get(&runtime).or_else(|| known.found.get(&runtime)).cloned()
+        };
+        if let Some(path) = known {
+            return executable(&path).is_ok().then_some(path);
+        }
+        search(runtime.as_str(), &std::env::var_os("PATH")?)
+    }
+
     /// The version of the runtime at `path`, which is started unless it was asked before.
     #[cfg(not(feature = "embedded"))]
     pub(crate) async fn version(&self, path: &Path) -> Option<String> {

@@ -33,6 +33,8 @@ struct Shared {
     writable: Notify,
     /// Somebody reads whole lines.
     is_read_in_lines: AtomicBool,
+    /// The process itself has begun to read.
+    is_read: AtomicBool,
 }
 
 impl Input {
@@ -43,6 +45,7 @@ impl Input {
             readable_async: Notify::new(),
             writable: Notify::new(),
             is_read_in_lines: AtomicBool::new(false),
+            is_read: AtomicBool::new(false),
         }))
     }
 
@@ -115,6 +118,17 @@ impl Input {
         self.wake(queue);
     }
 
+    /// Puts what was read and not used to the front again.
+    #[cfg_attr(
+        not(unix),
+        expect(dead_code, reason = "only pipes of Unix are shared with children")
+    )]
+    pub(crate) fn put_back(&self, data: &[u8]) {
+        let mut queue = self.lock();
+        queue.put_back(data);
+        self.wake(queue);
+    }
+
     /// Bytes that the process has not read yet.
     pub(crate) fn queued(&self) -> usize {
         self.lock().unread()
@@ -122,6 +136,7 @@ impl Input {
 
     /// Reads into `buffer`, blocking the thread; 0 is the end.
     pub(crate) fn read_blocking(&self, buffer: &mut [u8]) -> usize {
+        self.0.is_read.store(true, Ordering::Relaxed);
         let mut queue = self.lock();
         loop {
             if let Some(count) = queue.read(buffer) {
@@ -134,11 +149,27 @@ impl Input {
 
     /// Reads into `buffer`; 0 is the end. Cancel-safe: nothing is taken before it is returned.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> usize {
+        self.0.is_read.store(true, Ordering::Relaxed);
         self.until_found(|queue| queue.read(buffer)).await
+    }
+
+    /// The same for a program that the process has started. What the process reads is its own: such a
+    /// program gets something only as long as the process waits for its end, or has never read.
+    #[cfg_attr(
+        not(unix),
+        expect(dead_code, reason = "only pipes of Unix are shared with children")
+    )]
+    pub(crate) async fn read_for_child(&self, buffer: &mut [u8], is_waited_for: bool) -> usize {
+        self.until_found(|queue| {
+            let is_free = is_waited_for || !self.0.is_read.load(Ordering::Relaxed);
+            if is_free || queue.is_over() { queue.read(buffer) } else { None }
+        })
+        .await
     }
 
     /// The next lines, as many as there are up to a bound; none at the end. Cancel-safe.
     pub(crate) async fn read_lines(&self) -> Result<Vec<Line>, LineTooLong> {
+        self.0.is_read.store(true, Ordering::Relaxed);
         self.0.is_read_in_lines.store(true, Ordering::Relaxed);
         self.until_found(Queue::read_lines).await
     }

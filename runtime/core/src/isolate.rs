@@ -16,10 +16,12 @@ pub(crate) mod crash;
 mod descriptors;
 mod engine;
 mod env;
+mod executable;
 mod exit;
 mod files;
 mod folder;
 mod guards;
+mod inherit;
 mod interrupt;
 mod keeper;
 mod line_door;
@@ -58,6 +60,7 @@ use self::pool::Vacant;
 use self::program::Program;
 use self::worker::Order;
 use crate::backend::Launch;
+use crate::detect::Detector;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::stop::StopRequest;
@@ -69,6 +72,7 @@ pub(crate) const DENO_VERSION: &str = "2.9.6";
 /// run.
 pub(crate) async fn start(
     pool: &Pool,
+    detector: &Detector,
     entry: Entry,
     launch: &Launch,
     stop: StopRequest,
@@ -83,8 +87,9 @@ pub(crate) async fn start(
         Some(vacant) => vacant,
         None => Vacant::new(&format!("js:{}", launch.name), memory).await.map_err(failed)?,
     };
+    let (input, sinks) = (input.clone(), sinks.clone());
     let program =
-        Program::new(commons, entry, config.clone(), cwd.clone(), input.clone(), sinks.clone());
+        Program::new(commons, entry, config.clone(), cwd.clone(), input, sinks, detector.clone());
     let name = launch.name.clone();
     // Fails when the thread has ended, and then nothing becomes ready.
     let _ = order.send(Order { name, program: program.clone(), ready, report });

@@ -166,6 +166,11 @@ impl Queue {
         self.shortcut = None;
     }
 
+    /// Whether nothing more is to be read, by anyone.
+    pub(super) fn is_over(&self) -> bool {
+        self.broken || (self.at_end() && self.line.is_empty())
+    }
+
     /// Whether a read would not have to wait.
     pub(super) fn is_readable(&self) -> bool {
         !self.chunks.is_empty() || self.too_long == TooLong::Untold || self.broken || self.at_end()
@@ -210,12 +215,7 @@ impl Queue {
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> usize {
-        if !self.line.is_empty() {
-            // Somebody reads whole lines too, and has left the beginning of one.
-            let line = std::mem::take(&mut self.line);
-            self.queued += line.len();
-            self.chunks.push_front(Bytes::from(line).into());
-        }
+        self.give_back_line();
         let mut filled = 0;
         while filled < buffer.len() {
             let Some(front) = self.chunks.front_mut() else {
@@ -250,6 +250,23 @@ impl Queue {
             0 if next_is_a_lone_end => self.give_back(&chunk[chunk.len() - 1..]),
             0 => 0,
             whole => self.give_back(&chunk[whole..]),
+        }
+    }
+
+    /// The next read finds it again, and before all else.
+    pub(super) fn put_back(&mut self, data: &[u8]) {
+        if !self.broken {
+            self.give_back_line();
+            self.give_back(data);
+        }
+    }
+
+    /// Somebody reads whole lines too, and has left the beginning of one.
+    fn give_back_line(&mut self) {
+        if !self.line.is_empty() {
+            let line = std::mem::take(&mut self.line);
+            self.queued += line.len();
+            self.chunks.push_front(Bytes::from(line).into());
         }
     }
 

@@ -6,10 +6,12 @@
   const loadProcess = createLazyLoader('node:process')
   let process
 
-  const begin = (path, args) => {
+  const begin = (path, args, executable) => {
     setTimeOrigin()
     Deno.args.push(...args)
     if (process) {
+      process.execPath = executable
+      process.argv[0] = executable
       process.argv[1] = path
       process.argv.push(...args)
     }
@@ -17,7 +19,7 @@
   const load = () => {
     process = loadProcess().default
     // V8 compiles what is called for the first time. Nobody sees what is printed here.
-    begin('', [])
+    begin('', [], '')
     console.log('%s', {})
     clearTimeout(setTimeout(() => {}))
   }

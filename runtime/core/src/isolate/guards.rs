@@ -14,11 +14,9 @@ use serde::Deserialize;
 
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
-use super::{descriptors, env, files, line_door, loader, native, proxies, signals};
-
-/// Starting this always fails: it can be no file's name. A script that starts its own executable
-/// again would otherwise start the application again.
-const NO_EXECUTABLE: &str = if cfg!(windows) { r"NUL\js-runtime" } else { "/dev/null/js-runtime" };
+use super::{
+    descriptors, env, executable, files, inherit, line_door, loader, native, proxies, signals,
+};
 
 /// The extension that puts the replacements in place, with what they work on.
 pub(super) fn extension(folder: Folder, state: impl FnOnce(&mut OpState) + 'static) -> Extension {
@@ -36,7 +34,7 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_process_abort" => op_host_abort(),
         "op_kill" => op_host_kill(),
         "op_node_process_kill" => op_host_node_kill(),
-        "op_exec_path" => op_host_exec_path(),
+        "op_exec_path" => executable::op_host_exec_path(),
         "op_node_guess_handle_type" => op_host_guess_handle_type(),
         "op_bootstrap_stdout_no_color" | "op_bootstrap_stderr_no_color" => op_host_no_color(),
         "op_read_line_prompt" => op_host_prompt(),
@@ -58,6 +56,11 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_fs_chdir" if folder == Folder::Applications => op_host_no_chdir(),
         "op_fs_umask" if folder == Folder::Applications => op_host_no_umask(),
         "op_tty_check_fd_permission" => descriptors::op_host_check_descriptor(),
+        "op_desktop_confirm_update" => inherit::op_host_inherit(),
+        "op_desktop_reject_bind_call" => inherit::op_host_inherited(),
+        "op_desktop_alert" => inherit::op_host_inherited_taken(),
+        "op_desktop_apply_patch" => inherit::op_host_inherited_settle(),
+        "op_desktop_init" => executable::op_host_runtime(),
         "op_node_fd_set_blocking" => descriptors::op_host_set_blocking(),
         "op_node_fs_fchmod" => files::op_host_fchmod(),
         "op_node_fs_fchmod_sync" => files::op_host_fchmod_sync(),
@@ -107,11 +110,7 @@ fn op_host_abort(state: &mut OpState) {
 
 /// A signal from the script to the application's process is one to itself.
 fn signal_self(state: &mut OpState, signal: i32) {
-    let is_probe = signal == 0;
-    let delivered = state.borrow::<Arc<Control>>().signals.deliver(signal);
-    if !is_probe && !delivered && !signals::is_ignored(signal) {
-        end_script(state, SelfEnded::Signal(signal));
-    }
+    state.borrow::<Arc<Control>>().signal(signal);
 }
 
 /// Whether the application's process would get a signal to `pid`: by its own number, as one of a
@@ -190,12 +189,6 @@ fn send(pid: i32, signal: i32) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn send(_: i32, _: i32) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
-}
-
-#[op2]
-#[string]
-fn op_host_exec_path() -> String {
-    NO_EXECUTABLE.to_owned()
 }
 
 /// The application's own descriptors 0 to 2 may be a terminal or nothing at all; a script's are pipes.

@@ -123,18 +123,19 @@ impl Prepared {
         let streams = program.connect(runtime, Some(&program.control));
         program.env.warn_of_zone(&streams.stderr);
         let path = main.to_file_path().unwrap_or_default();
-        self.tell(&path.to_string_lossy(), &program.config.args)?;
+        self.tell(&path.to_string_lossy(), &program.config.args, &program.executable.path())?;
         let Self { worker, around, .. } = self;
         Ok(Begun { worker, main, streams, _around: around })
     }
 
-    fn tell(&mut self, path: &str, args: &[String]) -> Result<(), String> {
+    fn tell(&mut self, path: &str, args: &[String], executable: &str) -> Result<(), String> {
         scope!(scope, &mut self.worker.js_runtime);
         let failed = |error: serde_v8::Error| error.to_string();
         let path = serde_v8::to_v8(scope, path).map_err(failed)?;
         let args = serde_v8::to_v8(scope, args).map_err(failed)?;
+        let executable = serde_v8::to_v8(scope, executable).map_err(failed)?;
         let this = v8::undefined(scope).into();
-        let told = v8::Local::new(scope, &self.begin).call(scope, this, &[path, args]);
+        let told = v8::Local::new(scope, &self.begin).call(scope, this, &[path, args, executable]);
         told.map(drop).ok_or_else(|| "the engine did not take its arguments".to_owned())
     }
 }

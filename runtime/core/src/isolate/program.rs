@@ -8,11 +8,14 @@ use deno_runtime::deno_core::{Extension, JsRuntime, OpState};
 use super::commons::Commons;
 use super::control::Control;
 use super::env::Env;
+use super::executable::Executable;
 use super::folder::Folder;
 use super::guards;
+use super::inherit::Inherited;
 use super::loader::Entry;
 use super::proxies::Proxies;
 use super::stdio::{Stdio, Streams};
+use crate::detect::Detector;
 use crate::event::Stream;
 use crate::input::Input;
 use crate::plan::{EngineLimits, Plan};
@@ -29,6 +32,7 @@ pub(super) struct Program {
     pub(super) sinks: Sinks,
     pub(super) limits: EngineLimits,
     pub(super) env: Env,
+    pub(super) executable: Executable,
 }
 
 impl Program {
@@ -40,10 +44,12 @@ impl Program {
         cwd: PathBuf,
         input: Input,
         sinks: Sinks,
+        detector: Detector,
     ) -> Arc<Self> {
         let program = Arc::new(Self {
             control: commons.control.clone(),
             env: Env::new(&config.env),
+            executable: Executable::new(detector, config.permissions.as_ref()),
             limits: Plan::engine(&config),
             commons,
             entry,
@@ -62,6 +68,7 @@ impl Program {
     pub(super) fn guards(&self, folder: Folder) -> Extension {
         let (env, control, input) = (self.env.clone(), self.control.clone(), self.input.clone());
         let proxies = self.proxies();
+        let executable = self.executable.clone();
         guards::extension(folder, move |state| {
             if let Some(proxies) = proxies {
                 state.put(proxies);
@@ -69,6 +76,7 @@ impl Program {
             state.put(control);
             state.put(env);
             state.put(input);
+            state.put(executable);
         })
     }
 
@@ -84,6 +92,7 @@ impl Program {
         }
         state.put(self.env.clone());
         state.put(self.input.clone());
+        state.put(self.executable.clone());
     }
 
     /// The streams of one isolate, put in their place. Whoever waits in a call of them may be watched.
@@ -94,6 +103,7 @@ impl Program {
     ) -> Streams {
         let output = |stream| Stdio::output(self.sinks.stream(stream), watched.cloned());
         let streams = Streams {
+            inherited: Inherited::new(self.input.clone(), self.sinks.clone(), watched.cloned()),
             stdin: Stdio::input(self.input.clone(), watched.cloned()).into(),
             stdout: output(Stream::Stdout).into(),
             stderr: output(Stream::Stderr).into(),

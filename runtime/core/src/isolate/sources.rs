@@ -53,7 +53,7 @@ const GUARDS: [Guard; 7] = [
     },
     Guard {
         text: include_str!("sources/children.js"),
-        modules: &["ext:deno_node/internal/child_process.ts"],
+        modules: &["ext:deno_node/child_process.ts", "ext:deno_node/internal/child_process.ts"],
     },
 ];
 

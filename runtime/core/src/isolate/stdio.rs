@@ -16,6 +16,7 @@ use deno_runtime::deno_io::fs::{File, FileResource, FsError, FsResult};
 use deno_runtime::deno_io::{FdTable, StdioPipe};
 
 use super::control::Control;
+use super::inherit::Inherited;
 use super::pulse::Paused;
 use crate::input::Input;
 use crate::lines::WholeLine;
@@ -74,6 +75,8 @@ pub(super) struct Streams {
     pub(super) stdin: Rc<Stdio>,
     pub(super) stdout: Rc<Stdio>,
     pub(super) stderr: Rc<Stdio>,
+    /// What they are for children.
+    pub(super) inherited: Inherited,
 }
 
 impl Streams {
@@ -84,6 +87,7 @@ impl Streams {
         state.put(LineOut(self.stdout.clone()));
         state.put(Log(self.stderr.clone()));
         HERE.set([&self.stdin, &self.stdout, &self.stderr].map(Rc::downgrade));
+        state.put(self.inherited.clone());
         // Whatever the application inherited, a script has these.
         state.put(FdTable::new());
         for (number, name, stream) in streams {
@@ -96,16 +100,16 @@ impl Streams {
         }
     }
 
-    /// Hands on what the script left unfinished: a last line without a terminator.
+    /// Hands on what the script and its children left unfinished: a last line without a terminator.
     pub(super) fn finish(&self) {
+        self.inherited.finish();
         for stream in [&self.stdout, &self.stderr] {
             stream.end();
         }
     }
 }
 
-/// What the worker is built with, and what a child's `stdio: "inherit"` gets: never the
-/// application's own.
+/// What the worker is built with: never the application's own.
 pub(super) fn null_device() -> io::Result<deno_runtime::deno_io::Stdio> {
     let path = if cfg!(windows) { "NUL" } else { "/dev/null" };
     let open = || {

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod certificates;
+mod children;
 mod config;
 mod embedded;
 mod exits;
@@ -55,6 +56,7 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     warm::CASES,
     node::CASES,
     certificates::CASES,
+    children::CASES,
     #[cfg(target_os = "linux")]
     permissions::CASES,
     #[cfg(target_os = "linux")]

@@ -51,6 +51,18 @@ pub(super) const AMENDMENTS: [Amendment; 6] = [
             ),
             ("clearEnv: false,", "clearEnv: true,"),
             (
+                "function toDenoStdio(pipe) {",
+                "function toDenoStdio(pipe) {\n    if (isStandardStream(pipe)) return pipe.fd;",
+            ),
+            (
+                "stdin: stdin_ == \"inherit\" ? \"inherit\" : \"null\",",
+                "stdin: stdinOf(stdin_, toDenoStdio),",
+            ),
+            (
+                "error.path = command;",
+                "core.ops.addRemedy(error, command);\n    error.path = command;",
+            ),
+            (
                 "if (ObjectPrototypeIsPrototypeOf(Deno.errors.NotFound.prototype, err)) {\n        \
                  result.error = _createSpawnError(\"ENOENT\", command, args, true);\n      }",
                 "failSync(result, err, (code)=>_createSpawnError(code, command, args, true));",

@@ -1,4 +1,21 @@
-// Stands at the head of Node's child processes. Gives the variables that a child gets where its script
+// Stands at the head of Node's child processes.
+{
+  const { ops } = __bootstrap.core
+  if (!ops.isCommandLineGuarded) {
+    // Node's command line is translated for Deno only. The other op has its name by chance.
+    const { op_node_translate_cli_args: translate, op_desktop_init: runtime } = ops
+    const deno = 2
+    ops.op_node_translate_cli_args = (args, isInPackage, isOfProcess) => {
+      if (runtime(true) === deno) return translate(args, isInPackage, isOfProcess)
+      // A command for a shell is left as it is.
+      if (!isOfProcess) throw new __bootstrap.primordials.Error('nothing to translate')
+      return { denoArgs: args, nodeOptions: [], needsNpmProcessState: false }
+    }
+    ops.isCommandLineGuarded = true
+  }
+}
+
+// Gives the variables that a child gets where its script
 // names none: a copy, which may be added to.
 const variablesOf = ({ env }) => {
   const isOwn = env === core.loadExtScript('ext:deno_node/_process/process.ts').env
@@ -12,4 +29,16 @@ const failSync = (result, error, create) => {
   result.error = code ? create(code) : error
   result.pid = 0
   result.status = result.signal = result.output = result.stdout = result.stderr = null
+}
+
+const isStandardStream = (stream) =>
+  stream !== null &&
+  typeof stream === 'object' &&
+  (stream.fd === 0 || stream.fd === 1 || stream.fd === 2)
+
+// What a synchronous child reads.
+const stdinOf = (stdin, convert) => {
+  if (stdin == null || stdin === 'pipe' || stdin === 'overlapped') return 'null'
+  const own = convert(stdin)
+  return own === 'piped' ? 'null' : own
 }

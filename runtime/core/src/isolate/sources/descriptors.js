@@ -7,14 +7,21 @@
     const {
       ArrayPrototypeConcat,
       ArrayPrototypeMap,
+      ArrayPrototypePush,
       ArrayPrototypeSlice,
+      ArrayPrototypeSome,
       FunctionPrototypeCall,
       ObjectDefineProperty,
       ObjectEntries,
+      PromisePrototypeThen,
+      SafeMap,
       SafeSet,
       SafeWeakSet,
       SetPrototypeAdd,
       SetPrototypeDelete,
+      StringPrototypeIncludes,
+      StringPrototypeReplaceAll,
+      SymbolFor,
       WeakSetPrototypeAdd,
       WeakSetPrototypeHas,
     } = __bootstrap.primordials
@@ -99,31 +106,128 @@
             env,
           )
 
-    // What a child would share with the application it gets from nowhere.
-    const own = (stdio) => {
-      if (typeof stdio !== 'number') return stdio === 'inherit' ? 'null' : stdio
-      const descriptor = stdio | 0
-      if (descriptor >= 0 && descriptor <= 2) return 'null'
-      check(descriptor)
-      return descriptor
+    // The script's own streams are shared by pipes. These ops have their names by chance, too.
+    const {
+      op_desktop_confirm_update: openPipe,
+      op_desktop_reject_bind_call: descriptorOf,
+      op_desktop_alert: isTaken,
+      op_desktop_apply_patch: settle,
+    } = ops
+    // By the resource of the child that has them.
+    const shared = new SafeMap()
+    const sharing = (isWaitedFor) => {
+      const standard = []
+      const pipes = []
+      const share = (stream, isStandard) => {
+        let pipe = isStandard ? standard[stream] : undefined
+        if (pipe === undefined) {
+          pipe = openPipe(stream === 0 && isWaitedFor ? 3 : stream)
+          if (pipe < 0) return 'null'
+          ArrayPrototypePush(pipes, pipe)
+          if (isStandard) standard[stream] = pipe
+        }
+        return descriptorOf(pipe)
+      }
+      // What else a child would share with the application it gets from nowhere.
+      const own = (stdio, place) => {
+        if (stdio === 'inherit') return place < 3 ? share(place, true) : 'null'
+        if (typeof stdio !== 'number') return stdio
+        const descriptor = stdio | 0
+        if (descriptor >= 0 && descriptor <= 2) return share(descriptor, place < 3)
+        check(descriptor)
+        return descriptor
+      }
+      return { own, pipes }
+    }
+
+    // Starting this is starting a script; see `executable.rs`.
+    const { op_desktop_init: runtime, op_exec_path: executable } = ops
+    const noExecutable =
+      __bootstrap.core.build.os === 'windows'
+        ? 'NUL\\js-runtime'
+        : '/proc/js-runtime/no-node-deno-or-bun'
+    ops.addRemedy = (error, command) => {
+      if (command !== noExecutable) return
+      error.message +=
+        ': an embedded backend starts other scripts with node, deno or bun, and none of them was found that it' +
+        ' may run; install one, or set its path (setRuntimePath), and grant it in permissions.run'
+    }
+    const withExecutable = ({ cmd, args }) => {
+      const isMeant = (text) => StringPrototypeIncludes(text, noExecutable)
+      if ((!isMeant(cmd) && !ArrayPrototypeSome(args, isMeant)) || runtime(true) === 0) {
+        return { cmd, args }
+      }
+      const path = executable()
+      const replaced = (text) => StringPrototypeReplaceAll(text, noExecutable, path)
+      return { cmd: replaced(cmd), args: ArrayPrototypeMap(args, replaced) }
+    }
+
+    const start = (spawn, request, apiName, pipes, own) => {
+      const { input, stdin, stdout, stderr, extraStdio } = request
+      try {
+        return spawn(
+          {
+            __proto__: null,
+            ...request,
+            ...withExecutable(request),
+            stdin: input == null ? own(stdin, 0) : 'null',
+            stdout: own(stdout, 1),
+            stderr: own(stderr, 2),
+            extraStdio: ArrayPrototypeMap(extraStdio ?? [], (stdio) => own(stdio, 3)),
+            env: environment(request),
+            clearEnv: true,
+            // There is nothing that a Deno would have to know of this process's packages.
+            needsNpmProcessState: false,
+          },
+          apiName,
+        )
+      } catch (error) {
+        ArrayPrototypeMap(pipes, settle)
+        ops.addRemedy(error, request.cmd)
+        throw error
+      } finally {
+        ArrayPrototypeMap(pipes, isTaken)
+      }
     }
     const guardSpawn = (name) => {
       const spawn = ops[name]
       ops[name] = (request, apiName) => {
-        const { stdin, stdout, stderr, extraStdio } = request
-        const owned = { stdin: own(stdin), stdout: own(stdout), stderr: own(stderr) }
-        if (extraStdio) owned.extraStdio = ArrayPrototypeMap(extraStdio, own)
-        owned.env = environment(request)
-        owned.clearEnv = true
-        // There is nothing that a Deno would have to know of this process's packages.
-        owned.needsNpmProcessState = false
-        const child = spawn({ __proto__: null, ...request, ...owned }, apiName)
+        const { own, pipes: taken } = sharing(name === 'op_spawn_sync')
+        const child = start(spawn, request, apiName, taken, own)
+        if (child.rid === undefined) {
+          ArrayPrototypeMap(taken, settle)
+          return child
+        }
+        if (taken.length > 0) shared.set(child.rid, taken)
         SetPrototypeAdd(pipes, child.stdinFd)
         SetPrototypeAdd(pipes, child.stdoutFd)
         SetPrototypeAdd(pipes, child.stderrFd)
         ArrayPrototypeMap(child.extraPipeFds ?? [], (pipe) => SetPrototypeAdd(pipes, pipe))
         return child
       }
+    }
+    // A script hears of the end of a child when all of its output has been moved.
+    const { op_spawn_wait: wait } = ops
+    const promiseId = SymbolFor('Deno.core.internalPromiseId')
+    ops.op_spawn_wait = (rid) => {
+      const taken = shared.get(rid)
+      const ended = wait(rid)
+      if (!taken) return ended
+      shared.delete(rid)
+      const settled = PromisePrototypeThen(
+        ended,
+        (status) => {
+          ArrayPrototypeMap(taken, settle)
+          return status
+        },
+        (error) => {
+          ArrayPrototypeMap(taken, settle)
+          throw error
+        },
+      )
+      // By this the engine knows for whom it goes on.
+      settled[promiseId] = ended[promiseId]
+      return settled
     }
     guardSpawn('op_spawn_child')
     guardSpawn('op_node_spawn_child')

@@ -1,0 +1,171 @@
+//! The script's own streams for its children: `stdio: 'inherit'`, and the numbers 0 to 2.
+//!
+//! They are no descriptors that a child could have. So a child gets one end of a pipe, and what goes
+//! through it is moved by a thread of the isolate: to the sinks of the process, from its queue of input.
+//! When the child has ended, all that it wrote has been moved before the script hears of it, and the
+//! input that it left in the pipe is the script's again. A script that reads its input itself, as one
+//! that is called from a page does, shares it with no child but one that it does nothing but wait for.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::{OpState, op2};
+
+use self::pipes::{Mover, task};
+use super::control::Control;
+use crate::event::Stream;
+use crate::input::Input;
+use crate::sink::Sinks;
+
+#[cfg(unix)]
+mod pipes;
+#[cfg(not(unix))]
+#[path = "inherit/nowhere.rs"]
+mod pipes;
+
+/// What is asked of whoever moves the bytes of one pipe.
+struct Request {
+    /// No more is to be moved, whatever comes.
+    is_last: bool,
+    /// Sent, or dropped, when all that was written before is moved.
+    done: mpsc::Sender<()>,
+}
+
+/// stdin of a child, and of one whose end the script waits for doing nothing else.
+const INPUT: i32 = 0;
+const INPUT_WHILE_WAITED_FOR: i32 = 3;
+
+type Requests = tokio::sync::mpsc::UnboundedSender<Request>;
+
+/// A pipe between a child and a stream.
+struct Pipe {
+    requests: Requests,
+    /// The child's end, until the child has it.
+    child: Option<pipes::End>,
+    is_input: bool,
+}
+
+/// The pipes of one isolate.
+#[derive(Clone)]
+pub(super) struct Inherited(Rc<RefCell<State>>);
+
+struct State {
+    input: Input,
+    sinks: Sinks,
+    /// Whose event loop stands still while the script waits for what a child wrote.
+    watched: Option<Arc<Control>>,
+    pipes: HashMap<i32, Pipe>,
+    next: i32,
+    /// Started with the first pipe.
+    mover: Option<Mover>,
+}
+
+impl Inherited {
+    pub(super) fn new(input: Input, sinks: Sinks, watched: Option<Arc<Control>>) -> Self {
+        let pipes = HashMap::new();
+        Self(Rc::new(RefCell::new(State { input, sinks, watched, pipes, next: 0, mover: None })))
+    }
+
+    fn open(&self, stream: i32) -> std::io::Result<i32> {
+        let state = &mut *self.0.borrow_mut();
+        // Those of children that nobody waited for.
+        state.pipes.retain(|_, pipe| !pipe.requests.is_closed() || pipe.child.is_some());
+        let (requests, inbox) = tokio::sync::mpsc::unbounded_channel();
+        let output = match stream {
+            INPUT | INPUT_WHILE_WAITED_FOR => None,
+            1 => Some(state.sinks.stream(Stream::Stdout)),
+            _ => Some(state.sinks.stream(Stream::Stderr)),
+        };
+        let is_input = output.is_none();
+        let is_waited_for = stream == INPUT_WHILE_WAITED_FOR;
+        let Some((task, child)) = task(output, &state.input, is_waited_for, inbox)? else {
+            return Ok(-1);
+        };
+        if state.mover.is_none() {
+            state.mover = Some(Mover::start()?);
+        }
+        if let Some(mover) = &state.mover {
+            mover.take(task);
+        }
+        state.next += 1;
+        state.pipes.insert(state.next, Pipe { requests, child: Some(child), is_input });
+        Ok(state.next)
+    }
+
+    /// Waits until everything that the child wrote is moved.
+    fn settle(&self, id: i32) {
+        let (waiting, watched) = {
+            let mut state = self.0.borrow_mut();
+            let Some(pipe) = state.pipes.get_mut(&id) else { return };
+            pipe.child = None;
+            let waiting = pipe.ask(pipe.is_input);
+            if pipe.is_input {
+                state.pipes.remove(&id);
+            }
+            (waiting, state.watched.clone())
+        };
+        let _paused = watched.as_ref().map(|control| control.pulse.pause());
+        // An error says that there is nothing left to wait for.
+        let _ = waiting.recv();
+    }
+
+    /// Moves what there is, and then no more. No thread is left.
+    pub(super) fn finish(&self) {
+        let (pipes, mover) = {
+            let mut state = self.0.borrow_mut();
+            (std::mem::take(&mut state.pipes), state.mover.take())
+        };
+        let waiting: Vec<_> = pipes.into_values().map(|pipe| pipe.ask(true)).collect();
+        for done in waiting {
+            let _ = done.recv();
+        }
+        if let Some(mover) = mover {
+            mover.join();
+        }
+    }
+}
+
+impl Pipe {
+    fn ask(&self, is_last: bool) -> mpsc::Receiver<()> {
+        let (done, waiting) = mpsc::channel();
+        // Fails when the pipe's other end is closed and all of it moved.
+        let _ = self.requests.send(Request { is_last, done });
+        waiting
+    }
+}
+
+/// Opens a pipe to one of the three; its number, or -1 where there is none to be had. Takes the place of
+/// `op_desktop_confirm_update`, as the others do of ops that only a desktop program of Deno's has.
+#[op2(fast)]
+#[smi]
+pub(super) fn op_host_inherit(state: &mut OpState, #[smi] stream: i32) -> Result<i32, JsErrorBox> {
+    let inherited = state.borrow::<Inherited>().clone();
+    inherited.open(stream).map_err(JsErrorBox::from_err)
+}
+
+/// The descriptor that the child is to get.
+#[op2(fast)]
+#[smi]
+pub(super) fn op_host_inherited(state: &mut OpState, #[smi] id: i32) -> i32 {
+    let inherited = state.borrow::<Inherited>().0.borrow();
+    let child = inherited.pipes.get(&id).and_then(|pipe| pipe.child.as_ref());
+    child.map_or(-1, pipes::number)
+}
+
+/// The child has its end, or was not started.
+#[op2(fast)]
+pub(super) fn op_host_inherited_taken(state: &mut OpState, #[smi] id: i32) {
+    if let Some(pipe) = state.borrow::<Inherited>().0.borrow_mut().pipes.get_mut(&id) {
+        pipe.child = None;
+    }
+}
+
+/// The child has ended.
+#[op2(fast)]
+pub(super) fn op_host_inherited_settle(state: &mut OpState, #[smi] id: i32) {
+    let inherited = state.borrow::<Inherited>().clone();
+    inherited.settle(id);
+}

@@ -1,0 +1,230 @@
+//! The thread that moves what goes through the pipes of an isolate's children.
+
+use std::future::pending;
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::thread::JoinHandle;
+
+use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::LocalSet;
+
+use super::Request;
+use crate::input::Input;
+use crate::sink::Sink;
+
+/// A child's end of a pipe.
+pub(super) type End = OwnedFd;
+
+/// Bytes that are moved at a time.
+const CHUNK: usize = 16 * 1024;
+
+/// No pipe holds more, unless somebody goes on writing while it is emptied.
+const MOST_LEFT: usize = 1 << 20;
+
+pub(super) enum Task {
+    Output { reader: PipeReader, sink: Sink, inbox: UnboundedReceiver<Request> },
+    Input { writer: PipeWriter, source: Source, inbox: UnboundedReceiver<Request> },
+}
+
+/// Where a child's input comes from.
+pub(super) struct Source {
+    input: Input,
+    /// The script does nothing else until the child has ended.
+    is_waited_for: bool,
+    /// The child's end, for what the child leaves in it.
+    rest: PipeReader,
+}
+
+pub(super) fn number(end: &End) -> i32 {
+    end.as_raw_fd()
+}
+
+/// A pipe to `output`, or from `input`, and the end that the child is to get.
+pub(super) fn task(
+    output: Option<Sink>,
+    input: &Input,
+    is_waited_for: bool,
+    inbox: UnboundedReceiver<Request>,
+) -> io::Result<Option<(Task, End)>> {
+    let (reader, writer) = io::pipe()?;
+    Ok(Some(match output {
+        Some(sink) => (Task::Output { reader, sink, inbox }, writer.into()),
+        None => {
+            let (rest, input) = (reader.try_clone()?, input.clone());
+            let source = Source { input, is_waited_for, rest };
+            (Task::Input { writer, source, inbox }, reader.into())
+        }
+    }))
+}
+
+pub(super) struct Mover {
+    tasks: UnboundedSender<Task>,
+    thread: JoinHandle<()>,
+}
+
+impl Mover {
+    pub(super) fn start() -> io::Result<Self> {
+        let (tasks, mut inbox) = unbounded_channel::<Task>();
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread =
+            std::thread::Builder::new().name("js-inherit".to_owned()).spawn(move || {
+                let local = LocalSet::new();
+                local.block_on(&executor, async {
+                    while let Some(task) = inbox.recv().await {
+                        tokio::task::spawn_local(task.run());
+                    }
+                });
+            })?;
+        Ok(Self { tasks, thread })
+    }
+
+    pub(super) fn take(&self, task: Task) {
+        // Fails when the thread is gone, and then nothing is moved.
+        let _ = self.tasks.send(task);
+    }
+
+    pub(super) fn join(self) {
+        drop(self.tasks);
+        // A panic in there has been reported, and nothing is left to be moved.
+        let _ = self.thread.join();
+    }
+}
+
+impl Task {
+    async fn run(self) {
+        match self {
+            Self::Output { reader, sink, inbox } => {
+                // Fails without descriptors, and then the child is told by a broken pipe.
+                let Ok(unblocked) = reader.try_clone() else { return };
+                if let Ok(pipe) = Receiver::from_owned_fd(reader.into()) {
+                    Output { pipe, unblocked, sink, buffer: vec![0; CHUNK] }.run(inbox).await;
+                }
+            }
+            Self::Input { writer, source, inbox } => {
+                if let Ok(pipe) = Sender::from_owned_fd(writer.into()) {
+                    move_input(pipe, source, inbox).await;
+                }
+            }
+        }
+    }
+}
+
+struct Output {
+    pipe: Receiver,
+    /// The same end, to be read whether or not it is known to be readable.
+    unblocked: PipeReader,
+    sink: Sink,
+    buffer: Vec<u8>,
+}
+
+/// Whether more may come through a pipe.
+type MayGoOn = bool;
+
+impl Output {
+    async fn run(mut self, mut inbox: UnboundedReceiver<Request>) {
+        loop {
+            tokio::select! {
+                request = inbox.recv() => {
+                    // The isolate is gone, where there is none.
+                    let Some(Request { is_last, done: _done }) = request else { return };
+                    if !self.empty().await || is_last {
+                        break self.end().await;
+                    }
+                }
+                ready = self.pipe.readable() => {
+                    let read = match ready {
+                        Ok(()) => self.pipe.try_read(&mut self.buffer),
+                        Err(error) => Err(error),
+                    };
+                    if !self.take(read).await.unwrap_or(true) {
+                        break self.end().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes all that is in the pipe.
+    async fn empty(&mut self) -> MayGoOn {
+        let mut taken = 0;
+        while taken < MOST_LEFT {
+            let read = self.unblocked.read(&mut self.buffer);
+            taken += read.as_ref().map_or(0, |count| *count);
+            match self.take(read).await {
+                Some(true) => {}
+                Some(false) => return false,
+                None => return true,
+            }
+        }
+        true
+    }
+
+    /// Hands on what was read; `None` when there was nothing yet.
+    async fn take(&mut self, read: io::Result<usize>) -> Option<MayGoOn> {
+        match read {
+            Ok(0) => Some(false),
+            Ok(count) => {
+                self.sink.append(&self.buffer[..count]);
+                Some(self.sink.flush().await.is_ok())
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(error) => Some(error.kind() == ErrorKind::Interrupted),
+        }
+    }
+
+    /// A last line without a terminator is a line.
+    async fn end(&mut self) {
+        self.sink.append_end();
+        // Cut off by a kill: nobody is to see it.
+        let _ = self.sink.flush().await;
+    }
+}
+
+/// Moves input until the child has ended; what it has not read goes back.
+async fn move_input(pipe: Sender, source: Source, mut inbox: UnboundedReceiver<Request>) {
+    let Source { input, is_waited_for, mut rest } = source;
+    let mut buffer = vec![0; CHUNK];
+    let mut unwritten = 0..0;
+    let mut pipe = Some(pipe);
+    let request = loop {
+        let step = async {
+            match &pipe {
+                None => pending().await,
+                Some(_) if unwritten.is_empty() => {
+                    match input.read_for_child(&mut buffer, is_waited_for).await {
+                        0 => None,
+                        count => Some(0..count),
+                    }
+                }
+                Some(pipe) => {
+                    pipe.writable().await.ok()?;
+                    match pipe.try_write(&buffer[unwritten.clone()]) {
+                        Ok(count) => Some(unwritten.start + count..unwritten.end),
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                            Some(unwritten.clone())
+                        }
+                        Err(_) => None,
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            request = inbox.recv() => break request,
+            left = step => match left {
+                Some(left) => unwritten = left,
+                // The end of input is the end of the child's, too.
+                None => pipe = None,
+            },
+        }
+    };
+    // Nobody else can write into it: reading then never waits.
+    drop(pipe);
+    input.put_back(&buffer[unwritten]);
+    let mut left = Vec::new();
+    if rest.read_to_end(&mut left).is_ok() {
+        input.put_back(&left);
+    }
+    drop(request);
+}

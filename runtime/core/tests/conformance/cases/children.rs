@@ -1,0 +1,192 @@
+//! Programs that an embedded script starts: the streams that they share with it, and its own executable.
+
+use std::path::PathBuf;
+
+use js_runtime::{ExitReason, Grant, Permissions, Runtime, SpawnConfig};
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+
+use crate::support::{Bench, Case, Outcome, cases};
+
+pub(crate) const CASES: &[Case] = cases![
+    inherited_output_comes_in_order_and_before_the_end_of_the_child_is_heard,
+    inherited_input_that_a_child_leaves_is_the_scripts,
+    input_that_a_script_reads_itself_is_not_shared_with_children_that_go_on,
+    inherited_streams_carry_much_both_ways,
+    a_script_that_is_killed_takes_a_child_with_inherited_streams_along,
+    a_script_starts_itself_with_the_first_runtime_that_it_may_run,
+    without_a_runtime_the_error_says_what_to_do,
+];
+
+fn config(bench: &Bench, name: &str, args: &[&str]) -> SpawnConfig {
+    SpawnConfig {
+        permissions: Some(Permissions::all()),
+        ..bench.fixture(&format!("node/{name}"), args)
+    }
+}
+
+async fn inherited_output_comes_in_order_and_before_the_end_of_the_child_is_heard(
+    bench: &Bench,
+) -> Outcome {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let ended = bench.run(config(bench, "inherit.mjs", &[]), b"").await?;
+    let lines = ended.lines();
+    let numbers: Vec<_> = lines.iter().map(|line| line.split(' ').next().unwrap_or("")).collect();
+    let expected: Vec<_> = (1..=16).map(|number: u32| number.to_string()).collect();
+    assert_eq!(numbers, expected, "{lines:#?}; {}", ended.log());
+    assert_eq!(ended.log(), "execSync\nnumbers\nswapped\nspawn");
+    assert_eq!(ended.code, Some(0));
+    Ok(())
+}
+
+async fn inherited_input_that_a_child_leaves_is_the_scripts(bench: &Bench) -> Outcome {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let ended =
+        bench.run(config(bench, "inherit-stdin.mjs", &[]), b"one\ntwo\nthree\nfour\n").await?;
+    let expected = ["child one", "child two", "given", "script three,four", "0"];
+    let lines = ended.lines();
+    let lines: Vec<_> = lines.iter().map(|line| line.trim()).collect();
+    assert_eq!(lines, expected, "{}", ended.log());
+    Ok(())
+}
+
+async fn input_that_a_script_reads_itself_is_not_shared_with_children_that_go_on(
+    bench: &Bench,
+) -> Outcome {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let mut run = bench.start(config(bench, "inherit-own-stdin.mjs", &[])).await?;
+    run.until_ready().await?;
+    for number in 0..1000 {
+        run.write(format!("line {number}\n")).await?;
+    }
+    run.close()?;
+    let ended = run.end().await?;
+    assert_eq!(ended.lines(), ["script 1000", "child ended"], "{}", ended.log());
+    Ok(())
+}
+
+async fn inherited_streams_carry_much_both_ways(bench: &Bench) -> Outcome {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let sent: Vec<u8> = (0..200_000).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
+    for (how, last) in [("sync", None), ("async", Some("end"))] {
+        let run = bench.start(config(bench, "inherit-all.mjs", &["cat", how])).await?;
+        let reading = run.write(&sent);
+        reading.await?;
+        run.close()?;
+        let ended = run.end().await?;
+        let lines = ended.lines();
+        assert_eq!(lines.first().map(String::as_str), Some("ready"));
+        let count = 1 + 200_000 + usize::from(last.is_some());
+        assert_eq!(lines.len(), count, "{how}: {}", ended.log());
+        let cat = &lines[1..=200_000];
+        assert!(cat.iter().enumerate().all(|(n, line)| *line == format!("line {n}")), "{how}");
+        assert_eq!(lines.get(200_001).map(String::as_str), last);
+    }
+    Ok(())
+}
+
+async fn a_script_that_is_killed_takes_a_child_with_inherited_streams_along(
+    bench: &Bench,
+) -> Outcome {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    // One that waits for input, and one that has more to say than anybody takes.
+    for command in ["cat", "yes"] {
+        for how in ["sync", "async"] {
+            let mut run = bench.start(config(bench, "inherit-all.mjs", &[command, how])).await?;
+            run.until_ready().await?;
+            run.kill().await?;
+            let ended = run.end().await?;
+            assert_eq!(ended.reason, Some(ExitReason::Killed { signal: None }), "{command} {how}");
+        }
+    }
+    Ok(())
+}
+
+async fn forked(bench: &Bench, permissions: Permissions) -> Result<Value, Failed> {
+    let config =
+        SpawnConfig { permissions: Some(permissions), ..bench.fixture("node/fork.mjs", &[]) };
+    let ended = bench.run(config, b"").await?;
+    assert_eq!(ended.stdout.len(), 1, "{:?}; {}", ended.lines(), ended.log());
+    Ok(serde_json::from_slice(&ended.stdout[0])?)
+}
+
+fn naming(programs: &[&str]) -> Permissions {
+    let run = Grant::Some(programs.iter().map(|&name| name.to_owned()).collect());
+    Permissions { run, env: Grant::All(true), ..Permissions::default() }
+}
+
+async fn a_script_starts_itself_with_the_first_runtime_that_it_may_run(bench: &Bench) -> Outcome {
+    let found = bench.supervisor.detect_runtimes().await?;
+    let has = |name: &str| found.iter().any(|it| it.name == name && it.available);
+    for (permissions, runtime) in [
+        (Permissions::all(), "node"),
+        (naming(&["node", "sh", "/bin/sh"]), "node"),
+        (naming(&["deno", "sh", "/bin/sh"]), "deno"),
+        (naming(&["bun", "sh", "/bin/sh"]), "bun"),
+    ] {
+        if !has(runtime) {
+            continue;
+        }
+        let seen = forked(bench, permissions).await?;
+        let answer = |message: Value| json!({ "echo": message, "args": ["child", "a b"], "variable": "given" });
+        let messages = [json!("hello"), json!({ "n": [1, "ä"] }), json!("end")];
+        let expected = json!({
+            "forked": { "code": 0, "said": messages.map(answer) },
+            "spawned": "2\n", "spawnSync": 0, "execFile": "4\n", "execFileSync": "6\n",
+            "shell": "8\n", "deno": "10\n", "isArgv0": true,
+        });
+        if runtime == "node" {
+            assert_eq!(seen, expected, "{runtime}");
+        } else {
+            // What Node's flags are called there is not of this crate's making.
+            for name in ["forked", "spawnSync", "isArgv0"] {
+                assert_eq!(seen[name], expected[name], "{runtime}: {seen}");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn without_a_runtime_the_error_says_what_to_do(bench: &Bench) -> Outcome {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    // Paths that are set and no longer lead anywhere: nothing else is looked for then.
+    for runtime in [Runtime::Node, Runtime::Deno, Runtime::Bun] {
+        let path: PathBuf = folder.path().join(runtime.as_str());
+        // Any program will do.
+        std::fs::copy("/bin/sh", &path)?;
+        bench.supervisor.set_runtime_path(runtime, Some(path.clone()))?;
+        std::fs::remove_file(path)?;
+    }
+    let seen = forked(bench, Permissions::all()).await?;
+    for form in ["forked", "spawned", "spawnSync", "execFile", "execFileSync", "deno"] {
+        assert_eq!(seen[form]["failed"], "ENOENT", "{form}: {seen}");
+        let message = seen[form]["message"].as_str().unwrap_or_default();
+        assert!(
+            message.contains("node, deno or bun") && message.contains("install"),
+            "{form}: {message}"
+        );
+    }
+    assert!(
+        seen["shell"].as_str().is_some_and(|said| said.contains("no-node-deno-or-bun")),
+        "{seen}"
+    );
+    assert_eq!(seen["isArgv0"], true);
+    // Without the permission it is that which is missing.
+    let denied =
+        forked(bench, Permissions { env: Grant::All(true), ..Permissions::default() }).await?;
+    assert_eq!(denied["spawnSync"]["failed"], "NotCapable", "{denied}");
+    Ok(())
+}
