@@ -26,9 +26,10 @@ pub(crate) const OWN_INPUT: &str = "the application's own input";
 /// How long one that goes on and on is watched before it is killed.
 const WATCHED: Duration = Duration::from_millis(300);
 
-/// Of a heap and all that may be over it, with what an isolate takes before its script runs.
+/// Of a heap and all that may be over it, with what an isolate takes before its script runs, and what V8 takes
+/// outside of the heap for the call.
 const HEAP_MB: u32 = 64;
-const MOST_MB: u64 = HEAP_MB as u64 + 64 + 32;
+const MOST_MB: u64 = HEAP_MB as u64 + 64 + 48;
 
 /// Kill to exit, as a thread counts it that spins meanwhile: twice what a kill takes at the most on a machine that
 /// is not busy, half a second of which is its grace. A thread that hangs is given up after five.
