@@ -133,6 +133,7 @@ pub(crate) fn process_of_its_own() -> Option<Arc<Control>> {
 }
 
 /// Called before any isolate exists, and before anything else that may fail natively. Does its work once.
+#[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "only signals can fail"))]
 pub(super) fn prepare() -> std::io::Result<()> {
     static HOOKS: Once = Once::new();
     HOOKS.call_once(words::listen);

@@ -1,60 +1,78 @@
 //! The signals by which the system ends a program that has failed, on the engine's threads.
 //!
-//! An overflowing stack is told of on another one, which Rust gives to every thread that it starts.
+//! An overflowing stack is reported on an alternate stack, which Rust gives to every thread that it starts.
 
 use std::ffi::c_void;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::io::{self, PipeReader, Read};
+use std::os::fd::AsRawFd;
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
-use nix::libc::{self, c_int, siginfo_t};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::libc::{
+    self, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, c_int, sigaction, siginfo_t,
+};
 
 use super::{Control, HERE, PARKED};
 
 /// What a program dies of by its own doing.
-const FATAL: [Signal; 6] = [
-    Signal::SIGSEGV,
-    Signal::SIGBUS,
-    Signal::SIGILL,
-    Signal::SIGTRAP,
-    Signal::SIGFPE,
-    Signal::SIGABRT,
-];
+const FATAL: [c_int; 6] = [SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT];
+
+/// The codes of signals that `kill` and `sigqueue` send. The crate `libc` lacks them for Apple's systems.
+#[cfg(target_vendor = "apple")]
+const SENT_BY_PROCESS: [c_int; 2] = [0x10001, 0x10002];
+#[cfg(not(target_vendor = "apple"))]
+const SENT_BY_PROCESS: [c_int; 2] = [libc::SI_USER, libc::SI_QUEUE];
 
 /// The pipe that handlers report to.
 static REPORTS: AtomicI32 = AtomicI32::new(-1);
 
-/// What was done about each signal before.
-static EARLIER: OnceLock<Vec<(Signal, SigAction)>> = OnceLock::new();
+/// The disposition of each signal before the handler was installed. Null stands for the default.
+static EARLIER: [AtomicPtr<sigaction>; FATAL.len()] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; FATAL.len()];
 
-/// Called once.
+/// Called until it succeeds.
 pub(super) fn listen() -> io::Result<()> {
-    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    let (reader, writer) = io::pipe()?;
     let listener = std::thread::Builder::new().name("js-crashes".to_owned());
     listener.spawn(move || pass_on(reader))?;
     REPORTS.store(writer.as_raw_fd(), Ordering::Release);
     // For the life of the application, like the handlers.
     std::mem::forget(writer);
 
-    let flags = SaFlags::SA_SIGINFO | SaFlags::SA_ONSTACK;
-    // All others are blocked meanwhile: a parked thread is to hear of nothing.
-    let action = SigAction::new(SigHandler::SigAction(on_fatal), flags, SigSet::all());
-    let mut earlier = Vec::new();
-    for signal in FATAL {
-        // SAFETY: the handler does nothing that a handler may not.
-        earlier.push((signal, unsafe { sigaction(signal, &action)? }));
+    // SAFETY: zeros are a valid action: the default one, with an empty mask.
+    let mut action: sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = on_fatal as extern "C" fn(_, _, _) as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    for (number, earlier) in FATAL.into_iter().zip(&EARLIER) {
+        // Known before the handler is: a signal may come between the two calls. Another thread may
+        // change the action between them, so what was replaced is stored again.
+        for new in [ptr::null(), &raw const action] {
+            let replaced = exchange(number, new)?;
+            if replaced.sa_sigaction == action.sa_sigaction {
+                // Installed by a call that failed after this signal.
+                continue;
+            }
+            // For the life of the application: a handler may read it at any time.
+            earlier.store(Box::into_raw(Box::new(replaced)), Ordering::Release);
+        }
     }
-    // Set once, by the one call.
-    let _ = EARLIER.set(earlier);
     Ok(())
 }
 
-/// Tells the keepers. A handler cannot: waking somebody takes a lock.
-fn pass_on(reader: OwnedFd) {
-    let mut reports = File::from(reader);
+/// Sets the action, unless that is null; returns the one before.
+fn exchange(number: c_int, new: *const sigaction) -> io::Result<sigaction> {
+    // SAFETY: zeros are a valid action.
+    let mut before: sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: both point to actions, or `new` is null, which is allowed. The handler of `new` does nothing
+    // that a handler may not.
+    match unsafe { sigaction(number, new, &raw mut before) } {
+        0 => Ok(before),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Wakes the keepers. A handler cannot: that takes a lock.
+fn pass_on(mut reports: PipeReader) {
     let mut address = [0; size_of::<usize>()];
     while reports.read_exact(&mut address).is_ok() {
         let control = usize::from_ne_bytes(address) as *const Control;
@@ -66,14 +84,19 @@ fn pass_on(reader: OwnedFd) {
 extern "C" fn on_fatal(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let control = HERE.get();
     // SAFETY: the system hands over a description of the signal.
-    let is_from_outside = unsafe { (*info).si_code } == libc::SI_USER;
-    if control.is_null() || is_from_outside {
+    let code = unsafe { (*info).si_code };
+    if control.is_null() || SENT_BY_PROCESS.contains(&code) {
         return leave_to_others(number, info, context);
     }
     PARKED.fetch_add(1, Ordering::AcqRel);
     let address = (control as usize).to_ne_bytes();
-    // SAFETY: a handler may write to a descriptor, and wait. The pipe has room: a thread reports once.
+    // SAFETY: a handler may block signals, write to a descriptor, and wait. The pipe has room: a thread
+    // reports once. `all` is filled before it is read.
     unsafe {
+        // A parked thread must run no other handler.
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
         libc::write(REPORTS.load(Ordering::Acquire), address.as_ptr().cast(), address.len());
         loop {
             libc::pause();
@@ -81,19 +104,68 @@ extern "C" fn on_fatal(number: c_int, info: *mut siginfo_t, context: *mut c_void
     }
 }
 
-/// Does what would have happened without us.
+/// Does what would have happened without this handler.
 fn leave_to_others(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    let earlier = EARLIER.get().into_iter().flatten();
-    let earlier = earlier.into_iter().find(|(signal, _)| *signal as c_int == number);
-    match earlier.map(|(signal, action)| (signal, action, action.handler())) {
-        Some((_, _, SigHandler::SigAction(handler))) => handler(number, info, context),
-        Some((_, _, SigHandler::Handler(handler))) => handler(number),
-        Some((signal, action, _)) => {
-            // What has failed fails again when this returns, and then ends the program.
-            // SAFETY: the action is the one that was there before.
-            let _ = unsafe { sigaction(*signal, action) };
-        }
-        // SAFETY: allowed in a handler.
-        None => unsafe { libc::_exit(128 + number) },
+    let Some(slot) = FATAL.iter().position(|fatal| *fatal == number) else { return };
+    // SAFETY: null, or made by `listen` and never freed.
+    let Some(earlier) = (unsafe { EARLIER[slot].load(Ordering::Acquire).as_ref() }) else {
+        return end(number, info);
+    };
+    match earlier.sa_sigaction {
+        libc::SIG_DFL => return end(number, info),
+        // SAFETY: the system hands over a description of the signal.
+        libc::SIG_IGN if unsafe { is_sent((*info).si_code) } => return,
+        // The system does not let a program ignore its own failure.
+        libc::SIG_IGN => return end(number, info),
+        _ => {}
     }
+    if earlier.sa_flags & libc::SA_RESETHAND != 0 {
+        EARLIER[slot].store(ptr::null_mut(), Ordering::Release);
+    }
+    // SAFETY: the flags say which of the two kinds the handler is. Its mask is restored when this returns.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const earlier.sa_mask, ptr::null_mut());
+        if earlier.sa_flags & libc::SA_SIGINFO != 0 {
+            type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
+            std::mem::transmute::<usize, Handler>(earlier.sa_sigaction)(number, info, context);
+        } else {
+            std::mem::transmute::<usize, extern "C" fn(c_int)>(earlier.sa_sigaction)(number);
+        }
+    }
+}
+
+/// Whether a process or a thread sent the signal; else the system did, for what the thread has done.
+fn is_sent(code: c_int) -> bool {
+    code <= 0 || SENT_BY_PROCESS.contains(&code)
+}
+
+/// Ends the program by this signal when the handler returns, with a core dump where one is due.
+///
+/// To return without sending it again would do only for a fault that the same instruction repeats: a sent
+/// signal and `int3` would be lost.
+fn end(number: c_int, info: *mut siginfo_t) {
+    // SAFETY: both calls are allowed in a handler; zeros are the default action. The signal is blocked until
+    // the handler returns.
+    unsafe {
+        let default: sigaction = std::mem::zeroed();
+        libc::sigaction(number, &raw const default, ptr::null_mut());
+        if !send_again(number, info) {
+            libc::raise(number);
+        }
+    }
+}
+
+/// Sends the signal to this thread with the same description, which the core dump keeps.
+#[cfg(target_os = "linux")]
+unsafe fn send_again(number: c_int, info: *mut siginfo_t) -> bool {
+    // SAFETY: a plain system call; the caller's `info` describes the signal.
+    unsafe {
+        let (process, thread) = (libc::getpid(), libc::gettid());
+        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, number, info) == 0
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+unsafe fn send_again(_: c_int, _: *mut siginfo_t) -> bool {
+    false
 }
