@@ -8,6 +8,7 @@ mod free;
 mod narrow;
 mod rule;
 mod script;
+mod wildcard;
 
 use std::sync::Arc;
 

@@ -2,7 +2,6 @@
 //! are to have no more of it than a child would.
 
 use std::fs;
-use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use js_runtime::{ExitReason, Grant, Limits, Permissions, SpawnConfig};
@@ -35,6 +34,7 @@ fn may_run() -> Permissions {
 
 #[cfg(unix)]
 async fn the_applications_descriptors_are_out_of_reach(bench: &Bench) -> Outcome {
+    use std::io::{self, Read, Write};
     use std::os::fd::AsRawFd;
 
     // A permission to run programs gives none of them either.
