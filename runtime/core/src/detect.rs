@@ -5,18 +5,18 @@
 //! more places, in a fixed order, and remembers the answer. It must not start a runtime to find it:
 //! starting a process waits for [`Detector::find`], and only a list for people waits for versions.
 
+mod login;
 mod places;
 mod probe;
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use tokio::sync::OnceCell;
-
+use self::login::LoginPath;
 use crate::error::Error;
 use crate::wire::{Runtime, RuntimeInfo};
 
@@ -29,7 +29,7 @@ pub(crate) struct Detector {
 #[derive(Debug, Default)]
 struct Shared {
     known: Mutex<Known>,
-    login_path: OnceCell<Option<OsString>>,
+    login: LoginPath,
 }
 
 #[derive(Debug, Default)]
@@ -148,9 +148,9 @@ impl Detector {
         vec![deno, bun, node]
     }
 
-    /// `PATH` as the user's login shell sets it. The shell is started once, with a time limit.
+    /// `PATH` as the user's login shell sets it. The shell is started with a time limit.
     pub(crate) async fn login_path(&self) -> Option<&OsStr> {
-        self.shared.login_path.get_or_init(probe::login_path).await.as_deref()
+        self.shared.login.get(probe::login_path()).await
     }
 
     async fn describe(&self, runtime: Runtime) -> RuntimeInfo {
@@ -236,7 +236,21 @@ fn executable(path: &Path) -> io::Result<()> {
     if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 == 0 {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "is not executable"));
     }
+    #[cfg(windows)]
+    if !has_extension_of_a_program(path) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "is not a program: its name ends neither in .exe nor in .com, .bat or .cmd",
+        ));
+    }
     Ok(())
+}
+
+/// Windows starts files by their extension.
+#[cfg(any(windows, test))]
+fn has_extension_of_a_program(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    ["exe", "com", "bat", "cmd"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 fn changed(path: &Path) -> Option<SystemTime> {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{Detector, probe, search};
+use super::{Detector, has_extension_of_a_program, probe, search};
 use crate::error::Error;
 use crate::patience::{LONGER_THAN_PATIENCE, PATIENCE, becomes, finishes};
 use crate::wire::Runtime;
@@ -53,6 +53,20 @@ fn set(runtime: Runtime, path: &Path) -> Detector {
     let detector = Detector::new();
     detector.set_path(runtime, Some(path.to_path_buf())).expect("the script is executable");
     detector
+}
+
+#[test]
+fn windows_starts_a_file_by_its_extension() {
+    for (name, is_program) in [
+        ("node.exe", true),
+        ("DENO.EXE", true),
+        ("bun.cmd", true),
+        ("node", false),
+        ("node.txt", false),
+        ("node.exe.js", false),
+    ] {
+        assert_eq!(has_extension_of_a_program(Path::new(name)), is_program, "{name}");
+    }
 }
 
 #[test]

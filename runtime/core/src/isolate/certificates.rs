@@ -15,7 +15,7 @@ use deno_runtime::deno_tls::{
     RootCertStoreProvider, deno_native_certs, rustls_pemfile, webpki_roots,
 };
 
-use super::stdio;
+use super::{stdio, tls};
 
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -59,6 +59,7 @@ const EXTRA: &str = "NODE_EXTRA_CA_CERTS";
 
 impl RootCertStoreProvider for Certificates {
     fn get_or_try_init(&self) -> Result<&RootCertStore, JsErrorBox> {
+        tls::ensure_provider();
         let store = self.store.get_or_init(|| match self.settings.get() {
             Some(settings) => load(settings).map_err(Arc::new),
             // Before there is a process, nothing connects.

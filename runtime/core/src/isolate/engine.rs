@@ -6,14 +6,12 @@
 //! the life of the application; it sleeps. Some time after isolates have ended it gives back to the
 //! system what they had taken.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
-use deno_runtime::deno_tls::rustls;
 use tokio::sync::oneshot;
 
 use super::crash;
@@ -48,14 +46,27 @@ struct Job {
     started: oneshot::Sender<std::io::Result<JoinHandle<()>>>,
 }
 
-static ENGINE: OnceLock<Result<mpsc::Sender<Task>, String>> = OnceLock::new();
+/// `None` before the first start, and after one that failed.
+static ENGINE: Mutex<Option<mpsc::Sender<Task>>> = Mutex::new(None);
+
+/// The engine, started if it is not. A failure is not kept: the next call may find what was lacking.
+fn engine(
+    engine: &Mutex<Option<mpsc::Sender<Task>>>,
+    start: impl FnOnce() -> Result<mpsc::Sender<Task>, String>,
+) -> Result<mpsc::Sender<Task>, String> {
+    let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(started) = &*engine {
+        return Ok(started.clone());
+    }
+    Ok(engine.insert(start()?).clone())
+}
 
 /// Runs `body` on a new thread, called so.
 pub(super) async fn spawn(
     thread_name: &str,
     body: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, String> {
-    let engine = ENGINE.get_or_init(start).clone()?;
+    let engine = engine(&ENGINE, start)?;
     let (started, answer) = oneshot::channel();
     let ends = engine.clone();
     let body = move || {
@@ -89,8 +100,6 @@ fn start() -> Result<mpsc::Sender<Task>, String> {
     thread::Builder::new()
         .name("js-engine".to_owned())
         .spawn(move || {
-            // Fails when the application has installed one, which is then used.
-            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
             // An isolate's stderr is a log, never the terminal that the application may have.
             deno_runtime::colors::set_use_color(false);
             v8_set_flags(V8_FLAGS.map(str::to_owned).to_vec());
@@ -148,5 +157,24 @@ impl Job {
             thread::Builder::new().name(self.name).stack_size(STACK_BYTES).spawn(self.body);
         // Nobody waits when the spawn was cancelled; the isolate ends by its own keeper.
         let _ = self.started.send(thread);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_failed_is_tried_again_and_one_that_did_not_is_kept() {
+        let place = Mutex::new(None);
+        let failed = engine(&place, || Err("no thread to spare".to_owned()));
+        assert_eq!(failed.err().as_deref(), Some("no thread to spare"));
+        let (jobs, inbox) = mpsc::channel();
+        let started = engine(&place, || Ok(jobs)).expect("the second start succeeds");
+        let again = engine(&place, || panic!("it runs")).expect("it runs");
+        for sender in [started, again] {
+            sender.send(Task::Ended).expect("the inbox is there");
+        }
+        assert_eq!(inbox.try_iter().count(), 2);
     }
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
 use super::{
-    descriptors, env, executable, files, inherit, line_door, loader, native, proxies, signals,
+    descriptors, env, executable, files, inherit, line_door, loader, native, proxies, signals, tls,
 };
 
 /// The extension that puts the replacements in place, with what they work on.
@@ -71,6 +71,9 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_module_hooks_register" => loader::op_host_register_hooks(),
         "op_module_default_resolve" => loader::op_host_without_hooks(),
         "op_require_try_self" => loader::op_host_require_try_self(),
+        "op_tls_key_null" => tls::op_host_tls_key_null(),
+        "op_tls_key_static" => tls::op_host_tls_key_static(),
+        "op_tls_cert_resolver_create" => tls::op_host_tls_cert_resolver_create(),
         "op_panic" => op_host_no_panic(),
         "op_napi_open" => native::op_host_no_addon(),
         // An asynchronous one needs a library that was opened before.

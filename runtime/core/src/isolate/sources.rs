@@ -24,7 +24,7 @@ struct Guard {
     modules: &'static [&'static str],
 }
 
-const GUARDS: [Guard; 7] = [
+const GUARDS: [Guard; 8] = [
     Guard {
         text: include_str!("sources/descriptors.js"),
         modules: &[
@@ -46,6 +46,10 @@ const GUARDS: [Guard; 7] = [
     Guard {
         text: include_str!("sources/copies_sync.js"),
         modules: &["ext:deno_node/_fs/cp/cp_sync.ts"],
+    },
+    Guard {
+        text: include_str!("sources/tls.js"),
+        modules: &["ext:deno_node/internal_binding/tls_wrap.ts"],
     },
     Guard {
         text: include_str!("sources/process.js"),
@@ -181,6 +185,7 @@ mod tests {
             &["op_create_worker"],
             &["op_node_cp_fast", "op_node_cp_on_link"],
             &["op_node_cp_sync"],
+            &["TLSWrap"],
         ];
         for (names, guard) in dangerous.iter().zip(GUARDS) {
             let uses_one = |source: &str| {
