@@ -50,7 +50,10 @@ impl Input {
     }
 
     /// From now on writes may go past the queue while nothing is in it and its reader waits.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only pipes of Unix can be written so"))]
+    #[cfg_attr(
+        not(any(unix, test)),
+        expect(dead_code, reason = "only pipes of Unix can be written so")
+    )]
     pub(crate) fn shorten(&self, shortcut: Shortcut) {
         self.lock().shorten(shortcut);
     }
@@ -127,6 +130,15 @@ impl Input {
         let mut queue = self.lock();
         queue.put_back(data);
         self.wake(queue);
+    }
+
+    /// Whether the process has ever tried to read.
+    #[cfg_attr(
+        not(feature = "embedded"),
+        expect(dead_code, reason = "a child's own reads are not seen")
+    )]
+    pub(crate) fn has_been_read(&self) -> bool {
+        self.lock().has_been_read()
     }
 
     /// Bytes that the process has not read yet.

@@ -64,6 +64,7 @@ pub(super) struct Queue {
     shortcut: Option<Shortcut>,
     /// The reader has found nothing, and has handed on all that it had.
     is_awaited: bool,
+    has_been_read: bool,
     eof: bool,
     broken: bool,
 }
@@ -81,6 +82,7 @@ impl Queue {
             waiting: VecDeque::new(),
             shortcut: None,
             is_awaited: false,
+            has_been_read: false,
             eof: false,
             broken: false,
         }
@@ -176,6 +178,10 @@ impl Queue {
         !self.chunks.is_empty() || self.too_long == TooLong::Untold || self.broken || self.at_end()
     }
 
+    pub(super) fn has_been_read(&self) -> bool {
+        self.has_been_read
+    }
+
     pub(super) fn unread(&self) -> usize {
         self.queued + self.waiting.iter().map(|(chunk, _)| chunk.data.len()).sum::<usize>()
     }
@@ -192,6 +198,7 @@ impl Queue {
 
     /// Reads into `buffer`; 0 is the end, `None` says that there is nothing to read yet.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        self.has_been_read = true;
         let count = self.take(buffer);
         self.is_awaited = count.is_none();
         count

@@ -47,9 +47,9 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Delivers SIGTERM to the script's own listeners, if it has any.
-    pub(super) fn signal_end(&self) {
-        self.signals.deliver(SIGTERM);
+    /// Delivers SIGTERM to the script's own listeners; whether it has any.
+    pub(super) fn signal_end(&self) -> bool {
+        self.signals.deliver(SIGTERM)
     }
 
     /// Delivers a signal as the system does: one that nobody listens for ends the script, unless it is 0,

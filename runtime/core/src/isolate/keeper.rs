@@ -161,11 +161,14 @@ impl Keeper {
 
     async fn stop(&mut self, request: &mut StopRequest) -> Option<Report> {
         let program = self.program.clone();
+        let reads_input = program.input.has_been_read();
         program.input.break_pipe();
-        program.control.signal_end();
-        tokio::select! {
-            report = &mut self.reported => return Some(report),
-            () = request.time_to_ask() => {}
+        // Without a reader or a listener nothing in it can act on the request.
+        if program.control.signal_end() || reads_input {
+            tokio::select! {
+                report = &mut self.reported => return Some(report),
+                () = request.time_to_ask() => {}
+            }
         }
         program.control.ask_to_end();
         tokio::select! {

@@ -34,8 +34,8 @@ pub struct Limits {
     /// Output, in MiB, kept for late and slow subscribers. **Default:** 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdout_buffer_mb: Option<u32>,
-    /// Milliseconds a process gets to end by itself when it is killed, before it is made to.
-    /// **Default:** 500.
+    /// Milliseconds a process gets to end by itself when it is killed, before it is made to. An embedded
+    /// script that neither has read its stdin nor listens for SIGTERM ends at once. **Default:** 500.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kill_grace_ms: Option<u32>,
     /// Milliseconds from the request to a running script, before the start is given up.

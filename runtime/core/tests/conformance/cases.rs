@@ -20,6 +20,7 @@ mod readers;
 mod rpc;
 mod scripts;
 mod stdio;
+mod stops;
 #[cfg(target_os = "linux")]
 mod system_paths;
 mod usage;
@@ -57,6 +58,7 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     node::CASES,
     certificates::CASES,
     children::CASES,
+    stops::CASES,
     #[cfg(target_os = "linux")]
     permissions::CASES,
     #[cfg(target_os = "linux")]

@@ -34,8 +34,8 @@ export type Limits = {
    */
   stdoutBufferMb?: number
   /**
-   * Milliseconds a process gets to end by itself when it is killed, before it is made to.
-   * **Default:** 500.
+   * Milliseconds a process gets to end by itself when it is killed, before it is made to. An embedded
+   * script that neither has read its stdin nor listens for SIGTERM ends at once. **Default:** 500.
    */
   killGraceMs?: number
   /**

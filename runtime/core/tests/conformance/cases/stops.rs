@@ -1,0 +1,56 @@
+//! How an embedded script is asked to end, and when it need not be asked.
+
+use std::fs;
+
+use js_runtime::{ExitReason, Limits, SpawnConfig};
+
+use crate::support::{Bench, Case, Outcome, cases};
+
+pub(crate) const CASES: &[Case] =
+    cases![a_script_that_listens_to_nothing_ends_at_once, a_script_that_listens_is_asked_first,];
+
+/// Far longer than a case may take.
+const GRACE_MS: u32 = 3_600_000;
+
+/// Starts the script, kills it when it is ready, and returns what it printed after that.
+async fn killed(bench: &Bench, source: &str) -> Result<Vec<String>, libtest_mimic::Failed> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("main.mjs");
+    fs::write(&file, format!("{source}\nconsole.log('ready')"))?;
+    let limits = Some(Limits { kill_grace_ms: Some(GRACE_MS), ..Limits::default() });
+    let mut run = bench.start(SpawnConfig { limits, ..bench.script(&file, &[]) }).await?;
+    run.until_ready().await?;
+    run.kill().await?;
+    let ended = run.end().await?;
+    assert_eq!(ended.reason, Some(ExitReason::Killed { signal: None }), "{source}");
+    Ok(ended.lines())
+}
+
+async fn a_script_that_listens_to_nothing_ends_at_once(bench: &Bench) -> Outcome {
+    for source in [
+        "setInterval(() => {}, 60_000)",
+        "new Worker('data:text/javascript,setInterval(() => {}, 60_000)', { type: 'module' })",
+        "import process from 'node:process'
+        process.on('SIGINT', () => {})
+        setInterval(() => {}, 60_000)",
+    ] {
+        assert!(killed(bench, source).await?.is_empty(), "{source}");
+    }
+    Ok(())
+}
+
+async fn a_script_that_listens_is_asked_first(bench: &Bench) -> Outcome {
+    for source in [
+        "import process from 'node:process'
+        process.stdin.resume().on('end', () => console.log('asked'))",
+        "import process from 'node:process'
+        process.on('SIGTERM', () => (console.log('asked'), process.exit()))
+        setInterval(() => {}, 60_000)",
+        "Deno.stdin.read(new Uint8Array(1)).then(() => console.log('asked'))",
+        "Deno.addSignalListener('SIGTERM', () => (console.log('asked'), Deno.exit()))
+        setInterval(() => {}, 60_000)",
+    ] {
+        assert_eq!(killed(bench, source).await?, ["asked"], "{source}");
+    }
+    Ok(())
+}
