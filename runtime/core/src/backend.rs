@@ -80,6 +80,7 @@ impl Running {
 pub(crate) struct Host {
     pub(crate) detector: Detector,
     pub(crate) bundled: crate::bundled::Bundled,
+    pub(crate) _guardian: crate::guardian::User,
     #[cfg(feature = "embedded")]
     pub(crate) pool: crate::isolate::Pool,
 }

@@ -1,8 +1,8 @@
 //! A child process in its own process group (a job object on Windows).
 //!
 //! One task owns the child from start to reaping: it alone signals, kills and waits. The group is killed
-//! as soon as its leader has ended, whatever ended it: what a backend started never outlives it, unless
-//! it left the group.
+//! as soon as its leader has ended, whatever ended it, and then what has left the group but not the session:
+//! what a backend started never outlives it. The guardian does the same when the application is gone.
 
 mod reader;
 
@@ -21,10 +21,11 @@ use self::reader::{DRAIN, Reader};
 use crate::backend::{Exit, Launch};
 use crate::command_line::CommandLine;
 use crate::event::Stream;
+use crate::guardian::{self, Mark};
 use crate::input::Input;
 use crate::sink::Sinks;
 use crate::stop::StopRequest;
-use crate::wire::{ExitReason, Runtime};
+use crate::wire::{Detached, ExitReason, Runtime};
 
 /// A writer fills a pipe in one go.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -45,12 +46,14 @@ pub(crate) fn start(
     stop: StopRequest,
     sources: Option<TempPath>,
 ) -> std::io::Result<(Option<u32>, oneshot::Receiver<Exit>)> {
+    let mark = Mark::new(launch.config.detached == Some(Detached::End));
     let mut command = CommandWrap::with_new(&line.program, |command| {
         command
             .args(&line.args)
             .current_dir(&launch.cwd)
             .envs(default_env(runtime, |name| std::env::var_os(name).is_some()))
             .envs(&launch.config.env)
+            .envs(mark.value().map(|value| (guardian::VARIABLE, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -66,6 +69,9 @@ pub(crate) fn start(
     let mut child = command.spawn()?;
 
     let pid = child.id();
+    if let Some(pid) = pid {
+        mark.group_began(pid);
+    }
     let (leader_gone, gone) = watch::channel(None);
     let mut readers = Vec::new();
     if let Some(pipe) = child.stdout().take() {
@@ -89,6 +95,8 @@ pub(crate) fn start(
     let (ended, exit) = oneshot::channel();
     let keeper = Keeper {
         child,
+        leader: pid,
+        mark,
         input: launch.input.clone(),
         sinks: launch.sinks.clone(),
         writer,
@@ -143,6 +151,8 @@ fn windows_no_window() -> windows::Win32::System::Threading::PROCESS_CREATION_FL
 
 struct Keeper {
     child: Box<dyn ChildWrapper>,
+    leader: Option<u32>,
+    mark: Mark,
     input: Input,
     sinks: Sinks,
     writer: Option<JoinHandle<()>>,
@@ -162,6 +172,8 @@ impl Keeper {
         };
         self.end_input();
         self.end_group();
+        // What has left the group still has the mark.
+        self.mark.end_marked().await;
         self.leader_gone.send_replace(Some(Instant::now()));
         self.finish_output(stop, killed).await;
         exit_of(status, killed)
@@ -192,6 +204,9 @@ impl Keeper {
         if !std::mem::replace(&mut self.group_ended, true) {
             // An error says that the group is empty.
             let _ = self.child.start_kill();
+            if let Some(leader) = self.leader {
+                self.mark.group_ended(leader);
+            }
         }
     }
 
@@ -303,14 +318,37 @@ async fn write_whole_chars(pipe: &mut ChildStdin, mut data: &[u8]) -> std::io::R
     if data.is_ascii() {
         return pipe.write_all(data).await;
     }
+    read_empty(pipe).await?;
     while !data.is_empty() {
         let mut count = data.len().min(ATOMIC_WRITE);
         if count < data.len() {
             count -= crate::input::incomplete_utf8_tail(&data[..count]);
         }
         pipe.write_all(&data[..count]).await?;
+        read_empty(pipe).await?;
         data = &data[count..];
     }
+    Ok(())
+}
+
+/// Waits until the child has taken all that the pipe holds. A pipe of Windows joins what was written to it, and
+/// a reader with a smaller buffer would get a part of a character.
+#[cfg(windows)]
+async fn read_empty(pipe: &ChildStdin) -> std::io::Result<()> {
+    use std::os::windows::io::{AsRawHandle, BorrowedHandle};
+
+    // SAFETY: the handle is the pipe's, which stays open until its copy is made.
+    let handle = unsafe { BorrowedHandle::borrow_raw(pipe.as_raw_handle()) };
+    let handle = handle.try_clone_to_owned()?;
+    // Of a pipe `sync_all` waits for its reader (`FlushFileBuffers`); it fails when the child is gone.
+    let emptied = tokio::task::spawn_blocking(move || std::fs::File::from(handle).sync_all());
+    emptied.await.map_err(std::io::Error::other)?
+}
+
+/// Pipes of Unix keep each write of up to [`ATOMIC_WRITE`] bytes in a page of its own.
+#[cfg(not(windows))]
+#[allow(clippy::unused_async)] // The same shape as on Windows.
+async fn read_empty(_: &ChildStdin) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -48,6 +48,7 @@ mod command_line;
 mod detect;
 mod error;
 mod event;
+mod guardian;
 mod handle;
 mod input;
 #[cfg(feature = "embedded")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use js_runtime::{Limits, Permissions, RestartPolicy, Runtime, SpawnConfig};
+use js_runtime::{Detached, Limits, Permissions, RestartPolicy, Runtime, SpawnConfig};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
@@ -86,6 +86,8 @@ pub struct Backend {
     pub limits: Option<Limits>,
     /// When to start it again.
     pub restart: Option<RestartPolicy>,
+    /// What becomes of programs in sessions of their own when it ends. **Default:** `keep`.
+    pub detached: Option<Detached>,
     /// Whether the app starts it with itself.
     pub autostart: bool,
 }
@@ -144,6 +146,7 @@ impl Backend {
             permissions: self.permissions.clone(),
             limits: self.limits,
             restart: self.restart,
+            detached: self.detached,
             ..SpawnConfig::default()
         };
         if let Some(fallback) = &self.fallback {

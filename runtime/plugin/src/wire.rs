@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use js_runtime::{
-    Framing, Limits, Permissions, ProcessInfo, RestartPolicy, Runtime, SpawnConfig, Usage,
+    Detached, Framing, Limits, Permissions, ProcessInfo, RestartPolicy, Runtime, SpawnConfig, Usage,
 };
 use serde::Serialize;
 
@@ -86,6 +86,7 @@ pub(crate) struct ProcessConfig {
     limits: Option<Limits>,
     restart: Option<RestartPolicy>,
     fallback: Vec<Runtime>,
+    detached: Option<Detached>,
     framing: Framing,
 }
 
@@ -104,6 +105,7 @@ impl From<SpawnConfig> for ProcessConfig {
             limits: config.limits,
             restart: config.restart,
             fallback: config.fallback,
+            detached: config.detached,
             framing: config.framing,
         }
     }

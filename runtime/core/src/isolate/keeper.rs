@@ -102,6 +102,8 @@ impl Keeper {
             outcome => (outcome, false),
         };
         let exit = self.exit_of(outcome);
+        // What a program has started and left behind still has the mark.
+        program.mark.end_marked().await;
         if crashed && self.exhausted().is_some() {
             return Exit { reason: ExitReason::HeapLimit, code: None };
         }

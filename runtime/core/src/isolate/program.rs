@@ -17,6 +17,7 @@ use super::proxies::Proxies;
 use super::stdio::{Stdio, Streams};
 use crate::detect::Detector;
 use crate::event::Stream;
+use crate::guardian::Mark;
 use crate::input::Input;
 use crate::plan::{EngineLimits, Plan};
 use crate::sink::Sinks;
@@ -33,6 +34,8 @@ pub(super) struct Program {
     pub(super) limits: EngineLimits,
     pub(super) env: Env,
     pub(super) executable: Executable,
+    /// Of the programs that the script starts.
+    pub(super) mark: Mark,
 }
 
 impl Program {
@@ -51,6 +54,7 @@ impl Program {
             env: Env::new(&config.env),
             executable: Executable::new(detector, config.permissions.as_ref()),
             limits: Plan::engine(&config),
+            mark: Mark::new(true),
             commons,
             entry,
             config,
@@ -68,11 +72,12 @@ impl Program {
     pub(super) fn guards(&self, folder: Folder) -> Extension {
         let (env, control, input) = (self.env.clone(), self.control.clone(), self.input.clone());
         let proxies = self.proxies();
-        let executable = self.executable.clone();
+        let (executable, mark) = (self.executable.clone(), self.mark.clone());
         guards::extension(folder, move |state| {
             if let Some(proxies) = proxies {
                 state.put(proxies);
             }
+            state.put(mark);
             state.put(control);
             state.put(env);
             state.put(input);
@@ -91,6 +96,7 @@ impl Program {
             state.put(proxies);
         }
         state.put(self.env.clone());
+        state.put(self.mark.clone());
         state.put(self.input.clone());
         state.put(self.executable.clone());
     }

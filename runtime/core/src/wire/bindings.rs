@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{
-    ExitReason, Framing, Grant, Limits, MemoryKind, Permissions, ProcessInfo, RestartPolicy,
-    RestartWhen, Runtime, RuntimeInfo, SpawnConfig, State, Usage,
+    Detached, ExitReason, Framing, Grant, Limits, MemoryKind, Permissions, ProcessInfo,
+    RestartPolicy, RestartWhen, Runtime, RuntimeInfo, SpawnConfig, State, Usage,
 };
 use crate::typescript::assert_committed;
 
@@ -14,6 +14,7 @@ fn the_committed_typescript_is_what_these_types_say() {
     let mut files = BTreeMap::new();
     crate::typescript_files!(
         files,
+        Detached,
         ExitReason,
         Framing,
         Grant,

@@ -59,6 +59,11 @@ pub struct SpawnConfig {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub fallback: Vec<Runtime>,
+    /// What becomes of programs that have taken a session of their own (`detached: true` of Node, `setsid`)
+    /// when the process ends. Linux only: elsewhere they are kept. The embedded engine ends its own always.
+    /// **Default:** `keep`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detached: Option<Detached>,
     /// Lines or raw bytes. **Default:** lines.
     #[serde(skip_serializing_if = "Framing::is_lines")]
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
@@ -83,6 +88,18 @@ impl SpawnConfig {
     pub fn command(command: impl Into<String>) -> Self {
         Self { command: Some(command.into()), ..Self::default() }
     }
+}
+
+/// What becomes of programs in sessions of their own when the process that started them ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Detached {
+    /// They live on, as Node promises, also when the application is killed.
+    #[default]
+    Keep,
+    /// They end like everything else that the process has started.
+    End,
 }
 
 /// How the bytes of stdout and stderr are cut into events.

@@ -162,6 +162,11 @@
       return { cmd: replaced(cmd), args: ArrayPrototypeMap(args, replaced) }
     }
 
+    // By its mark a program is found, and all that it starts, when the script or the application ends.
+    const marked = (env) => {
+      const mark = look('JS_RUNTIME_APP')
+      return mark ? ArrayPrototypeConcat(env, [['JS_RUNTIME_APP', mark]]) : env
+    }
     const start = (spawn, request, apiName, pipes, own) => {
       const { input, stdin, stdout, stderr, extraStdio } = request
       try {
@@ -174,7 +179,7 @@
             stdout: own(stdout, 1),
             stderr: own(stderr, 2),
             extraStdio: ArrayPrototypeMap(extraStdio ?? [], (stdio) => own(stdio, 3)),
-            env: environment(request),
+            env: marked(environment(request)),
             clearEnv: true,
             // There is nothing that a Deno would have to know of this process's packages.
             needsNpmProcessState: false,

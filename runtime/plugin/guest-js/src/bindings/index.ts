@@ -1,3 +1,4 @@
+export type { Detached } from './Detached.ts'
 export type { ExitReason } from './ExitReason.ts'
 export type { Framing } from './Framing.ts'
 export type { Grant } from './Grant.ts'
