@@ -13,6 +13,16 @@ pub enum Event {
     Stdout(Bytes),
     /// The same for stderr.
     Stderr(Bytes),
+    /// Text of a line whose end has not come for a while, as of a prompt, or of progress drawn with carriage
+    /// returns: then each state is one event, with its carriage return. What follows in the same line comes in
+    /// more of these, and its end as [`Event::Stdout`] or [`Event::Stderr`] with the rest. Text on stdout that
+    /// begins with `{`, as RPC frames do, never comes so.
+    Partial {
+        /// Which stream.
+        stream: Stream,
+        /// The text.
+        data: Bytes,
+    },
     /// The state changed. `Exited` comes as [`Event::Exit`] instead.
     State(State),
     /// It ended. The last event of its generation, sent exactly once.
@@ -82,11 +92,13 @@ pub struct Record {
 }
 
 impl Record {
-    /// The text of a line, with what is not UTF-8 replaced; `None` for other events.
+    /// The text of a line, or of a part, with what is not UTF-8 replaced; `None` for other events.
     #[must_use]
     pub fn text(&self) -> Option<std::borrow::Cow<'_, str>> {
         match &self.event {
-            Event::Stdout(line) | Event::Stderr(line) => Some(String::from_utf8_lossy(line)),
+            Event::Stdout(text) | Event::Stderr(text) | Event::Partial { data: text, .. } => {
+                Some(String::from_utf8_lossy(text))
+            }
             _ => None,
         }
     }
@@ -100,7 +112,7 @@ impl Record {
 
     pub(crate) fn output_len(&self) -> usize {
         match &self.event {
-            Event::Stdout(data) | Event::Stderr(data) => data.len(),
+            Event::Stdout(data) | Event::Stderr(data) | Event::Partial { data, .. } => data.len(),
             _ => 0,
         }
     }

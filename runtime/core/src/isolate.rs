@@ -33,6 +33,7 @@ mod offspring;
 mod options;
 #[cfg(test)]
 mod panics;
+mod partial_lines;
 mod permissions;
 mod pool;
 mod prepared;
@@ -44,6 +45,7 @@ mod sources;
 mod stdio;
 mod system_files;
 mod thread_clock;
+mod tls;
 mod watch;
 mod web_worker;
 mod worker;

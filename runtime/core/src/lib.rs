@@ -23,8 +23,9 @@
 //!    way into an embedded process.
 //! 7. Nothing JavaScript does in an embedded process ends or blocks the application, but for the
 //!    native failures that the README names.
-//! 8. Dropping the supervisor leaves no thread, no child and no grandchild. (V8 itself, once started,
-//!    keeps its sleeping threads for the life of the application.)
+//! 8. Dropping the supervisor leaves no thread, no child and no grandchild, and nothing that a process has
+//!    started outlives the application, however that ends. (V8 itself, once started, keeps its sleeping
+//!    threads for the life of the application.)
 //! 9. Only Rust decides what a process may do: its permissions are fixed when it starts.
 
 #![cfg_attr(

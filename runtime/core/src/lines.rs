@@ -16,6 +16,10 @@ const LEAST_ROOM: usize = 16 * 1024;
 /// So much is looked through at a time: it stays in the processor's nearest cache for the next look.
 const BLOCK: usize = 16 * 1024;
 
+/// Longer text without a line end is a line on its way, and no prompt: a writer's bytes come whole up to here
+/// (`PIPE_BUF`), and in parts beyond.
+const LONGEST_PARTIAL: usize = 4096;
+
 /// What is handed over as a line, without its terminator. It may have line feeds, and is several then.
 pub(crate) struct WholeLine {
     text: Vec<u8>,
@@ -55,6 +59,8 @@ pub(crate) fn is_ascii_line(data: &[u8]) -> bool {
 pub(crate) enum Piece {
     /// One line without its terminator, or one chunk in byte mode.
     Data(Bytes),
+    /// Text that waits for the end of its line; the rest of it comes as another piece.
+    Partial(Bytes),
     /// The line that is being read has passed the limit and is being dropped.
     TooLong,
     /// The end of a line that was too long: this many bytes are gone.
@@ -70,11 +76,23 @@ pub(crate) struct Splitter {
     searched: usize,
     /// Bytes dropped so far of a line that is too long.
     skipped: u64,
+    /// The beginning of the line that is being read was handed on.
+    is_continued: bool,
+    /// So many bytes were held, of the same line, at the last [tick](Self::tick).
+    held_before: usize,
 }
 
 impl Splitter {
     pub(crate) fn new(framing: Framing, limit: usize) -> Self {
-        Self { framing, limit, held: BytesMut::new(), searched: 0, skipped: 0 }
+        Self {
+            framing,
+            limit,
+            held: BytesMut::new(),
+            searched: 0,
+            skipped: 0,
+            is_continued: false,
+            held_before: 0,
+        }
     }
 
     /// Takes the next bytes and hands on every piece that they complete.
@@ -99,6 +117,7 @@ impl Splitter {
             && line.len() <= self.limit
             && !has_line_feed;
         if is_alone && line.last() != Some(&b'\r') {
+            self.is_continued = false;
             return emit(Piece::Data(Bytes::from(line)));
         }
         line.push(b'\n');
@@ -147,6 +166,36 @@ impl Splitter {
         }
     }
 
+    /// Whether text waits for the end of its line. Then [`tick`](Self::tick) is to be called from time to time.
+    pub(crate) fn holds_text(&self) -> bool {
+        !self.held.is_empty() && self.skipped == 0 && self.framing == Framing::Lines
+    }
+
+    /// Hands on text that has waited since the last call: a prompt, or progress, of which a carriage return ends
+    /// each state and stays with it. What may be an RPC frame stays whole.
+    pub(crate) fn tick(&mut self, may_have_frames: bool, mut emit: impl FnMut(Piece)) {
+        if !self.holds_text() {
+            return;
+        }
+        let is_frame = may_have_frames && !self.is_continued && self.held[0] == b'{';
+        let has_return = memchr::memchr(b'\r', &self.held).is_some();
+        let waits = has_return
+            || (self.held.len() == self.held_before && self.held.len() <= LONGEST_PARTIAL);
+        self.held_before = self.held.len();
+        if is_frame || !waits {
+            return;
+        }
+        let whole = self.held.len() - crate::input::incomplete_utf8_tail(&self.held);
+        let mut text = self.held.split_to(whole);
+        self.searched = self.held.len();
+        self.held_before = self.held.len();
+        while !text.is_empty() {
+            let end = memchr::memchr(b'\r', &text).map_or(text.len(), |end| end + 1);
+            self.is_continued = true;
+            emit(Piece::Partial(text.split_to(end).freeze()));
+        }
+    }
+
     /// Drops what is held and so many bytes more, all of one line that is too long.
     fn skip(&mut self, more: usize, emit: &mut impl FnMut(Piece)) {
         if self.skipped == 0 {
@@ -162,6 +211,7 @@ impl Splitter {
 
     /// `text` bytes of the line come before its line feed.
     fn end_line(&mut self, mut line: BytesMut, text: usize, emit: &mut impl FnMut(Piece)) {
+        (self.is_continued, self.held_before) = (false, 0);
         if self.skipped == 0 && text > self.limit {
             emit(Piece::TooLong);
         }
@@ -278,6 +328,50 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What two ticks, and then the rest, make of each text.
+    #[test]
+    fn text_that_waits_is_handed_on_and_a_frame_is_not() {
+        let long = vec![b'x'; LONGEST_PARTIAL + 1];
+        let cases: [(&[u8], bool, &[u8], &[&[u8]], &[u8]); 8] = [
+            (b"Name? ", true, b"Ann\nnext\n", &[b"Name? "], b"Ann"),
+            (b"Name? ", true, b"\r\nnext\n", &[b"Name? "], b""),
+            (b"1%\r20%\r300", true, b"%\nnext\n", &[b"1%\r", b"20%\r", b"300"], b"%"),
+            (b"{\"id\":", true, b"1}\nnext\n", &[], b"{\"id\":1}"),
+            (b"{\"id\":", false, b"1}\nnext\n", &[b"{\"id\":"], b"1}"),
+            (b"gr\xc3", true, b"\xbc\xc3\x9fe\nnext\n", &[b"gr"], "\u{fc}\u{df}e".as_bytes()),
+            (b"done\n", true, b"\nnext\n", &[], b""),
+            (&long, true, b"\nnext\n", &[], &long),
+        ];
+        for (text, may_have_frames, rest, partial, line) in cases {
+            let mut splitter = Splitter::new(Framing::Lines, 1 << 20);
+            let mut pieces = Vec::new();
+            splitter.push(text, |piece| pieces.push(piece));
+            pieces.clear();
+            splitter.tick(may_have_frames, |piece| pieces.push(piece));
+            splitter.tick(may_have_frames, |piece| pieces.push(piece));
+            splitter.push(rest, |piece| pieces.push(piece));
+            let partial = partial.iter().map(|text| Piece::Partial(Bytes::copy_from_slice(text)));
+            let expected: Vec<_> = partial.chain([data(line), data(b"next")]).collect();
+            assert_eq!(pieces, expected, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn text_that_still_grows_is_waited_for_and_what_follows_it_may_look_like_a_frame() {
+        let mut splitter = Splitter::new(Framing::Lines, 64);
+        let mut pieces = Vec::new();
+        for (text, count) in
+            [("a", 0), ("b", 0), ("c", 0), ("", 1), ("{", 1), ("", 2), ("\nd", 3), ("", 3)]
+        {
+            splitter.push(text.as_bytes(), |piece| pieces.push(piece));
+            splitter.tick(true, |piece| pieces.push(piece));
+            assert_eq!(pieces.len(), count, "{text:?}: {pieces:?}");
+        }
+        splitter.finish(|piece| pieces.push(piece));
+        let partial = |text: &'static str| Piece::Partial(Bytes::from_static(text.as_bytes()));
+        assert_eq!(pieces, [partial("abc"), partial("{"), data(b""), data(b"d")]);
     }
 
     #[test]

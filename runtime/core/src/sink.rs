@@ -1,6 +1,7 @@
 //! Where one stream of one generation writes: bytes in, events into the history out.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -8,6 +9,9 @@ use crate::event::{Event, Stream};
 use crate::lines::{Piece, Splitter, WholeLine};
 use crate::output::{CutOff, Output};
 use crate::wire::Framing;
+
+/// How long text waits for the end of its line; twice as long at the most.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
 
 /// Makes the two sinks of a generation.
 #[derive(Clone)]
@@ -71,6 +75,17 @@ impl Sink {
         self.cut(|splitter, emit| splitter.finish(emit));
     }
 
+    /// Whether text waits for the end of its line. Then the sink wants a [tick](Self::tick) every [`TICK`].
+    pub(crate) fn holds_text(&self) -> bool {
+        self.splitter.holds_text()
+    }
+
+    /// Takes text that has waited for the end of its line since the last tick.
+    pub(crate) fn tick(&mut self) {
+        let may_have_frames = self.stream == Stream::Stdout;
+        self.cut(|splitter, emit| splitter.tick(may_have_frames, emit));
+    }
+
     /// Whether nothing waits for room.
     #[cfg_attr(not(unix), expect(dead_code, reason = "only pipes of Unix are read by two"))]
     pub(crate) fn is_flushed(&self) -> bool {
@@ -104,6 +119,7 @@ impl Sink {
             pending.push_back(match (piece, stream) {
                 (Piece::Data(line), Stream::Stdout) => Event::Stdout(line),
                 (Piece::Data(line), Stream::Stderr) => Event::Stderr(line),
+                (Piece::Partial(data), stream) => Event::Partial { stream, data },
                 (Piece::TooLong, stream) => Event::LineTooLong { stream, limit },
                 (Piece::Dropped(bytes), _) => Event::Dropped { events: 1, bytes },
             });

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use js_runtime::{Event, ProcessInfo, Record, State, Subscription, WhenSlow};
+use js_runtime::{Event, ProcessInfo, Record, State, Stream, Subscription, WhenSlow};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tauri::{AppHandle, Emitter, Runtime};
@@ -81,6 +81,10 @@ async fn report_on<R: Runtime>(
 
 fn translate(name: &str, record: &Record) -> Vec<Sent> {
     let line = |event| Sent { event, payload: json!({ "name": name, "data": record.text() }) };
+    let partial = |event| Sent {
+        event,
+        payload: json!({ "name": name, "data": record.text(), "partial": true }),
+    };
     let state = |state: &State| Sent {
         event: "js-process-state",
         payload: json!({ "name": name, "generation": record.generation, "state": state }),
@@ -88,6 +92,8 @@ fn translate(name: &str, record: &Record) -> Vec<Sent> {
     match &record.event {
         Event::Stdout(_) => vec![line("js-process-stdout")],
         Event::Stderr(_) => vec![line("js-process-stderr")],
+        Event::Partial { stream: Stream::Stdout, .. } => vec![partial("js-process-stdout")],
+        Event::Partial { stream: Stream::Stderr, .. } => vec![partial("js-process-stderr")],
         Event::State(now) => vec![state(now)],
         Event::Exit { reason, code } => vec![
             state(&State::Exited { reason: reason.clone(), code: *code }),

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::output::{Fetcher, Output};
-use crate::sink::Sink;
+use crate::sink::{Sink, TICK};
 
 /// How long a pipe is read after the whole group was killed. What a pipe holds is read in no time; only
 /// a process that left the group can hold it open for longer.
@@ -65,6 +65,7 @@ impl Reader {
             let Ok(count @ 1..) = (&pipe).read(&mut buffer) else { return };
             sink.append(&buffer[..count]);
             match sink.try_flush() {
+                Ok(true) if sink.holds_text() => {}
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(CutOff) => *shared = None,
@@ -78,6 +79,8 @@ impl Reader {
     pub(super) async fn read(self, mut pipe: impl AsyncRead + Unpin) {
         let mut flushing = Duration::ZERO;
         let mut left = HELD_BY_A_PIPE;
+        // When text that waits for the end of its line is looked at.
+        let mut tick = None;
         while left > 0 {
             let read = poll_fn(|context| {
                 let mut sink = self.sink.lock();
@@ -86,6 +89,8 @@ impl Reader {
                 sink.take_read();
                 Poll::Ready(count)
             });
+            let holds_text = self.sink.lock().as_ref().is_some_and(Sink::holds_text);
+            tick = holds_text.then(|| tick.unwrap_or_else(|| Instant::now() + TICK));
             tokio::select! {
                 biased;
                 () = self.left_over.notified() => {}
@@ -96,6 +101,12 @@ impl Reader {
                     _ => break,
                 },
                 () = time_is_up(self.gone.clone(), flushing) => break,
+                () = due(tick) => {
+                    tick = None;
+                    if let Some(sink) = &mut *self.sink.lock() {
+                        sink.tick();
+                    }
+                }
             }
             let began = Instant::now();
             let flush = || self.sink.lock().as_mut().map_or(Ok(true), Sink::try_flush);
@@ -115,6 +126,13 @@ impl Reader {
     fn is_time_up(&self, flushing: Duration) -> bool {
         let gone_at = *self.gone.borrow();
         gone_at.is_some_and(|gone_at| time_is_up_at(gone_at, flushing) <= Instant::now())
+    }
+}
+
+async fn due(tick: Option<Instant>) {
+    match tick {
+        Some(tick) => tokio::time::sleep_until(tick).await,
+        None => std::future::pending().await,
     }
 }
 

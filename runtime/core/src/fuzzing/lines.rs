@@ -64,7 +64,7 @@ fn input_is_read_in_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
     let expected_lines = |stream: &Bytes, has_ended: bool| -> Vec<_> {
         let line = |piece| match piece {
             Piece::Data(line) => Some(Ok(line)),
-            Piece::TooLong => None,
+            Piece::TooLong | Piece::Partial(_) => None,
             Piece::Dropped(_) => Some(Err(LineTooLong(limit))),
         };
         expected(stream, limit, has_ended).into_iter().filter_map(line).collect()

@@ -144,6 +144,7 @@ impl Keeper {
                 return Outcome::Unresponsive(self.force(GIVE_UP).await);
             }
             never = end_workers(&program) => match never {},
+            never = program.partial_lines.hand_on() => match never {},
         };
         report.map_or(Outcome::Lost, Outcome::Ended)
     }

@@ -13,6 +13,7 @@ use super::folder::Folder;
 use super::guards;
 use super::inherit::Inherited;
 use super::loader::Entry;
+use super::partial_lines::PartialLines;
 use super::proxies::Proxies;
 use super::stdio::{Stdio, Streams};
 use crate::detect::Detector;
@@ -34,6 +35,7 @@ pub(super) struct Program {
     pub(super) limits: EngineLimits,
     pub(super) env: Env,
     pub(super) executable: Executable,
+    pub(super) partial_lines: Arc<PartialLines>,
     /// Of the programs that the script starts.
     pub(super) mark: Mark,
 }
@@ -54,6 +56,7 @@ impl Program {
             env: Env::new(&config.env),
             executable: Executable::new(detector, config.permissions.as_ref()),
             limits: Plan::engine(&config),
+            partial_lines: Arc::default(),
             mark: Mark::new(true),
             commons,
             entry,
@@ -107,7 +110,9 @@ impl Program {
         runtime: &mut JsRuntime,
         watched: Option<&Arc<Control>>,
     ) -> Streams {
-        let output = |stream| Stdio::output(self.sinks.stream(stream), watched.cloned());
+        let output = |stream| {
+            Stdio::output(self.sinks.stream(stream), &self.partial_lines, watched.cloned())
+        };
         let streams = Streams {
             inherited: Inherited::new(self.input.clone(), self.sinks.clone(), watched.cloned()),
             stdin: Stdio::input(self.input.clone(), watched.cloned()).into(),

@@ -14,9 +14,11 @@ use std::sync::Arc;
 use deno_runtime::deno_core::OpState;
 use deno_runtime::deno_io::fs::{File, FileResource, FsError, FsResult};
 use deno_runtime::deno_io::{FdTable, StdioPipe};
+use parking_lot::Mutex;
 
 use super::control::Control;
 use super::inherit::Inherited;
+use super::partial_lines::PartialLines;
 use super::pulse::Paused;
 use crate::input::Input;
 use crate::lines::WholeLine;
@@ -34,7 +36,9 @@ pub(super) struct Stdio {
 enum End {
     In(Input),
     Out {
-        sink: RefCell<Sink>,
+        /// Shared with who hands on text that waits for the end of its line.
+        sink: Arc<Mutex<Sink>>,
+        partial: Arc<PartialLines>,
         /// Asynchronous writes wait for each other, so that no more than one is held here.
         turn: tokio::sync::Mutex<()>,
     },
@@ -124,8 +128,15 @@ impl Stdio {
         Self { end: End::In(input), watched }
     }
 
-    pub(super) fn output(sink: Sink, watched: Option<Arc<Control>>) -> Self {
-        let end = End::Out { sink: sink.into(), turn: tokio::sync::Mutex::default() };
+    pub(super) fn output(
+        sink: Sink,
+        partial: &Arc<PartialLines>,
+        watched: Option<Arc<Control>>,
+    ) -> Self {
+        let sink = Arc::new(Mutex::new(sink));
+        partial.watch(&sink);
+        let turn = tokio::sync::Mutex::default();
+        let end = End::Out { sink, partial: partial.clone(), turn };
         Self { end, watched }
     }
 
@@ -137,7 +148,7 @@ impl Stdio {
     /// Appends text, as the engine itself does for an uncaught error.
     pub(super) fn say(&self, text: &str) {
         if let End::Out { sink, .. } = &self.end {
-            let mut sink = sink.borrow_mut();
+            let mut sink = sink.lock();
             sink.append(text.as_bytes());
             // Cut off by a kill: nobody is to see it.
             let _ = sink.flush_blocking();
@@ -146,20 +157,25 @@ impl Stdio {
 
     fn end(&self) {
         if let End::Out { sink, .. } = &self.end {
-            let mut sink = sink.borrow_mut();
+            let mut sink = sink.lock();
             sink.append_end();
             let _ = sink.flush_blocking();
         }
     }
 
     fn write_now(&self, data: &[u8]) -> FsResult<()> {
-        let mut sink = self.sink()?.borrow_mut();
+        let End::Out { sink, partial, .. } = &self.end else { return Err(bad_descriptor()) };
+        let mut sink = sink.lock();
         sink.append(data);
+        if sink.holds_text() {
+            partial.notify();
+        }
         self.flush_now(&mut sink)
     }
 
     pub(super) fn write_line(&self, line: WholeLine) -> FsResult<()> {
-        let mut sink = self.sink()?.borrow_mut();
+        let End::Out { sink, .. } = &self.end else { return Err(bad_descriptor()) };
+        let mut sink = sink.lock();
         sink.append_line(line);
         self.flush_now(&mut sink)
     }
@@ -173,19 +189,18 @@ impl Stdio {
     }
 
     async fn write_async(&self, data: &[u8]) -> FsResult<()> {
-        let End::Out { sink, turn } = &self.end else { return Err(bad_descriptor()) };
+        let End::Out { sink, partial, turn } = &self.end else { return Err(bad_descriptor()) };
         let _turn = turn.lock().await;
-        sink.borrow_mut().append(data);
-        let output = sink.borrow().output();
-        // The sink is borrowed for each attempt only: a synchronous write may come meanwhile.
-        output.until(|| sink.borrow_mut().try_flush()).await.map_err(broken_pipe)
-    }
-
-    fn sink(&self) -> FsResult<&RefCell<Sink>> {
-        match &self.end {
-            End::Out { sink, .. } => Ok(sink),
-            End::In(_) => Err(bad_descriptor()),
-        }
+        let output = {
+            let mut sink = sink.lock();
+            sink.append(data);
+            if sink.holds_text() {
+                partial.notify();
+            }
+            sink.output()
+        };
+        // The sink is locked for each attempt only: a synchronous write may come meanwhile.
+        output.until(|| sink.lock().try_flush()).await.map_err(broken_pipe)
     }
 
     fn input_end(&self) -> FsResult<&Input> {

@@ -62,6 +62,10 @@ function eventOf(kind: string | undefined, rest: string, at: EventPosition): Pro
       return { ...at, kind: 'stdout', data: bytesOf(rest) }
     case 'E':
       return { ...at, kind: 'stderr', data: bytesOf(rest) }
+    case 'p': {
+      const kind = rest[0] === 'o' ? 'stdout' : 'stderr'
+      return { ...at, kind, data: rest.slice(1), partial: true }
+    }
     case 's':
       return { ...at, kind: 'state', state: JSON.parse(rest) as State }
     case 'x':

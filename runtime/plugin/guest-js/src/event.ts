@@ -13,6 +13,12 @@ export interface EventPosition {
 export interface OutputEvent extends EventPosition {
   kind: 'stdout' | 'stderr'
   data: string | Uint8Array
+  /**
+   * Set for text of a line whose end has not come within a tenth of a second: a prompt, or progress drawn with
+   * carriage returns, where each state is one event and ends with its `\r`. The rest of the line comes in further
+   * events, of which the one without the mark ends it. RPC frames never come in parts.
+   */
+  partial?: true
 }
 
 /** The process has reached another state of its life. */
@@ -65,6 +71,8 @@ export interface StdioEventPayload {
   name: string
   /** A line without its end. */
   data: string
+  /** See {@link OutputEvent.partial}. */
+  partial?: true
 }
 
 /** What the app-wide event `js-process-exit` carries. */

@@ -48,7 +48,8 @@ export const onEvent = (name: string, callback: (event: ProcessEvent) => void) =
 /**
  * Hears the lines that a process writes to stdout, without their ends. RPC frames are among them.
  *
- * @param callback - With `framing: 'bytes'` it gets text as it comes, decoded as UTF-8.
+ * @param callback - With `framing: 'bytes'` it gets text as it comes, decoded as UTF-8. A prompt, or progress
+ *   drawn with carriage returns, comes before its line ends; {@link onEvent} tells it by `partial`.
  * @throws `notFound`, `notAllowed`.
  *
  * @example
@@ -62,7 +63,8 @@ export const onStdout = (name: string, callback: (line: string) => void) =>
 /**
  * Hears the lines that a process writes to stderr, without their ends: its log.
  *
- * @param callback - With `framing: 'bytes'` it gets text as it comes, decoded as UTF-8.
+ * @param callback - With `framing: 'bytes'` it gets text as it comes, decoded as UTF-8. A prompt, or progress
+ *   drawn with carriage returns, comes before its line ends; {@link onEvent} tells it by `partial`.
  * @throws `notFound`, `notAllowed`.
  *
  * @example

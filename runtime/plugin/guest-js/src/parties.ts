@@ -86,5 +86,6 @@ export class Parties {
 
 /** Frames are JSON objects; everything else on stdout is for people. */
 function isFrame(event: ProcessEvent): event is ProcessEvent & { kind: 'stdout'; data: string } {
-  return event.kind === 'stdout' && typeof event.data === 'string' && event.data[0] === '{'
+  if (event.kind !== 'stdout' || event.partial) return false
+  return typeof event.data === 'string' && event.data[0] === '{'
 }

@@ -31,6 +31,13 @@ test('each kind of record becomes its event, numbered in order', () => {
   })
 })
 
+test('a part of a line is marked', () => {
+  expect(parseBatch(`${head(0)}\npoName? \npe1%\r`).events).toEqual([
+    { seq: 0, generation: 1, kind: 'stdout', data: 'Name? ', partial: true },
+    { seq: 1, generation: 1, kind: 'stderr', data: '1%\r', partial: true },
+  ])
+})
+
 test('a mark for lost output has no number of its own', () => {
   const { events, last } = parseBatch(`${head(5)}\noa\nd{"events":2,"bytes":9}\nob`)
   expect(events.map(({ seq }) => seq)).toEqual([5, null, 6])

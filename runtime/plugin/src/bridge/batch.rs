@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use js_runtime::{Event, Framing, Record};
+use js_runtime::{Event, Framing, Record, Stream};
 use serde_json::json;
 
 /// A message is closed when it has grown to this many bytes.
@@ -60,6 +60,10 @@ fn write_line(out: &mut String, record: &Record, framing: Framing) {
     let _ = match &record.event {
         Event::Stdout(data) => output(out, 'o', data, framing),
         Event::Stderr(data) => output(out, 'e', data, framing),
+        Event::Partial { stream, data } => {
+            let kind = if *stream == Stream::Stdout { 'o' } else { 'e' };
+            write!(out, "p{kind}{}", String::from_utf8_lossy(data))
+        }
         Event::State(state) => write!(out, "s{}", json!(state)),
         Event::Exit { reason, code } => {
             write!(out, "x{}", json!({ "reason": reason, "code": code }))
@@ -89,7 +93,7 @@ fn output(out: &mut String, kind: char, data: &[u8], framing: Framing) -> std::f
 #[cfg(test)]
 mod tests {
     use super::*;
-    use js_runtime::{ExitReason, State, Stream};
+    use js_runtime::{ExitReason, State};
 
     fn record(seq: u64, generation: u64, event: Event) -> Record {
         Record { seq, generation, event }
@@ -97,6 +101,17 @@ mod tests {
 
     fn line(seq: u64, generation: u64, text: &str) -> Record {
         record(seq, generation, Event::Stdout(text.to_owned().into()))
+    }
+
+    #[test]
+    fn a_part_of_a_line_is_marked() {
+        let part = |seq, stream, text: &'static str| {
+            record(seq, 1, Event::Partial { stream, data: text.into() })
+        };
+        let mut events =
+            VecDeque::from([part(0, Stream::Stdout, "Name? "), part(1, Stream::Stderr, "1%\r")]);
+        let text = take(&mut events, Framing::Lines).text;
+        assert_eq!(text.split('\n').skip(1).collect::<Vec<_>>(), ["poName? ", "pe1%\r"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Bytes in, lines out: what a script writes is what a subscriber sees, and the other way round.
 
-use js_runtime::{Framing, SpawnConfig};
+use js_runtime::{Event, Framing, SpawnConfig, Stream};
 
 use crate::support::{Bench, Case, Outcome, cases};
 
@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = cases![
     synchronous_reads_and_writes_echo_bytes,
     stderr_is_apart_from_stdout,
     byte_mode_passes_chunks_exactly,
+    text_that_waits_for_its_line_end_comes_before_it,
 ];
 
 async fn echoes_a_line(bench: &Bench) -> Outcome {
@@ -199,5 +200,39 @@ async fn stderr_is_apart_from_stdout(bench: &Bench) -> Outcome {
     let numbered = |prefix| (0..PAIRS).map(|n| format!("{prefix} {n}")).collect::<Vec<_>>();
     assert_eq!(ended.lines(), numbered("out"));
     assert_eq!(ended.log(), numbered("err").join("\n"));
+    Ok(())
+}
+
+/// A prompt and progress are seen while the script waits, also when it blocks its thread; a frame is not cut.
+async fn text_that_waits_for_its_line_end_comes_before_it(bench: &Bench) -> Outcome {
+    for mode in ["async", "sync"] {
+        let mut run = bench.start(bench.fixture("partial.mjs", &[mode])).await?;
+        let (mut prompt, mut progress) = (Vec::new(), Vec::new());
+        while prompt.is_empty() || progress.len() < 2 {
+            match run.next().await?.event {
+                Event::Partial { stream: Stream::Stdout, data } => prompt.push(data),
+                Event::Partial { stream: Stream::Stderr, data } => progress.push(data),
+                Event::State(_) => {}
+                other => return Err(format!("{mode}: {other:?} before its input").into()),
+            }
+        }
+        assert_eq!(
+            (prompt, progress),
+            (vec!["Name? ".into()], vec!["10%\r".into(), "50%\r".into()])
+        );
+        run.write("Ann\n").await?;
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        loop {
+            match run.next().await?.event {
+                Event::Stdout(line) => stdout.push(line),
+                Event::Stderr(line) => stderr.push(line),
+                Event::State(_) => {}
+                Event::Exit { .. } => break,
+                other => return Err(format!("{mode}: {other:?}").into()),
+            }
+        }
+        assert_eq!(stdout, ["Ann", r#"{"id":1}"#], "{mode}");
+        assert_eq!(stderr, ["100%"], "{mode}");
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A process that runs, seen by a subscriber that misses nothing.
 
 use bytes::Bytes;
-use js_runtime::{Event, ExitReason, ProcessInfo, Record, Subscription, Supervisor};
+use js_runtime::{Event, ExitReason, ProcessInfo, Record, Stream, Subscription, Supervisor};
 use libtest_mimic::Failed;
 
 /// One live process.
@@ -11,6 +11,8 @@ pub(crate) struct Run<'a> {
     /// As it was when the process had started.
     pub(crate) info: ProcessInfo,
     events: Subscription,
+    /// What has come of the lines of stdout and stderr that have no end yet.
+    begun: [Vec<u8>; 2],
 }
 
 /// What a process left when it had ended; each stream's lines or chunks in order.
@@ -43,7 +45,7 @@ fn text(lines: &[Bytes]) -> Vec<String> {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(supervisor: &'a Supervisor, info: ProcessInfo, events: Subscription) -> Self {
-        Self { supervisor, name: info.name.clone(), info, events }
+        Self { supervisor, name: info.name.clone(), info, events, begun: Default::default() }
     }
 
     pub(crate) async fn write(&self, data: impl AsRef<[u8]>) -> Result<(), Failed> {
@@ -64,11 +66,32 @@ impl<'a> Run<'a> {
         self.events.recv().await.ok_or_else(|| "the subscription ended".into())
     }
 
+    /// The next event but parts of lines: on a slow machine every line may come in parts.
+    async fn whole(&mut self) -> Result<Event, Failed> {
+        loop {
+            let (stream, text) = match self.next().await?.event {
+                Event::Partial { stream, data } => {
+                    self.begun[stream as usize].extend_from_slice(&data);
+                    continue;
+                }
+                Event::Stdout(line) => (Stream::Stdout, line),
+                Event::Stderr(line) => (Stream::Stderr, line),
+                other => return Ok(other),
+            };
+            let begun = std::mem::take(&mut self.begun[stream as usize]);
+            let line = if begun.is_empty() { text } else { [&begun[..], &text].concat().into() };
+            return Ok(match stream {
+                Stream::Stdout => Event::Stdout(line),
+                Stream::Stderr => Event::Stderr(line),
+            });
+        }
+    }
+
     /// The next line of stdout. Lines of stderr are passed over, but shown when there is no more.
     pub(crate) async fn line(&mut self) -> Result<Bytes, Failed> {
         let mut log = Ended::default();
         loop {
-            match self.next().await?.event {
+            match self.whole().await? {
                 Event::Stdout(line) => return Ok(line),
                 Event::Exit { reason, code } => {
                     let said = log.log();
@@ -101,7 +124,7 @@ impl<'a> Run<'a> {
     pub(crate) async fn rest(&mut self) -> Result<Ended, Failed> {
         let mut ended = Ended::default();
         loop {
-            match self.next().await?.event {
+            match self.whole().await? {
                 Event::Stdout(line) => ended.stdout.push(line),
                 Event::Stderr(line) => ended.stderr.push(line),
                 Event::State(_) => {}
