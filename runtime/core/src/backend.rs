@@ -1,5 +1,7 @@
 //! Chooses what runs a process, and starts it.
 
+mod candidates;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempPath;
 use tokio::sync::{oneshot, watch};
 
+use self::candidates::{candidates, failure};
+use crate::child;
 use crate::command_line::{self, CommandLine, Script};
 use crate::detect::Detector;
 use crate::error::{Error, shown};
@@ -14,12 +18,10 @@ use crate::input::Input;
 #[cfg(feature = "embedded")]
 use crate::plan::Plan;
 use crate::sink::Sinks;
+use crate::spawner::Spawner;
 use crate::stop::{Stopper, stop_channel};
 use crate::usage::Meter;
 use crate::wire::{ExitReason, Limits, Runtime, SpawnConfig};
-
-/// What `auto` tries, in order, after the embedded engine.
-const AUTO: [Runtime; 3] = [Runtime::Deno, Runtime::Bun, Runtime::Node];
 
 /// Everything a backend needs to know about the generation that it is to run.
 pub(crate) struct Launch {
@@ -80,6 +82,7 @@ impl Running {
 pub(crate) struct Host {
     pub(crate) detector: Detector,
     pub(crate) bundled: crate::bundled::Bundled,
+    pub(crate) spawner: Arc<Spawner>,
     pub(crate) _guardian: crate::guardian::User,
     #[cfg(feature = "embedded")]
     pub(crate) pool: crate::isolate::Pool,
@@ -116,11 +119,13 @@ impl Host {
 pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, Error> {
     let config = &launch.config;
     if let Some(name) = &config.sidecar {
-        return start_child(launch, &program_line(find_sidecar(name)?, config), None, None);
+        let name = name.clone();
+        let program = blocking(move || find_sidecar(&name)).await??;
+        return start_child(host, launch, program_line(program, config), None, None).await;
     }
     if let Some(command) = &config.command {
         let program = host.detector.program(command, &launch.cwd).await?;
-        return start_child(launch, &program_line(program, config), None, None);
+        return start_child(host, launch, program_line(program, config), None, None).await;
     }
     let mut errors = Vec::new();
     for runtime in candidates(config) {
@@ -130,56 +135,6 @@ pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, 
         }
     }
     Err(failure(config.runtime.unwrap_or(Runtime::Auto), errors))
-}
-
-/// What to try, in order. Without the engine `auto` and `fallback` often name the same runtime twice.
-fn candidates(config: &SpawnConfig) -> Vec<Runtime> {
-    let first = config.runtime.unwrap_or(Runtime::Auto);
-    let mut candidates = Vec::new();
-    for runtime in std::iter::once(first).chain(config.fallback.iter().copied()) {
-        let choices: &[Runtime] = match &runtime {
-            Runtime::Auto if cfg!(feature = "embedded") => &[Runtime::Embedded],
-            Runtime::Auto => &AUTO,
-            chosen => std::slice::from_ref(chosen),
-        };
-        for &choice in choices {
-            if !candidates.contains(&choice) {
-                candidates.push(choice);
-            }
-        }
-    }
-    candidates
-}
-
-/// The error to report when no candidate started: the first. For `auto` a missing runtime counts last: the
-/// request did not name it.
-fn failure(asked: Runtime, mut errors: Vec<Error>) -> Error {
-    let is_missing = |error: &Error| matches!(error, Error::RuntimeUnavailable { .. });
-    match errors.iter().position(|error| asked != Runtime::Auto || !is_missing(error)) {
-        Some(telling) => errors.swap_remove(telling),
-        None => nothing_to_choose(),
-    }
-}
-
-#[cfg(not(feature = "embedded"))]
-fn nothing_to_choose() -> Error {
-    Error::RuntimeUnavailable {
-        runtime: Runtime::Auto.to_string(),
-        message: format!(
-            "neither deno nor bun nor node can be used; install one of them, or name its executable with \
-             set_runtime_path; {}",
-            crate::error::NO_ENGINE
-        ),
-    }
-}
-
-/// With the engine `auto` always has one candidate, which is never missing.
-#[cfg(feature = "embedded")]
-fn nothing_to_choose() -> Error {
-    Error::RuntimeUnavailable {
-        runtime: Runtime::Auto.to_string(),
-        message: "no runtime to choose from".to_owned(),
-    }
 }
 
 async fn start_runtime(
@@ -199,13 +154,13 @@ async fn start_runtime(
         Runtime::Node => prepare_types(host, launch, &script.path, &mut line).await?,
         _ => None,
     };
-    start_child(launch, &line, Some(runtime), sources)
+    start_child(host, launch, line, Some(runtime), sources).await
 }
 
 /// The file that a child is to run.
 async fn script_file(host: &Arc<Host>, launch: &Launch, name: &str) -> Result<Script, Error> {
     let Some(source) = host.bundled.get(name) else {
-        let path = command_line::resolve_script(name, &launch.cwd)?;
+        let path = resolve_script(name, &launch.cwd).await?;
         return Ok(Script { path, is_self_contained: false });
     };
     let (host, name) = (host.clone(), name.to_owned());
@@ -230,7 +185,7 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
     }
     let entry = match host.bundled.get(script) {
         Some(source) => Entry::Bundled { name: script.to_owned(), source },
-        None => Entry::File(command_line::resolve_script(script, &launch.cwd)?),
+        None => Entry::File(resolve_script(script, &launch.cwd).await?),
     };
     let (stopper, stop) = stop_channel();
     launch.commit();
@@ -318,22 +273,47 @@ fn loads_types(version: &str) -> bool {
     }
 }
 
-fn start_child(
+async fn start_child(
+    host: &Arc<Host>,
     launch: &Launch,
-    line: &CommandLine,
+    line: CommandLine,
     runtime: Option<Runtime>,
     sources: Option<TempPath>,
 ) -> Result<Running, Error> {
     let (stopper, stop) = stop_channel();
-    let (pid, exit) =
-        crate::child::start(line, runtime, launch, stop, sources).map_err(|source| {
-            Error::StartFailed {
-                name: launch.name.clone(),
-                message: format!("{}: {source}", shown(&line.program)),
-            }
-        })?;
+    let program = line.program.clone();
+    let start = child::Start {
+        line,
+        runtime,
+        cwd: launch.cwd.clone(),
+        env: launch.config.env.clone(),
+        detached: launch.config.detached.unwrap_or_default(),
+        input: launch.input.clone(),
+        sinks: launch.sinks.clone(),
+        sources,
+    };
+    launch.commit();
+    // Given up meanwhile, it ends as soon as it has started: then the stopper is gone.
+    let started = host.spawner.run(move || child::start(start, stop)).await;
+    let (pid, exit) = started.flatten().map_err(|source| Error::StartFailed {
+        name: launch.name.clone(),
+        message: format!("{}: {source}", shown(&program)),
+    })?;
     let meter = pid.map(Meter::Child);
     Ok(Running { pid, runtime, meter, stopper, exit, responds: None })
+}
+
+/// The script's file may lie in a network folder that does not answer.
+async fn resolve_script(script: &str, cwd: &Path) -> Result<PathBuf, Error> {
+    let (script, cwd) = (script.to_owned(), cwd.to_owned());
+    blocking(move || command_line::resolve_script(&script, &cwd)).await?
+}
+
+/// Off the supervisor's thread.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::ShutDown)
 }
 
 fn program_line(program: PathBuf, config: &SpawnConfig) -> CommandLine {
@@ -357,22 +337,6 @@ pub fn find_sidecar(name: &str) -> Result<PathBuf, Error> {
 #[cfg(all(test, not(feature = "embedded")))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn without_the_engine_auto_is_the_children_and_each_is_tried_once() {
-        let tried = |runtime, fallback: &[Runtime]| {
-            candidates(&SpawnConfig {
-                runtime,
-                fallback: fallback.to_vec(),
-                ..SpawnConfig::default()
-            })
-        };
-        let (engine, deno, bun) = (Runtime::Embedded, Runtime::Deno, Runtime::Bun);
-        assert_eq!(tried(None, &[]), AUTO);
-        assert_eq!(tried(Some(Runtime::Auto), &[bun, Runtime::Node]), AUTO);
-        assert_eq!(tried(Some(engine), &[Runtime::Auto]), [&[engine][..], &AUTO].concat());
-        assert_eq!(tried(Some(bun), &[deno, bun]), [bun, deno]);
-    }
 
     #[test]
     fn node_loads_typescript_since_22_18_and_23_6() {

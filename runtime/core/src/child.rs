@@ -6,6 +6,8 @@
 
 mod reader;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
 use futures_util::future::join_all;
@@ -18,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::reader::{DRAIN, Reader};
-use crate::backend::{Exit, Launch};
+use crate::backend::Exit;
 use crate::command_line::CommandLine;
 use crate::event::Stream;
 use crate::guardian::{self, Mark};
@@ -38,21 +40,33 @@ const WIDE_PIPE_BYTES: i32 = 256 * 1024;
 /// Writes of up to this many bytes are all or nothing (`PIPE_BUF`).
 const ATOMIC_WRITE: usize = 4096;
 
-/// Starts the child. The receiver resolves when it is reaped and its output was read to the end.
+/// What a child is started with.
+pub(crate) struct Start {
+    pub(crate) line: CommandLine,
+    pub(crate) runtime: Option<Runtime>,
+    pub(crate) cwd: PathBuf,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) detached: Detached,
+    pub(crate) input: Input,
+    pub(crate) sinks: Sinks,
+    /// Sources that the child reads when it starts.
+    pub(crate) sources: Option<TempPath>,
+}
+
+/// Starts the child: blocks until the system has loaded the program. The receiver resolves when it is reaped and
+/// its output was read to the end.
 pub(crate) fn start(
-    line: &CommandLine,
-    runtime: Option<Runtime>,
-    launch: &Launch,
+    start: Start,
     stop: StopRequest,
-    sources: Option<TempPath>,
 ) -> std::io::Result<(Option<u32>, oneshot::Receiver<Exit>)> {
-    let mark = Mark::new(launch.config.detached == Some(Detached::End));
+    let Start { line, runtime, cwd, env, detached, input, sinks, sources } = start;
+    let mark = Mark::new(detached == Detached::End);
     let mut command = CommandWrap::with_new(&line.program, |command| {
         command
             .args(&line.args)
-            .current_dir(&launch.cwd)
+            .current_dir(&cwd)
             .envs(default_env(runtime, |name| std::env::var_os(name).is_some()))
-            .envs(&launch.config.env)
+            .envs(&env)
             .envs(mark.value().map(|value| (guardian::VARIABLE, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -77,19 +91,19 @@ pub(crate) fn start(
     if let Some(pipe) = child.stdout().take() {
         #[cfg(target_os = "linux")]
         widen(&pipe);
-        let reader = Reader::new(launch.sinks.stream(Stream::Stdout), gone.clone());
+        let reader = Reader::new(sinks.stream(Stream::Stdout), gone.clone());
         #[cfg(unix)]
         let reader = reader.let_subscribers_fetch(&pipe);
         readers.push(tokio::spawn(reader.read(pipe)));
     }
     if let Some(pipe) = child.stderr().take() {
-        let reader = Reader::new(launch.sinks.stream(Stream::Stderr), gone);
+        let reader = Reader::new(sinks.stream(Stream::Stderr), gone);
         readers.push(tokio::spawn(reader.read(pipe)));
     }
     let writer = child.stdin().take().map(|pipe| {
         #[cfg(unix)]
-        shorten(&launch.input, &pipe);
-        tokio::spawn(feed(launch.input.clone(), pipe))
+        shorten(&input, &pipe);
+        tokio::spawn(feed(input.clone(), pipe))
     });
 
     let (ended, exit) = oneshot::channel();
@@ -97,8 +111,8 @@ pub(crate) fn start(
         child,
         leader: pid,
         mark,
-        input: launch.input.clone(),
-        sinks: launch.sinks.clone(),
+        input,
+        sinks,
         writer,
         readers,
         leader_gone,

@@ -10,7 +10,7 @@ mod places;
 mod probe;
 
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,9 @@ pub(crate) struct Detector {
 struct Shared {
     known: Mutex<Known>,
     login: LoginPath,
+    /// What the next question to the file system waits for.
+    #[cfg(test)]
+    gate: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
 }
 
 #[derive(Debug, Default)]
@@ -88,7 +91,7 @@ impl Detector {
     /// Where `runtime` is, without starting it.
     pub(crate) async fn find(&self, runtime: Runtime) -> Result<Found, Error> {
         let path = self.locate(runtime).await?;
-        let version = self.known_version(&path);
+        let version = self.known_version(&path).await;
         Ok(Found { path, version })
     }
 
@@ -108,7 +111,7 @@ impl Detector {
     /// The version of the runtime at `path`, which is started unless it was asked before.
     #[cfg(not(feature = "embedded"))]
     pub(crate) async fn version(&self, path: &Path) -> Option<String> {
-        match self.known_version(path) {
+        match self.known_version(path).await {
             Some(version) => Some(version),
             None => self.ask_version(path).await,
         }
@@ -120,14 +123,8 @@ impl Detector {
         let failed = |path, source| Error::Path { what: "command", path, source };
         if command.contains(std::path::is_separator) {
             let path = cwd.join(command);
-            return match which::which_in_global(&path, None::<&OsStr>).map(|mut paths| paths.next())
-            {
-                Ok(Some(path)) => Ok(path),
-                _ => match executable(&path) {
-                    Ok(()) => Ok(path),
-                    Err(source) => Err(failed(path, source)),
-                },
-            };
+            let found = self.ask_system(move || program_at(path));
+            return found.await?.map_err(|(path, source)| failed(path, source));
         }
         self.look_up(command).await.ok_or_else(|| {
             let source = io::Error::new(
@@ -159,7 +156,7 @@ impl Detector {
             let path = self.known().overrides.get(&runtime).cloned();
             return RuntimeInfo { name, path, version: None, available: false };
         };
-        let version = match self.known_version(&path) {
+        let version = match self.known_version(&path).await {
             Some(version) => Some(version),
             None => self.ask_version(&path).await,
         };
@@ -167,16 +164,47 @@ impl Detector {
     }
 
     async fn ask_version(&self, path: &Path) -> Option<String> {
-        let changed = changed(path);
+        let changed = self.changed(path).await;
         let version = probe::version(path, probe::LIMIT).await?;
         self.known().versions.insert(path.to_path_buf(), (changed, version.clone()));
         Some(version)
     }
 
-    fn known_version(&self, path: &Path) -> Option<String> {
-        let known = self.known();
-        let (then, version) = known.versions.get(path)?;
-        (*then == changed(path)).then(|| version.clone())
+    async fn known_version(&self, path: &Path) -> Option<String> {
+        let (then, version) = self.known().versions.get(path)?.clone();
+        (then == self.changed(path).await).then_some(version)
+    }
+
+    async fn changed(&self, path: &Path) -> Option<SystemTime> {
+        let path = path.to_owned();
+        self.ask_system(move || changed(&path)).await.ok()?
+    }
+
+    async fn executable(&self, path: &Path) -> io::Result<()> {
+        let path = path.to_owned();
+        self.ask_system(move || executable(&path)).await.map_err(io::Error::other)?
+    }
+
+    async fn search(&self, name: &str, folders: OsString) -> Option<PathBuf> {
+        let name = name.to_owned();
+        self.ask_system(move || search(&name, &folders)).await.ok()?
+    }
+
+    /// Asks the file system off the supervisor's thread: a network folder may not answer.
+    async fn ask_system<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        #[cfg(test)]
+        let ask = {
+            let gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner).take();
+            move || {
+                // Long enough for a thread that is not held up; else the test fails and does not hang.
+                gate.map(|gate| gate.recv_timeout(std::time::Duration::from_mins(2)));
+                ask()
+            }
+        };
+        tokio::task::spawn_blocking(ask).await.map_err(|_| Error::ShutDown)
     }
 
     async fn locate(&self, runtime: Runtime) -> Result<PathBuf, Error> {
@@ -185,7 +213,7 @@ impl Detector {
             (known.overrides.get(&runtime).cloned(), known.found.get(&runtime).cloned())
         };
         if let Some(path) = set {
-            return match executable(&path) {
+            return match self.executable(&path).await {
                 Ok(()) => Ok(path),
                 Err(source) => Err(unavailable(
                     runtime,
@@ -194,7 +222,9 @@ impl Detector {
             };
         }
         // It may have been uninstalled since.
-        if let Some(path) = cached.filter(|path| executable(path).is_ok()) {
+        if let Some(path) = cached
+            && self.executable(&path).await.is_ok()
+        {
             return Ok(path);
         }
         let path = self.look_up(runtime.as_str()).await.ok_or_else(|| not_found(runtime))?;
@@ -203,16 +233,24 @@ impl Detector {
     }
 
     async fn look_up(&self, name: &str) -> Option<PathBuf> {
-        if let Some(path) = std::env::var_os("PATH").and_then(|path| search(name, &path)) {
+        if let Some(folders) = std::env::var_os("PATH")
+            && let Some(path) = self.search(name, folders).await
+        {
             return Some(path);
         }
-        if let Some(path) = self.login_path().await.and_then(|path| search(name, path)) {
+        if let Some(folders) = self.login_path().await
+            && let Some(path) = self.search(name, folders.to_owned()).await
+        {
             return Some(path);
         }
-        let home = std::env::home_dir();
-        let folders = places::usual(home.as_deref(), |name| std::env::var_os(name));
-        // A folder whose name holds the separator of `PATH` cannot be joined, and cannot matter.
-        folders.iter().find_map(|folder| search(name, &std::env::join_paths([folder]).ok()?))
+        let name = name.to_owned();
+        let in_usual_places = move || {
+            let home = std::env::home_dir();
+            let folders = places::usual(home.as_deref(), |name| std::env::var_os(name));
+            // A folder whose name holds the separator of `PATH` cannot be joined, and cannot matter.
+            folders.iter().find_map(|folder| search(&name, &std::env::join_paths([folder]).ok()?))
+        };
+        self.ask_system(in_usual_places).await.ok()?
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -224,6 +262,19 @@ impl Detector {
 fn search(name: &str, folders: &OsStr) -> Option<PathBuf> {
     let found = which::which_in_global(name, Some(folders)).ok()?.next()?;
     std::path::absolute(found).ok()
+}
+
+/// The program at this path, or with one of the extensions that the system knows.
+fn program_at(path: PathBuf) -> Result<PathBuf, (PathBuf, io::Error)> {
+    let found = which::which_in_global(&path, None::<&OsStr>);
+    let first = found.ok().and_then(|mut paths| paths.next());
+    if let Some(program) = first {
+        return Ok(program);
+    }
+    match executable(&path) {
+        Ok(()) => Ok(path),
+        Err(error) => Err((path, error)),
+    }
 }
 
 /// Whether a file can be started, as far as the file system tells.

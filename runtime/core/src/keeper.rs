@@ -1,8 +1,7 @@
 //! The supervisor's own thread, on which all its tasks run.
 //!
-//! A thread of our own and not the caller's executor: the API then works from any executor or none,
-//! dropping the supervisor can wait for its tasks, and the kernel's signal for a dead parent, which
-//! follows the thread that started a child, follows one that lives as long as the supervisor.
+//! A thread of our own and not the caller's executor: the API then works from any executor or none, and
+//! dropping the supervisor can wait for its tasks. Nothing on it blocks: all processes would wait.
 
 use std::future::Future;
 use std::thread::JoinHandle;

@@ -69,6 +69,7 @@ mod process;
 mod project;
 mod restart;
 mod sink;
+mod spawner;
 mod spin;
 mod stop;
 mod supervisor;

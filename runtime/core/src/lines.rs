@@ -363,7 +363,7 @@ mod tests {
         let mut splitter = Splitter::new(Framing::Lines, 64);
         let mut pieces = Vec::new();
         for (text, count) in
-            [("a", 0), ("b", 0), ("c", 0), ("", 1), ("{", 1), ("", 2), ("\nd", 3), ("", 3)]
+            [("a", 0), ("b", 0), ("c", 0), ("", 1), ("{", 1), ("", 2), ("\nd", 3), ("", 4)]
         {
             splitter.push(text.as_bytes(), |piece| pieces.push(piece));
             splitter.tick(true, |piece| pieces.push(piece));
@@ -371,7 +371,7 @@ mod tests {
         }
         splitter.finish(|piece| pieces.push(piece));
         let partial = |text: &'static str| Piece::Partial(Bytes::from_static(text.as_bytes()));
-        assert_eq!(pieces, [partial("abc"), partial("{"), data(b""), data(b"d")]);
+        assert_eq!(pieces, [partial("abc"), partial("{"), data(b""), partial("d")]);
     }
 
     #[test]

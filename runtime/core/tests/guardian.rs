@@ -8,9 +8,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it passes over")]
 
-#[path = "common/paths.rs"]
-mod paths;
-
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -20,6 +17,8 @@ use std::{fs, thread};
 use js_runtime::{Detached, Permissions, Runtime, SpawnConfig, Supervisor};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tree.mjs");
 
 const RUNTIMES: [Runtime; 4] = [Runtime::Embedded, Runtime::Node, Runtime::Deno, Runtime::Bun];
 
@@ -261,7 +260,7 @@ fn application(case: &str) -> ! {
             args: args.map(|arg| arg.replace('N', &number)).to_vec(),
             permissions: Some(Permissions { all: true, ..Permissions::default() }),
             detached,
-            ..SpawnConfig::script(runtime, paths::fixture("tree.mjs").to_string_lossy())
+            ..SpawnConfig::script(runtime, TREE)
         };
         executor.block_on(supervisor.spawn(&index.to_string(), config)).expect("it starts");
         index += 1;

@@ -27,7 +27,7 @@ pub(super) async fn version(program: &Path, limit: Duration) -> Option<String> {
     let mut command = Command::new(program);
     command.arg("--version");
     let asked = async {
-        let mut running = Running::start(command)?;
+        let mut running = Running::start(command).await?;
         let line = running.read_through("\n").await;
         // A program that prints a version and then fails would fail for a script, too.
         running.child.wait().await.ok()?.success().then(|| parse_version(&line))?
@@ -66,7 +66,7 @@ pub(super) async fn shell_path(shell: &std::ffi::OsStr, limit: Duration) -> Opti
         let mut command = Command::new(shell);
         command.arg(flags).arg(format!("echo {BEGIN}; printenv PATH; echo {END}"));
         let asked = async {
-            let mut running = Running::start(command)?;
+            let mut running = Running::start(command).await?;
             parse_path(&running.read_through(&format!("\n{END}\n")).await)
         };
         match timeout_at(deadline, asked).await {
@@ -85,7 +85,13 @@ struct Running {
 }
 
 impl Running {
-    fn start(mut command: Command) -> Option<Self> {
+    /// Off the supervisor's thread: loading a program may wait for a network folder.
+    async fn start(command: Command) -> Option<Self> {
+        // One that nobody waits for any more is dropped, and so killed.
+        tokio::task::spawn_blocking(|| Self::start_blocking(command)).await.ok()?
+    }
+
+    fn start_blocking(mut command: Command) -> Option<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut command = CommandWrap::from(command);
         // A session and not only a group: an interactive shell in a mere background group of the

@@ -296,3 +296,23 @@ async fn a_command_is_a_name_to_look_up_or_a_path_from_the_working_directory() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+/// A folder of `PATH` on a network that is down.
+#[tokio::test]
+async fn a_file_system_that_does_not_answer_holds_up_nothing_else() {
+    let detector = Detector::new();
+    for runtime in [Some(Runtime::Deno), None] {
+        let (open, gate) = std::sync::mpsc::channel();
+        *detector.shared.gate.lock().expect("not poisoned") = Some(gate);
+        let asked = async {
+            match runtime {
+                Some(runtime) => drop(detector.find(runtime).await),
+                None => drop(detector.program("./none", Path::new("/")).await),
+            }
+        };
+        // Only a thread that is not held up comes here, and lets the question go on.
+        let others = async { open.send(()).is_ok() };
+        let ((), goes_on) = tokio::join!(asked, others);
+        assert!(goes_on, "the question has held up its thread");
+    }
+}

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::control::{Memory, SelfEnded};
 use super::exit;
@@ -101,7 +101,7 @@ impl Keeper {
             }
             outcome => (outcome, false),
         };
-        let exit = self.exit_of(outcome);
+        let exit = self.exit_of(outcome).await;
         // What a program has started and left behind still has the mark.
         program.mark.end_marked().await;
         if crashed && self.exhausted().is_some() {
@@ -149,17 +149,18 @@ impl Keeper {
         report.map_or(Outcome::Lost, Outcome::Ended)
     }
 
-    fn exit_of(&mut self, outcome: Outcome) -> Exit {
+    async fn exit_of(&mut self, outcome: Outcome) -> Exit {
         let unresponsive = Exit { reason: ExitReason::Unresponsive, code: None };
         let (report, thread) = match (outcome, self.thread.take()) {
             (Outcome::Ended(report), Some(thread)) => (report, thread),
             (Outcome::Unresponsive(Some(_)), Some(thread)) => (Ok(unresponsive), thread),
-            // Joining would wait for ever: the thread is left to itself.
+            // It will not end: the thread is left to itself.
             _ => return unresponsive,
         };
-        // The report is the thread's last act but returning.
-        let panicked = thread.join().is_err();
-        report.unwrap_or_else(|_| lost(panicked))
+        // The report is the thread's last act but returning; what it drops then may still hang.
+        let joined = tokio::task::spawn_blocking(move || thread.join().is_err());
+        let panicked = timeout(GIVE_UP, joined).await;
+        report.unwrap_or_else(|_| lost(matches!(panicked, Ok(Ok(true)))))
     }
 
     async fn stop(&mut self, request: &mut StopRequest) -> Option<Report> {

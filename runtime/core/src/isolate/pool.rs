@@ -73,8 +73,9 @@ impl Vacant {
             () = self.commons.control.crash.happened() => {}
             gone = timeout(PATIENCE, self.gone) => {
                 if gone.is_ok() {
-                    // What a panic said was printed.
-                    let _ = self.thread.join();
+                    // What a panic said was printed. What the thread drops at its end may still hang.
+                    let joined = tokio::task::spawn_blocking(|| self.thread.join());
+                    let _ = timeout(PATIENCE, joined).await;
                 }
             }
         }

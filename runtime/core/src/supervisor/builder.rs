@@ -79,6 +79,7 @@ impl Builder {
         let host = Host {
             detector: Detector::new(),
             bundled,
+            spawner: Arc::default(),
             _guardian: crate::guardian::User::new(),
             #[cfg(feature = "embedded")]
             pool: crate::isolate::Pool::new(self.warm_isolates),

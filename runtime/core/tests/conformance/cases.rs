@@ -38,6 +38,8 @@ pub(crate) const ALL: &[&[Case]] = &[
     kills::CASES,
     names::CASES,
     readers::CASES,
+    #[cfg(target_os = "linux")]
+    readers::LINUX,
     rpc::CASES,
     scripts::CASES,
     lists::CASES,

@@ -20,6 +20,10 @@ pub(crate) const CASES: &[Case] = cases![
     a_line_over_the_limit_is_reported_and_the_next_is_fine,
 ];
 
+/// What takes a file system to provoke that only Linux has.
+#[cfg(target_os = "linux")]
+pub(crate) const LINUX: &[Case] = cases![a_program_that_is_slow_to_load_stops_no_other_process];
+
 fn flood(bench: &Bench) -> SpawnConfig {
     let limits = Some(Limits { stdout_buffer_mb: Some(1), ..Limits::default() });
     SpawnConfig { limits, ..bench.fixture("flood.mjs", &[]) }
@@ -255,4 +259,60 @@ async fn a_line_over_the_limit_is_reported_and_the_next_is_fine(bench: &Bench) -
         }
     }
     Ok(())
+}
+
+/// A program in a network folder that does not answer: here another descriptor has a lease on its file, which makes
+/// the system wait before it is loaded.
+#[cfg(target_os = "linux")]
+async fn a_program_that_is_slow_to_load_stops_no_other_process(bench: &Bench) -> Outcome {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use nix::libc::{F_GETLEASE, F_SETLEASE, F_UNLCK, F_WRLCK, SIGURG, fcntl};
+
+    /// Chooses the signal; the crate `libc` lacks it.
+    const F_SETSIG: i32 = 10;
+
+    let mut other = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
+    other.write("ready\n").await?;
+    other.until_ready().await?;
+
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("slow");
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.read(true).write(true).create_new(true).mode(0o755).open(&path)?;
+    let descriptor = file.as_raw_fd();
+    // SAFETY: the descriptor is open. A signal that is ignored tells of the request instead of one that ends this
+    // program.
+    unsafe {
+        assert_eq!(fcntl(descriptor, F_SETSIG, SIGURG), 0);
+        assert_eq!(
+            fcntl(descriptor, F_SETLEASE, F_WRLCK),
+            0,
+            "{}",
+            std::io::Error::last_os_error()
+        );
+    }
+    let name = Bench::name();
+    let config = SpawnConfig::command(path.to_string_lossy());
+    let mut slow = std::pin::pin!(bench.supervisor.spawn(&name, config));
+    let answers = async {
+        // SAFETY: as above.
+        while unsafe { fcntl(descriptor, F_GETLEASE) } == F_WRLCK {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        other.write("ready\n").await?;
+        other.until_ready().await
+    };
+    tokio::select! {
+        biased;
+        started = &mut slow => return Err(format!("the other process had to wait: {started:?}").into()),
+        answered = answers => answered?,
+    }
+    // SAFETY: as above.
+    assert_eq!(unsafe { fcntl(descriptor, F_SETLEASE, F_UNLCK) }, 0);
+    drop(file);
+    // An empty file is no program.
+    assert!(slow.await.is_err());
+    other.kill().await
 }

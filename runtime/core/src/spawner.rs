@@ -1,0 +1,92 @@
+//! The threads that start children.
+//!
+//! Starting a program may wait for a network folder that does not answer, and the kernel's signal for a dead parent
+//! follows the thread that has started a child. So children are started on threads that may wait and live as long as
+//! the supervisor: on one that is idle, or on another one.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+pub(crate) struct Spawner {
+    /// A thread ends when its sender is dropped.
+    idle: Mutex<Vec<mpsc::Sender<Job>>>,
+}
+
+impl Spawner {
+    /// Does the work on one of the threads, within the caller's executor. It is done even if nobody waits for it any
+    /// more.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let idle = self.idle().pop();
+        let thread = match idle {
+            Some(thread) => thread,
+            None => start()?,
+        };
+        let (done, result) = oneshot::channel();
+        let (executor, spawner, next) = (Handle::current(), Arc::downgrade(self), thread.clone());
+        let job: Job = Box::new(move || {
+            let entered = executor.enter();
+            let done_work = work();
+            if let Some(spawner) = spawner.upgrade() {
+                spawner.idle().push(next);
+            }
+            // What nobody waits for is dropped within the executor, too.
+            drop(done.send(done_work));
+            drop(entered);
+        });
+        let gone = || io::Error::other("the thread that starts children is gone");
+        thread.send(job).map_err(|_| gone())?;
+        result.await.map_err(|_| gone())
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<mpsc::Sender<Job>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn start() -> io::Result<mpsc::Sender<Job>> {
+    let (sender, jobs) = mpsc::channel::<Job>();
+    let thread = std::thread::Builder::new().name("js-spawner".to_owned());
+    thread.spawn(move || jobs.into_iter().for_each(|job| job()))?;
+    Ok(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_that_waits_holds_up_no_other_and_an_idle_thread_is_taken_again() {
+        let spawner = Arc::new(Spawner::default());
+        let (release, released) = mpsc::channel::<()>();
+        let waits = spawner.run(move || (released.recv().is_ok(), thread::current().id()));
+        let others = async {
+            let first = spawner.run(|| thread::current().id()).await.expect("a thread");
+            let second = spawner.run(|| thread::current().id()).await.expect("a thread");
+            release.send(()).expect("it still waits");
+            (first, second)
+        };
+        let (waited, (first, second)) = tokio::join!(waits, others);
+        let (was_released, own) = waited.expect("a thread");
+        assert!(was_released);
+        assert_ne!(own, first);
+        assert_eq!(first, second);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_the_next_start_gets_another_thread() {
+        let spawner = Arc::new(Spawner::default());
+        assert!(spawner.run(|| panic!("on purpose")).await.is_err());
+        assert_eq!(spawner.run(|| 1).await.expect("a thread"), 1);
+    }
+}
