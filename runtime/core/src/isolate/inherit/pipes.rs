@@ -48,14 +48,11 @@ pub(super) fn task(
     inbox: UnboundedReceiver<Request>,
 ) -> io::Result<Option<(Task, End)>> {
     let (reader, writer) = io::pipe()?;
-    Ok(Some(match output {
-        Some(sink) => (Task::Output { reader, sink, inbox }, writer.into()),
-        None => {
-            let (rest, input) = (reader.try_clone()?, input.clone());
-            let source = Source { input, is_waited_for, rest };
-            (Task::Input { writer, source, inbox }, reader.into())
-        }
-    }))
+    if let Some(sink) = output {
+        return Ok(Some((Task::Output { reader, sink, inbox }, writer.into())));
+    }
+    let source = Source { input: input.clone(), is_waited_for, rest: reader.try_clone()? };
+    Ok(Some((Task::Input { writer, source, inbox }, reader.into())))
 }
 
 pub(super) struct Mover {

@@ -78,8 +78,7 @@ async fn inherited_streams_carry_much_both_ways(bench: &Bench) -> Outcome {
     let sent: Vec<u8> = (0..200_000).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
     for (how, last) in [("sync", None), ("async", Some("end"))] {
         let run = bench.start(config(bench, "inherit-all.mjs", &["cat", how])).await?;
-        let reading = run.write(&sent);
-        reading.await?;
+        run.write(&sent).await?;
         run.close()?;
         let ended = run.end().await?;
         let lines = ended.lines();
