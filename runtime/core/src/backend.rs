@@ -4,7 +4,6 @@ mod candidates;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempPath;
 use tokio::sync::{oneshot, watch};
@@ -14,36 +13,13 @@ use crate::child;
 use crate::command_line::{self, CommandLine, Script};
 use crate::detect::Detector;
 use crate::error::{Error, shown};
-use crate::input::Input;
+use crate::launch::Launch;
 #[cfg(feature = "embedded")]
 use crate::plan::Plan;
-use crate::sink::Sinks;
 use crate::spawner::Spawner;
 use crate::stop::{Stopper, stop_channel};
 use crate::usage::Meter;
 use crate::wire::{ExitReason, Limits, Runtime, SpawnConfig};
-
-/// Everything a backend needs to know about the generation that it is to run.
-pub(crate) struct Launch {
-    pub(crate) name: String,
-    pub(crate) config: SpawnConfig,
-    pub(crate) cwd: PathBuf,
-    pub(crate) input: Input,
-    pub(crate) sinks: Sinks,
-    /// Set when there begins to be something that must be ended and not just forgotten.
-    pub(crate) committed: AtomicBool,
-}
-
-impl Launch {
-    /// From here on the start goes on to its end, whoever wants another.
-    pub(crate) fn commit(&self) {
-        self.committed.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_committed(&self) -> bool {
-        self.committed.load(Ordering::Relaxed)
-    }
-}
 
 /// How a generation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,8 +164,11 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
         None => Entry::File(resolve_script(script, &launch.cwd).await?),
     };
     let (stopper, stop) = stop_channel();
-    launch.commit();
-    let (meter, kept) = isolate::start(&host.pool, &host.detector, entry, launch, stop).await?;
+    let begun = isolate::begin(&host.pool, &host.detector, entry, launch, stop).await?;
+    launch.has_begun(stopper.clone());
+    let started = begun.started().await;
+    launch.has_ended();
+    let (meter, kept) = started?;
     Ok(Running {
         pid: None,
         runtime: Some(Runtime::Embedded),
@@ -292,9 +271,10 @@ async fn start_child(
         sinks: launch.sinks.clone(),
         sources,
     };
-    launch.commit();
+    launch.has_begun(stopper.clone());
     // Given up meanwhile, it ends as soon as it has started: then the stopper is gone.
     let started = host.spawner.run(move || child::start(start, stop)).await;
+    launch.has_ended();
     let (pid, exit) = started.flatten().map_err(|source| Error::StartFailed {
         name: launch.name.clone(),
         message: format!("{}: {source}", shown(&program)),

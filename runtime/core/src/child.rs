@@ -25,6 +25,7 @@ use crate::command_line::CommandLine;
 use crate::event::Stream;
 use crate::guardian::{self, Mark};
 use crate::input::Input;
+use crate::launch::Launch;
 use crate::sink::Sinks;
 use crate::stop::StopRequest;
 use crate::wire::{Detached, ExitReason, Runtime};

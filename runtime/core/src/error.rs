@@ -15,7 +15,7 @@ const LONGEST_QUOTE: usize = 400;
 pub(crate) const NO_ENGINE: &str = "the embedded engine is not part of this build: enable the cargo feature \
     \"embedded\" of tauri-plugin-js, or of js-runtime outside Tauri";
 
-/// Every failure of the API. Crosses IPC as `{ kind, message, name? }`.
+/// Every failure of the API. Crosses IPC as `{ kind, message, name?, generation? }`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -75,6 +75,16 @@ pub enum Error {
         name: String,
         /// Bytes from which on nothing more is taken.
         limit: usize,
+        /// The start of the process whose stdin it is, where it is that of one.
+        generation: Option<u64>,
+    },
+    /// What was to be written or closed is of a start of the process that is over; the name may have another.
+    #[error("process not running: {name} (generation {generation} is over)")]
+    GenerationOver {
+        /// The process.
+        name: String,
+        /// The start that it was meant for.
+        generation: u64,
     },
     /// The supervisor was shut down.
     #[error("the process supervisor has shut down")]
@@ -96,6 +106,7 @@ impl Error {
             Self::Path { .. } => "path",
             Self::TooMany { .. } => "tooMany",
             Self::StdinFull { .. } => "stdinFull",
+            Self::GenerationOver { .. } => "exited",
             Self::ShutDown => "shutDown",
         }
     }
@@ -109,7 +120,18 @@ impl Error {
             | Self::NotRunning(name)
             | Self::StillRunning(name)
             | Self::StartFailed { name, .. }
-            | Self::StdinFull { name, .. } => Some(name),
+            | Self::StdinFull { name, .. }
+            | Self::GenerationOver { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The start of the process that it is about, where there is one.
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        match self {
+            Self::StdinFull { generation, .. } => *generation,
+            Self::GenerationOver { generation, .. } => Some(*generation),
             _ => None,
         }
     }
@@ -131,12 +153,16 @@ impl Error {
 
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Error", 3)?;
+        let mut object = serializer.serialize_struct("Error", 4)?;
         object.serialize_field("kind", self.kind())?;
         object.serialize_field("message", &self.to_string())?;
         match self.name() {
             Some(name) => object.serialize_field("name", name)?,
             None => object.skip_field("name")?,
+        }
+        match self.generation() {
+            Some(generation) => object.serialize_field("generation", &generation)?,
+            None => object.skip_field("generation")?,
         }
         object.end()
     }

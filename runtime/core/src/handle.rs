@@ -4,17 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::backend::{Launch, Running};
+use crate::backend::Running;
 use crate::changes::Notice;
 use crate::error::Error;
 use crate::event::{Event, Stream};
-use crate::input::{Input, Refused};
+use crate::input::Input;
+use crate::launch::Launch;
 use crate::output::{Output, Subscription, WhenSlow};
 use crate::plan::Plan;
 use crate::sink::Sinks;
+use crate::stdin::Stdin;
 use crate::usage::{Meter, Subject};
 use crate::wire::{ExitReason, ProcessInfo, State};
 
@@ -24,8 +25,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 pub(crate) enum Command {
     Start(Box<Start>),
     Kill(Reply<()>),
-    /// Answered when no start is under way.
-    Settle(Reply<()>),
+    /// Answered with what runs, once no start, end or wait for a restart is under way; `None` if nothing does.
+    Settle(Reply<Option<ProcessInfo>>),
     /// Forget the entry.
     Remove,
     Shutdown(Reply<()>),
@@ -35,7 +36,8 @@ pub(crate) struct Start {
     pub(crate) plan: Plan,
     /// Whether a live generation is to be ended for it.
     pub(crate) replace: bool,
-    pub(crate) reply: Reply<()>,
+    /// Answered with the process as it is when its script begins to run.
+    pub(crate) reply: Reply<ProcessInfo>,
 }
 
 /// A handle that can only send and look; clones share the process.
@@ -62,7 +64,12 @@ struct Published {
 }
 
 impl Process {
-    pub(crate) fn new(name: &str, changes: Notice) -> (Self, mpsc::UnboundedReceiver<Command>) {
+    /// One whose first generation follows `last`.
+    pub(crate) fn new(
+        name: &str,
+        last: u64,
+        changes: Notice,
+    ) -> (Self, mpsc::UnboundedReceiver<Command>) {
         let (commands, mailbox) = mpsc::unbounded_channel();
         let info = ProcessInfo {
             name: name.to_owned(),
@@ -70,7 +77,8 @@ impl Process {
             running: false,
             runtime: None,
             state: State::Starting,
-            generation: 0,
+            // The one to come: a name is taken only to start it.
+            generation: last + 1,
             restarts: 0,
             start_ms: None,
             started_at: None,
@@ -115,6 +123,11 @@ impl Process {
         self.0.live.store(false, Ordering::Release);
     }
 
+    /// Whether something can still be asked of it. An actor that has panicked is gone.
+    pub(crate) fn has_actor(&self) -> bool {
+        !self.0.commands.is_closed()
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.0.live.load(Ordering::Acquire)
     }
@@ -132,37 +145,18 @@ impl Process {
         self.0.commands.send(command).map_err(|_| Error::NotFound(self.name()))
     }
 
-    pub(crate) async fn ask(
+    pub(crate) async fn ask<T>(
         &self,
-        command: impl FnOnce(Reply<()>) -> Command,
-    ) -> Result<(), Error> {
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.send(command(reply))?;
         answer.await.map_err(|_| Error::NotFound(self.name()))?
     }
 
-    pub(crate) async fn write(&self, data: Bytes) -> Result<(), Error> {
-        self.input()?.write(data).await.map_err(|_| self.not_running())
-    }
-
-    pub(crate) fn try_write(&self, data: Bytes) -> Result<usize, Error> {
-        self.input()?.try_write(data).map_err(|refused| match refused {
-            Refused::Closed => self.not_running(),
-            Refused::Full(limit) => Error::StdinFull { name: self.name(), limit },
-        })
-    }
-
-    pub(crate) async fn room(&self) -> Result<(), Error> {
-        self.input()?.room().await.map_err(|_| self.not_running())
-    }
-
-    pub(crate) fn close_stdin(&self) -> Result<(), Error> {
-        self.input().map(|input| input.close())
-    }
-
     /// Nobody reads that stream any more.
     pub(crate) fn close_output(&self, stream: Stream) -> Result<(), Error> {
-        self.input()?;
+        self.stdin(None)?;
         self.0.output.close_stream(stream);
         Ok(())
     }
@@ -171,18 +165,22 @@ impl Process {
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: i32) -> Result<(), Error> {
         let meter = self.published().meter.clone();
-        meter.ok_or_else(|| self.not_running())?.signal(signal);
+        meter.ok_or_else(|| Error::NotRunning(self.name()))?.signal(signal);
         Ok(())
     }
 
-    fn input(&self) -> Result<Input, Error> {
-        // In two steps: what a failure says is behind the same lock.
-        let input = self.published().input.clone();
-        input.ok_or_else(|| self.not_running())
-    }
-
-    fn not_running(&self) -> Error {
-        Error::NotRunning(self.name())
+    /// The stdin of the present generation, if that is the one that is meant.
+    pub(crate) fn stdin(&self, generation: Option<u64>) -> Result<Stdin, Error> {
+        let published = self.published();
+        let name = published.info.name.clone();
+        let present = published.info.generation;
+        if let Some(generation) = generation.filter(|&meant| meant != present) {
+            return Err(Error::GenerationOver { name, generation });
+        }
+        match &published.input {
+            Some(input) => Ok(Stdin { name, generation: present, input: input.clone() }),
+            None => Err(Error::NotRunning(name)),
+        }
     }
 
     /// Bytes written that the process has not read yet.
@@ -222,7 +220,7 @@ impl Process {
                 framing: plan.config.framing,
                 line_limit: plan.line_limit,
             },
-            committed: AtomicBool::new(false),
+            begun: parking_lot::Mutex::default(),
         }
     }
 
@@ -259,14 +257,17 @@ impl Process {
         goes_on: bool,
     ) {
         self.0.output.cut_off(generation);
-        {
+        let input = {
             let mut published = self.published();
-            published.input = None;
             published.meter = None;
             let info = &mut published.info;
             info.pid = None;
             info.running = false;
             info.state = State::Exited { reason: reason.clone(), code };
+            published.input.take()
+        };
+        if let Some(input) = input {
+            input.break_pipe();
         }
         self.0.output.push_now(generation, Event::Exit { reason, code });
         // Last: whoever takes the name now begins after this event.

@@ -61,45 +61,68 @@ pub(crate) use self::pool::Pool;
 use self::pool::Vacant;
 use self::program::Program;
 use self::worker::Order;
-use crate::backend::Launch;
 use crate::detect::Detector;
 use crate::error::Error;
+use crate::launch::Launch;
 use crate::plan::Plan;
 use crate::stop::StopRequest;
 
 /// The version of Deno that the engine is made of.
 pub(crate) const DENO_VERSION: &str = "2.9.6";
 
-/// Starts the isolate, one that waits in `pool` if there is one; returns when the script is about to
-/// run.
-pub(crate) async fn start(
+/// An isolate that is being told what to run, and that is watched over from here on.
+pub(crate) struct Starting {
+    name: String,
+    meter: Meter,
+    kept: Kept,
+    /// Resolves when the script is about to run.
+    ready: oneshot::Receiver<Result<(), String>>,
+}
+
+/// Begins to start the isolate, one that waits in `pool` if there is one. `stop` ends it at any time.
+pub(crate) async fn begin(
     pool: &Pool,
     detector: &Detector,
     entry: Entry,
     launch: &Launch,
     stop: StopRequest,
-) -> Result<(Meter, Kept), Error> {
-    let failed = |message: String| Error::StartFailed { name: launch.name.clone(), message };
-    let (ready, became_ready) = oneshot::channel();
+) -> Result<Starting, Error> {
+    let (becomes_ready, ready) = oneshot::channel();
     let (report, reported) = oneshot::channel();
-    let Launch { config, cwd, input, sinks, .. } = launch;
+    let Launch { name, config, cwd, input, sinks, .. } = launch;
     let memory = Plan::engine(config).memory;
     let prepared = if Env::is_read_early(&config.env) { None } else { pool.take(memory) };
     let Vacant { commons, order, thread, .. } = match prepared {
         Some(vacant) => vacant,
-        None => Vacant::new(&format!("js:{}", launch.name), memory).await.map_err(failed)?,
+        None => Vacant::new(&format!("js:{name}"), memory)
+            .await
+            .map_err(|message| Error::StartFailed { name: name.clone(), message })?,
     };
     let (input, sinks) = (input.clone(), sinks.clone());
     let program =
         Program::new(commons, entry, config.clone(), cwd.clone(), input, sinks, detector.clone());
-    let name = launch.name.clone();
-    // Fails when the thread has ended, and then nothing becomes ready.
-    let _ = order.send(Order { name, program: program.clone(), ready, report });
-    match became_ready.await {
-        Ok(Ok(())) => {}
-        Ok(Err(message)) => return Err(failed(message)),
-        Err(_) => return Err(failed("the engine stopped while it was starting".to_owned())),
-    }
     let meter = Meter { control: program.control.clone(), limit: memory.heap as u64 };
-    Ok((meter, Keeper::new(program, thread, reported).keep(stop)))
+    // Fails when the thread has ended, and then nothing becomes ready.
+    let _ = order.send(Order {
+        name: name.clone(),
+        program: program.clone(),
+        ready: becomes_ready,
+        report,
+    });
+    let kept = Keeper::new(program, thread, reported).keep(stop);
+    Ok(Starting { name: name.clone(), meter, kept, ready })
+}
+
+impl Starting {
+    /// Returns when the script is about to run; after a failure or an end, when nothing is left of it.
+    pub(crate) async fn started(self) -> Result<(Meter, Kept), Error> {
+        let message = match self.ready.await {
+            Ok(Ok(())) => return Ok((self.meter, self.kept)),
+            Ok(Err(message)) => message,
+            Err(_) => "the engine stopped while it was starting".to_owned(),
+        };
+        // What is reported is that it did not start.
+        let _ = self.kept.exit.await;
+        Err(Error::StartFailed { name: self.name, message })
+    }
 }

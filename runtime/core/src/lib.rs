@@ -15,6 +15,7 @@
 //!
 //! 1. Rust never parses an RPC frame. stdout is protocol, stderr is log, for every backend alike.
 //! 2. A name has at most one live generation; two concurrent spawns of one name start one process.
+//!    Generations of a name never repeat, whatever was removed meanwhile.
 //! 3. Exit is reported exactly once per generation, after the last line of output, whatever ended it.
 //! 4. No lock is held across an await or a pipe write. A worker that stops reading blocks nobody else.
 //! 5. Memory is bounded end to end: stdin queue, line length, history. What was dropped is counted and
@@ -27,6 +28,7 @@
 //!    started outlives the application, however that ends. (V8 itself, once started, keeps its sleeping
 //!    threads for the life of the application.)
 //! 9. Only Rust decides what a process may do: its permissions are fixed when it starts.
+//! 10. A write is for one generation and never reaches another: [`Stdin`] stays that of its own.
 
 #![cfg_attr(
     not(feature = "embedded"),
@@ -55,6 +57,7 @@ mod input;
 #[cfg(feature = "embedded")]
 mod isolate;
 mod keeper;
+mod launch;
 mod lines;
 mod memory;
 #[cfg(feature = "embedded")]
@@ -71,6 +74,7 @@ mod restart;
 mod sink;
 mod spawner;
 mod spin;
+mod stdin;
 mod stop;
 mod supervisor;
 #[cfg(feature = "embedded")]
@@ -82,6 +86,7 @@ pub use changes::Changes;
 pub use error::Error;
 pub use event::{Event, Record, Stream};
 pub use output::{Subscription, WhenSlow};
+pub use stdin::Stdin;
 pub use supervisor::{Builder, Supervisor};
 #[doc(inline)]
 pub use wire::*;

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::backend::{self, Exit, Host, Launch, Running};
+use crate::backend::{self, Exit, Host, Running};
 use crate::error::Error;
 use crate::handle::{Command, Process, Reply, Start};
+use crate::launch::Launch;
 use crate::plan::Plan;
 use crate::restart::Retries;
-use crate::wire::{ExitReason, State};
+use crate::wire::{ExitReason, ProcessInfo, State};
 
 /// The most grace that a process gets when the supervisor shuts down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
@@ -23,8 +24,14 @@ pub(crate) struct Actor {
     process: Process,
     host: Arc<Host>,
     mailbox: mpsc::UnboundedReceiver<Command>,
+    /// The present generation, or the last one.
     generation: u64,
+    /// Whether its exit is still to be reported.
+    is_live: bool,
     retries: Retries,
+    /// Who wants to know what runs when no start, end or wait for a restart is under way. Kept over
+    /// generations.
+    settlers: Vec<Reply<Option<ProcessInfo>>>,
 }
 
 /// What the actor does after a generation, or at rest.
@@ -40,8 +47,6 @@ enum Next {
 #[derive(Default)]
 struct Asked {
     killers: VecDeque<Reply<()>>,
-    /// Who wants to know when a start or an end is no longer under way.
-    settlers: Vec<Reply<()>>,
     started: bool,
     stopping: bool,
     /// No generation is to follow.
@@ -57,7 +62,16 @@ impl Asked {
 }
 
 impl Drop for Actor {
+    /// An actor that ends amid a generation has panicked, or ends with the supervisor's thread: the exit is
+    /// reported all the same.
     fn drop(&mut self) {
+        // Before the name is given back: what starts it then needs another actor.
+        self.mailbox.close();
+        if self.is_live {
+            let reason =
+                if std::thread::panicking() { lost().reason } else { ExitReason::HostShutdown };
+            self.process.exited(self.generation, reason, None, false);
+        }
         self.process.close();
     }
 }
@@ -68,7 +82,10 @@ impl Actor {
         host: Arc<Host>,
         mailbox: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
-        Self { process, host, mailbox, generation: 0, retries: Retries::default() }
+        // A new process is listed with the generation to come.
+        let generation = process.info().generation - 1;
+        let retries = Retries::default();
+        Self { process, host, mailbox, generation, is_live: false, retries, settlers: Vec::new() }
     }
 
     /// Runs until the process is removed or the supervisor shuts down.
@@ -81,10 +98,13 @@ impl Actor {
                     self.live(start.plan, Some(start.reply)).await
                 }
                 Next::Retry(plan, wait) => self.wait_to_retry(*plan, wait).await,
-                Next::Rest => match self.mailbox.recv().await {
-                    Some(command) => self.at_rest(command),
-                    None => Next::End,
-                },
+                Next::Rest => {
+                    self.settle(None);
+                    match self.mailbox.recv().await {
+                        Some(command) => self.at_rest(command),
+                        None => Next::End,
+                    }
+                }
                 Next::End => break,
             };
         }
@@ -96,7 +116,7 @@ impl Actor {
             Command::Kill(reply) => {
                 answer(Some(reply), Err(Error::NotRunning(self.process.name())));
             }
-            Command::Settle(reply) => answer(Some(reply), Ok(())),
+            Command::Settle(reply) => answer(Some(reply), Ok(None)),
             Command::Remove => return Next::End,
             Command::Shutdown(reply) => {
                 answer(Some(reply), Ok(()));
@@ -116,7 +136,8 @@ impl Actor {
                 () = &mut deadline => return self.live(plan, None).await,
             };
             match command {
-                Some(Command::Settle(reply)) => answer(Some(reply), Ok(())),
+                // Something runs when the wait is over.
+                Some(Command::Settle(reply)) => self.settlers.push(reply),
                 Some(Command::Kill(reply)) => {
                     self.process.release();
                     answer(Some(reply), Ok(()));
@@ -134,15 +155,16 @@ impl Actor {
     }
 
     /// One generation, from `starting` to `exited`.
-    async fn live(&mut self, plan: Plan, reply: Option<Reply<()>>) -> Next {
+    async fn live(&mut self, plan: Plan, reply: Option<Reply<ProcessInfo>>) -> Next {
         self.generation += 1;
+        self.is_live = true;
         let asked_at = Instant::now();
         let launch = self.process.begin(self.generation, self.retries.count(), &plan);
         let mut asked = Asked::default();
         let failure = match self.start(&launch, &plan, &mut asked).await {
             Ok(running) => {
                 self.process.running(&running, &launch, asked_at.elapsed());
-                answer(reply, Ok(()));
+                answer(reply, Ok(self.process.info()));
                 let exit = self.attend(running, &plan, &mut asked).await;
                 launch.input.break_pipe();
                 return self.finish(plan, exit, asked, asked_at.elapsed());
@@ -158,7 +180,7 @@ impl Actor {
     }
 
     /// Starts the backend. Looking for runtimes and reading sources can take its time; until the
-    /// backend really starts, whoever wants an end gets it at once.
+    /// backend really starts, a kill ends that at once. From then on it ends the backend.
     async fn start(
         &mut self,
         launch: &Launch,
@@ -173,7 +195,7 @@ impl Actor {
                 biased;
                 Some(command) = self.mailbox.recv() => {
                     self.while_live(command, asked);
-                    if asked.stopping && !launch.is_committed() {
+                    if asked.stopping && !launch.end() {
                         return Err(self.killed_meanwhile());
                     }
                 }
@@ -190,7 +212,7 @@ impl Actor {
             if asked.stopping {
                 running.stopper.stop(asked.grace(plan));
             } else {
-                asked.settlers.drain(..).for_each(|settler| answer(Some(settler), Ok(())));
+                self.settle(Some(&self.process.info()));
             }
             tokio::select! {
                 biased;
@@ -223,9 +245,9 @@ impl Actor {
                 return;
             }
             Command::Settle(reply) if asked.stopping || !asked.started => {
-                return asked.settlers.push(reply);
+                return self.settlers.push(reply);
             }
-            Command::Settle(reply) => return answer(Some(reply), Ok(())),
+            Command::Settle(reply) => return answer(Some(reply), Ok(Some(self.process.info()))),
             Command::Remove => asked.last = true,
             Command::Shutdown(reply) => {
                 asked.last = true;
@@ -235,6 +257,13 @@ impl Actor {
         if !asked.stopping {
             asked.stopping = true;
             self.process.set_state(self.generation, State::Stopping);
+        }
+    }
+
+    /// Answers those who wait for what runs now.
+    fn settle(&mut self, running: Option<&ProcessInfo>) {
+        for settler in self.settlers.drain(..) {
+            answer(Some(settler), Ok(running.cloned()));
         }
     }
 
@@ -272,9 +301,10 @@ impl Actor {
             self.retries.next_wait(plan.restart, &reason, exit.code, lived)
         };
         let goes_on = retry.is_some() || asked.then.is_some();
+        self.is_live = false;
         self.process.exited(self.generation, reason, exit.code, goes_on);
-        for waiting in asked.killers.into_iter().chain(asked.settlers) {
-            answer(Some(waiting), Ok(()));
+        for killer in asked.killers {
+            answer(Some(killer), Ok(()));
         }
         match (asked.last, asked.then, retry) {
             (true, ..) => Next::End,
@@ -285,13 +315,13 @@ impl Actor {
     }
 }
 
-/// Its keeper is gone without a word, which only a panic explains.
+/// Its keeper or its actor is gone without a word, which only a panic explains.
 fn lost() -> Exit {
     let message = "the engine lost the process".to_owned();
     Exit { reason: ExitReason::Error { message, stack: None }, code: None }
 }
 
-fn answer(reply: Option<Reply<()>>, result: Result<(), Error>) {
+fn answer<T>(reply: Option<Reply<T>>, result: Result<T, Error>) {
     if let Some(reply) = reply {
         // The caller may have stopped waiting.
         let _: Result<(), _> = oneshot::Sender::send(reply, result);

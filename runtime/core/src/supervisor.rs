@@ -4,9 +4,10 @@
 //! is never held across a wait.
 
 mod builder;
+mod names;
 mod streams;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 pub use self::builder::Builder;
+use self::names::{Names, Reserved};
 use crate::backend::Host;
 use crate::changes::{Changes, Notice};
 use crate::error::Error;
@@ -54,9 +56,7 @@ const SHUTDOWN: Duration = Duration::from_secs(10);
 /// ```
 pub struct Supervisor {
     host: Arc<Host>,
-    processes: Mutex<Option<HashMap<String, Process>>>,
-    /// The most that may be listed.
-    max_processes: usize,
+    names: Mutex<Option<Names>>,
     changes: Notice,
     meters: Meters,
     keeper: Keeper,
@@ -129,7 +129,8 @@ impl Supervisor {
         self.host.pool.filled().await;
     }
 
-    /// Starts a process unless one of this name is live, in which case that one is returned.
+    /// Starts a process unless one of this name is live, in which case that one is returned. Waits for a start
+    /// or an end that is under way, and for a restart by policy that has its back-off before it.
     ///
     /// # Errors
     /// Those of `spawn`, without [`Error::AlreadyExists`].
@@ -139,14 +140,10 @@ impl Supervisor {
                 Err(Error::AlreadyExists(_)) => {}
                 other => return other,
             }
-            // Whoever else starts it may be at it still, and may fail or end before we look.
-            // It may also be removed.
+            // It may have been removed since, and what is under way may fail or end: then it is started here.
             let Ok(process) = self.process(name) else { continue };
-            if process.ask(Command::Settle).await.is_err() {
-                continue;
-            }
-            if process.is_live() {
-                return Ok(process.info());
+            if let Ok(Some(running)) = process.ask(Command::Settle).await {
+                return Ok(running);
             }
         }
     }
@@ -163,8 +160,8 @@ impl Supervisor {
     /// Kills every live process, all at once.
     pub async fn kill_all(&self) {
         let live: Vec<Process> = {
-            let processes = self.processes();
-            processes.iter().flat_map(HashMap::values).filter(|p| p.is_live()).cloned().collect()
+            let names = self.names();
+            names.iter().flat_map(Names::all).filter(|p| p.is_live()).cloned().collect()
         };
         // One that has ended meanwhile is as dead as the others.
         join_all(live.iter().map(|process| process.ask(Command::Kill))).await;
@@ -183,15 +180,7 @@ impl Supervisor {
             Some(config) => Plan::new(config)?,
             None => self.last_plan(name).await?,
         };
-        let process = {
-            let processes = self.processes();
-            let map = processes.as_ref().ok_or(Error::ShutDown)?;
-            let process = map.get(name).ok_or_else(|| Error::NotFound(name.to_owned()))?;
-            // Taken under the map's lock, so that an exited process cannot be removed from under us. A
-            // live one has been taken already.
-            let _ = process.reserve();
-            process.clone()
-        };
+        let process = self.enter(|names| names.reserve_to_replace(name))?;
         Self::begin(&process, plan, true).await
     }
 
@@ -199,7 +188,7 @@ impl Supervisor {
     async fn last_plan(&self, name: &str) -> Result<Plan, Error> {
         let process = self.process(name)?;
         if process.last_plan().is_none() {
-            process.ask(Command::Settle).await?;
+            process.ask(Command::Settle).await.map(drop)?;
         }
         process.last_plan().ok_or_else(|| Error::NotFound(name.to_owned()))
     }
@@ -209,25 +198,16 @@ impl Supervisor {
     /// # Errors
     /// [`Error::NotFound`] for an unknown name, [`Error::StillRunning`] for a live process.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
-        let mut processes = self.processes();
-        let map = processes.as_mut().ok_or(Error::ShutDown)?;
-        let process = map.get(name).ok_or_else(|| Error::NotFound(name.to_owned()))?;
-        if !process.reserve() {
-            return Err(Error::StillRunning(name.to_owned()));
-        }
-        let removed = process.send(Command::Remove);
-        map.remove(name);
-        drop(processes);
+        self.names().as_mut().ok_or(Error::ShutDown)?.remove(name)?;
         self.changes.tell();
-        removed
+        Ok(())
     }
 
     /// All processes, live and exited, by name.
     #[must_use]
     pub fn list(&self) -> Vec<ProcessInfo> {
-        let processes = self.processes();
         let mut list: Vec<_> =
-            processes.iter().flat_map(HashMap::values).map(Process::info).collect();
+            self.names().iter().flat_map(Names::all).map(Process::info).collect();
         list.sort_by(|a, b| a.name.cmp(&b.name));
         list
     }
@@ -261,10 +241,8 @@ impl Supervisor {
     /// when an embedded process is too busy to answer. Processor time is counted since the last call,
     /// whoever made it.
     pub async fn usage(&self) -> Vec<Usage> {
-        let mut subjects: Vec<_> = {
-            let processes = self.processes();
-            processes.iter().flat_map(HashMap::values).filter_map(Process::subject).collect()
-        };
+        let mut subjects: Vec<_> =
+            self.names().iter().flat_map(Names::all).filter_map(Process::subject).collect();
         subjects.sort_by(|a, b| a.name.cmp(&b.name));
         let meters = self.meters.clone();
         self.keeper.run(async move { meters.read(subjects).await }).await.unwrap_or_default()
@@ -299,64 +277,56 @@ impl Supervisor {
 
     /// Kills every process, waits for it, and takes no more calls.
     pub async fn shutdown(&self) {
-        let processes = self.processes().take();
+        let names = self.names().take();
         // An error says that its thread is gone, and with it all that could be ended.
-        let _ = self.keeper.run(Self::end(self.host.clone(), processes)).await;
+        let _ = self.keeper.run(Self::end(self.host.clone(), names)).await;
         self.host.bundled.remove();
         self.changes.end();
     }
 
-    async fn end(host: Arc<Host>, processes: Option<HashMap<String, Process>>) {
-        let processes = processes.unwrap_or_default();
+    async fn end(host: Arc<Host>, names: Option<Names>) {
         // An actor that is gone has nothing left to end.
-        let ends = join_all(processes.values().map(|process| process.ask(Command::Shutdown)));
+        let processes = names.iter().flat_map(Names::all);
+        let ends = join_all(processes.map(|process| process.ask(Command::Shutdown)));
         tokio::join!(ends, host.close());
     }
 
     /// Takes the name before anything is started for it.
     fn reserve(&self, name: &str) -> Result<Process, Error> {
-        let mut processes = self.processes();
-        let map = processes.as_mut().ok_or(Error::ShutDown)?;
-        if let Some(process) = map.get(name) {
-            let free = process.reserve();
-            return free
-                .then(|| process.clone())
-                .ok_or_else(|| Error::AlreadyExists(name.to_owned()));
-        }
-        if map.len() >= self.max_processes {
-            return Err(Error::TooMany { limit: self.max_processes });
-        }
-        let (process, mailbox) = Process::new(name, self.changes.clone());
-        // Nobody else has seen it yet.
-        process.reserve();
+        self.enter(|names| names.reserve(name))
+    }
+
+    fn enter(
+        &self,
+        reserve: impl FnOnce(&mut Names) -> Result<Reserved, Error>,
+    ) -> Result<Process, Error> {
+        let mut names = self.names();
+        let Reserved { process, mailbox } = reserve(names.as_mut().ok_or(Error::ShutDown)?)?;
+        let Some(mailbox) = mailbox else { return Ok(process) };
         let actor = Actor::new(process.clone(), self.host.clone(), mailbox);
         self.keeper.spawn(actor.run());
-        map.insert(name.to_owned(), process.clone());
-        drop(processes);
+        drop(names);
         self.changes.tell();
         Ok(process)
     }
 
     async fn begin(process: &Process, plan: Plan, replace: bool) -> Result<ProcessInfo, Error> {
-        process.ask(|reply| Command::Start(Box::new(Start { plan, replace, reply }))).await?;
-        Ok(process.info())
+        process.ask(|reply| Command::Start(Box::new(Start { plan, replace, reply }))).await
     }
 
     fn process(&self, name: &str) -> Result<Process, Error> {
-        let processes = self.processes();
-        let map = processes.as_ref().ok_or(Error::ShutDown)?;
-        map.get(name).cloned().ok_or_else(|| Error::NotFound(name.to_owned()))
+        self.names().as_ref().ok_or(Error::ShutDown)?.get(name).cloned()
     }
 
-    fn processes(&self) -> MutexGuard<'_, Option<HashMap<String, Process>>> {
-        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn names(&self) -> MutexGuard<'_, Option<Names>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        let processes = self.processes().take();
-        self.keeper.finish(Self::end(self.host.clone(), processes), SHUTDOWN);
+        let names = self.names().take();
+        self.keeper.finish(Self::end(self.host.clone(), names), SHUTDOWN);
         self.host.bundled.remove();
         self.changes.end();
     }
@@ -370,3 +340,6 @@ fn embedded_info() -> RuntimeInfo {
         available: cfg!(feature = "embedded"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// Every failure of a command. Crosses IPC as `{ kind, message, name? }`.
+/// Every failure of a command. Crosses IPC as `{ kind, message, name?, generation? }`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -48,6 +48,15 @@ impl Error {
         }
     }
 
+    /// The start of the process that it is about, where there is one.
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        match self {
+            Self::Process(error) => error.generation(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Process(js_runtime::Error::InvalidConfig(message.into()))
     }
@@ -61,8 +70,15 @@ impl Serialize for Error {
             message: String,
             #[serde(skip_serializing_if = "Option::is_none")]
             name: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            generation: Option<u64>,
         }
-        Wire { kind: self.kind(), message: self.to_string(), name: self.name() }
-            .serialize(serializer)
+        Wire {
+            kind: self.kind(),
+            message: self.to_string(),
+            name: self.name(),
+            generation: self.generation(),
+        }
+        .serialize(serializer)
     }
 }

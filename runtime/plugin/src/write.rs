@@ -72,7 +72,8 @@ impl Writers {
         let window = windows.entry(label.to_owned()).or_default();
         if window.waiting > 0 && window.waiting.saturating_add(bytes) > MOST_WAITING {
             let name = name.to_owned();
-            return Err(js_runtime::Error::StdinFull { name, limit: MOST_WAITING }.into());
+            let full = js_runtime::Error::StdinFull { name, limit: MOST_WAITING, generation: None };
+            return Err(full.into());
         }
         window.waiting += bytes;
         Ok(Waiting { writers: self, label: label.to_owned(), bytes })
@@ -92,21 +93,33 @@ pub(crate) struct Head {
     pub(crate) name: String,
     pub(crate) writer: String,
     pub(crate) seq: u64,
+    /// The start of the process that it is for; `None` for the one that it meets, as pages of
+    /// `tauri-plugin-js` know nothing of it.
+    pub(crate) generation: Option<u64>,
 }
 
 impl Head {
     pub(crate) fn parse(request: &Request<'_>) -> Result<Self, Error> {
-        let seq = header(request, "js-seq")?;
         let writer = header(request, "js-writer")?;
         if writer.is_empty() || writer.len() > 64 {
             return Err(Error::invalid("the header 'js-writer' must have 1 to 64 characters"));
         }
+        let generation = match request.headers().contains_key("js-generation") {
+            true => Some(number(request, "js-generation")?),
+            false => None,
+        };
         Ok(Self {
             name: percent_decoded(header(request, "js-name")?)?,
             writer: writer.to_owned(),
-            seq: seq.parse().map_err(|_| Error::invalid("the header 'js-seq' must be a number"))?,
+            seq: number(request, "js-seq")?,
+            generation,
         })
     }
+}
+
+fn number(request: &Request<'_>, name: &str) -> Result<u64, Error> {
+    let invalid = |_| Error::invalid(format!("the header '{name}' must be a number"));
+    header(request, name)?.parse().map_err(invalid)
 }
 
 fn header<'a>(request: &'a Request<'_>, name: &str) -> Result<&'a str, Error> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::Supervisor;
+use super::names::Names;
 use crate::backend::Host;
 use crate::bundled::Bundled;
 use crate::changes::Notice;
@@ -87,11 +88,12 @@ impl Builder {
         let keeper = Keeper::start()?;
         #[cfg(feature = "embedded")]
         keeper.spawn(host.pool.clone().tend());
+        let changes = Notice::new();
+        let names = Names::new(self.max_processes.unwrap_or(usize::MAX), changes.clone());
         Ok(Supervisor {
             host: Arc::new(host),
-            processes: Mutex::new(Some(HashMap::new())),
-            max_processes: self.max_processes.unwrap_or(usize::MAX),
-            changes: Notice::new(),
+            names: Mutex::new(Some(names)),
+            changes,
             meters: Meters::default(),
             keeper,
         })

@@ -6,35 +6,42 @@ use super::Supervisor;
 use crate::error::Error;
 use crate::event::Stream;
 use crate::output::{Subscription, WhenSlow};
+use crate::stdin::Stdin;
 
 impl Supervisor {
-    /// Writes to a process's stdin, exactly as given. Waits while the process is
-    /// `limits.stdinBufferMb` behind; writes arrive in the order of the calls.
+    /// The stdin of a process: of this `generation`, or of the one that runs now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited,
+    /// [`Error::GenerationOver`] when another generation is the present one.
+    pub fn stdin(&self, name: &str, generation: Option<u64>) -> Result<Stdin, Error> {
+        self.process(name)?.stdin(generation)
+    }
+
+    /// [`Stdin::write`] to the generation that runs now.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited, its
     /// stdin was closed, or it ends while the write waits.
     pub async fn write_stdin(&self, name: &str, data: impl Into<Bytes>) -> Result<(), Error> {
-        self.process(name)?.write(data.into()).await
+        self.stdin(name, None)?.write(data).await
     }
 
-    /// Writes to a process's stdin without waiting: everything or nothing. Returns the bytes that wait
-    /// to be read then. One write may go over `limits.stdinBufferMb`, and nothing more is taken after it
-    /// until the process has read so much that less than the limit waits.
+    /// [`Stdin::try_write`] to the generation that runs now.
     ///
     /// # Errors
     /// [`Error::StdinFull`] while as much waits as may, or another write does; the others of
     /// `write_stdin`.
     pub fn try_write_stdin(&self, name: &str, data: impl Into<Bytes>) -> Result<usize, Error> {
-        self.process(name)?.try_write(data.into())
+        self.stdin(name, None)?.try_write(data)
     }
 
-    /// Waits until [`Supervisor::try_write_stdin`] would take something. Somebody else may be quicker.
+    /// Waits until [`Supervisor::try_write_stdin`] would take something. Another writer may be quicker.
     ///
     /// # Errors
     /// Those of `write_stdin`.
     pub async fn stdin_room(&self, name: &str) -> Result<(), Error> {
-        self.process(name)?.room().await
+        self.stdin(name, None)?.room().await
     }
 
     /// Ends a process's stdin after what was written.
@@ -42,7 +49,8 @@ impl Supervisor {
     /// # Errors
     /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited.
     pub fn close_stdin(&self, name: &str) -> Result<(), Error> {
-        self.process(name)?.close_stdin()
+        self.stdin(name, None)?.close();
+        Ok(())
     }
 
     /// Ends one stream of a process's output, as a pipe ends whose reader has gone: what the process writes

@@ -1,5 +1,5 @@
 /** The one way to the plugin's commands. */
-import { invoke } from '@tauri-apps/api/core'
+import { invoke, type Channel } from '@tauri-apps/api/core'
 import { toError } from './error.ts'
 
 /** Headers and a body of bytes, for commands that take no JSON. */
@@ -30,6 +30,16 @@ export async function callRaw<Answer>(
   } catch (thrown) {
     throw toError(thrown)
   }
+}
+
+/**
+ * Forgets a Channel that the Rust side has not taken: Tauri does so when the Rust side lets go of it, and of
+ * this one it does not know.
+ */
+export function dropChannel(channel: Channel<never>): void {
+  // Not in all versions of Tauri's package, and in none declared to be public.
+  const { cleanupCallback } = channel as unknown as { cleanupCallback?: () => void }
+  cleanupCallback?.call(channel)
 }
 
 /** A name that no other stream or writer has. Works on pages without a secure context, too. */

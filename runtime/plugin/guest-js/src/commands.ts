@@ -2,7 +2,7 @@
 import type { ProcessInfo, RuntimeInfo, SpawnConfig } from './bindings/index.ts'
 import type { BackendInfo, Ensured, ProcessConfig } from './bindings/plugin/index.ts'
 import { call } from './call.ts'
-import { tell } from './streams.ts'
+import { generationOf, tell } from './streams.ts'
 import { writerOf } from './writer.ts'
 
 /**
@@ -142,8 +142,11 @@ export const listBackends = (): Promise<BackendInfo[]> => call('list_backends')
  * Writes to the stdin of a process, and waits while that is full. Adds no line end. What is written
  * arrives in the order of the calls.
  *
+ * A page that listens to the process or is connected to it writes to the start (generation) that it knows of.
+ * When that has ended, the write is refused: it never reaches the next one.
+ *
  * @param data - Text, or bytes as they are.
- * @throws `notFound`, `notRunning`, `notAllowed`.
+ * @throws `notFound`, `notRunning`, `exited`, `notAllowed`.
  *
  * @example
  * ```ts
@@ -152,13 +155,13 @@ export const listBackends = (): Promise<BackendInfo[]> => call('list_backends')
  * ```
  */
 export const writeStdin = (name: string, data: string | Uint8Array): Promise<void> =>
-  writerOf(name).write(typeof data === 'string' ? data : data.slice())
+  writerOf(name).write(typeof data === 'string' ? data : data.slice(), generationOf(name))
 
 /**
  * Ends the stdin of a process: it reads what was written, and then the end. Many programs then end
- * by themselves.
+ * by themselves. Like {@link writeStdin}, it is for the start that the page knows of.
  *
- * @throws `notFound`, `notRunning`, `notAllowed`.
+ * @throws `notFound`, `notRunning`, `exited`, `notAllowed`.
  *
  * @example
  * ```ts
@@ -166,7 +169,8 @@ export const writeStdin = (name: string, data: string | Uint8Array): Promise<voi
  * await closeStdin('sort')
  * ```
  */
-export const closeStdin = (name: string): Promise<void> => call('close_stdin', { name })
+export const closeStdin = (name: string): Promise<void> =>
+  call('close_stdin', { name, generation: generationOf(name) })
 
 /**
  * The runtimes on this machine: `embedded`, `deno`, `bun` and `node`.

@@ -3,8 +3,8 @@
 /**
  * What went wrong, for programs to match on.
  *
- * The first group comes from the Rust side, the second from this package: `exited` (the process
- * ended), `closed` (the connection was closed by the page), `timeout`, `overflow` (values came faster
+ * The first group comes from the Rust side, the second mostly from this package: `exited` (the process, or
+ * the start of it that a call or write was for, has ended), `closed` (the connection was closed by the page), `timeout`, `overflow` (values came faster
  * than they were consumed), `unknown` (a failure that says no more than its message).
  */
 export type ErrorKind =
@@ -45,11 +45,14 @@ export class JsRuntimeError extends Error {
   readonly kind: ErrorKind
   /** The process it is about, where there is one. */
   readonly processName: string | undefined
+  /** The start of the process that it is about, where there is one. */
+  readonly generation: number | undefined
 
-  constructor(kind: ErrorKind, message: string, processName?: string) {
+  constructor(kind: ErrorKind, message: string, processName?: string, generation?: number) {
     super(message)
     this.kind = kind
     this.processName = processName
+    this.generation = generation
   }
 }
 
@@ -63,10 +66,15 @@ export function toError(thrown: unknown, processName?: string): JsRuntimeError {
     const refused = /not allowed|denied/i.test(thrown)
     return new JsRuntimeError(refused ? 'notAllowed' : 'unknown', thrown, processName)
   }
-  const { kind, message, name } = (thrown ?? {}) as Record<string, unknown>
+  const { kind, message, name, generation } = (thrown ?? {}) as Record<string, unknown>
   const text = typeof message === 'string' ? message : String(thrown)
   if (typeof kind !== 'string') return new JsRuntimeError('unknown', text, processName)
-  return new JsRuntimeError(kind as ErrorKind, text, typeof name === 'string' ? name : processName)
+  return new JsRuntimeError(
+    kind as ErrorKind,
+    text,
+    typeof name === 'string' ? name : processName,
+    typeof generation === 'number' ? generation : undefined,
+  )
 }
 
 /** Calls code of the application: what it throws is reported, and breaks nothing else. */

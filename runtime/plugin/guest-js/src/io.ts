@@ -1,4 +1,5 @@
 /** A process as kkrpc 0.2 to 0.7 wants it: an `IoInterface`. */
+import { Backlog } from './backlog.ts'
 import type { End } from './end.ts'
 import { JsRuntimeError, safely } from './error.ts'
 import { failure, headOfLine } from './frames.ts'
@@ -6,6 +7,9 @@ import { Link, type Codec, type LinkOptions } from './link.ts'
 
 type MessageListener = (message: string) => void
 type ErrorListener = (error: Error) => void
+
+/** Reads that may wait at a time; kkrpc needs one. */
+const MOST_READERS = 1_024
 
 const lines: Codec<string> = {
   decode: (line) => line,
@@ -38,7 +42,7 @@ export class JsRuntimeIo {
   readonly #link: Link<string>
   readonly #messageListeners = new Set<MessageListener>()
   readonly #errorListeners = new Set<ErrorListener>()
-  readonly #frames: string[] = []
+  readonly #frames = new Backlog<string>()
   readonly #readers: ((frame: string | null) => void)[] = []
   /** Whether the end is still to be read. It is read once: kkrpc before 0.7 asks again for ever. */
   #endWaits = false
@@ -54,7 +58,7 @@ export class JsRuntimeIo {
     this.#link = new Link(
       processName,
       lines,
-      { receive: (frame) => this.#receive(frame), ended: (end) => this.#ended(end) },
+      { receive: (frame, chars) => this.#receive(frame, chars), ended: (end) => this.#ended(end) },
       options,
     )
   }
@@ -86,6 +90,10 @@ export class JsRuntimeIo {
       this.#endWaits = false
       return Promise.resolve(null)
     }
+    if (this.#readers.length >= MOST_READERS) {
+      const message = `${MOST_READERS} reads wait already`
+      return Promise.reject(new JsRuntimeError('overflow', message))
+    }
     return new Promise((resolve) => this.#readers.push(resolve))
   }
 
@@ -110,7 +118,7 @@ export class JsRuntimeIo {
     }
     this.#messageListeners.add(listener as MessageListener)
     this.#link.open().catch(() => {})
-    for (const frame of this.#frames.splice(0)) safely(listener as MessageListener, frame)
+    for (const frame of this.#frames.takeAll()) safely(listener as MessageListener, frame)
   }
 
   /** Hears no more. */
@@ -129,16 +137,17 @@ export class JsRuntimeIo {
   /** Part of kkrpc's interface. A process is not told that a page has gone: there may be others. */
   signalDestroy(): void {}
 
-  #receive(frame: string): void {
+  #receive(frame: string, chars: number): boolean {
     if (this.#messageListeners.size > 0) {
       for (const listener of [...this.#messageListeners]) safely(listener, frame)
-      return
+      return true
     }
     // The line end is what makes kkrpc take the frame for complete.
     const line = frame + '\n'
     const reader = this.#readers.shift()
-    if (reader) reader(line)
-    else this.#frames.push(line)
+    if (!reader) return this.#frames.push(line, chars)
+    reader(line)
+    return true
   }
 
   #ended({ error, isClean }: End): void {

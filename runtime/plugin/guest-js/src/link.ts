@@ -7,9 +7,10 @@
  * version of kkrpc, of which the early ones do not know that a connection may end.
  */
 import { Calls } from './calls.ts'
-import { startedAnew, type End } from './end.ts'
+import type { End } from './end.ts'
 import { JsRuntimeError, toError } from './error.ts'
 import type { Head } from './frames.ts'
+import { IdFilter } from './ids.ts'
 import type { Party } from './parties.ts'
 import type { ProcessStream } from './stream.ts'
 import { acquire, release } from './streams.ts'
@@ -36,7 +37,8 @@ export interface Codec<Frame> {
 
 /** Who uses the connection. */
 export interface LinkUser<Frame> {
-  receive(frame: Frame): void
+  /** Takes a frame of so many characters; whether there was room for it. */
+  receive(frame: Frame, chars: number): boolean
   /** It is over, by the word of the other side. */
   ended(end: End): void
 }
@@ -47,8 +49,10 @@ export class Link<Frame> implements Party {
   readonly #user: LinkUser<Frame>
   readonly #answersRequests: boolean
   readonly #calls: Calls
-  /** The functions of this page that the process may call. */
-  readonly #callbacks = new Set<string>()
+  /** The functions of this page that the process may call. It is not told when the last call was. */
+  readonly #callbacks = new IdFilter()
+  /** The start of the process that this is a connection to. */
+  #generation = 0
   #opening: Promise<void> | null = null
   #stream: ProcessStream | null = null
   #end: End | null = null
@@ -59,7 +63,7 @@ export class Link<Frame> implements Party {
     this.#user = user
     this.#answersRequests = options.answersRequests ?? true
     this.#calls = new Calls(name, options.timeout, (head, error) =>
-      user.receive(codec.failure(head, error)),
+      user.receive(codec.failure(head, error), error.message.length),
     )
   }
 
@@ -76,12 +80,10 @@ export class Link<Frame> implements Party {
     if (this.#end) throw this.#end.error
     try {
       const stream = await acquire(this.#name)
-      // Else it would be to a former generation, and end with that.
-      await stream.caughtUp()
       // Closed while it was opened.
       if (this.#end) return release(stream)
       this.#stream = stream
-      stream.join(this)
+      this.#generation = stream.join(this)
     } catch (thrown) {
       const error = toError(thrown, this.#name)
       this.ended({ error, isClean: false })
@@ -103,9 +105,7 @@ export class Link<Frame> implements Party {
   async #write(frame: Frame): Promise<void> {
     await this.open()
     if (this.#end) throw this.#end.error
-    // The one that it speaks with has ended, and the next would take it for its own.
-    if (this.#stream?.isBehind) throw startedAnew(this.#name).error
-    await writerOf(this.#name).write(this.#codec.encode(frame))
+    await writerOf(this.#name).write(this.#codec.encode(frame), this.#generation)
   }
 
   /** Ends the connection from this side. */
@@ -120,11 +120,18 @@ export class Link<Frame> implements Party {
     const head = this.#codec.headOf(frame)
     if (!head || this.#isForeign(head)) return
     if (head.kind === 'response') this.#calls.settle(head.id)
-    this.#user.receive(frame)
+    if (!this.#user.receive(frame, text.length)) this.#overflow()
   }
 
   ended(end: End): void {
     if (this.#finish(end)) this.#user.ended(end)
+  }
+
+  #overflow(): void {
+    const message =
+      `process "${this.#name}" sent more frames than may wait for a reader; read them, or close ` +
+      'the connection'
+    this.ended({ error: new JsRuntimeError('overflow', message, this.#name), isClean: false })
   }
 
   /** Whether it is for another window, or another connection of this one. */

@@ -17,7 +17,8 @@ export class Parties {
   #generation = 0
   /** The first event that is for this page; the ones before it were handled, or are not its own. */
   #start = 0
-  #members = new Set<Party>()
+  /** By the generation that each speaks with: the present one, or one that is known of and not heard yet. */
+  readonly #members = new Map<Party, number>()
   #end: End | null = null
   /** Frames that nobody has taken yet; `null` as soon as somebody has. */
   #waiting: Retained | null = new Retained()
@@ -30,22 +31,27 @@ export class Parties {
     return this.#generation
   }
 
-  /** Another generation: whoever spoke with the former one does not speak with this one. */
+  /** Another generation: what speaks with a former one does not speak with this one. */
   begin(generation: number, start: number): void {
-    if (this.#members.size > 0) this.end(startedAnew(this.#name))
+    this.#endUpTo(generation - 1, startedAnew(this.#name))
     this.#generation = generation
     this.#start = start
     this.#end = null
-    this.#waiting = new Retained()
+    const isJoined = [...this.#members.values()].includes(generation)
+    this.#waiting = isJoined ? null : new Retained()
   }
 
-  /** Takes the frames that wait, if it is the first, and all that come. */
-  join(party: Party): void {
+  /**
+   * Takes the frames of a generation that wait, if it is the first, and all that come. The generation is the
+   * present one or a later one.
+   */
+  join(party: Party, generation: number): void {
+    this.#members.set(party, generation)
+    if (generation !== this.#generation) return
     const waiting = this.#waiting
     this.#waiting = null
-    this.#members.add(party)
     for (const event of waiting?.toArray() ?? []) this.#deliver(event, party)
-    if (this.#end) this.end(this.#end)
+    if (this.#end) this.#endUpTo(generation, this.#end)
   }
 
   leave(party: Party): void {
@@ -54,15 +60,26 @@ export class Parties {
 
   handle(event: ProcessEvent): void {
     if (event.generation !== this.#generation) return
-    if (event.kind === 'exit') this.end(exitOf(this.#name, event.reason, event.code))
+    if (event.kind === 'exit') {
+      this.#end = exitOf(this.#name, event.reason, event.code)
+      this.#endUpTo(event.generation, this.#end)
+    }
     if (!isFrame(event) || (event.seq ?? 0) < this.#start) return
     this.#waiting?.push(event)
-    for (const party of [...this.#members]) this.#deliver(event, party)
+    for (const [party, generation] of [...this.#members]) {
+      if (generation === event.generation) this.#deliver(event, party)
+    }
   }
 
+  /** The process was removed: no generation follows. */
   end(end: End): void {
     this.#end = end
-    for (const party of [...this.#members]) {
+    this.#endUpTo(Infinity, end)
+  }
+
+  #endUpTo(last: number, end: End): void {
+    for (const [party, generation] of [...this.#members]) {
+      if (generation > last) continue
       this.#members.delete(party)
       safely(() => party.ended(end))
     }

@@ -14,6 +14,9 @@ export interface Position {
 
 const KEY = 'tauri-plugin-js-api'
 
+/** Most processes that are remembered; of those before them a page begins with what comes. */
+const MOST = 1_000
+
 let positions: Map<string, Position> | null = null
 
 /** Where to go on with this process; answers once. */
@@ -27,8 +30,12 @@ export function takePosition(name: string): Position | null {
 /** Remembers where to go on, or that there is nothing to go on with. */
 export function keepPosition(name: string, position: Position | null): void {
   positions ??= load()
-  if (position) positions.set(name, position)
-  else positions.delete(name)
+  positions.delete(name)
+  if (!position) return
+  positions.set(name, position)
+  if (positions.size <= MOST) return
+  const [oldest] = positions.keys()
+  positions.delete(oldest!)
 }
 
 /** Carries everything that was remembered over to the next page. */

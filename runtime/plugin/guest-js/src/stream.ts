@@ -6,7 +6,7 @@ import { Channel } from '@tauri-apps/api/core'
 import { parseBatch, textOf, type BatchMessage } from './batch.ts'
 import type { State } from './bindings/index.ts'
 import type { Attached } from './bindings/plugin/index.ts'
-import { call, uniqueId } from './call.ts'
+import { call, dropChannel, uniqueId } from './call.ts'
 import { Credit } from './credit.ts'
 import { endWithout, exitOf, startedAnew } from './end.ts'
 import { JsRuntimeError, report, safely } from './error.ts'
@@ -14,7 +14,8 @@ import { stateOf, type ProcessEvent } from './event.ts'
 import { Parties, type Party } from './parties.ts'
 import { keepPosition, takePosition, type Position } from './resume.ts'
 import { Retained } from './retained.ts'
-import { dropWriter, writerOf } from './writer.ts'
+import { persist } from './retry.ts'
+import { dropWriter, failWrites } from './writer.ts'
 
 declare global {
   interface Window {
@@ -27,9 +28,6 @@ declare global {
 const isInWebView = (): boolean => window.ipc !== undefined
 
 type Hear = (event: ProcessEvent) => void
-
-/** No event takes so long to come after what a command has told. */
-const PATIENCE_MS = 5000
 
 export class ProcessStream {
   readonly name: string
@@ -46,10 +44,9 @@ export class ProcessStream {
   readonly #listeners = new Set<Hear>()
   /** The latest generation that is known of, which may have to be heard of yet. */
   #known = 0
-  /** Who waits to hear of it. */
-  #behind: (() => void)[] = []
   /** What tells the present attachment from former ones; empty when there is none. */
   #attachment = ''
+  #credit: Credit | null = null
   /** Where a former page of the window stopped, until it is known whether that still holds. */
   #former: Position | null = null
   /** The number that the next event should have; `null` before the first. */
@@ -78,9 +75,16 @@ export class ProcessStream {
     this.#listeners.delete(hear)
   }
 
-  /** Speaks RPC with the present generation. */
-  join(party: Party): void {
-    this.#parties.join(party)
+  /** The latest generation that is known of, which may have to be heard of yet; 0 for none. */
+  get latest(): number {
+    return Math.max(this.#known, this.generation)
+  }
+
+  /** Speaks RPC with the latest generation, which is returned. */
+  join(party: Party): number {
+    const generation = this.latest
+    this.#parties.join(party, generation)
+    return generation
   }
 
   /** Speaks no more. */
@@ -90,31 +94,7 @@ export class ProcessStream {
 
   /** A command has told of a generation, before the events do. */
   tell(generation: number): void {
-    if (generation <= this.#known) return
-    this.#known = generation
-    // Until it is attached nothing is known to be for another one, and after an end nothing is.
-    const mayWait = this.generation > 0 && this.state?.state !== 'exited'
-    if (mayWait) writerOf(this.name).fail(startedAnew(this.name).error)
-  }
-
-  /** Whether there is a later generation than the one that is heard. */
-  get isBehind(): boolean {
-    return this.generation < this.#known
-  }
-
-  /** Resolves once what is heard is of the generation that is known of, or nothing more will be. */
-  async caughtUp(): Promise<void> {
-    while (this.isBehind) {
-      const heard = await new Promise<boolean>((resolve) => {
-        const late = setTimeout(resolve, PATIENCE_MS, false)
-        this.#behind.push(() => {
-          clearTimeout(late)
-          resolve(true)
-        })
-      })
-      // What was told was of a process that has lost its name since to one that counts from one.
-      if (!heard) this.#known = this.generation
-    }
+    this.#known = Math.max(this.#known, generation)
   }
 
   /** Whether it happened after what {@link state} says, or is that. */
@@ -125,16 +105,16 @@ export class ProcessStream {
   /** Nobody needs it any more. */
   detach(): void {
     const attachment = this.#attachment
-    this.#attachment = ''
+    this.#endAttachment()
     // What nobody has asked for yet is still there for whoever attaches next.
     keepPosition(this.name, this.#parties.isUntouched ? this.#position() : null)
     dropWriter(this.name)
-    call('detach', { name: this.name, attachment }).catch(report)
+    void persist(() => call('detach', { name: this.name, attachment }))
   }
 
   /** The page is being left: nothing is handled any more. */
   suspend(): void {
-    this.#attachment = ''
+    this.#endAttachment()
     keepPosition(this.name, this.#position())
   }
 
@@ -145,9 +125,11 @@ export class ProcessStream {
 
   async #attach(): Promise<void> {
     const { name } = this
+    this.#endAttachment()
     const attachment = (this.#attachment = uniqueId())
     this.#former = takePosition(name)
     const credit = new Credit((seq) => call('ack', { name, attachment, seq }))
+    this.#credit = credit
     // What comes before the answer can only be judged with it.
     let early: BatchMessage[] | null = []
     const hear = (message: BatchMessage) => {
@@ -155,13 +137,18 @@ export class ProcessStream {
       if (early) early.push(message)
       else this.#receive(message, credit)
     }
+    const channel = new Channel(hear)
+    // In place of the other, where large messages are better evaluated than fetched.
+    const evaluated = isInWebView() ? new Channel(hear) : null
     const reply = await call<Attached>('attach', {
       name,
-      channel: new Channel(hear),
-      // In place of the other, where large messages are better evaluated than fetched.
-      evaluated: isInWebView() ? new Channel(hear).id : null,
+      channel,
+      evaluated: evaluated?.id ?? null,
       attachment,
       after: this.#former && this.#former.seq >= 0 ? this.#former.seq : null,
+    }).catch((error: unknown) => {
+      for (const unused of [channel, evaluated]) if (unused) dropChannel(unused)
+      throw error
     })
     if (this.#attachment !== attachment) return
     this.#begin(reply)
@@ -183,15 +170,12 @@ export class ProcessStream {
       former?.generation === generation &&
       former.seq < next &&
       (former.startedAt === null || startedAt === null || former.startedAt === startedAt)
-    // Another process may have taken the name meanwhile, and counts from one.
-    if (generation < this.generation) this.#known = 0
     this.#enter(generation, holds ? former.seq + 1 : fresh ? 0 : next)
   }
 
   #enter(generation: number, start: number): void {
     this.#parties.begin(generation, start)
-    this.#known = Math.max(this.#known, generation)
-    for (const resolve of this.#behind.splice(0)) resolve()
+    failWrites(this.name, generation - 1, startedAnew(this.name).error)
   }
 
   #receive(message: BatchMessage, credit: Credit): void {
@@ -217,9 +201,9 @@ export class ProcessStream {
   #follow(event: ProcessEvent): void {
     const state = stateOf(event)
     if (state && this.isPresent(event)) this.state = state
-    // What is written since a later one is known of is for that.
-    if (event.kind === 'exit' && event.generation >= this.#known) {
-      writerOf(this.name).fail(exitOf(this.name, event.reason, event.code).error)
+    if (event.kind === 'exit') {
+      const { error } = exitOf(this.name, event.reason, event.code)
+      failWrites(this.name, event.generation, error)
     }
   }
 
@@ -241,16 +225,20 @@ export class ProcessStream {
   }
 
   #removed(): void {
-    this.#attachment = ''
+    this.#endAttachment()
     keepPosition(this.name, null)
     const end = endWithout(this.name, 'was removed')
     this.#parties.end(end)
-    this.#known = 0
-    for (const resolve of this.#behind.splice(0)) resolve()
-    writerOf(this.name).fail(end.error)
+    failWrites(this.name, Infinity, end.error)
     dropWriter(this.name)
     this.#listeners.clear()
     this.#forget()
+  }
+
+  #endAttachment(): void {
+    this.#attachment = ''
+    this.#credit?.close()
+    this.#credit = null
   }
 
   #position(): Position | null {

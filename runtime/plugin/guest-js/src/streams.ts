@@ -1,6 +1,6 @@
 /** The streams of this page, one per process, shared by all that listens and all that calls. */
-import { report } from './error.ts'
 import { savePositions } from './resume.ts'
+import { persist } from './retry.ts'
 import { ProcessStream } from './stream.ts'
 
 interface Shared {
@@ -37,6 +37,11 @@ export function tell({ name, generation }: { name: string; generation: number })
   streams.get(name)?.stream.tell(generation)
 }
 
+/** The latest start of a process that this page knows of; `null` while it does not follow the process. */
+export function generationOf(name: string): number | null {
+  return streams.get(name)?.stream.latest || null
+}
+
 /** Gives a stream back. */
 export function release(stream: ProcessStream): void {
   const shared = streams.get(stream.name)
@@ -61,6 +66,9 @@ function watchPage(): void {
   addEventListener('pageshow', ({ persisted }) => {
     if (!persisted) return
     // Back from the cache of pages, and with its memory as it was left.
-    for (const { stream } of streams.values()) stream.resume().catch(report)
+    for (const [name, { stream }] of streams) {
+      const isUsed = () => streams.get(name)?.stream === stream
+      void persist(() => stream.resume(), isUsed)
+    }
   })
 }

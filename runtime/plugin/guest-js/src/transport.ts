@@ -1,4 +1,5 @@
 /** A process as kkrpc from 1.0 on wants it: a `Transport`. */
+import { Backlog } from './backlog.ts'
 import type { End } from './end.ts'
 import { safely } from './error.ts'
 import { failure, headOf, parsed } from './frames.ts'
@@ -43,14 +44,17 @@ export class LazyTransport implements RpcTransport {
   readonly #listeners = new Set<(message: unknown) => void>()
   readonly #closeListeners = new Set<(reason?: Error) => void>()
   /** What came before somebody listened; `null` from then on. */
-  #early: unknown[] | null = []
+  #early: Backlog<unknown> | null = new Backlog()
   #closed: { reason: Error | undefined } | null = null
 
   constructor(processName: string, options?: LinkOptions) {
     this.#link = new Link(
       processName,
       messages,
-      { receive: (message) => this.#receive(message), ended: (end) => this.#ended(end) },
+      {
+        receive: (message, chars) => this.#receive(message, chars),
+        ended: (end) => this.#ended(end),
+      },
       options,
     )
   }
@@ -69,7 +73,7 @@ export class LazyTransport implements RpcTransport {
     this.#listeners.add(listener)
     const early = this.#early
     this.#early = null
-    for (const message of early ?? []) safely(listener, message)
+    for (const message of early?.takeAll() ?? []) safely(listener, message)
     return () => this.#listeners.delete(listener)
   }
 
@@ -87,9 +91,11 @@ export class LazyTransport implements RpcTransport {
     return () => this.#closeListeners.delete(once)
   }
 
-  #receive(message: unknown): void {
-    this.#early?.push(message)
+  #receive(message: unknown, chars: number): boolean {
+    // Nobody listens before the first has taken what was early.
+    if (this.#early) return this.#early.push(message, chars)
     for (const listener of [...this.#listeners]) safely(listener, message)
+    return true
   }
 
   #ended({ error, isClean }: End): void {

@@ -1,9 +1,10 @@
 /** The list of processes as it changes. */
 import { Channel } from '@tauri-apps/api/core'
 import type { WatchMessage } from './bindings/plugin/index.ts'
-import { call } from './call.ts'
-import { report, safely } from './error.ts'
+import { call, dropChannel } from './call.ts'
+import { safely } from './error.ts'
 import type { UnlistenFn } from './listen.ts'
+import { persist } from './retry.ts'
 
 /**
  * Watches the processes that this window may see: first all of them, then each change.
@@ -27,10 +28,15 @@ export async function watchProcesses(
   const channel = new Channel<WatchMessage>((message) => {
     if (watches) safely(callback, message)
   })
-  await call('watch', { channel, usageMs: usageMs ?? null })
+  try {
+    await call('watch', { channel, usageMs: usageMs ?? null })
+  } catch (error) {
+    dropChannel(channel)
+    throw error
+  }
   return () => {
     if (!watches) return
     watches = false
-    call('unwatch', { channel: channel.id }).catch(report)
+    void persist(() => call('unwatch', { channel: channel.id }))
   }
 }

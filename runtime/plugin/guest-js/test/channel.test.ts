@@ -70,28 +70,26 @@ test('what is asked by way of a connection to a former start never reaches the n
   const letHear = host.startUnheard('p')
   await page.ensure('p')
   const written = host.bodies.length
-  await expect(api.add(1, 2)).rejects.toThrow('was started anew')
+  await expect(api.add(1, 2)).rejects.toThrow('its start 1 is over')
   letHear()
   await settled()
   expect(host.bodies.length).toBe(written)
 })
 
-test('a connection does not wait for ever for a start that is never heard of', async () => {
+test('a connection to a start that ends before it is heard of ends with it', async () => {
   await page.onExit('p', () => {})
-  host.overrides.set('get_status', () => ({ ...process.info, generation: 9 }))
-  await page.getStatus('p')
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  try {
-    let api: Api | undefined
-    void connect().then((connection) => (api = connection.api))
-    for (let turn = 0; turn < 20; turn++) await vi.advanceTimersByTimeAsync(1000)
-    if (!api) throw new Error('it still waits')
-    const sum = api.add(1, 2)
-    await vi.advanceTimersByTimeAsync(1000)
-    expect(await sum).toBe(3)
-  } finally {
-    vi.useRealTimers()
-  }
+  const letHear = host.startUnheard('p')
+  await page.ensure('p')
+  const { api } = await connect()
+  const letHearLast = host.startUnheard('p')
+  const written = host.bodies.length
+  const early = rejection(api.add(1, 2))
+  letHear()
+  letHearLast()
+  expect((await early).message).toMatch(/its start 2 is over|was killed/)
+  await settled()
+  expect((await rejection(api.add(3, 4))).message).toBe('process "p" was killed')
+  expect(host.bodies.length).toBe(written)
 })
 
 test('the channel offers what kkrpc itself offers', async () => {

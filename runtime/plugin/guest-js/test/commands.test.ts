@@ -41,7 +41,7 @@ test('each function calls its command with the names that Rust expects', async (
     ['list_processes', {}],
     ['list_backends', {}],
     ['get_config', { name: 'p' }],
-    ['close_stdin', { name: 'p' }],
+    ['close_stdin', { name: 'p', generation: null }],
     ['detect_runtimes', {}],
     ['set_runtime_path', { runtime: 'bun', path: '' }],
     ['get_runtime_paths', {}],

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { FakeHost } from './support/host.ts'
 import { load, settled, until, type Page } from './support/page.ts'
 
@@ -68,4 +68,33 @@ test('an acknowledgement that fails is repeated with the next message', async ()
   await until(() => count === 6)
   expect(failures).toBe(1)
   expect(host.bridge('p').sent).toEqual([])
+})
+
+test('acknowledgements that are lost are repeated although no message follows', async () => {
+  const process = host.start('p')
+  let count = 0
+  let lost = 0
+  // All that the first window gives rise to, and the first repetitions.
+  host.fault = (command) => (command === 'ack' && lost++ < 6 ? 'lost' : 0)
+  await page.onStdout('p', () => count++)
+  process.print(...Array.from({ length: 40 }, () => 'x'.repeat(65_000)))
+  await until(() => count === 40, 'the rest of the output')
+  expect(host.bridge('p').mostBytes).toBeLessThan(1024 * 1024 + 131_072)
+  expect(lost).toBeGreaterThan(6)
+}, 120_000)
+
+test('an acknowledgement that is refused is reported and not repeated by itself', async () => {
+  const process = host.start('p')
+  const report = vi.fn()
+  vi.stubGlobal('reportError', report)
+  host.overrides.set('ack', () => {
+    throw 'plugin:js|ack not allowed by ACL'
+  })
+  await page.onStdout('p', () => {})
+  process.print('x')
+  await until(() => report.mock.calls.length === 1)
+  expect(report.mock.calls[0]![0]).toMatchObject({ kind: 'notAllowed' })
+  await settled(100)
+  expect(host.countOf('ack')).toBe(1)
+  vi.unstubAllGlobals()
 })

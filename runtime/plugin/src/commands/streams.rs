@@ -1,8 +1,9 @@
 //! Commands that carry input to processes, and output to pages.
+//!
+//! Input is for the generation that the page names; without one, for the generation that it meets.
 
 #![expect(clippy::needless_pass_by_value, reason = "Tauri gives a command its arguments for good")]
 
-use js_runtime::Supervisor;
 use tauri::ipc::{Channel, Request, Response};
 use tauri::{AppHandle, Runtime, Webview};
 
@@ -20,11 +21,13 @@ pub(crate) async fn write_stdin<R: Runtime>(
     rights: Rights,
     name: String,
     data: String,
+    generation: Option<u64>,
 ) -> Result<(), Error> {
     let js = app.js();
     js.require(&rights, &name)?;
+    let stdin = js.stdin(&name, generation)?;
     let _waiting = js.writers.wait(rights.label(), &name, data.len())?;
-    js.write_stdin(&name, data).await
+    Ok(stdin.write(data).await?)
 }
 
 /// Takes the body as it is, all or nothing, and answers with the bytes that wait in stdin.
@@ -36,13 +39,13 @@ pub(crate) fn write<R: Runtime>(
 ) -> Result<usize, Error> {
     let js = webview.js();
     // What the body holds is looked at only for those who may write it.
-    let Head { name, writer, seq } = Head::parse(&request)?;
+    let Head { name, writer, seq, generation } = Head::parse(&request)?;
     js.require(&rights, &name)?;
     js.writers.once(
         webview.label(),
         &writer,
         seq,
-        || Ok(js.try_write_stdin(&name, body(request.body())?)?),
+        || Ok(js.stdin(&name, generation)?.try_write(body(request.body())?)?),
         || Ok(js.stdin_queued(&name)?),
     )
 }
@@ -52,9 +55,11 @@ pub(crate) async fn close_stdin<R: Runtime>(
     app: AppHandle<R>,
     rights: Rights,
     name: String,
+    generation: Option<u64>,
 ) -> Result<(), Error> {
     app.js().require(&rights, &name)?;
-    Ok(Supervisor::close_stdin(app.js().supervisor(), &name)?)
+    app.js().stdin(&name, generation)?.close();
+    Ok(())
 }
 
 /// Answers when stdin takes more.
@@ -63,9 +68,10 @@ pub(crate) async fn drain<R: Runtime>(
     app: AppHandle<R>,
     rights: Rights,
     name: String,
+    generation: Option<u64>,
 ) -> Result<(), Error> {
     app.js().require(&rights, &name)?;
-    Ok(app.js().supervisor().stdin_room(&name).await?)
+    Ok(app.js().stdin(&name, generation)?.room().await?)
 }
 
 /// On the main thread, so that it comes before the news that the page which asked was left.

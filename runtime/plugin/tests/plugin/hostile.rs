@@ -137,13 +137,16 @@ fn raw_writes_that_make_no_sense_are_refused() {
         assert!(error.to_string().contains(good[missing].0), "{error}");
     }
     let long = "w".repeat(65);
-    for (header, value) in
-        [("js-seq", "one"), ("js-seq", "-1"), ("js-writer", &long), ("js-name", "%FF")]
-    {
-        let headers: Vec<_> = good
-            .iter()
-            .map(|(name, old)| (*name, if *name == header { value } else { *old }))
-            .collect();
+    for (header, value) in [
+        ("js-seq", "one"),
+        ("js-generation", "x"),
+        ("js-seq", "-1"),
+        ("js-writer", &long),
+        ("js-name", "%FF"),
+    ] {
+        let mut headers = good.to_vec();
+        headers.retain(|(name, _)| *name != header);
+        headers.push((header, value));
         let error = bench.request("main", "write", body(), &headers).expect_err("refused");
         assert!(error.to_string().contains(header), "{error}");
     }

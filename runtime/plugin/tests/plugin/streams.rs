@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tauri::ipc::InvokeBody;
 use tauri_plugin_js::JsExt;
 
 use crate::patience::finishes;
@@ -230,6 +231,39 @@ fn a_request_that_is_resent_is_written_once_and_order_is_kept() {
     let expected: Vec<String> =
         std::iter::once("hello".to_owned()).chain((1..=500).map(|n| format!("echo {n}"))).collect();
     assert_eq!(bench.stdout(1), expected);
+}
+
+#[test]
+fn input_for_a_generation_that_is_over_is_refused() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    bench.call("main", "restart", json!({ "name": "echo" })).expect("restarted");
+    bench.attach("main", "echo", 1).expect("attached");
+    let write = |seq: &str, generation: Option<&str>, text: &str| {
+        let mut headers = vec![("js-name", "echo"), ("js-writer", "w"), ("js-seq", seq)];
+        headers.extend(generation.map(|generation| ("js-generation", generation)));
+        bench.request("main", "write", InvokeBody::Raw(text.into()), &headers)
+    };
+    let old = |command, mut args: Value| {
+        args["name"] = "echo".into();
+        args["generation"] = 1.into();
+        bench.call("main", command, args)
+    };
+    let refusals = [
+        write("1", Some("1"), "old\n"),
+        old("write_stdin", json!({ "data": "old\n" })),
+        old("drain", json!({})),
+        old("close_stdin", json!({})),
+    ];
+    for refusal in refusals {
+        let error = refusal.expect_err("refused");
+        assert_eq!((&error["kind"], &error["generation"]), (&json!("exited"), &json!(1)));
+    }
+    write("2", Some("2"), "new\n").expect("written");
+    write("3", None, "newer\n").expect("written");
+    let echoes = ["echo new".to_owned(), "echo newer".to_owned()];
+    wait_for("the echoes", || bench.stdout(1).ends_with(&echoes).then_some(()));
+    assert!(!bench.stdout(1).contains(&"echo old".to_owned()));
 }
 
 #[test]

@@ -23,6 +23,8 @@ export class FakeHost {
   readonly bodies: string[] = []
   /** Commands that answer in their own way, or are refused. */
   readonly overrides = new Map<string, (args: Args) => unknown>()
+  /** What becomes of a request: it is lost, its answer is, or it is late by so many milliseconds. */
+  fault: (command: string) => 'lost' | 'answer lost' | number = () => 0
   readonly #attached = new Map<string, number>()
   readonly #writers = new Map<string, number>()
 
@@ -90,6 +92,22 @@ export class FakeHost {
     options?: { headers: Record<string, string> },
   ): Promise<unknown> {
     const command = cmd.replace('plugin:js|', '')
+    const fault = this.fault(command)
+    if (fault === 'lost') throw new TypeError('Load failed')
+    if (typeof fault === 'number' && fault > 0) {
+      await new Promise((resolve) => setTimeout(resolve, fault))
+    }
+    const answer = await this.#serve(label, command, args, options)
+    if (fault === 'answer lost') throw new TypeError('Load failed')
+    return answer
+  }
+
+  async #serve(
+    label: string,
+    command: string,
+    args: Args | Uint8Array,
+    options?: { headers: Record<string, string> },
+  ): Promise<unknown> {
     if (command === 'write') {
       // The body is read when the request arrives, as it is then.
       return this.#write(label, (args as Uint8Array).slice(), options!.headers)
@@ -103,7 +121,7 @@ export class FakeHost {
     await Promise.resolve()
     if (command === 'attach') return this.#attach(label, args)
     if (command === 'detach') return this.#detach(label, args)
-    if (command === 'drain') return this.#process(args['name']).drain()
+    if (command === 'drain') return this.#current(args['name'], args['generation']).drain()
     const tells = ['spawn', 'ensure', 'restart', 'get_status'].includes(command)
     if (tells) return this.#process(args['name']).info
     return null
@@ -112,6 +130,16 @@ export class FakeHost {
   #process(name: unknown): FakeProcess {
     const process = this.processes.get(String(name))
     if (!process) throw refusal('notFound', `process not found: ${String(name)}`, name)
+    return process
+  }
+
+  /** A process, if this is its generation. */
+  #current(name: unknown, generation: unknown): FakeProcess {
+    const process = this.#process(name)
+    if (generation != null && Number(generation) !== process.generation) {
+      const message = `process not running: ${process.name} (its start ${String(generation)} is over)`
+      throw refusal('exited', message, name)
+    }
     return process
   }
 
@@ -148,7 +176,7 @@ export class FakeHost {
     const name = decodeURIComponent(headers['js-name']!)
     this.calls.push({ label, command: 'write', args: { ...headers } })
     this.overrides.get('write')?.({ ...headers })
-    const process = this.#process(name)
+    const process = this.#current(name, headers['js-generation'])
     const writer = `${label}/${headers['js-writer']}`
     const seq = Number(headers['js-seq'])
     const last = this.#writers.get(writer) ?? 0
@@ -157,7 +185,10 @@ export class FakeHost {
     if (!process.running) {
       throw refusal('notRunning', `process not running: ${name}`, name)
     }
-    if (!process.write(body)) throw refusal('stdinFull', `stdin of ${name} is full`, name)
+    if (!process.write(body)) {
+      const { generation } = process
+      throw { ...refusal('stdinFull', `stdin of ${name} is full`, name), generation }
+    }
     this.bodies.push(new TextDecoder().decode(body))
     return process.queued
   }

@@ -1,0 +1,44 @@
+//! What a backend needs to know about the generation that it is to run, and how its start is ended.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::input::Input;
+use crate::sink::Sinks;
+use crate::stop::Stopper;
+use crate::wire::SpawnConfig;
+
+/// One generation on its way to running.
+pub(crate) struct Launch {
+    pub(crate) name: String,
+    pub(crate) config: SpawnConfig,
+    pub(crate) cwd: PathBuf,
+    pub(crate) input: Input,
+    pub(crate) sinks: Sinks,
+    /// Ends what the start has begun; `None` while there is nothing that must be ended.
+    pub(crate) begun: Mutex<Option<Stopper>>,
+}
+
+impl Launch {
+    /// From here on the start must be ended, and not only forgotten.
+    pub(crate) fn has_begun(&self, stopper: Stopper) {
+        *self.begun.lock() = Some(stopper);
+    }
+
+    /// What had begun is gone; another candidate may follow.
+    pub(crate) fn has_ended(&self) {
+        *self.begun.lock() = None;
+    }
+
+    /// Ends what the start has begun, without grace: the script does not run yet. Returns whether there is
+    /// anything to wait for.
+    pub(crate) fn end(&self) -> bool {
+        let begun = self.begun.lock();
+        if let Some(stopper) = &*begun {
+            stopper.stop(Duration::ZERO);
+        }
+        begun.is_some()
+    }
+}

@@ -1,0 +1,139 @@
+//! The names that are taken, and how far the generations of those went that are free again.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::changes::Notice;
+use crate::error::Error;
+use crate::handle::{Command, Process};
+
+/// So many names are remembered after they were removed.
+const MOST_REMOVED: usize = 1024;
+
+/// A name that the caller has taken and may start a generation of.
+pub(super) struct Reserved {
+    pub(super) process: Process,
+    /// For the actor to be started, where the process has none.
+    pub(super) mailbox: Option<UnboundedReceiver<Command>>,
+}
+
+pub(super) struct Names {
+    processes: HashMap<String, Process>,
+    removed: Removed,
+    /// The most that may be listed.
+    most: usize,
+    changes: Notice,
+}
+
+impl Names {
+    pub(super) fn new(most: usize, changes: Notice) -> Self {
+        Self { processes: HashMap::new(), removed: Removed::default(), most, changes }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Process> {
+        self.processes.values()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Result<&Process, Error> {
+        self.processes.get(name).ok_or_else(|| Error::NotFound(name.to_owned()))
+    }
+
+    /// Takes a name on which nothing is live.
+    pub(super) fn reserve(&mut self, name: &str) -> Result<Reserved, Error> {
+        match self.processes.get(name) {
+            Some(process) if process.has_actor() => process
+                .reserve()
+                .then(|| Reserved { process: process.clone(), mailbox: None })
+                .ok_or_else(|| Error::AlreadyExists(name.to_owned())),
+            Some(process) => {
+                let last = process.info().generation;
+                Ok(self.enter(name, last))
+            }
+            None if self.processes.len() >= self.most => Err(Error::TooMany { limit: self.most }),
+            None => {
+                let last = self.removed.last_of(name);
+                Ok(self.enter(name, last))
+            }
+        }
+    }
+
+    /// Takes a name on which something may be live, to replace that.
+    pub(super) fn reserve_to_replace(&mut self, name: &str) -> Result<Reserved, Error> {
+        let process = self.get(name)?;
+        if !process.has_actor() {
+            let last = process.info().generation;
+            return Ok(self.enter(name, last));
+        }
+        // Taken here, so that an exited process cannot be removed meanwhile. A live one has been taken already.
+        let _ = process.reserve();
+        Ok(Reserved { process: process.clone(), mailbox: None })
+    }
+
+    /// Frees the name of a process that has exited.
+    pub(super) fn remove(&mut self, name: &str) -> Result<(), Error> {
+        let process = self.get(name)?;
+        if process.has_actor() && !process.reserve() {
+            return Err(Error::StillRunning(name.to_owned()));
+        }
+        // An actor that is gone has nothing to forget.
+        let _ = process.send(Command::Remove);
+        let last = process.info().generation;
+        self.processes.remove(name);
+        self.removed.remember(name, last);
+        Ok(())
+    }
+
+    /// A process whose generations follow `last`.
+    fn enter(&mut self, name: &str, last: u64) -> Reserved {
+        let (process, mailbox) = Process::new(name, last, self.changes.clone());
+        // Nobody else has seen it yet.
+        process.reserve();
+        self.processes.insert(name.to_owned(), process.clone());
+        Reserved { process, mailbox: Some(mailbox) }
+    }
+}
+
+/// The last generations of names that were removed, so that none is ever repeated. Bounded: what is forgotten
+/// of a name is made up for by letting all new names begin later.
+#[derive(Default)]
+struct Removed {
+    last: HashMap<String, u64>,
+    /// In the order in which they were removed.
+    order: VecDeque<String>,
+    /// No name that was forgotten went further.
+    forgotten: u64,
+}
+
+impl Removed {
+    fn last_of(&mut self, name: &str) -> u64 {
+        self.last.remove(name).unwrap_or(self.forgotten)
+    }
+
+    fn remember(&mut self, name: &str, last: u64) {
+        self.last.insert(name.to_owned(), last);
+        self.order.push_back(name.to_owned());
+        while self.order.len() > MOST_REMOVED {
+            let oldest = self.order.pop_front().and_then(|oldest| self.last.remove(&oldest));
+            self.forgotten = self.forgotten.max(oldest.unwrap_or_default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_never_repeat_however_many_names_were_removed() {
+        let mut removed = Removed::default();
+        removed.remember("first", 7);
+        assert_eq!((removed.last_of("first"), removed.last_of("first")), (7, 0));
+        removed.remember("first", 8);
+        for number in 0..2 * MOST_REMOVED {
+            removed.remember(&number.to_string(), 1);
+        }
+        assert_eq!(removed.last_of("first"), 8);
+        assert!(removed.last.len() <= MOST_REMOVED && removed.order.len() <= MOST_REMOVED);
+    }
+}

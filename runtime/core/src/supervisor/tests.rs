@@ -1,0 +1,152 @@
+//! The supervisor and its actors with real processes, through the doors that the API does not have.
+
+mod orders;
+
+use super::*;
+use crate::event::{Event, Record};
+use crate::patience::finishes;
+use crate::wire::{ExitReason, RestartPolicy, RestartWhen, State};
+
+/// Runs a test that fails when it does not come to its end.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let executor =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
+    executor.expect("an executor").block_on(finishes(future)).expect("it hangs")
+}
+
+/// Everything that a subscription sees until its process is removed.
+async fn all(mut subscription: Subscription) -> Vec<Record> {
+    let mut records = Vec::new();
+    while let Some(record) = subscription.recv().await {
+        records.push(record);
+    }
+    records
+}
+
+fn exits(records: &[Record]) -> Vec<(u64, ExitReason)> {
+    let exits = records.iter().filter_map(|record| match &record.event {
+        Event::Exit { reason, .. } => Some((record.generation, reason.clone())),
+        _ => None,
+    });
+    exits.collect()
+}
+
+/// Fails at once, and is started again after a long wait.
+fn fails_and_waits(backoff_ms: u32) -> SpawnConfig {
+    let when = RestartWhen::OnFailure;
+    let restart = RestartPolicy { when, max_retries: 9, backoff_ms, reset_after_ms: 60_000 };
+    let args = ["-c", "exit 3"].map(str::to_owned).into();
+    SpawnConfig { restart: Some(restart), args, ..SpawnConfig::command("sh") }
+}
+
+#[test]
+fn a_name_whose_actor_has_panicked_is_started_again_and_its_exit_was_reported_once() {
+    let supervisor = Supervisor::new().expect("a supervisor");
+    block_on(async {
+        let reserved = supervisor.names().as_mut().expect("no shutdown").reserve("p");
+        let Reserved { process, mailbox } = reserved.expect("the name is free");
+        let mailbox = mailbox.expect("a new name has no actor");
+        let actor = Actor::new(process.clone(), supervisor.host.clone(), mailbox);
+        let (panic, panics) = tokio::sync::oneshot::channel::<()>();
+        supervisor.keeper.spawn(async move {
+            tokio::select! {
+                () = actor.run() => {}
+                () = async {
+                    let _ = panics.await;
+                    panic!("this panic is part of the test");
+                } => {}
+            }
+        });
+        let plan = Plan::new(SpawnConfig::command("cat")).expect("a plan");
+        let first = Supervisor::begin(&process, plan, false).await.expect("started");
+        let subscription = process.subscribe(WhenSlow::Wait, true);
+        let stdin = process.stdin(None).expect("it runs");
+        panic.send(()).expect("the actor lives");
+
+        let records = all(subscription).await;
+        assert_eq!(exits(&records), [(1, panicked())]);
+        assert!(matches!(stdin.write("x").await, Err(Error::NotRunning(_))));
+        let config = SpawnConfig::command("cat");
+        let second = supervisor.ensure("p", config).await.expect("started again");
+        assert_eq!((first.generation, second.generation), (1, 2));
+        assert_eq!(second.state, State::Running);
+        supervisor.shutdown().await;
+    });
+}
+
+fn panicked() -> ExitReason {
+    ExitReason::Error { message: "the engine lost the process".to_owned(), stack: None }
+}
+
+#[test]
+fn ensure_waits_for_the_next_start_while_a_restart_waits() {
+    let supervisor = Supervisor::new().expect("a supervisor");
+    block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let flag = folder.path().join("once");
+        // Fails the first time, and runs from then on.
+        let script = "test -e \"$0\" && exec cat; : > \"$0\"; exit 3";
+        let flag = flag.to_str().expect("UTF-8").to_owned();
+        let args = vec!["-c".to_owned(), script.to_owned(), flag];
+        let config = SpawnConfig { args, ..fails_and_waits(300) };
+        let spawned = supervisor.spawn_subscribed("p", config.clone(), WhenSlow::Wait).await;
+        let (_, mut events) = spawned.expect("spawned");
+        while !matches!(events.recv().await.expect("an event").event, Event::Exit { .. }) {}
+        let ensured = supervisor.ensure("p", config).await.expect("ensured");
+        assert_eq!((ensured.generation, ensured.state), (2, State::Running));
+        supervisor.shutdown().await;
+    });
+}
+
+#[test]
+fn ensure_that_waits_for_a_restart_starts_the_process_when_that_is_given_up() {
+    let supervisor = Supervisor::new().expect("a supervisor");
+    block_on(async {
+        let spawned =
+            supervisor.spawn_subscribed("p", fails_and_waits(600_000), WhenSlow::Wait).await;
+        let (_, mut events) = spawned.expect("spawned");
+        while !matches!(events.recv().await.expect("an event").event, Event::Exit { .. }) {}
+        let config = SpawnConfig::command("cat");
+        let (ensured, killed) =
+            tokio::join!(biased; supervisor.ensure("p", config), supervisor.kill("p"));
+        killed.expect("the wait was killed");
+        let ensured = ensured.expect("started");
+        assert_eq!((ensured.generation, ensured.state), (2, State::Running));
+        supervisor.shutdown().await;
+    });
+}
+
+#[test]
+fn a_write_is_for_its_generation_and_never_reaches_another() {
+    let supervisor = Supervisor::new().expect("a supervisor");
+    block_on(async {
+        let cat = || SpawnConfig::command("cat");
+        supervisor.spawn("p", cat()).await.expect("spawned");
+        let first = supervisor.stdin("p", None).expect("it runs");
+        assert_eq!(first.generation(), 1);
+        supervisor.restart("p", None).await.expect("restarted");
+        for stale in [first.write("old\n").await.err(), first.try_write("old\n").err()] {
+            assert!(matches!(stale, Some(Error::NotRunning(_))), "{stale:?}");
+        }
+        for other in [1, 3] {
+            let refused = supervisor.stdin("p", Some(other)).err().expect("refused");
+            assert_eq!((refused.kind(), refused.generation()), ("exited", Some(other)));
+        }
+        let mut events = supervisor.subscribe("p").expect("listed");
+        let second = supervisor.stdin("p", Some(2)).expect("the present one");
+        second.write("new\n").await.expect("written");
+        second.close();
+        let mut lines = Vec::new();
+        loop {
+            let record = events.recv().await.expect("an event");
+            match record.event {
+                Event::Stdout(line) => lines.push(line),
+                Event::Exit { .. } if record.generation == 2 => break,
+                _ => {}
+            }
+        }
+        assert_eq!(lines, ["new"]);
+        assert!(matches!(supervisor.stdin("p", Some(2)), Err(Error::NotRunning(_))));
+        supervisor.shutdown().await;
+    });
+}

@@ -1,0 +1,156 @@
+//! Whatever is asked in whatever order, a name has at most one live generation, generations never repeat, and
+//! each reports exactly one exit, after everything else.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::wire::Limits;
+
+/// What one of several callers asks for.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Spawn,
+    Ensure,
+    Kill,
+    Restart,
+    Remove,
+    /// The process ends with a failure of its own.
+    Crash,
+    Yield,
+}
+
+/// Takes a folder for as long as it runs: two at once would say so.
+const SCRIPT: &str = "mkdir \"$0\" || { echo twice; exit 0; }
+echo begun
+read line
+rmdir \"$0\"
+exit 7";
+
+fn config(folder: &Path) -> SpawnConfig {
+    let taken = folder.join("taken").to_str().expect("UTF-8").to_owned();
+    let when = RestartWhen::OnFailure;
+    let restart = RestartPolicy { when, max_retries: 2, backoff_ms: 2, reset_after_ms: 60_000 };
+    // Only the end of stdin ends it, so that it can give back the folder.
+    let limits = Limits { kill_grace_ms: Some(600_000), ..Limits::default() };
+    SpawnConfig {
+        args: vec!["-c".to_owned(), SCRIPT.to_owned(), taken],
+        restart: Some(restart),
+        limits: Some(limits),
+        ..SpawnConfig::command("sh")
+    }
+}
+
+type Seen = BTreeMap<u64, Vec<Record>>;
+
+/// Does what is asked; what is refused is as good as done. Hands out every subscription.
+async fn act(
+    supervisor: &Supervisor,
+    folder: &Path,
+    steps: &[Step],
+) -> Vec<tokio::task::JoinHandle<Vec<Record>>> {
+    let mut seen = Vec::new();
+    for step in steps {
+        let started = match step {
+            Step::Spawn => supervisor.spawn("p", config(folder)).await.ok(),
+            Step::Ensure => supervisor.ensure("p", config(folder)).await.ok(),
+            Step::Restart => supervisor.restart("p", None).await.ok(),
+            Step::Kill => supervisor.kill("p").await.err().and(None),
+            Step::Remove => supervisor.remove("p").err().and(None),
+            Step::Crash => supervisor.write_stdin("p", "\n").await.err().and(None),
+            Step::Yield => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                None
+            }
+        };
+        if let Some(info) = started {
+            assert_eq!(info.state, State::Running, "{step:?}");
+        }
+        if let Ok(subscription) = supervisor.subscribe("p") {
+            seen.push(tokio::spawn(all(subscription)));
+        }
+    }
+    seen
+}
+
+async fn generations(callers: Vec<Vec<Step>>) -> Seen {
+    let folder = tempfile::tempdir().expect("a folder");
+    let supervisor = Supervisor::new().expect("a supervisor");
+    let acts = callers.iter().map(|steps| act(&supervisor, folder.path(), steps));
+    let subscriptions: Vec<_> = join_all(acts).await.into_iter().flatten().collect();
+    supervisor.shutdown().await;
+    let mut generations = Seen::new();
+    for subscription in subscriptions {
+        let mut own = Seen::new();
+        for record in subscription.await.expect("no panic") {
+            own.entry(record.generation).or_default().push(record);
+        }
+        for (generation, records) in own {
+            let former = generations.entry(generation).or_insert_with(|| records.clone());
+            assert_eq!(*former, records, "generation {generation} is not the same for all");
+        }
+    }
+    assert!(!fs::exists(folder.path().join("taken")).expect("a folder"), "something still runs");
+    generations
+}
+
+fn check(generations: &Seen) {
+    let mut last_seq: Option<(u64, u64)> = None;
+    for (generation, records) in generations {
+        let states: Vec<_> = records
+            .iter()
+            .filter(|record| matches!(&record.event, Event::State(State::Starting)))
+            .collect();
+        assert_eq!(states.len(), 1, "generation {generation} began {} times", states.len());
+        let ends = exits(records);
+        assert_eq!(ends.len(), 1, "generation {generation} ended {} times", ends.len());
+        assert!(matches!(records[records.len() - 1].event, Event::Exit { .. }), "{records:?}");
+        for record in records {
+            assert_ne!(record.event, Event::Stdout("twice".into()), "two generations live");
+        }
+        // Where the process was not removed, the next generation begins after the exit of the former.
+        let (first, end) = (records[0].seq, records[records.len() - 1].seq);
+        if let Some((_, former_end)) = last_seq {
+            assert!(first > former_end || first == 0, "generation {generation} overlaps");
+        }
+        last_seq = Some((first, end));
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
+    let step = prop_oneof![
+        1 => Just(Step::Spawn),
+        3 => Just(Step::Ensure),
+        2 => Just(Step::Kill),
+        1 => Just(Step::Restart),
+        2 => Just(Step::Remove),
+        2 => Just(Step::Crash),
+        1 => Just(Step::Yield),
+    ];
+    prop::collection::vec(prop::collection::vec(step, 1..8), 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        max_shrink_iters: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_is_asked_each_generation_lives_alone_and_exits_once(callers in steps()) {
+        check(&block_on(generations(callers)));
+    }
+}
+
+#[test]
+fn a_name_that_is_killed_removed_and_ensured_at_once_is_never_the_one_that_was_removed() {
+    use Step::{Crash, Ensure, Kill, Remove};
+    let one = [Ensure, Kill, Remove].repeat(12);
+    let other = [Ensure, Ensure, Crash].repeat(12);
+    check(&block_on(generations(vec![one, other])));
+}

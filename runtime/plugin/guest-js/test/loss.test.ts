@@ -1,0 +1,119 @@
+// Requests that are lost or late, and processes that are started anew meanwhile.
+import { beforeEach, expect, test } from 'vitest'
+import { FakeHost } from './support/host.ts'
+import { load, rejection, settled, until, type Page } from './support/page.ts'
+
+const LONG = 120_000
+
+let host: FakeHost
+let page: Page
+
+beforeEach(async () => {
+  sessionStorage.clear()
+  host = new FakeHost()
+  page = await load(host)
+})
+
+/** Numbers that look random and are the same every time. */
+function noise(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+test.each([1, 2, 3])(
+  'nothing is lost, doubled or reordered when requests are lost or late (noise %i)',
+  async (seed) => {
+    const random = noise(seed)
+    const process = host.start('p')
+    process.onLine = (line) => process.print(line, 'x'.repeat(20_000))
+    host.fault = (command) => {
+      if (command !== 'ack' && command !== 'write' && command !== 'drain') return 0
+      const dice = random()
+      if (dice < 0.15) return 'lost'
+      return dice < 0.3 && command !== 'drain' ? 'answer lost' : Math.floor(dice * 6)
+    }
+    const lines: string[] = []
+    await page.onStdout('p', (line) => line.startsWith('n') && lines.push(line))
+    const expected = Array.from({ length: 150 }, (_, index) => `n${index}`)
+    for (const line of expected) {
+      // A request may be lost more often than it is repeated: then its caller is told, and repeats it.
+      await page.writeStdin('p', `${line}\n`)
+    }
+    await until(() => lines.length >= expected.length, 'all echoes')
+    expect(process.stdin).toBe(expected.map((line) => `${line}\n`).join(''))
+    expect(lines).toEqual(expected)
+  },
+  LONG,
+)
+
+test('what is written while the process is started anew by itself never reaches the next start', async () => {
+  const process = host.start('p')
+  await page.onStdout('p', () => {})
+  host.fault = (command) => (command === 'write' ? 20 : 0)
+  const written = rejection(page.writeStdin('p', 'for the first'))
+  await settled(1)
+  const letHear = host.startUnheard('p')
+  expect(await written).toMatchObject({ kind: 'exited', processName: 'p' })
+  expect(
+    await rejection(page.closeStdin('p').then(() => page.writeStdin('p', 'too'))),
+  ).toMatchObject({ kind: 'exited' })
+  letHear()
+  await settled()
+  await page.writeStdin('p', 'for the second')
+  await settled()
+  expect(process.stdin).toBe('for the second')
+})
+
+test('what waits for room in the stdin of one start is not written to the next, heard or not', async () => {
+  const process = host.start('p')
+  process.capacity = 4
+  process.stopReading()
+  // A page that does not follow the process knows of no start.
+  await page.writeStdin('p', 'full')
+  const waiting = rejection(page.writeStdin('p', 'more'))
+  const behind = rejection(page.writeStdin('p', 'and more'))
+  await until(() => host.countOf('drain') === 1)
+  process.exit(null, { kind: 'killed' })
+  host.start('p')
+  process.goOnReading()
+  for (const refused of [await waiting, await behind]) {
+    expect(refused).toMatchObject({ kind: 'exited' })
+  }
+  await settled()
+  expect(process.stdin).toBe('')
+})
+
+test('a detachment that is lost is repeated', async () => {
+  host.start('p')
+  const unlisten = await page.onStdout('p', () => {})
+  let lost = 0
+  host.fault = (command) => (command === 'detach' && lost++ < 2 ? 'lost' : 0)
+  unlisten()
+  await until(() => host.bridges.size === 0, 'the end of the attachment')
+  expect(lost).toBe(3)
+})
+
+test('the end of a list that is watched is repeated until it arrives', async () => {
+  const unlisten = await page.watchProcesses(() => {})
+  let lost = 0
+  host.fault = (command) => (command === 'unwatch' && lost++ < 2 ? 'lost' : 0)
+  unlisten()
+  await until(() => host.countOf('unwatch') === 1, 'the end of the watch')
+})
+
+test('a page that comes back attaches again, also when its first request is lost', async () => {
+  const process = host.start('p')
+  const lines: string[] = []
+  await page.onStdout('p', (line) => lines.push(line))
+  window.dispatchEvent(new Event('pagehide'))
+  host.pageGone('main')
+  let lost = 0
+  host.fault = (command) => (command === 'attach' && lost++ < 1 ? 'lost' : 0)
+  window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))
+  await until(() => host.bridges.size === 1, 'the attachment')
+  process.print('here')
+  await until(() => lines.includes('here'), 'the line')
+})
