@@ -44,6 +44,7 @@ export function checks(env) {
           env,
         ),
     ],
+    ['wake-ups', () => checkWakes(env)],
     ['app', () => drive('the app', (file) => !isWithoutEngine(file), { ...env, JS_DEMO_APP: app })],
     ['without the engine', () => checkWithoutEngine(env)],
     ['cargo-deny', () => checkDependencies(env)],
@@ -67,6 +68,22 @@ function tool(env, name, script, ...args) {
   }
   const command = [join('node_modules', script), ...args]
   return runStep(step, [process.execPath, command, { cwd: root, env }])
+}
+
+/** The model checker needs crates that the engine does not allow: it has a workspace of its own. */
+function checkWakes(env) {
+  const step = {
+    name: 'wake-ups',
+    part: 'check',
+    doing: 'checking wake-ups in thousands of orders of threads',
+    usually: 'a minute',
+    remedy:
+      'Correct what the lines above name; SHUTTLE_CAPTURE_BACKTRACE=1 shows where each thread waits',
+  }
+  const manifest = join('runtime', 'core', 'wakes', 'Cargo.toml')
+  const target = join('target', 'wakes')
+  const args = ['run', '--quiet', '--manifest-path', manifest, '--target-dir', target]
+  return runStep(step, ['cargo', args, { cwd: root, env }])
 }
 
 function checkFormat(env) {

@@ -25,7 +25,6 @@ use crate::command_line::CommandLine;
 use crate::event::Stream;
 use crate::guardian::{self, Mark};
 use crate::input::Input;
-use crate::launch::Launch;
 use crate::sink::Sinks;
 use crate::stop::StopRequest;
 use crate::wire::{Detached, ExitReason, Runtime};

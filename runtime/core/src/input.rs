@@ -8,15 +8,14 @@
 mod queue;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 pub(crate) use self::queue::LineTooLong;
 use self::queue::{Chunk, Queue};
 pub(crate) use self::queue::{Closed, Line, Refused, Shortcut, incomplete_utf8_tail};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use crate::wire::Framing;
 
 /// Both ends of one process's stdin; clones share it.

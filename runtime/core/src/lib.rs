@@ -77,6 +77,7 @@ mod spin;
 mod stdin;
 mod stop;
 mod supervisor;
+mod sync;
 #[cfg(feature = "embedded")]
 mod transpile;
 mod usage;

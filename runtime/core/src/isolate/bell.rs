@@ -5,12 +5,12 @@
 //! this one. It is also quicker: whoever wakes a loop that runs, or looks out for them, need not
 //! disturb the system for it.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::spin::Spin;
+use crate::sync::{AtomicU8, Mutex, MutexGuard, Ordering};
 
 /// The loop sleeps, or is about to: it is the executor that is to be woken.
 const AWAY: u8 = 0;
@@ -93,7 +93,7 @@ impl Wire {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.executor.lock().unwrap_or_else(PoisonError::into_inner)
+        self.executor.lock()
     }
 }
 

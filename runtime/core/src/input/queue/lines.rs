@@ -40,7 +40,7 @@ pub(super) enum TooLong {
 impl Queue {
     /// Whole lines without their terminators; more than one if they are there and not too much to be
     /// held by their reader. No lines are the end, `None` says that there is nothing to read yet.
-    pub(in crate::input) fn read_lines(&mut self) -> Option<Result<Vec<Line>, LineTooLong>> {
+    pub(in super::super) fn read_lines(&mut self) -> Option<Result<Vec<Line>, LineTooLong>> {
         self.has_been_read = true;
         if self.too_long == TooLong::Untold {
             self.too_long = TooLong::No;

@@ -1,0 +1,140 @@
+//! The checks: each runs in thousands of orders.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+
+use bytes::Bytes;
+use shuttle::future::block_on;
+use shuttle::thread;
+
+use super::bell::Bell;
+use super::input::Input;
+use crate::wire::Framing;
+
+/// Orders of threads that each check tries.
+const ORDERS: usize = 2_000;
+
+pub(crate) fn run() {
+    let checks: [(&str, fn()); 5] = [
+        ("the end of stdin ends every read", the_end_of_stdin_ends_every_read),
+        ("a broken pipe frees readers and writers", a_broken_pipe_frees_readers_and_writers),
+        ("all that is written is read, whoever reads", all_that_is_written_is_read),
+        ("what waits for room is woken by a read", what_waits_for_room_is_woken_by_a_read),
+        ("a wake-up of an event loop is never lost", a_wake_up_of_an_event_loop_is_never_lost),
+    ];
+    for (name, check) in checks {
+        shuttle::check_random(check, ORDERS);
+        shuttle::check_pct(check, ORDERS, 3);
+        println!("{name}: {} orders", 2 * ORDERS);
+    }
+}
+
+fn input(capacity: usize) -> Input {
+    Input::new(Framing::Bytes, capacity, 64)
+}
+
+/// Reads to the end on a thread; what it has read.
+fn reads(input: &Input, blocks: bool) -> thread::JoinHandle<usize> {
+    let input = input.clone();
+    thread::spawn(move || {
+        let (mut sum, mut buffer) = (0, [0; 2]);
+        loop {
+            let count = if blocks {
+                input.read_blocking(&mut buffer)
+            } else {
+                block_on(input.read(&mut buffer))
+            };
+            if count == 0 {
+                return sum;
+            }
+            sum += count;
+        }
+    })
+}
+
+fn the_end_of_stdin_ends_every_read() {
+    for kinds in [[true, true, true], [false, false, false], [true, false, true]] {
+        let input = input(8);
+        let readers = kinds.map(|blocks| reads(&input, blocks));
+        input.close();
+        for reader in readers {
+            assert_eq!(reader.join().expect("no panic"), 0);
+        }
+    }
+}
+
+fn a_broken_pipe_frees_readers_and_writers() {
+    let input = input(1);
+    let readers = [true, false].map(|blocks| reads(&input, blocks));
+    let writers = [(); 2].map(|()| {
+        let input = input.clone();
+        thread::spawn(move || drop(block_on(input.write(Bytes::from_static(b"abc")))))
+    });
+    let waits = {
+        let input = input.clone();
+        thread::spawn(move || drop(block_on(input.room())))
+    };
+    input.break_pipe();
+    for reader in readers {
+        reader.join().expect("no panic");
+    }
+    for thread in writers.into_iter().chain([waits]) {
+        thread.join().expect("no panic");
+    }
+}
+
+fn all_that_is_written_is_read() {
+    let input = input(2);
+    let readers = [true, false, true].map(|blocks| reads(&input, blocks));
+    let writer = {
+        let input = input.clone();
+        thread::spawn(move || {
+            for text in ["a", "bcd", "ef"] {
+                block_on(input.write(Bytes::from_static(text.as_bytes()))).expect("room");
+            }
+            input.close();
+        })
+    };
+    writer.join().expect("no panic");
+    let read: usize = readers.into_iter().map(|reader| reader.join().expect("no panic")).sum();
+    assert_eq!(read, 6);
+}
+
+fn what_waits_for_room_is_woken_by_a_read() {
+    let input = input(1);
+    input.try_write(Bytes::from_static(b"ab")).expect("it is empty");
+    let waits = {
+        let input = input.clone();
+        thread::spawn(move || {
+            while input.try_write(Bytes::from_static(b"c")).is_err() {
+                block_on(input.room()).expect("it is open");
+            }
+            input.close();
+        })
+    };
+    assert_eq!(reads(&input, false).join().expect("no panic"), 3);
+    waits.join().expect("no panic");
+}
+
+/// Counts how often an executor is woken.
+#[derive(Default)]
+struct Executor(AtomicUsize);
+
+impl Wake for Executor {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn a_wake_up_of_an_event_loop_is_never_lost() {
+    let executor = Arc::new(Executor::default());
+    let mut bell = Bell::default();
+    bell.listen(&Waker::from(executor.clone()));
+    let waker = bell.waker();
+    let wakes = thread::spawn(move || waker.wake_by_ref());
+    let runs_again = bell.rings_soon();
+    wakes.join().expect("no panic");
+    let woken = executor.0.load(Ordering::SeqCst);
+    assert!(runs_again || woken > 0, "neither runs again nor is woken");
+}
