@@ -13,7 +13,7 @@ use crate::child;
 use crate::command_line::{self, CommandLine, Script};
 use crate::detect::Detector;
 use crate::error::{Error, shown};
-use crate::launch::Launch;
+use crate::launch::{Begun, Launch};
 #[cfg(feature = "embedded")]
 use crate::plan::Plan;
 use crate::spawner::Spawner;
@@ -165,7 +165,7 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
     };
     let (stopper, stop) = stop_channel();
     let begun = isolate::begin(&host.pool, &host.detector, entry, launch, stop).await?;
-    launch.has_begun(stopper.clone());
+    launch.has_begun(Begun { stopper: stopper.clone(), may_run: false });
     let started = begun.started().await;
     launch.has_ended();
     let (meter, kept) = started?;
@@ -271,7 +271,7 @@ async fn start_child(
         sinks: launch.sinks.clone(),
         sources,
     };
-    launch.has_begun(stopper.clone());
+    launch.has_begun(Begun { stopper: stopper.clone(), may_run: true });
     // Given up meanwhile, it ends as soon as it has started: then the stopper is gone.
     let started = host.spawner.run(move || child::start(start, stop)).await;
     launch.has_ended();

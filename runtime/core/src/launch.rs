@@ -18,13 +18,20 @@ pub(crate) struct Launch {
     pub(crate) input: Input,
     pub(crate) sinks: Sinks,
     /// Ends what the start has begun; `None` while there is nothing that must be ended.
-    pub(crate) begun: Mutex<Option<Stopper>>,
+    pub(crate) begun: Mutex<Option<Begun>>,
+}
+
+/// What a start has begun.
+pub(crate) struct Begun {
+    pub(crate) stopper: Stopper,
+    /// Whether the script may run already, and is to have time to end by itself.
+    pub(crate) may_run: bool,
 }
 
 impl Launch {
     /// From here on the start must be ended, and not only forgotten.
-    pub(crate) fn has_begun(&self, stopper: Stopper) {
-        *self.begun.lock() = Some(stopper);
+    pub(crate) fn has_begun(&self, begun: Begun) {
+        *self.begun.lock() = Some(begun);
     }
 
     /// What had begun is gone; another candidate may follow.
@@ -32,12 +39,12 @@ impl Launch {
         *self.begun.lock() = None;
     }
 
-    /// Ends what the start has begun, without grace: the script does not run yet. Returns whether there is
-    /// anything to wait for.
-    pub(crate) fn end(&self) -> bool {
+    /// Ends what the start has begun: at once, or with this grace if the script may run. Returns whether there
+    /// is anything to wait for.
+    pub(crate) fn end(&self, grace: Duration) -> bool {
         let begun = self.begun.lock();
-        if let Some(stopper) = &*begun {
-            stopper.stop(Duration::ZERO);
+        if let Some(Begun { stopper, may_run }) = &*begun {
+            stopper.stop(if *may_run { grace } else { Duration::ZERO });
         }
         begun.is_some()
     }

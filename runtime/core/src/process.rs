@@ -195,7 +195,7 @@ impl Actor {
                 biased;
                 Some(command) = self.mailbox.recv() => {
                     self.while_live(command, asked);
-                    if asked.stopping && !launch.end() {
+                    if asked.stopping && !launch.end(asked.grace(plan)) {
                         return Err(self.killed_meanwhile());
                     }
                 }

@@ -81,6 +81,8 @@ async fn generations(callers: Vec<Vec<Step>>) -> Seen {
     let supervisor = Supervisor::new().expect("a supervisor");
     let acts = callers.iter().map(|steps| act(&supervisor, folder.path(), steps));
     let subscriptions: Vec<_> = join_all(acts).await.into_iter().flatten().collect();
+    // With all its grace, of which a shutdown leaves little.
+    let _ = supervisor.kill("p").await;
     supervisor.shutdown().await;
     let mut generations = Seen::new();
     for subscription in subscriptions {
