@@ -54,6 +54,7 @@ export class FakePlugin {
       permissions: null,
       limits: null,
       restart: null,
+      detached: null,
       fallback: [],
       framing: 'lines',
       ...more,

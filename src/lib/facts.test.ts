@@ -14,6 +14,7 @@ const config: ProcessConfig = {
   permissions: null,
   limits: null,
   restart: null,
+  detached: null,
   fallback: [],
   framing: 'lines',
 }
@@ -46,6 +47,13 @@ test('every limit that bounds what a script takes is told', () => {
     'Turn of its loop': '2000 ms',
     'When it is stuck': 'it is ended',
   })
+})
+
+test('programs with a session of their own are mentioned where they end with the process', () => {
+  const found = (detached: ProcessConfig['detached']) =>
+    Object.fromEntries(facts({ ...config, detached }, info))
+  expect(found('end')).toMatchObject({ 'Detached programs': 'end with it' })
+  expect(found('keep')).toEqual(names(null))
 })
 
 test('a loop that may stand still has any time', () => {

@@ -6,7 +6,7 @@ import { millis } from './format'
 export type Fact = [name: string, value: string]
 
 export function facts(config: ProcessConfig, info: ProcessInfo): Fact[] {
-  const { limits, restart } = config
+  const { limits, restart, detached } = config
   /** A limit that only the engine keeps to. */
   const ofEngine = (text: string | undefined | false) =>
     text && info.runtime !== null && info.runtime !== 'embedded' ? `${text} (embedded only)` : text
@@ -29,6 +29,7 @@ export function facts(config: ProcessConfig, info: ProcessInfo): Fact[] {
     ['When it is stuck', ofEngine(limits?.killUnresponsive === true && 'it is ended')],
     ['Grace at kill', amount(limits?.killGraceMs, 'ms')],
     ['Restart', restart && (restart.when === 'always' ? 'always' : 'on failure')],
+    ['Detached programs', detached === 'end' && 'end with it'],
     ['Framing', config.framing === 'bytes' && 'bytes'],
     ['Started in', info.startMs !== null && millis(info.startMs)],
     [

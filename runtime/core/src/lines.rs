@@ -330,11 +330,14 @@ mod tests {
         }
     }
 
+    /// A text, whether it may have frames, the rest; the parts of it that are handed on, and the line.
+    type Case<'a> = (&'a [u8], bool, &'a [u8], &'a [&'a [u8]], &'a [u8]);
+
     /// What two ticks, and then the rest, make of each text.
     #[test]
     fn text_that_waits_is_handed_on_and_a_frame_is_not() {
         let long = vec![b'x'; LONGEST_PARTIAL + 1];
-        let cases: [(&[u8], bool, &[u8], &[&[u8]], &[u8]); 8] = [
+        let cases: [Case<'_>; 8] = [
             (b"Name? ", true, b"Ann\nnext\n", &[b"Name? "], b"Ann"),
             (b"Name? ", true, b"\r\nnext\n", &[b"Name? "], b""),
             (b"1%\r20%\r300", true, b"%\nnext\n", &[b"1%\r", b"20%\r", b"300"], b"%"),

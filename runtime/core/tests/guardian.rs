@@ -7,6 +7,7 @@
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it passes over")]
+#![allow(clippy::exit, reason = "the application ends itself, as the table says")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -108,7 +109,9 @@ fn a_session_of_its_own_is_kept_or_ended_as_configured() {
         }
         for (name, number) in kept {
             let left = having(number);
-            left.iter().for_each(|pid| kill(*pid, Signal::SIGKILL).expect("it is ours"));
+            for pid in &left {
+                kill(*pid, Signal::SIGKILL).expect("it is ours");
+            }
             assert_eq!(left.len(), 1, "{end}: {name} was ended");
         }
     }
@@ -126,7 +129,9 @@ fn nothing_is_left(end: &str) {
     for (name, number) in &started {
         let is_gone = eventually(|| having(number).is_empty());
         let left = having(number);
-        left.iter().for_each(|pid| _ = kill(*pid, Signal::SIGKILL));
+        for pid in &left {
+            _ = kill(*pid, Signal::SIGKILL);
+        }
         assert!(is_gone, "{name}: {left:?} are left");
     }
 }
@@ -267,7 +272,9 @@ fn application(case: &str) -> ! {
     };
     for runtime in runtimes() {
         if what == "trees" {
-            TREES.iter().for_each(|(_, tree, _)| start(runtime, ["shell", tree], None));
+            for (_, tree, _) in TREES {
+                start(runtime, ["shell", tree], None);
+            }
         } else {
             start(runtime, ["detached", "N"], None);
             start(runtime, ["detached", "N"], Some(Detached::End));

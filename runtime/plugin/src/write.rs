@@ -104,10 +104,8 @@ impl Head {
         if writer.is_empty() || writer.len() > 64 {
             return Err(Error::invalid("the header 'js-writer' must have 1 to 64 characters"));
         }
-        let generation = match request.headers().contains_key("js-generation") {
-            true => Some(number(request, "js-generation")?),
-            false => None,
-        };
+        let has_generation = request.headers().contains_key("js-generation");
+        let generation = has_generation.then(|| number(request, "js-generation")).transpose()?;
         Ok(Self {
             name: percent_decoded(header(request, "js-name")?)?,
             writer: writer.to_owned(),

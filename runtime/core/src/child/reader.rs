@@ -255,7 +255,7 @@ mod tests {
         finishes(reader.read(pipe)).await.expect("what the pipe holds has an end");
         for number in 0..LINES {
             let line = finishes(lines.recv()).await.flatten();
-            let text = line.as_ref().and_then(|line| line.text());
+            let text = line.as_ref().and_then(crate::event::Record::text);
             assert_eq!(text.as_deref(), Some(&*number.to_string()));
         }
     }

@@ -65,8 +65,8 @@ impl Guardian {
             return Ok(guardian.clone());
         }
         // On a thread of its own: what an isolate's thread has started ends with the isolate.
-        let starter = std::thread::Builder::new().name("js-guardian".to_owned());
-        let started = starter.spawn(Self::start)?.join();
+        let thread = std::thread::Builder::new().name("js-guardian".to_owned());
+        let started = thread.spawn(Self::start)?.join();
         let started = started.map_err(|_| io::Error::other("the start panicked"))?;
         let guardian = Arc::new(started?);
         if shared.users > 0 {

@@ -49,6 +49,15 @@ impl From<Bytes> for Chunk {
     }
 }
 
+/// The latest that is known of the reader.
+#[derive(PartialEq, Eq)]
+enum Reader {
+    Unseen,
+    HasRead,
+    /// It has found nothing, and has handed on all that it had.
+    Waiting,
+}
+
 /// Never locked across a wait: whoever finds nothing comes again.
 pub(super) struct Queue {
     chunks: VecDeque<Chunk>,
@@ -62,9 +71,7 @@ pub(super) struct Queue {
     /// Writes that found the queue full, in the order of the calls.
     waiting: VecDeque<(Chunk, oneshot::Sender<()>)>,
     shortcut: Option<Shortcut>,
-    /// The reader has found nothing, and has handed on all that it had.
-    is_awaited: bool,
-    has_been_read: bool,
+    reader: Reader,
     eof: bool,
     broken: bool,
 }
@@ -81,8 +88,7 @@ impl Queue {
             too_long: TooLong::No,
             waiting: VecDeque::new(),
             shortcut: None,
-            is_awaited: false,
-            has_been_read: false,
+            reader: Reader::Unseen,
             eof: false,
             broken: false,
         }
@@ -95,7 +101,7 @@ impl Queue {
     /// Whether the bytes have reached the process without the reader. What begins or ends within a
     /// character is left to that.
     pub(super) fn pass(&self, Chunk { data, .. }: &Chunk) -> bool {
-        let is_next = self.is_awaited && self.queued == 0 && self.waiting.is_empty();
+        let is_next = self.reader == Reader::Waiting && self.queued == 0 && self.waiting.is_empty();
         is_next
             && !self.is_closed()
             && data.is_ascii()
@@ -179,7 +185,7 @@ impl Queue {
     }
 
     pub(super) fn has_been_read(&self) -> bool {
-        self.has_been_read
+        self.reader != Reader::Unseen
     }
 
     pub(super) fn unread(&self) -> usize {
@@ -198,9 +204,8 @@ impl Queue {
 
     /// Reads into `buffer`; 0 is the end, `None` says that there is nothing to read yet.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        self.has_been_read = true;
         let count = self.take(buffer);
-        self.is_awaited = count.is_none();
+        self.reader = if count.is_none() { Reader::Waiting } else { Reader::HasRead };
         count
     }
 

@@ -43,8 +43,9 @@ use super::thread_clock::ThreadClock;
 /// a module takes, and a part of the second within which a kill succeeds.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// The same while a load is known to be under way.
-const LOAD_PATIENCE: Duration = Duration::from_millis(600);
+/// The same for a script that loads modules of the engine: it may load all of them, one after the other, and
+/// has hardly any code of its own in between. A busy machine makes each load several times as long.
+const LOAD_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// However little a thread has worked that sleeps: a part of the time after which it is given up.
 const LAST_PATIENCE: Duration = Duration::from_secs(3);
@@ -116,8 +117,8 @@ pub(super) struct Interrupt {
 #[derive(Default)]
 struct Answers {
     count: AtomicU32,
-    /// The latest one.
-    is_loading: AtomicBool,
+    /// One of them was that it loads a module of the engine.
+    has_loaded: AtomicBool,
 }
 
 /// When an isolate was first asked.
@@ -177,9 +178,9 @@ impl Interrupt {
     /// Ends what runs. To be called again while it goes on.
     pub(super) fn ask(&mut self) {
         let asked = self.first_asked.get_or_insert_with(|| Asked::now(&self.clock));
-        let was_loading = self.answers.is_loading.load(Ordering::Relaxed);
+        let has_loaded = self.answers.has_loaded.load(Ordering::Relaxed);
         let has_answered = self.answers.count.load(Ordering::Relaxed) > ANSWERS;
-        let patience = if was_loading { LOAD_PATIENCE } else { PATIENCE };
+        let patience = if has_loaded { LOAD_PATIENCE } else { PATIENCE };
         if asked.is_over(patience, &self.clock, has_answered) || self.is_of_this_thread() {
             self.isolate.terminate_execution();
         } else {
@@ -269,7 +270,7 @@ impl Here {
             let calls_the_script = function.is_empty() && source == CORE;
             found.is_loading |= LOADERS.contains(&function.as_str()) && !calls_the_script;
         }
-        self.answers.is_loading.store(found.is_loading, Ordering::Relaxed);
+        self.answers.has_loaded.fetch_or(found.is_loading, Ordering::Relaxed);
         self.answers.count.fetch_add(1, Ordering::Relaxed);
         found
     }

@@ -37,7 +37,8 @@ impl PartialLines {
             loop {
                 tokio::time::sleep(TICK).await;
                 let sinks: Vec<_> = self.sinks.lock().iter().filter_map(Weak::upgrade).collect();
-                if !sinks.iter().fold(false, |waits, sink| tick(sink) || waits) {
+                // Each has its tick, whatever the others say.
+                if sinks.iter().filter(|sink| tick(sink)).count() == 0 {
                     break;
                 }
             }

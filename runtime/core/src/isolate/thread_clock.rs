@@ -96,7 +96,9 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 tell.send(ThreadClock::of_this_thread()).expect("it is waited for");
-                while !stops.load(Ordering::Relaxed) {}
+                while !stops.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
             });
             let clock = told.recv().expect("it tells");
             // It may still be at telling.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Queue;
+use super::{Queue, Reader};
 
 /// A line without its terminator.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +41,9 @@ impl Queue {
     /// Whole lines without their terminators; more than one if they are there and not too much to be
     /// held by their reader. No lines are the end, `None` says that there is nothing to read yet.
     pub(in super::super) fn read_lines(&mut self) -> Option<Result<Vec<Line>, LineTooLong>> {
-        self.has_been_read = true;
+        if self.reader == Reader::Unseen {
+            self.reader = Reader::HasRead;
+        }
         if self.too_long == TooLong::Untold {
             self.too_long = TooLong::No;
             return Some(Err(LineTooLong(self.line_limit)));

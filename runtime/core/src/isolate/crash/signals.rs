@@ -112,11 +112,10 @@ fn leave_to_others(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
         return end(number, info);
     };
     match earlier.sa_sigaction {
-        libc::SIG_DFL => return end(number, info),
         // SAFETY: the system hands over a description of the signal.
         libc::SIG_IGN if unsafe { is_sent((*info).si_code) } => return,
         // The system does not let a program ignore its own failure.
-        libc::SIG_IGN => return end(number, info),
+        libc::SIG_DFL | libc::SIG_IGN => return end(number, info),
         _ => {}
     }
     if earlier.sa_flags & libc::SA_RESETHAND != 0 {

@@ -1,7 +1,5 @@
 //! Programs made for Node, and what they expect of the process that they run in.
 
-use std::collections::BTreeMap;
-
 use js_runtime::{ExitReason, Grant, Permissions, SpawnConfig};
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
@@ -28,10 +26,10 @@ async fn run(
 ) -> Result<Ended, Failed> {
     let (name, args) = fixture.split_once(' ').unwrap_or((fixture, ""));
     let args: Vec<_> = args.split_whitespace().collect();
-    let env = env.iter().map(|&(key, value)| (key.to_owned(), value.to_owned()));
+    let env = env.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
     let config = SpawnConfig {
         permissions: Some(permissions),
-        env: BTreeMap::from_iter(env),
+        env,
         ..bench.fixture(&format!("node/{name}"), &args)
     };
     bench.run(config, b"").await
