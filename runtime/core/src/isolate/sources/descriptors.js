@@ -6,6 +6,7 @@
   if (!ops.areDescriptorsGuarded) {
     const {
       ArrayPrototypeConcat,
+      ArrayPrototypeFilter,
       ArrayPrototypeMap,
       ArrayPrototypePush,
       ArrayPrototypeSlice,
@@ -21,6 +22,9 @@
       SetPrototypeDelete,
       StringPrototypeIncludes,
       StringPrototypeReplaceAll,
+      StringPrototypeStartsWith,
+      StringPrototypeToUpperCase,
+      StringPrototypeTrim,
       SymbolFor,
       WeakSetPrototypeAdd,
       WeakSetPrototypeHas,
@@ -106,6 +110,19 @@
             env,
           )
 
+    // Deno lets a script that may start certain programs only start none with a variable of the dynamic
+    // linker. One that the script has inherited is left out: AppImages have some, and so have developers.
+    const { op_query_permission: query } = ops
+    const isLinkers = ({ 0: name }) => {
+      const known = StringPrototypeToUpperCase(StringPrototypeTrim(name))
+      return StringPrototypeStartsWith(known, 'LD_') || StringPrototypeStartsWith(known, 'DYLD_')
+    }
+    const permitted = (env) => {
+      if (!ArrayPrototypeSome(env, isLinkers)) return env
+      if (query({ __proto__: null, name: 'run' }).state === 'granted') return env
+      return ArrayPrototypeFilter(env, (entry) => !isLinkers(entry) || entry[1] !== look(entry[0]))
+    }
+
     // The script's own streams are shared by pipes. These ops have their names by chance, too.
     const {
       op_desktop_confirm_update: openPipe,
@@ -179,7 +196,7 @@
             stdout: own(stdout, 1),
             stderr: own(stderr, 2),
             extraStdio: ArrayPrototypeMap(extraStdio ?? [], (stdio) => own(stdio, 3)),
-            env: marked(environment(request)),
+            env: marked(permitted(environment(request))),
             clearEnv: true,
             // There is nothing that a Deno would have to know of this process's packages.
             needsNpmProcessState: false,
