@@ -162,7 +162,13 @@ fn live(count: usize) -> Result<(), Failed> {
 fn is_brief(hazard: &Hazard) -> bool {
     let ends_soon = !matches!(
         hazard.ends,
-        Ends::Stuck | Ends::BusyForGood | Ends::Crashed(_) | Ends::HeapLimit
+        Ends::Stuck
+            | Ends::BusyForGood
+            | Ends::Crashed(_)
+            | Ends::HeapLimit
+            // The thread may stay parked, with what it holds.
+            | Ends::HeapLimitInOneCall
+            | Ends::HeapLimitOfOneObject
     );
     ends_soon || ["objects", "loop_in_module"].contains(&hazard.name)
 }
