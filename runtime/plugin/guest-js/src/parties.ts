@@ -71,10 +71,10 @@ export class Parties {
     }
   }
 
-  /** The process was removed: no generation follows. */
-  end(end: End): void {
+  /** The process was removed, whose last generation this was; `Infinity` if none follows. */
+  end(last: number, end: End): void {
     this.#end = end
-    this.#endUpTo(Infinity, end)
+    this.#endUpTo(last, end)
   }
 
   #endUpTo(last: number, end: End): void {

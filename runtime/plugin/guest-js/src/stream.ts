@@ -14,7 +14,7 @@ import { stateOf, type ProcessEvent } from './event.ts'
 import { Parties, type Party } from './parties.ts'
 import { keepPosition, takePosition, type Position } from './resume.ts'
 import { Retained } from './retained.ts'
-import { persist } from './retry.ts'
+import { insist, persist } from './retry.ts'
 import { dropWriter, failWrites } from './writer.ts'
 
 declare global {
@@ -40,7 +40,7 @@ export class ProcessStream {
   #startedAt: number | null = null
   readonly #forget: () => void
   readonly #parties: Parties
-  readonly #history = new Retained()
+  #history = new Retained()
   readonly #listeners = new Set<Hear>()
   /** The latest generation that is known of, which may have to be heard of yet. */
   #known = 0
@@ -52,6 +52,7 @@ export class ProcessStream {
   /** The number that the next event should have; `null` before the first. */
   #next: number | null = null
   #mayMiss = true
+  #isDetached = false
 
   constructor(name: string, forget: () => void) {
     this.name = name
@@ -105,6 +106,7 @@ export class ProcessStream {
   /** Nobody needs it any more. */
   detach(): void {
     const attachment = this.#attachment
+    this.#isDetached = true
     this.#endAttachment()
     // What nobody has asked for yet is still there for whoever attaches next.
     keepPosition(this.name, this.#parties.isUntouched ? this.#position() : null)
@@ -174,8 +176,10 @@ export class ProcessStream {
   }
 
   #enter(generation: number, start: number): void {
+    // What was written before any generation was known of is for the one that it meets.
+    const isFirst = this.generation === 0
     this.#parties.begin(generation, start)
-    failWrites(this.name, generation - 1, startedAnew(this.name).error)
+    if (!isFirst) failWrites(this.name, generation - 1, startedAnew(this.name).error)
   }
 
   #receive(message: BatchMessage, credit: Credit): void {
@@ -224,15 +228,27 @@ export class ProcessStream {
     return true
   }
 
-  #removed(): void {
+  #removed(mayBeAnew = true): void {
     this.#endAttachment()
     keepPosition(this.name, null)
     const end = endWithout(this.name, 'was removed')
-    this.#parties.end(end)
-    failWrites(this.name, Infinity, end.error)
+    // A command may have told of a process that has taken the name since.
+    const isTakenAnew = mayBeAnew && this.#known > this.generation
+    const last = isTakenAnew ? this.generation : Infinity
+    this.#parties.end(last, end)
+    failWrites(this.name, last, end.error)
+    if (isTakenAnew) return this.#attachAnew()
     dropWriter(this.name)
     this.#listeners.clear()
     this.#forget()
+  }
+
+  /** Attaches to the process that has the name now, whose events are counted anew. */
+  #attachAnew(): void {
+    this.#next = null
+    this.#history = new Retained()
+    const attach = () => (this.#isDetached ? Promise.resolve() : this.resume())
+    insist(attach).catch(() => this.#removed(false))
   }
 
   #endAttachment(): void {

@@ -117,7 +117,7 @@ export class Writer {
 
   async #send(body: Uint8Array, generation: number | null): Promise<void> {
     for (;;) {
-      // A number for each attempt: one that was refused counts as done on the Rust side.
+      // A number for each attempt. One that was refused counts as not done on the Rust side.
       const headers: Record<string, string> = {
         'js-name': encodeURIComponent(this.#name),
         'js-writer': this.#id,
@@ -131,7 +131,8 @@ export class Writer {
         if (!(error instanceof JsRuntimeError) || error.kind !== 'stdinFull') throw error
         generation ??= this.#pinTo(error.generation ?? null)
       }
-      await call('drain', { name: this.#name, generation })
+      const room = { name: this.#name, generation }
+      await insist(() => call('drain', room))
     }
   }
 

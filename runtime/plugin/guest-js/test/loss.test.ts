@@ -86,6 +86,72 @@ test('what waits for room in the stdin of one start is not written to the next, 
   expect(process.stdin).toBe('')
 })
 
+test('what waits for room is written, also when the question for room is lost', async () => {
+  const process = host.start('p')
+  process.capacity = 4
+  process.stopReading()
+  await page.writeStdin('p', 'full')
+  let lost = 0
+  host.fault = (command) => (command === 'drain' && lost++ < 2 ? 'lost' : 0)
+  const waiting = [page.writeStdin('p', ' and more'), page.writeStdin('p', '!')]
+  await until(() => host.countOf('drain') === 1, 'the question that arrives')
+  process.goOnReading()
+  await Promise.all(waiting)
+  await until(() => process.stdin === 'full and more!', 'the rest')
+  expect(lost).toBe(3)
+})
+
+test('a listener that is added does not refuse writes that wait', async () => {
+  const process = host.start('p')
+  host.fault = (command) => (command === 'write' ? 50 : 0)
+  const written = [page.writeStdin('p', 'one')]
+  await settled(1)
+  written.push(page.writeStdin('p', ' and two'))
+  await page.onStdout('p', () => {})
+  expect(host.bodies).toEqual([])
+  await Promise.all(written)
+  await until(() => process.stdin === 'one and two', 'both writes')
+})
+
+test('a removal that is heard late ends no connection to the process that has the name since', async () => {
+  const lines: string[] = []
+  host.start('p').exit(0)
+  await page.onStdout('p', (line) => lines.push(line))
+  const former = page.writeStdin('p', 'for the first')
+  await expect(former).rejects.toMatchObject({ kind: 'notRunning' })
+  const letHear = host.removeUnheard('p')
+  const process = host.start('p')
+  process.onLine = () => process.print('{"t":"q","id":"1"}')
+  expect(await page.ensure('p')).toMatchObject({ generation: 2 })
+  const transport = await page.jsRuntimeTransport('p')
+  const messages: unknown[] = []
+  let isClosed = false
+  transport.subscribe((message) => messages.push(message))
+  transport.onClose(() => (isClosed = true))
+  letHear()
+  await until(() => host.countOf('attach') === 2, 'the second attachment')
+  await transport.send({ t: 'q', id: '0' })
+  await until(() => messages.length === 1 && lines.length === 1, 'the answer')
+  expect(isClosed).toBe(false)
+  process.exit(0)
+  await until(() => isClosed, 'the end of the connection')
+})
+
+test('a process that is removed again before it is attached to has ended', async () => {
+  host.start('p').exit(0)
+  await page.onStdout('p', () => {})
+  const letHear = host.removeUnheard('p')
+  host.start('p')
+  await page.ensure('p')
+  const transport = await page.jsRuntimeTransport('p')
+  let reason: unknown
+  transport.onClose((end) => (reason = end))
+  host.processes.delete('p')
+  letHear()
+  await until(() => reason !== undefined, 'the end of the connection')
+  expect(reason).toMatchObject({ kind: 'exited', message: 'process "p" was removed' })
+})
+
 test('a detachment that is lost is repeated', async () => {
   host.start('p')
   const unlisten = await page.onStdout('p', () => {})

@@ -27,6 +27,8 @@ export class FakeHost {
   fault: (command: string) => 'lost' | 'answer lost' | number = () => 0
   readonly #attached = new Map<string, number>()
   readonly #writers = new Map<string, number>()
+  /** The last generations of processes that were removed: they never repeat. */
+  readonly #generations = new Map<string, number>()
 
   static #present: FakeHost | null = null
 
@@ -44,6 +46,7 @@ export class FakeHost {
     let process = this.processes.get(name)
     if (!process) {
       process = new FakeProcess(name, () => this.#eachBridge(name, (bridge) => bridge.changed()))
+      process.generation = this.#generations.get(name) ?? 0
       this.processes.set(name, process)
     }
     process.start()
@@ -63,9 +66,15 @@ export class FakeHost {
   }
 
   remove(name: string): void {
+    this.removeUnheard(name)()
+  }
+
+  /** Removes a process; returns what lets the pages hear of it. */
+  removeUnheard(name: string): () => void {
+    this.#generations.set(name, this.processes.get(name)?.generation ?? 0)
     this.processes.delete(name)
     this.#attached.delete(name)
-    this.#eachBridge(name, (bridge) => bridge.removed())
+    return () => this.#eachBridge(name, (bridge) => bridge.removed())
   }
 
   bridge(name: string, label = 'main'): FakeBridge {
@@ -180,7 +189,6 @@ export class FakeHost {
     const writer = `${label}/${headers['js-writer']}`
     const seq = Number(headers['js-seq'])
     const last = this.#writers.get(writer) ?? 0
-    this.#writers.set(writer, Math.max(last, seq))
     if (seq <= last) return process.queued
     if (!process.running) {
       throw refusal('notRunning', `process not running: ${name}`, name)
@@ -189,6 +197,8 @@ export class FakeHost {
       const { generation } = process
       throw { ...refusal('stdinFull', `stdin of ${name} is full`, name), generation }
     }
+    // One that was refused may come again.
+    this.#writers.set(writer, seq)
     this.bodies.push(new TextDecoder().decode(body))
     return process.queued
   }
