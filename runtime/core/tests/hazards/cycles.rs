@@ -124,6 +124,11 @@ fn live(count: usize) -> Result<(), Failed> {
     for hazard in &hostile {
         fs::write(folder.path().join(hazard.name), hazard.script)?;
     }
+    // The guardian comes with the first child, and has a pipe.
+    let starts_children = hostile.iter().find(|hazard| hazard.name == "children_end_with_it");
+    let starts_children = starts_children.ok_or("no hazard starts children")?;
+    let script = folder.path().join(starts_children.name).to_string_lossy().into_owned();
+    executor.block_on(life(&supervisor, count + 2, script, Some(starts_children)));
     let began = Instant::now();
     println!("  lives  threads  files  memory");
     let mut warm = None;
