@@ -32,7 +32,7 @@ export interface WorkerApi extends BackendApi, FaultApi {
   readFile(path: string): Promise<string>
   /** What an address answers to GET. Rejects where the backend has no permission to connect. */
   fetchText(url: string): Promise<string>
-  /** An environment variable, null where it is not set. Rejects without the permission to read it. */
+  /** An environment variable, null where it is not set, or not granted. On Deno it rejects without the permission. */
   env(name: string): Promise<string | null>
 }
 
