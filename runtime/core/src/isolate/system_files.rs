@@ -88,6 +88,20 @@ fn checked(file: Rc<dyn File>, _: Access) -> FsResult<Rc<dyn File>> {
     Ok(file)
 }
 
+/// Opens the target of a copy. The copy itself empties the file and sets its mode.
+#[cfg(target_os = "linux")]
+fn to_copy() -> OpenOptions {
+    let mode = Some(0o600);
+    OpenOptions { read: false, write: true, create: true, mode, ..OpenOptions::read() }
+}
+
+/// A path of an open file, wherever the path leads that it was opened by.
+#[cfg(target_os = "linux")]
+fn reopened(file: &Rc<dyn File>) -> io::Result<CheckedPathBuf> {
+    let descriptor = file.clone().backing_fd().ok_or(io::ErrorKind::Unsupported)?;
+    Ok(CheckedPathBuf::unsafe_new(format!("/proc/self/fd/{descriptor}").into()))
+}
+
 /// Methods of the trait that do to a file what Deno's do. A path is followed by what is done to it.
 macro_rules! passed_on {
     ($($now:ident, $later:ident(
@@ -304,13 +318,57 @@ impl FileSystem for SystemFiles {
         Box::pin(async move { RealFs.symlink_async(target, link, kind).await })
     }
 
+    // A link may change after its check, so a copy is made of files that are open.
+    #[cfg(target_os = "linux")]
+    fn copy_file_sync(&self, from: &CheckedPath, to: &CheckedPath) -> FsResult<()> {
+        let original = renamed(from, Access::Reads)?;
+        let (from, read) = (original.as_ref().unwrap_or(from), OpenOptions::read());
+        let source = checked(RealFs.open_sync(from, read)?, Access::Reads)?;
+        let original = renamed(to, Access::Writes)?;
+        let to = original.as_ref().unwrap_or(to);
+        if !source.clone().stat_sync()?.is_file {
+            return RealFs.copy_file_sync(&reopened(&source)?.as_checked_path(), to);
+        }
+        let target = checked(RealFs.open_sync(to, to_copy())?, Access::Writes)?;
+        let (from, to) = (reopened(&source)?, reopened(&target)?);
+        RealFs.copy_file_sync(&from.as_checked_path(), &to.as_checked_path())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn copy_file_async<'this, 'async_trait>(
+        &'this self,
+        from: CheckedPathBuf,
+        to: CheckedPathBuf,
+    ) -> Later<'async_trait, ()>
+    where
+        'this: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(async move {
+            let original = renamed(&from.as_checked_path(), Access::Reads)?;
+            let from = original.map_or(from, CheckedPath::into_owned);
+            let read = OpenOptions::read();
+            let source = checked(RealFs.open_async(from, read).await?, Access::Reads)?;
+            let original = renamed(&to.as_checked_path(), Access::Writes)?;
+            let to = original.map_or(to, CheckedPath::into_owned);
+            if !source.clone().stat_async().await?.is_file {
+                return RealFs.copy_file_async(reopened(&source)?, to).await;
+            }
+            let target = checked(RealFs.open_async(to, to_copy()).await?, Access::Writes)?;
+            // Both files stay open until the copy is made.
+            RealFs.copy_file_async(reopened(&source)?, reopened(&target)?).await
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    passed_on! { copy_file_sync, copy_file_async(from: Reads, to: Writes;) -> (); }
+
     passed_on! {
         mkdir_sync, mkdir_async(path: Writes; recursive: bool, mode: Option<u32>) -> ();
         chown_sync, chown_async(path: Writes; uid: Option<u32>, gid: Option<u32>) -> ();
         lchmod_sync, lchmod_async(path: Writes; mode: u32) -> ();
         lchown_sync, lchown_async(path: Writes; uid: Option<u32>, gid: Option<u32>) -> ();
         remove_sync, remove_async(path: Writes; recursive: bool) -> ();
-        copy_file_sync, copy_file_async(from: Reads, to: Writes;) -> ();
         cp_sync, cp_async(from: Reads, to: Writes;) -> ();
         statfs_sync, statfs_async(path: Reads; bigint: bool) -> FsStatFs;
         rename_sync, rename_async(from: Writes, to: Writes;) -> ();

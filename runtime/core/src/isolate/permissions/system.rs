@@ -41,7 +41,7 @@ const GUARDED: &[&str] = &[];
 
 const MEMORY: &str = "the application's memory";
 const DESCRIPTORS: &str = "the application's file descriptors";
-const ENVIRONMENT: &str = "the application's environment";
+const ENVIRONMENT: &str = "the environment of the application or of another process";
 const TERMINAL: &str = "the application's terminal";
 
 /// Entries of a process in `/proc` that are closed for the application's own.
@@ -118,6 +118,8 @@ pub(in crate::isolate) fn judge(path: &Path) -> Target {
         ["dev", name] if is_terminal(name) => Target::Refused(TERMINAL),
         ["dev", "pts", name] if is_number(name) => Target::Refused(TERMINAL),
         ["proc", process, rest @ ..] if is_own(process) => own(rest),
+        // The application's parent, for one, has what the application has.
+        ["proc", process, .., "environ"] if is_number(process) => Target::Refused(ENVIRONMENT),
         _ => Target::File,
     }
 }
@@ -229,6 +231,9 @@ mod tests {
                 }
             }
         }
+        for other in ["/proc/1/environ", "/proc/1/task/1/environ", "/proc/1/root/proc/1/environ"] {
+            assert_eq!(judge(Path::new(other)), Target::Refused(ENVIRONMENT), "{other}");
+        }
         for terminal in ["/dev/tty", "/dev/tty1", "/dev/console", "/dev/pts/0"] {
             assert_eq!(judge(Path::new(terminal)), Target::Refused(TERMINAL));
         }
@@ -241,7 +246,7 @@ mod tests {
     fn everything_else_is_a_file() {
         for path in [
             "/proc/version",
-            "/proc/1/environ",
+            "/proc/1/status",
             "/proc/meminfo",
             "/sys/class/net",
             "/dev/null",
