@@ -4,6 +4,7 @@
 //! has an `@jsxImportSource` pragma, standard decorators; a project may say otherwise. Serves the embedded
 //! engine and Node alike, so that one source means the same to both.
 
+mod awaits;
 mod decorators;
 mod deep;
 
@@ -46,7 +47,11 @@ pub(crate) enum Cjs {
 
 impl Cjs {
     fn decide(self, parsed: &ParsedSource) -> bool {
-        self == Self::Yes || (self == Self::Maybe && parsed.compute_is_script())
+        match self {
+            Self::Yes => true,
+            Self::Maybe => parsed.compute_is_script() && !awaits::at_top(parsed),
+            Self::No => false,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use node_resolver::errors::PackageJsonLoadError;
 
 use super::Sys;
 use super::resolve::Packages;
-use crate::transpile::{self, Cjs};
+use crate::transpile::{self, Cjs, Exports};
 
 type Tracker = CjsTracker<DenoInNpmPackageChecker, Sys>;
 
@@ -134,7 +134,13 @@ impl Analyzer {
             _ if may_be => Cjs::Maybe,
             _ => Cjs::No,
         };
-        let found = transpile::exports(url, media, &source, cjs).map_err(JsErrorBox::from_err)?;
+        let found = match transpile::exports(url, media, &source, cjs) {
+            // V8 takes more scripts than the parser does, and has better words for what it does not take.
+            Err(transpile::Error::Syntax(_)) if may_be && !media.is_emittable() => {
+                Exports { is_cjs: true, names: Vec::new(), reexports: Vec::new() }
+            }
+            found => found.map_err(JsErrorBox::from_err)?,
+        };
         if may_be {
             // So that nobody has to ask again.
             self.tracker

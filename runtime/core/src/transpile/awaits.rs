@@ -1,0 +1,54 @@
+//! `await` outside of functions, which only ES modules have.
+
+use deno_ast::ParsedSource;
+use deno_ast::swc::ast::{
+    ArrowExpr, AwaitExpr, ClassMethod, Constructor, ForOfStmt, Function, GetterProp, PrivateMethod,
+    SetterProp, StaticBlock,
+};
+use deno_ast::swc::ecma_visit::{Visit, VisitWith};
+
+/// Whether there is one, however deep in other statements.
+pub(super) fn at_top(parsed: &ParsedSource) -> bool {
+    if !parsed.text().contains("await") {
+        return false;
+    }
+    let mut finder = Finder(false);
+    parsed.program().visit_with(&mut finder);
+    finder.0
+}
+
+struct Finder(bool);
+
+impl Visit for Finder {
+    fn visit_await_expr(&mut self, _: &AwaitExpr) {
+        self.0 = true;
+    }
+
+    fn visit_for_of_stmt(&mut self, statement: &ForOfStmt) {
+        self.0 |= statement.is_await;
+        statement.visit_children_with(self);
+    }
+
+    // Functions of every kind have an `await` of their own.
+    fn visit_function(&mut self, _: &Function) {}
+
+    fn visit_arrow_expr(&mut self, _: &ArrowExpr) {}
+
+    fn visit_constructor(&mut self, _: &Constructor) {}
+
+    fn visit_getter_prop(&mut self, getter: &GetterProp) {
+        getter.key.visit_with(self);
+    }
+
+    fn visit_setter_prop(&mut self, setter: &SetterProp) {
+        setter.key.visit_with(self);
+    }
+
+    fn visit_class_method(&mut self, method: &ClassMethod) {
+        method.key.visit_with(self);
+    }
+
+    fn visit_private_method(&mut self, _: &PrivateMethod) {}
+
+    fn visit_static_block(&mut self, _: &StaticBlock) {}
+}
