@@ -13,18 +13,26 @@ use std::sync::{Arc, mpsc};
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, op2};
+use parking_lot::Mutex;
 
 use self::pipes::{Mover, task};
 use super::control::Control;
-use crate::event::Stream;
+use super::partial_lines::PartialLines;
 use crate::input::Input;
-use crate::sink::Sinks;
+use crate::sink::Sink;
 
 #[cfg(unix)]
 mod pipes;
 #[cfg(not(unix))]
 #[path = "inherit/nowhere.rs"]
 mod pipes;
+
+/// An output stream of the script, which its children continue where the script left off.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) sink: Arc<Mutex<Sink>>,
+    pub(super) partial: Arc<PartialLines>,
+}
 
 /// What is asked of whoever moves the bytes of one pipe.
 struct Request {
@@ -54,7 +62,8 @@ pub(super) struct Inherited(Rc<RefCell<State>>);
 
 struct State {
     input: Input,
-    sinks: Sinks,
+    /// stdout and stderr.
+    outputs: [Option<Shared>; 2],
     /// Whose event loop stands still while the script waits for what a child wrote.
     watched: Option<Arc<Control>>,
     pipes: HashMap<i32, Pipe>,
@@ -64,9 +73,13 @@ struct State {
 }
 
 impl Inherited {
-    pub(super) fn new(input: Input, sinks: Sinks, watched: Option<Arc<Control>>) -> Self {
+    pub(super) fn new(
+        input: Input,
+        outputs: [Option<Shared>; 2],
+        watched: Option<Arc<Control>>,
+    ) -> Self {
         let pipes = HashMap::new();
-        Self(Rc::new(RefCell::new(State { input, sinks, watched, pipes, next: 0, mover: None })))
+        Self(Rc::new(RefCell::new(State { input, outputs, watched, pipes, next: 0, mover: None })))
     }
 
     fn open(&self, stream: i32) -> std::io::Result<i32> {
@@ -76,8 +89,8 @@ impl Inherited {
         let (requests, inbox) = tokio::sync::mpsc::unbounded_channel();
         let output = match stream {
             INPUT | INPUT_WHILE_WAITED_FOR => None,
-            1 => Some(state.sinks.stream(Stream::Stdout)),
-            _ => Some(state.sinks.stream(Stream::Stderr)),
+            1 => state.outputs[0].clone(),
+            _ => state.outputs[1].clone(),
         };
         let is_input = output.is_none();
         let is_waited_for = stream == INPUT_WHILE_WAITED_FOR;

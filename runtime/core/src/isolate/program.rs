@@ -113,11 +113,13 @@ impl Program {
         let output = |stream| {
             Stdio::output(self.sinks.stream(stream), &self.partial_lines, watched.cloned())
         };
+        let (stdout, stderr) = (output(Stream::Stdout), output(Stream::Stderr));
+        let outputs = [stdout.shared(), stderr.shared()];
         let streams = Streams {
-            inherited: Inherited::new(self.input.clone(), self.sinks.clone(), watched.cloned()),
+            inherited: Inherited::new(self.input.clone(), outputs, watched.cloned()),
             stdin: Stdio::input(self.input.clone(), watched.cloned()).into(),
-            stdout: output(Stream::Stdout).into(),
-            stderr: output(Stream::Stderr).into(),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
         };
         streams.install(&mut runtime.op_state().borrow_mut());
         streams

@@ -17,7 +17,7 @@ use deno_runtime::deno_io::{FdTable, StdioPipe};
 use parking_lot::Mutex;
 
 use super::control::Control;
-use super::inherit::Inherited;
+use super::inherit::{Inherited, Shared};
 use super::partial_lines::PartialLines;
 use super::pulse::Paused;
 use crate::input::Input;
@@ -138,6 +138,16 @@ impl Stdio {
         let turn = tokio::sync::Mutex::default();
         let end = End::Out { sink, partial: partial.clone(), turn };
         Self { end, watched }
+    }
+
+    /// What programs that inherit the stream write to; `None` for stdin.
+    pub(super) fn shared(&self) -> Option<Shared> {
+        match &self.end {
+            End::Out { sink, partial, .. } => {
+                Some(Shared { sink: sink.clone(), partial: partial.clone() })
+            }
+            End::In(_) => None,
+        }
     }
 
     /// While the guard lives, the thread waits for somebody else.

@@ -4,9 +4,8 @@ use std::io;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::Request;
+use super::{Request, Shared};
 use crate::input::Input;
-use crate::sink::Sink;
 
 pub(super) enum End {}
 
@@ -20,7 +19,7 @@ pub(super) fn number(end: &End) -> i32 {
 
 #[expect(clippy::unnecessary_wraps, reason = "the same shape as where there are pipes")]
 pub(super) fn task(
-    _: Option<Sink>,
+    _: Option<Shared>,
     _: &Input,
     _: bool,
     _: UnboundedReceiver<Request>,

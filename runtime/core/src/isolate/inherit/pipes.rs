@@ -2,16 +2,16 @@
 
 use std::future::pending;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread::JoinHandle;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
-use super::Request;
+use super::{Request, Shared};
 use crate::input::Input;
-use crate::sink::Sink;
 
 /// A child's end of a pipe.
 pub(super) type End = OwnedFd;
@@ -23,7 +23,7 @@ const CHUNK: usize = 16 * 1024;
 const MOST_LEFT: usize = 1 << 20;
 
 pub(super) enum Task {
-    Output { reader: PipeReader, sink: Sink, inbox: UnboundedReceiver<Request> },
+    Output { reader: PipeReader, output: Shared, inbox: UnboundedReceiver<Request> },
     Input { writer: PipeWriter, source: Source, inbox: UnboundedReceiver<Request> },
 }
 
@@ -42,14 +42,14 @@ pub(super) fn number(end: &End) -> i32 {
 
 /// A pipe to `output`, or from `input`, and the end that the child is to get.
 pub(super) fn task(
-    output: Option<Sink>,
+    output: Option<Shared>,
     input: &Input,
     is_waited_for: bool,
     inbox: UnboundedReceiver<Request>,
 ) -> io::Result<Option<(Task, End)>> {
     let (reader, writer) = io::pipe()?;
-    if let Some(sink) = output {
-        return Ok(Some((Task::Output { reader, sink, inbox }, writer.into())));
+    if let Some(output) = output {
+        return Ok(Some((Task::Output { reader, output, inbox }, writer.into())));
     }
     let source = Source { input: input.clone(), is_waited_for, rest: reader.try_clone()? };
     Ok(Some((Task::Input { writer, source, inbox }, reader.into())))
@@ -91,11 +91,13 @@ impl Mover {
 impl Task {
     async fn run(self) {
         match self {
-            Self::Output { reader, sink, inbox } => {
+            Self::Output { reader, output, inbox } => {
                 // Fails without descriptors, and then the child is told by a broken pipe.
                 let Ok(unblocked) = reader.try_clone() else { return };
                 if let Ok(pipe) = Receiver::from_owned_fd(reader.into()) {
-                    Output { pipe, unblocked, sink, buffer: vec![0; CHUNK] }.run(inbox).await;
+                    Output { pipe, unblocked, shared: output, buffer: vec![0; CHUNK] }
+                        .run(inbox)
+                        .await;
                 }
             }
             Self::Input { writer, source, inbox } => {
@@ -111,7 +113,7 @@ struct Output {
     pipe: Receiver,
     /// The same end, to be read whether or not it is known to be readable.
     unblocked: PipeReader,
-    sink: Sink,
+    shared: Shared,
     buffer: Vec<u8>,
 }
 
@@ -126,7 +128,7 @@ impl Output {
                     // The isolate is gone, where there is none.
                     let Some(Request { is_last, done: _done }) = request else { return };
                     if !self.empty().await || is_last {
-                        break self.end().await;
+                        return;
                     }
                 }
                 ready = self.pipe.readable() => {
@@ -135,7 +137,7 @@ impl Output {
                         Err(error) => Err(error),
                     };
                     if !self.take(read).await.unwrap_or(true) {
-                        break self.end().await;
+                        return;
                     }
                 }
             }
@@ -162,19 +164,21 @@ impl Output {
         match read {
             Ok(0) => Some(false),
             Ok(count) => {
-                self.sink.append(&self.buffer[..count]);
-                Some(self.sink.flush().await.is_ok())
+                let Shared { sink, partial } = &self.shared;
+                let output = {
+                    let mut sink = sink.lock();
+                    sink.append(&self.buffer[..count]);
+                    if sink.holds_text() {
+                        partial.notify();
+                    }
+                    sink.output()
+                };
+                // The script may write meanwhile.
+                Some(output.until(|| sink.lock().try_flush()).await.is_ok())
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
             Err(error) => Some(error.kind() == ErrorKind::Interrupted),
         }
-    }
-
-    /// A last line without a terminator is a line.
-    async fn end(&mut self) {
-        self.sink.append_end();
-        // Cut off by a kill: nobody is to see it.
-        let _ = self.sink.flush().await;
     }
 }
 
@@ -216,12 +220,31 @@ async fn move_input(pipe: Sender, source: Source, mut inbox: UnboundedReceiver<R
             },
         }
     };
-    // Nobody else can write into it: reading then never waits.
     drop(pipe);
-    input.put_back(&buffer[unwritten]);
-    let mut left = Vec::new();
-    if rest.read_to_end(&mut left).is_ok() {
-        input.put_back(&left);
-    }
+    // First what the child left, then what has not come into the pipe.
+    let mut left = what_is_left(&mut rest);
+    left.extend_from_slice(&buffer[unwritten]);
+    input.put_back(&left);
     drop(request);
+}
+
+/// What is in a pipe now. A program that the child started may still hold the pipe's other end, so its
+/// end may not come.
+fn what_is_left(rest: &mut PipeReader) -> Vec<u8> {
+    let mut left = Vec::new();
+    let mut chunk = vec![0; CHUNK];
+    while left.len() < MOST_LEFT && is_readable(rest) {
+        match rest.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => left.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    left
+}
+
+fn is_readable(pipe: &PipeReader) -> bool {
+    let mut pipes = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+    poll(&mut pipes, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }

@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
-use js_runtime::{ExitReason, Grant, Permissions, Runtime, SpawnConfig};
+use js_runtime::{Event, ExitReason, Grant, Permissions, Runtime, SpawnConfig, Stream};
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 
-use crate::support::{Bench, Case, Outcome, cases};
+use crate::support::{Bench, Case, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     inherited_output_comes_in_order_and_before_the_end_of_the_child_is_heard,
+    a_child_continues_the_line_that_the_script_began,
+    a_prompt_on_an_inherited_stream_comes_before_the_end_of_its_line,
     inherited_input_that_a_child_leaves_is_the_scripts,
+    a_grandchild_that_keeps_inherited_input_open_does_not_hold_the_script,
     input_that_a_script_reads_itself_is_not_shared_with_children_that_go_on,
     inherited_streams_carry_much_both_ways,
     a_script_that_is_killed_takes_a_child_with_inherited_streams_along,
@@ -38,6 +41,69 @@ async fn inherited_output_comes_in_order_and_before_the_end_of_the_child_is_hear
     assert_eq!(numbers, expected, "{lines:#?}; {}", ended.log());
     assert_eq!(ended.log(), "execSync\nnumbers\nswapped\nspawn");
     assert_eq!(ended.code, Some(0));
+    Ok(())
+}
+
+async fn a_child_continues_the_line_that_the_script_began(bench: &Bench) -> Outcome {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let project = Project::new(&[(
+        "main.mjs",
+        "import { spawnSync } from 'node:child_process'\n\
+         process.stdout.write('Running… ')\n\
+         spawnSync('sh', ['-c', 'echo child; printf \"child \"'], { stdio: 'inherit' })\n\
+         console.log('done')",
+    )])?;
+    let ended = project.run_with_all(bench, "main.mjs").await?;
+    assert_eq!(ended.lines(), ["Running… child", "child done"], "{}", ended.log());
+    Ok(())
+}
+
+async fn a_prompt_on_an_inherited_stream_comes_before_the_end_of_its_line(
+    bench: &Bench,
+) -> Outcome {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let project = Project::new(&[(
+        "main.mjs",
+        "import { spawnSync } from 'node:child_process'\n\
+         spawnSync('sh', ['-c', 'printf \"Name? \" >&2; read name; echo \"$name\"'], { stdio: 'inherit' })",
+    )])?;
+    let permissions = Some(Permissions::all());
+    let config = SpawnConfig { permissions, ..bench.script(&project.path("main.mjs"), &[]) };
+    let mut run = bench.start(config).await?;
+    loop {
+        match run.next().await?.event {
+            Event::Partial { stream: Stream::Stderr, data } if *data == *b"Name? " => break,
+            Event::State(_) => {}
+            other => return Err(format!("{other:?} before the prompt").into()),
+        }
+    }
+    run.write("Ann\n").await?;
+    let ended = run.end().await?;
+    assert_eq!(ended.lines(), ["Ann"], "{}", ended.log());
+    Ok(())
+}
+
+async fn a_grandchild_that_keeps_inherited_input_open_does_not_hold_the_script(
+    bench: &Bench,
+) -> Outcome {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let project = Project::new(&[(
+        "main.mjs",
+        "import { spawnSync } from 'node:child_process'\n\
+         const command = 'sleep 600 <>/proc/self/fd/0 >/dev/null 2>&1 & read line; echo \"$line\"'\n\
+         spawnSync('sh', ['-c', command], { stdio: 'inherit' })\n\
+         console.log('script', (await new Response(Deno.stdin.readable).text()).trim())",
+    )])?;
+    let permissions = Some(Permissions::all());
+    let config = SpawnConfig { permissions, ..bench.script(&project.path("main.mjs"), &[]) };
+    let ended = bench.run(config, b"one\ntwo\n").await?;
+    assert_eq!(ended.lines(), ["one", "script two"], "{}", ended.log());
     Ok(())
 }
 
