@@ -190,11 +190,7 @@ pub(super) fn op_host_load_env_file(
 ) -> Result<(), JsErrorBox> {
     let permissions = state.borrow::<PermissionsContainer>();
     let path = permissions
-        .check_open(
-            Path::new(path).into(),
-            OpenAccessKind::ReadNoFollow,
-            Some("process.loadEnvFile"),
-        )
+        .check_open(Path::new(path).into(), OpenAccessKind::Read, Some("process.loadEnvFile"))
         .map_err(JsErrorBox::from_err)?;
     let text = std::fs::read_to_string(&*path).map_err(JsErrorBox::from_err)?;
     let mut env = Env::of(state);

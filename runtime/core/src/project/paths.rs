@@ -2,7 +2,7 @@
 //!
 //! As bundlers do it, and unlike Node, an extension or `index` may be left out.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 /// What may be left out, in the order of TypeScript.
@@ -63,8 +63,7 @@ impl Paths {
         });
         let best = matches.max_by_key(|(fixed, ..)| *fixed);
         let missing = best.map(|(_, pattern, inserted)| {
-            let targets = pattern.targets.iter();
-            let mut paths = targets.map(|target| insert(target, inserted));
+            let mut paths = pattern.targets.iter().map(|target| insert(target, inserted));
             match paths.find_map(|path| probe(&path)) {
                 Some(path) => Target::File(path),
                 None => Target::Missing { pattern: pattern.key.clone(), file: self.file.clone() },
@@ -90,6 +89,8 @@ fn insert(target: &Path, inserted: &str) -> PathBuf {
 
 /// The file that a path means, which may lack its extension or its name.
 fn probe(path: &Path) -> Option<PathBuf> {
+    // A module has one name, and what it may import is decided by it.
+    let path = &plain(path);
     let with = |extension: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(".");
@@ -99,7 +100,29 @@ fn probe(path: &Path) -> Option<PathBuf> {
     let exact = std::iter::once(path.to_owned());
     let appended = EXTENSIONS.iter().map(|extension| with(extension));
     let index = EXTENSIONS.iter().map(|extension| path.join(format!("index.{extension}")));
-    exact.chain(appended).chain(source_of(path)).chain(index).find(|path| path.is_file())
+    let mut candidates = exact.chain(appended).chain(source_of(path)).chain(index);
+    candidates.find(|path| path.is_file() && !is_declaration(path))
+}
+
+/// A path without `.` and `..`.
+pub(super) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// Whether a file has types only, for the type checker.
+fn is_declaration(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    [".d.ts", ".d.mts", ".d.cts"].iter().any(|end| name.ends_with(end))
 }
 
 /// TypeScript imports its own files by the names that they have when they are compiled.
@@ -122,7 +145,7 @@ mod tests {
     fn the_most_exact_pattern_counts() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for file in ["all.ts", "lib-x.mts", "one.js", "dir/index.tsx"] {
+        for file in ["all.ts", "lib-x.mts", "one.js", "dir/index.tsx", "types.d.ts", "real.js"] {
             std::fs::create_dir_all(at(file).parent().unwrap()).unwrap();
             std::fs::write(at(file), "").unwrap();
         }
@@ -133,6 +156,8 @@ mod tests {
             pattern("@/lib/*", "lib-*"),
             pattern("@/lib/one", "one"),
             pattern("~*.x", "*"),
+            ("typed".to_owned(), vec![at("types.d.ts"), at("real.js")]),
+            pattern("up", "dir/../all"),
         ];
         let paths = Paths::new(patterns, None, "tsconfig.json".to_owned());
         let found = |specifier: &str| match paths.find(specifier) {
@@ -151,6 +176,10 @@ mod tests {
         assert_eq!(found("@/lib/one"), "one.js");
         assert_eq!(found("@/lib/two"), "missing by @/lib/*");
         assert_eq!(found("~all.x"), "all.ts");
+        assert_eq!(found("typed"), "real.js");
+        assert_eq!(found("types.d.ts"), "missing by *");
+        assert_eq!(found("up"), "all.ts");
+        assert_eq!(found("@/dir/../all"), "all.ts");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! `tsconfig.json` and what it extends.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::compiler_options::CompilerOptions;
 use super::error::ProjectError;
 use super::file;
-use super::paths::Paths;
+use super::paths::{Paths, plain};
 
 /// A folder of the file that others extend.
 const CONFIG_DIR: &str = "${configDir}";
@@ -108,17 +108,7 @@ fn join(folder: &Path, root: &Path, path: &str) -> PathBuf {
         Some(rest) => root.join(rest.trim_start_matches('/')),
         None => folder.join(path),
     };
-    let mut plain = PathBuf::new();
-    for part in joined.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
+    plain(&joined)
 }
 
 fn extended<'a>(name: &str, value: Option<&'a Value>) -> Result<Vec<&'a str>, ProjectError> {
