@@ -109,6 +109,9 @@ pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, 
             Ok(running) => return Ok(running),
             Err(error) => errors.push(error),
         }
+        if launch.is_over() {
+            break;
+        }
     }
     Err(failure(config.runtime.unwrap_or(Runtime::Auto), errors))
 }

@@ -221,6 +221,7 @@ impl Process {
                 line_limit: plan.line_limit,
             },
             begun: parking_lot::Mutex::default(),
+            is_over: AtomicBool::new(false),
         }
     }
 

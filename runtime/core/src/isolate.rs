@@ -115,14 +115,23 @@ pub(crate) async fn begin(
 
 impl Starting {
     /// Returns when the script is about to run; after a failure or an end, when nothing is left of it.
-    pub(crate) async fn started(self) -> Result<(Meter, Kept), Error> {
-        let message = match self.ready.await {
-            Ok(Ok(())) => return Ok((self.meter, self.kept)),
-            Ok(Err(message)) => message,
-            Err(_) => "the engine stopped while it was starting".to_owned(),
+    pub(crate) async fn started(mut self) -> Result<(Meter, Kept), Error> {
+        // A thread that hangs, or that has failed natively, is given up and leaves `ready` open.
+        let ready = tokio::select! {
+            biased;
+            ready = &mut self.ready => Some(ready),
+            _ = &mut self.kept.exit => None,
         };
-        // What is reported is that it did not start.
-        let _ = self.kept.exit.await;
+        let has_word = ready.is_some();
+        let message = match ready {
+            Some(Ok(Ok(()))) => return Ok((self.meter, self.kept)),
+            Some(Ok(Err(message))) => message,
+            Some(Err(_)) | None => "the engine stopped while it was starting".to_owned(),
+        };
+        if has_word {
+            // What is reported is that it did not start.
+            let _ = self.kept.exit.await;
+        }
         Err(Error::StartFailed { name: self.name, message })
     }
 }

@@ -1,6 +1,7 @@
 //! What a backend needs to know about the generation that it is to run, and how its start is ended.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -19,6 +20,8 @@ pub(crate) struct Launch {
     pub(crate) sinks: Sinks,
     /// Ends what the start has begun; `None` while there is nothing that must be ended.
     pub(crate) begun: Mutex<Option<Begun>>,
+    /// Set when the start is to end: nothing else is begun for it.
+    pub(crate) is_over: AtomicBool,
 }
 
 /// What a start has begun.
@@ -39,9 +42,15 @@ impl Launch {
         *self.begun.lock() = None;
     }
 
+    /// Whether the start was ended, so that no other candidate follows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
     /// Ends what the start has begun: at once, or with this grace if the script may run. Returns whether there
     /// is anything to wait for.
     pub(crate) fn end(&self, grace: Duration) -> bool {
+        self.is_over.store(true, Ordering::Release);
         let begun = self.begun.lock();
         if let Some(Begun { stopper, may_run }) = &*begun {
             stopper.stop(if *may_run { grace } else { Duration::ZERO });

@@ -20,6 +20,9 @@ use crate::wire::{ExitReason, ProcessInfo, State};
 /// The most grace that a process gets when the supervisor shuts down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
+/// How long a start may take to end beyond its grace once it was killed. Then it is left to itself.
+const END_OF_START: Duration = Duration::from_secs(10);
+
 pub(crate) struct Actor {
     process: Process,
     host: Arc<Host>,
@@ -163,11 +166,21 @@ impl Actor {
         let mut asked = Asked::default();
         let failure = match self.start(&launch, &plan, &mut asked).await {
             Ok(running) => {
-                self.process.running(&running, &launch, asked_at.elapsed());
-                answer(reply, Ok(self.process.info()));
+                // One that was killed while it started is `stopping`, and does not become `running`.
+                let (reply, killed) = if asked.stopping {
+                    (reply, Some(self.killed_meanwhile()))
+                } else {
+                    self.process.running(&running, &launch, asked_at.elapsed());
+                    answer(reply, Ok(self.process.info()));
+                    (None, None)
+                };
                 let exit = self.attend(running, &plan, &mut asked).await;
                 launch.input.break_pipe();
-                return self.finish(plan, exit, asked, asked_at.elapsed());
+                let next = self.finish(plan, exit, asked, asked_at.elapsed());
+                if let Some(killed) = killed {
+                    answer(reply, Err(killed));
+                }
+                return next;
             }
             Err(failure) => failure,
         };
@@ -195,12 +208,20 @@ impl Actor {
                 biased;
                 Some(command) = self.mailbox.recv() => {
                     self.while_live(command, asked);
-                    if asked.stopping && !launch.end(asked.grace(plan)) {
-                        return Err(self.killed_meanwhile());
+                    if asked.stopping {
+                        let grace = asked.grace(plan);
+                        if !launch.end(grace) {
+                            return Err(self.killed_meanwhile());
+                        }
+                        give_up.as_mut().reset(tokio::time::Instant::now() + grace + END_OF_START);
                     }
                 }
                 started = &mut start => return started,
-                () = &mut give_up => return Err(self.too_slow(plan.start_timeout)),
+                () = &mut give_up => return Err(if asked.stopping {
+                    self.killed_meanwhile()
+                } else {
+                    self.too_slow(plan.start_timeout)
+                }),
             }
         }
     }

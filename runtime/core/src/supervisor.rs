@@ -135,15 +135,27 @@ impl Supervisor {
     /// # Errors
     /// Those of `spawn`, without [`Error::AlreadyExists`].
     pub async fn ensure(&self, name: &str, config: SpawnConfig) -> Result<ProcessInfo, Error> {
+        self.ensure_started(name, config).await.map(|(process, _)| process)
+    }
+
+    /// Like [`Supervisor::ensure`], and says whether this call has started the process.
+    ///
+    /// # Errors
+    /// Those of `ensure`.
+    pub async fn ensure_started(
+        &self,
+        name: &str,
+        config: SpawnConfig,
+    ) -> Result<(ProcessInfo, bool), Error> {
         loop {
             match self.spawn(name, config.clone()).await {
                 Err(Error::AlreadyExists(_)) => {}
-                other => return other,
+                spawned => return spawned.map(|process| (process, true)),
             }
             // It may have been removed since, and what is under way may fail or end: then it is started here.
             let Ok(process) = self.process(name) else { continue };
             if let Ok(Some(running)) = process.ask(Command::Settle).await {
-                return Ok(running);
+                return Ok((running, false));
             }
         }
     }

@@ -254,13 +254,8 @@ impl<R: TauriRuntime> Js<R> {
         name: &str,
         config: SpawnConfig,
     ) -> Result<Ensured, Error> {
-        match self.supervisor.spawn(name, config.clone()).await {
-            Ok(process) => Ok(Ensured { process, started: true }),
-            Err(js_runtime::Error::AlreadyExists(_)) => {
-                Ok(Ensured { process: self.supervisor.ensure(name, config).await?, started: false })
-            }
-            Err(error) => Err(error.into()),
-        }
+        let (process, started) = self.supervisor.ensure_started(name, config).await?;
+        Ok(Ensured { process, started })
     }
 }
 

@@ -108,9 +108,12 @@ fn ensure_that_waits_for_a_restart_starts_the_process_when_that_is_given_up() {
         while !matches!(events.recv().await.expect("an event").event, Event::Exit { .. }) {}
         let config = SpawnConfig::command("cat");
         let (ensured, killed) =
-            tokio::join!(biased; supervisor.ensure("p", config), supervisor.kill("p"));
+            tokio::join!(biased; supervisor.ensure_started("p", config), supervisor.kill("p"));
         killed.expect("the wait was killed");
-        let ensured = ensured.expect("started");
+        let (ensured, is_started) = ensured.expect("started");
+        assert!(is_started, "by this call");
+        let again = supervisor.ensure_started("p", SpawnConfig::command("cat")).await;
+        assert!(!again.expect("it lives").1, "by the call before");
         assert_eq!((ensured.generation, ensured.state), (2, State::Running));
         supervisor.shutdown().await;
     });
@@ -147,6 +150,40 @@ fn a_write_is_for_its_generation_and_never_reaches_another() {
         }
         assert_eq!(lines, ["new"]);
         assert!(matches!(supervisor.stdin("p", Some(2)), Err(Error::NotRunning(_))));
+        supervisor.shutdown().await;
+    });
+}
+
+#[test]
+fn what_is_killed_while_it_starts_never_runs() {
+    let supervisor = Supervisor::new().expect("a supervisor");
+    block_on(async {
+        // Some of the kills come while the system starts the program.
+        for wait in 0..60 {
+            let process = supervisor.reserve("p").expect("the name is free");
+            let subscription = process.subscribe(WhenSlow::Wait, false);
+            let plan = Plan::new(SpawnConfig::command("cat")).expect("a plan");
+            let start = Supervisor::begin(&process, plan, false);
+            let kill = async {
+                tokio::time::sleep(Duration::from_micros(50 * wait)).await;
+                supervisor.kill("p").await
+            };
+            let (started, killed) = tokio::join!(biased; start, kill);
+            killed.expect("it lives");
+            supervisor.remove("p").expect("it has exited");
+            let states =
+                all(subscription).await.into_iter().filter_map(|record| match record.event {
+                    Event::State(state) => Some(state),
+                    _ => None,
+                });
+            let states: Vec<_> = states.collect();
+            let expected = if started.is_ok() {
+                vec![State::Starting, State::Running, State::Stopping]
+            } else {
+                vec![State::Starting, State::Stopping]
+            };
+            assert_eq!(states, expected);
+        }
         supervisor.shutdown().await;
     });
 }
