@@ -15,9 +15,9 @@ while read -r word value; do
     group) groups="$groups$value " ;;
     sessions) sessions="$sessions$value " ;;
     ended)
-      case $groups in
-        *" $value "*) groups="${groups%%" $value "*} ${groups#*" $value "}" ;;
-      esac
+      left=' '
+      for group in $groups; do [ "$group" = "$value" ] || left="$left$group "; done
+      groups=$left
       ;;
     bye) exit 0 ;;
   esac
@@ -36,7 +36,9 @@ while [ $looks -gt 0 ] && [ $most -gt 0 ]; do
   for file in $(grep -lF "$mark" /proc/[0-9]*/environ); do
     process=${file#/proc/}
     process=${process%/environ}
-    read -r stat <"/proc/$process/stat" || continue
+    # The name may have line ends.
+    stat=$(tr '\n' ' ' <"/proc/$process/stat") || continue
+    [ -n "$stat" ] || continue
     # After the name, in parentheses: state, parent, group, session.
     set -- ${stat##*') '}
     if [ "$4" != "$session" ]; then

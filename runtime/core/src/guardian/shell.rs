@@ -1,5 +1,6 @@
 //! The shell that ends what is left, and its pipe.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, PipeWriter, Write};
 use std::os::unix::process::CommandExt;
@@ -21,6 +22,8 @@ pub(super) struct Guardian {
     token: String,
     numbers: AtomicU64,
     pipe: PipeWriter,
+    /// Lines for which the pipe had no room, in their order.
+    waiting: Mutex<VecDeque<String>>,
     shell: Mutex<Child>,
 }
 
@@ -99,7 +102,8 @@ impl Guardian {
         // the application's group, does not reach a session of its own.
         unsafe { command.pre_exec(|| Ok(setsid().map(drop)?)) };
         let shell = Mutex::new(command.spawn()?);
-        Ok(Self { token, numbers: AtomicU64::new(1), pipe, shell })
+        let waiting = Mutex::default();
+        Ok(Self { token, numbers: AtomicU64::new(1), pipe, waiting, shell })
     }
 
     fn is_alive(&self) -> bool {
@@ -115,10 +119,23 @@ impl Guardian {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Writes one line; so few bytes are written whole or not at all.
+    /// Writes one line, behind those that wait; so few bytes are written whole or not at all. What the pipe has no
+    /// room for, as the shell is slow or was stopped, goes with the next line.
     pub(super) fn tell(&self, line: &str) {
-        // Fails when somebody has killed or stopped the shell: then the group has no guardian.
-        let _ = (&self.pipe).write(line.as_bytes());
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push_back(line.to_owned());
+        send(&self.pipe, &mut waiting);
+    }
+}
+
+/// Writes as many lines as there is room for. All are dropped when the shell was killed: nothing reads them.
+fn send(mut pipe: impl Write, waiting: &mut VecDeque<String>) {
+    while let Some(line) = waiting.front() {
+        match pipe.write(line.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => drop(waiting.pop_front()),
+        }
     }
 }
 
@@ -136,5 +153,37 @@ impl Drop for Guardian {
         // It was stopped, or the machine is very busy.
         let _ = shell.kill();
         let _ = shell.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+
+    use super::*;
+
+    #[test]
+    fn lines_that_a_full_pipe_has_no_room_for_are_sent_later_in_their_order() {
+        let (reader, pipe) = io::pipe().expect("a pipe");
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("its flags");
+        let mut waiting = VecDeque::new();
+        let mut told = 0;
+        // More than a pipe holds.
+        while waiting.len() < 3 {
+            waiting.push_back(format!("group {told}\n"));
+            told += 1;
+            send(&pipe, &mut waiting);
+        }
+        let mut reader = BufReader::new(reader);
+        let mut heard = Vec::new();
+        while heard.len() < told {
+            // As the next line does.
+            send(&pipe, &mut waiting);
+            let mut line = String::new();
+            reader.read_line(&mut line).expect("a line");
+            heard.push(line);
+        }
+        let expected: Vec<_> = (0..told).map(|number| format!("group {number}\n")).collect();
+        assert_eq!(heard, expected);
     }
 }
