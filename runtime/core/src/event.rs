@@ -54,7 +54,7 @@ impl Event {
         match self {
             Self::Stdout(_) => Some(Stream::Stdout),
             Self::Stderr(_) => Some(Stream::Stderr),
-            Self::LineTooLong { stream, .. } => Some(*stream),
+            Self::LineTooLong { stream, .. } | Self::Partial { stream, .. } => Some(*stream),
             _ => None,
         }
     }

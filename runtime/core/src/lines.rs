@@ -178,14 +178,18 @@ impl Splitter {
             return;
         }
         let is_frame = may_have_frames && !self.is_continued && self.held[0] == b'{';
-        let has_return = memchr::memchr(b'\r', &self.held).is_some();
-        let waits = has_return
-            || (self.held.len() == self.held_before && self.held.len() <= LONGEST_PARTIAL);
-        self.held_before = self.held.len();
-        if is_frame || !waits {
+        let length = self.held.len();
+        let has_waited = length == self.held_before && length <= LONGEST_PARTIAL;
+        // One at the very end may be the first half of a terminator, and waits like other text.
+        let until_return = memchr::memrchr(b'\r', &self.held[..length - 1]).map(|end| end + 1);
+        self.held_before = length;
+        if is_frame || !(has_waited || until_return.is_some()) {
             return;
         }
-        let whole = self.held.len() - crate::input::incomplete_utf8_tail(&self.held);
+        let whole = match until_return {
+            Some(end) if !has_waited && self.held.ends_with(b"\r") => end,
+            _ => length - crate::input::incomplete_utf8_tail(&self.held),
+        };
         let mut text = self.held.split_to(whole);
         self.searched = self.held.len();
         self.held_before = self.held.len();
@@ -330,30 +334,33 @@ mod tests {
         }
     }
 
-    /// A text, whether it may have frames, the rest; the parts of it that are handed on, and the line.
-    type Case<'a> = (&'a [u8], bool, &'a [u8], &'a [&'a [u8]], &'a [u8]);
+    /// A text, the ticks after it, whether it may have frames, the rest; the parts that are handed on, and the line.
+    type Case<'a> = (&'a [u8], usize, bool, &'a [u8], &'a [&'a [u8]], &'a [u8]);
 
-    /// What two ticks, and then the rest, make of each text.
+    /// What ticks, and then the rest, make of each text.
     #[test]
     fn text_that_waits_is_handed_on_and_a_frame_is_not() {
         let long = vec![b'x'; LONGEST_PARTIAL + 1];
-        let cases: [Case<'_>; 8] = [
-            (b"Name? ", true, b"Ann\nnext\n", &[b"Name? "], b"Ann"),
-            (b"Name? ", true, b"\r\nnext\n", &[b"Name? "], b""),
-            (b"1%\r20%\r300", true, b"%\nnext\n", &[b"1%\r", b"20%\r", b"300"], b"%"),
-            (b"{\"id\":", true, b"1}\nnext\n", &[], b"{\"id\":1}"),
-            (b"{\"id\":", false, b"1}\nnext\n", &[b"{\"id\":"], b"1}"),
-            (b"gr\xc3", true, b"\xbc\xc3\x9fe\nnext\n", &[b"gr"], "\u{fc}\u{df}e".as_bytes()),
-            (b"done\n", true, b"\nnext\n", &[], b""),
-            (&long, true, b"\nnext\n", &[], &long),
+        let cases: [Case<'_>; 10] = [
+            (b"Name? ", 2, true, b"Ann\nnext\n", &[b"Name? "], b"Ann"),
+            (b"Name? ", 2, true, b"\r\nnext\n", &[b"Name? "], b""),
+            (b"1%\r20%\r300", 2, true, b"%\nnext\n", &[b"1%\r", b"20%\r", b"300"], b"%"),
+            (b"50%\r", 1, true, b"\nnext\n", &[], b"50%"),
+            (b"1%\r50%\r", 1, true, b"\nnext\n", &[b"1%\r"], b"50%"),
+            (b"{\"id\":", 2, true, b"1}\nnext\n", &[], b"{\"id\":1}"),
+            (b"{\"id\":", 2, false, b"1}\nnext\n", &[b"{\"id\":"], b"1}"),
+            (b"gr\xc3", 2, true, b"\xbc\xc3\x9fe\nnext\n", &[b"gr"], "\u{fc}\u{df}e".as_bytes()),
+            (b"done\n", 2, true, b"\nnext\n", &[], b""),
+            (&long, 2, true, b"\nnext\n", &[], &long),
         ];
-        for (text, may_have_frames, rest, partial, line) in cases {
+        for (text, ticks, may_have_frames, rest, partial, line) in cases {
             let mut splitter = Splitter::new(Framing::Lines, 1 << 20);
             let mut pieces = Vec::new();
             splitter.push(text, |piece| pieces.push(piece));
             pieces.clear();
-            splitter.tick(may_have_frames, |piece| pieces.push(piece));
-            splitter.tick(may_have_frames, |piece| pieces.push(piece));
+            for _ in 0..ticks {
+                splitter.tick(may_have_frames, |piece| pieces.push(piece));
+            }
             splitter.push(rest, |piece| pieces.push(piece));
             let partial = partial.iter().map(|text| Piece::Partial(Bytes::copy_from_slice(text)));
             let expected: Vec<_> = partial.chain([data(line), data(b"next")]).collect();

@@ -5,6 +5,7 @@
 //! the supervisor: on one that is idle, or on another one.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use tokio::runtime::Handle;
@@ -34,17 +35,18 @@ impl Spawner {
         let (executor, spawner, next) = (Handle::current(), Arc::downgrade(self), thread.clone());
         let job: Job = Box::new(move || {
             let entered = executor.enter();
-            let done_work = work();
+            // A panic ends the work and not the thread, with which the kernel would end all its children.
+            let done_work = catch_unwind(AssertUnwindSafe(work));
             if let Some(spawner) = spawner.upgrade() {
                 spawner.idle().push(next);
             }
             // What nobody waits for is dropped within the executor, too.
-            drop(done.send(done_work));
+            drop(done_work.map(|done_work| done.send(done_work)));
             drop(entered);
         });
-        let gone = || io::Error::other("the thread that starts children is gone");
-        thread.send(job).map_err(|_| gone())?;
-        result.await.map_err(|_| gone())
+        let gone = "the thread that starts children is gone";
+        thread.send(job).map_err(|_| io::Error::other(gone))?;
+        result.await.map_err(|_| io::Error::other("the start of the child panicked"))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<mpsc::Sender<Job>>> {
@@ -84,9 +86,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_error_and_the_next_start_gets_another_thread() {
+    async fn a_panic_is_an_error_and_its_thread_goes_on() {
         let spawner = Arc::new(Spawner::default());
+        let before = spawner.run(|| thread::current().id()).await.expect("a thread");
         assert!(spawner.run(|| panic!("on purpose")).await.is_err());
-        assert_eq!(spawner.run(|| 1).await.expect("a thread"), 1);
+        let after = spawner.run(|| thread::current().id()).await.expect("a thread");
+        assert_eq!(before, after);
     }
 }

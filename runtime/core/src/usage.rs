@@ -28,7 +28,9 @@ impl Meter {
             Self::Child(pid) => {
                 let pid = i32::try_from(*pid).map(nix::unistd::Pid::from_raw);
                 let signal = nix::sys::signal::Signal::try_from(signal);
-                if let (Ok(pid), Ok(signal)) = (pid, signal) {
+                if let (Ok(pid), Ok(signal)) = (pid, signal)
+                    && is_child(pid)
+                {
                     // Fails for one that has just ended, which is as good.
                     let _ = nix::sys::signal::kill(pid, signal);
                 }
@@ -37,6 +39,19 @@ impl Meter {
             Self::Isolate(meter) => meter.signal(signal),
         }
     }
+}
+
+/// Whether it is still a child of this process, alive or not yet reaped: one that was reaped has given its
+/// number back, which may be another program's by now.
+#[cfg(unix)]
+fn is_child(pid: nix::unistd::Pid) -> bool {
+    let Ok(id) = nix::libc::id_t::try_from(pid.as_raw()) else { return false };
+    // Leaves it to be reaped by its keeper.
+    let options = nix::libc::WEXITED | nix::libc::WNOHANG | nix::libc::WNOWAIT;
+    // SAFETY: all of a `siginfo_t` may be zero, which is what `waitid` leaves of one that runs.
+    let mut info = unsafe { std::mem::zeroed::<nix::libc::siginfo_t>() };
+    // SAFETY: `waitid` writes to nothing but `info`, which outlives the call.
+    unsafe { nix::libc::waitid(nix::libc::P_PID, id, &raw mut info, options) == 0 }
 }
 
 /// A generation that is to be measured.
@@ -184,6 +199,18 @@ mod tests {
         assert_eq!(read(1, 2, 1_200), None, "no time has passed");
         assert_eq!(read(2, 3, 10), None, "another generation");
         assert_eq!(read(1, 4, 1_300), None, "what was not asked for is forgotten");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_child_any_more_is_not_signalled() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().expect("started");
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+        assert!(is_child(pid), "it runs");
+        Meter::Child(child.id()).signal(nix::libc::SIGKILL);
+        child.wait().expect("it has ended");
+        assert!(!is_child(pid), "it was reaped");
+        assert!(!is_child(nix::unistd::getppid()), "it is no child");
     }
 
     #[test]

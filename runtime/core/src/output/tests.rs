@@ -135,3 +135,20 @@ fn a_fetcher_that_ends_leaves_that_of_the_next_generation() {
     drop(second);
     assert!(!can_fetch());
 }
+
+#[test]
+fn of_a_stream_that_is_not_read_neither_lines_nor_parts_of_them_are_taken() {
+    let output = history();
+    output.close_stream(Stream::Stderr);
+    let data = Bytes::from_static(b"Name? ");
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let line = match stream {
+            Stream::Stdout => Event::Stdout(data.clone()),
+            Stream::Stderr => Event::Stderr(data.clone()),
+        };
+        for event in [line, Event::Partial { stream, data: data.clone() }] {
+            let is_taken = output.try_push(1, &mut [event.clone()].into()) == Ok(true);
+            assert_eq!(is_taken, stream == Stream::Stdout, "{event:?}");
+        }
+    }
+}
