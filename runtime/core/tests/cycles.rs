@@ -179,8 +179,13 @@ fn a_thousand_cycles_leave_threads_files_and_memory_as_they_were() {
     }
     println!("{:?} in all", started.elapsed());
 
-    let (warm, end) = (warm.expect("warm-up is over"), Holds::now());
-    assert_eq!(end.threads, warm.threads, "threads: {:?}", own::threads());
+    let (warm, mut end) = (warm.expect("warm-up is over"), Holds::now());
+    // Tokio's threads for blocking calls end when they have been idle: one may have been needed, or two at once.
+    patience::eventually(|| {
+        end = Holds::now();
+        end.threads <= warm.threads
+    });
+    assert!(end.threads <= warm.threads, "threads: {:?}", own::threads());
     assert_eq!(end.files, warm.files, "open files");
     let grown = end.memory_kb.saturating_sub(warm.memory_kb);
     assert!(grown < SLACK_KB, "memory grew by {grown} kB");
