@@ -40,11 +40,9 @@ test('log lines are in the console', async () => {
   )
 })
 
-test('neither short texts to a backend nor much that it prints take a request', async () => {
+test('what a backend prints comes without requests, and many lines share an acknowledgement', async () => {
   const requests = await app.run(async (js) => {
     const worker = await js.worker('embedded')
-    // The first call is on its way before the page knows the quick one.
-    await worker.flood(1)
     /** @type {string[]} */
     const seen = []
     // Commands are no resources that the page's performance timeline would list.
@@ -59,11 +57,10 @@ test('neither short texts to a backend nor much that it prints take a request', 
     return seen.map((address) => address.split('|')[1] ?? '')
   })
   assert.ok(requests.includes('list_processes'), 'requests are seen')
-  const quick = ['write', 'ack', 'fetch']
-  assert.deepEqual(
-    requests.filter((command) => quick.includes(command)),
-    [],
-  )
+  const count = (/** @type {string} */ name) =>
+    requests.filter((command) => command === name).length
+  assert.equal(count('fetch'), 0)
+  assert.ok(count('ack') < 100, `${count('ack')} acknowledgements of 5000 lines`)
 })
 
 test('all are killed at once', async () => {
