@@ -70,7 +70,7 @@ test('embedded: abort, a full heap and an endless loop end the backend alone', a
     await js.kill('embedded')
     return js.getStatus('embedded')
   })
-  // One that cannot be ended is given up, and is not said to be killed.
+  // A process that does not end after a kill is reported as unresponsive, not as killed.
   assert.equal(looped.state.state === 'exited' && looped.state.reason.kind, 'killed')
   await unharmed()
 })

@@ -87,7 +87,7 @@ struct Running {
 impl Running {
     /// Off the supervisor's thread: loading a program may wait for a network folder.
     async fn start(command: Command) -> Option<Self> {
-        // One that nobody waits for any more is dropped, and so killed.
+        // If the caller is dropped meanwhile, the result is dropped too, which kills the program.
         tokio::task::spawn_blocking(|| Self::start_blocking(command)).await.ok()?
     }
 

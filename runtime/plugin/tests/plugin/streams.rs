@@ -26,14 +26,23 @@ fn assert_in_a_row(events: &[(Option<u64>, String)]) {
 }
 
 /// The bytes that came over Channel `id` while nothing of them was acknowledged, once that is as much as a page
-/// gets. Should more be sent than that, it is seen as a rule.
+/// gets: its window is full in bytes or in messages, or the process waits for room in its history. Should more
+/// be sent than that, it is seen as a rule.
 fn settled(bench: &Bench, id: u32) -> usize {
     const WINDOW_BYTES: usize = 1024 * 1024;
     const WINDOW_BATCHES: usize = 256;
+    /// The default of `limits.stdoutBufferMb`, and what an event takes of it on top of its text.
+    const HISTORY_BYTES: usize = 4 * 1024 * 1024;
+    const EVENT_BYTES: usize = 64;
     let bytes = || bench.messages(id).iter().map(String::len).sum::<usize>();
+    let held = || {
+        let lines = bench.stdout(id);
+        lines.len() * EVENT_BYTES + lines.iter().map(String::len).sum::<usize>()
+    };
     wait_for("as much as a page gets", || {
-        let is_full = bytes() >= WINDOW_BYTES || bench.messages(id).len() >= WINDOW_BATCHES;
-        is_full.then_some(())
+        let is_window_full = bytes() >= WINDOW_BYTES || bench.messages(id).len() >= WINDOW_BATCHES;
+        // Changes of state are held too, and are few.
+        (is_window_full || held() + 16 * EVENT_BYTES >= HISTORY_BYTES).then_some(())
     });
     std::thread::sleep(Duration::from_millis(300));
     bytes()

@@ -40,7 +40,7 @@ pub(crate) fn hand_on(
             let number = kind.as_raw_value();
             let is_there = supervisor.signal(NAME, number).is_ok();
             if !is_there && ENDING.contains(&kind) {
-                // Nobody else sets it.
+                // Only this module sets it.
                 let _ = heard.set(number);
                 // It may have ended by itself a moment ago.
                 let _ = supervisor.kill(NAME).await;
@@ -54,7 +54,7 @@ pub(crate) fn hand_on(
 pub(crate) async fn hand_on(supervisor: Arc<Supervisor>, heard: Arc<OnceLock<i32>>) {
     const INTERRUPT: i32 = 2;
     if tokio::signal::ctrl_c().await.is_ok() {
-        // Nobody else sets it.
+        // Only this module sets it.
         let _ = heard.set(INTERRUPT);
         // It may have ended by itself a moment ago.
         let _ = supervisor.kill(NAME).await;
