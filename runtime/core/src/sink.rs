@@ -80,14 +80,17 @@ impl Sink {
         self.splitter.holds_text()
     }
 
-    /// Takes text that has waited for the end of its line since the last tick.
+    /// Takes text that has waited for the end of its line since the last tick. Behind events that wait for
+    /// a subscriber none is taken: the rest of its line may come before they are gone.
     pub(crate) fn tick(&mut self) {
+        if !self.is_flushed() {
+            return;
+        }
         let may_have_frames = self.stream == Stream::Stdout;
         self.cut(|splitter, emit| splitter.tick(may_have_frames, emit));
     }
 
     /// Whether nothing waits for room.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only pipes of Unix are read by two"))]
     pub(crate) fn is_flushed(&self) -> bool {
         self.pending.is_empty()
     }
@@ -124,5 +127,34 @@ impl Sink {
                 (Piece::Dropped(bytes), _) => Event::Dropped { events: 1, bytes },
             });
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn text_behind_events_that_wait_for_a_subscriber_waits_for_its_line() {
+        let output = Output::new(0);
+        output.begin(1, 1);
+        let mut page = output.subscribe_held(None);
+        let sinks = Sinks { output, generation: 1, framing: Framing::Lines, line_limit: 1 << 20 };
+        let mut sink = sinks.stream(Stream::Stderr);
+        sink.append(b"one\ntwo\nthr");
+        assert_eq!(sink.try_flush(), Ok(false), "there is room for one line");
+        sink.tick();
+        sink.tick();
+        sink.append(b"ee\n");
+        let mut lines = Vec::new();
+        while lines.len() < 3 {
+            for record in page.recv_batch(usize::MAX).await {
+                page.release(record.seq);
+                lines.push(record.event);
+            }
+            assert!(sink.try_flush().is_ok());
+        }
+        let expected = ["one", "two", "three"].map(|line| Event::Stderr(line.into()));
+        assert_eq!(lines, expected);
     }
 }
