@@ -57,6 +57,7 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_fs_umask" if folder == Folder::Applications => op_host_no_umask(),
         "op_tty_check_fd_permission" => descriptors::op_host_check_descriptor(),
         "op_desktop_confirm_update" => inherit::op_host_inherit(),
+        "op_desktop_verify_ed25519" => inherit::op_host_inherit_given(),
         "op_desktop_reject_bind_call" => inherit::op_host_inherited(),
         "op_desktop_alert" => inherit::op_host_inherited_taken(),
         "op_desktop_apply_patch" => inherit::op_host_inherited_settle(),

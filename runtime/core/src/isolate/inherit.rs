@@ -5,6 +5,7 @@
 //! When the child has ended, all that it wrote has been moved before the script hears of it, and the
 //! input that it left in the pipe is the script's again. A script that reads its input itself, as one
 //! that is called from a page does, shares it with no child but one that it does nothing but wait for.
+//! The `input` of `spawnSync` goes through such a pipe, too, while Deno reads what the child answers.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -32,6 +33,20 @@ mod pipes;
 pub(super) struct Shared {
     pub(super) sink: Arc<Mutex<Sink>>,
     pub(super) partial: Arc<PartialLines>,
+}
+
+/// What goes through a pipe.
+enum Moved {
+    /// From the child to a stream of the script.
+    Output(Shared),
+    /// The script's own input, to the child.
+    Input {
+        input: Input,
+        /// The script does nothing else until the child has ended.
+        is_waited_for: bool,
+    },
+    /// Bytes that the script has for the child.
+    Given(Vec<u8>),
 }
 
 /// What is asked of whoever moves the bytes of one pipe.
@@ -83,18 +98,29 @@ impl Inherited {
     }
 
     fn open(&self, stream: i32) -> std::io::Result<i32> {
+        let from = {
+            let state = self.0.borrow();
+            let output = match stream {
+                INPUT | INPUT_WHILE_WAITED_FOR => None,
+                1 => state.outputs[0].clone(),
+                _ => state.outputs[1].clone(),
+            };
+            let is_waited_for = stream == INPUT_WHILE_WAITED_FOR;
+            output.map_or_else(
+                || Moved::Input { input: state.input.clone(), is_waited_for },
+                Moved::Output,
+            )
+        };
+        self.open_for(from)
+    }
+
+    fn open_for(&self, moved: Moved) -> std::io::Result<i32> {
         let state = &mut *self.0.borrow_mut();
         // Those of children that nobody waited for.
         state.pipes.retain(|_, pipe| !pipe.requests.is_closed() || pipe.child.is_some());
         let (requests, inbox) = tokio::sync::mpsc::unbounded_channel();
-        let output = match stream {
-            INPUT | INPUT_WHILE_WAITED_FOR => None,
-            1 => state.outputs[0].clone(),
-            _ => state.outputs[1].clone(),
-        };
-        let is_input = output.is_none();
-        let is_waited_for = stream == INPUT_WHILE_WAITED_FOR;
-        let Some((task, child)) = task(output, &state.input, is_waited_for, inbox)? else {
+        let is_input = !matches!(moved, Moved::Output(_));
+        let Some((task, child)) = task(moved, inbox)? else {
             return Ok(-1);
         };
         if state.mover.is_none() {
@@ -157,6 +183,18 @@ impl Pipe {
 pub(super) fn op_host_inherit(state: &mut OpState, #[smi] stream: i32) -> Result<i32, JsErrorBox> {
     let inherited = state.borrow::<Inherited>().clone();
     inherited.open(stream).map_err(JsErrorBox::from_err)
+}
+
+/// Opens a pipe that brings `input` to a child; its number, or -1 where there is none to be had. Takes
+/// the place of `op_desktop_verify_ed25519`.
+#[op2(fast)]
+#[smi]
+pub(super) fn op_host_inherit_given(
+    state: &mut OpState,
+    #[buffer] input: &[u8],
+) -> Result<i32, JsErrorBox> {
+    let inherited = state.borrow::<Inherited>().clone();
+    inherited.open_for(Moved::Given(input.to_vec())).map_err(JsErrorBox::from_err)
 }
 
 /// The descriptor that the child is to get.

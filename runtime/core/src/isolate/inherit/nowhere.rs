@@ -4,8 +4,7 @@ use std::io;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Request, Shared};
-use crate::input::Input;
+use super::{Moved, Request};
 
 pub(super) enum End {}
 
@@ -18,12 +17,7 @@ pub(super) fn number(end: &End) -> i32 {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the same shape as where there are pipes")]
-pub(super) fn task(
-    _: Option<Shared>,
-    _: &Input,
-    _: bool,
-    _: UnboundedReceiver<Request>,
-) -> io::Result<Option<(Task, End)>> {
+pub(super) fn task(_: Moved, _: UnboundedReceiver<Request>) -> io::Result<Option<(Task, End)>> {
     Ok(None)
 }
 

@@ -6,11 +6,12 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread::JoinHandle;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
-use super::{Request, Shared};
+use super::{Moved, Request, Shared};
 use crate::input::Input;
 
 /// A child's end of a pipe.
@@ -25,6 +26,7 @@ const MOST_LEFT: usize = 1 << 20;
 pub(super) enum Task {
     Output { reader: PipeReader, output: Shared, inbox: UnboundedReceiver<Request> },
     Input { writer: PipeWriter, source: Source, inbox: UnboundedReceiver<Request> },
+    Given { writer: PipeWriter, bytes: Vec<u8>, inbox: UnboundedReceiver<Request> },
 }
 
 /// Where a child's input comes from.
@@ -40,19 +42,20 @@ pub(super) fn number(end: &End) -> i32 {
     end.as_raw_fd()
 }
 
-/// A pipe to `output`, or from `input`, and the end that the child is to get.
+/// A pipe for what is to be moved, and the end that the child is to get.
 pub(super) fn task(
-    output: Option<Shared>,
-    input: &Input,
-    is_waited_for: bool,
+    moved: Moved,
     inbox: UnboundedReceiver<Request>,
 ) -> io::Result<Option<(Task, End)>> {
     let (reader, writer) = io::pipe()?;
-    if let Some(output) = output {
-        return Ok(Some((Task::Output { reader, output, inbox }, writer.into())));
-    }
-    let source = Source { input: input.clone(), is_waited_for, rest: reader.try_clone()? };
-    Ok(Some((Task::Input { writer, source, inbox }, reader.into())))
+    Ok(Some(match moved {
+        Moved::Output(output) => (Task::Output { reader, output, inbox }, writer.into()),
+        Moved::Input { input, is_waited_for } => {
+            let source = Source { input, is_waited_for, rest: reader.try_clone()? };
+            (Task::Input { writer, source, inbox }, reader.into())
+        }
+        Moved::Given(bytes) => (Task::Given { writer, bytes, inbox }, reader.into()),
+    }))
 }
 
 pub(super) struct Mover {
@@ -103,6 +106,15 @@ impl Task {
             Self::Input { writer, source, inbox } => {
                 if let Ok(pipe) = Sender::from_owned_fd(writer.into()) {
                     move_input(pipe, source, inbox).await;
+                }
+            }
+            Self::Given { writer, bytes, mut inbox } => {
+                let Ok(mut pipe) = Sender::from_owned_fd(writer.into()) else { return };
+                tokio::select! {
+                    // What a child has not read when it ends is read by nobody.
+                    _ = inbox.recv() => {}
+                    // Fails when the child reads no more.
+                    _ = pipe.write_all(&bytes) => {}
                 }
             }
         }

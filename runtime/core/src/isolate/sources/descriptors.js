@@ -126,6 +126,7 @@
     // The script's own streams are shared by pipes. These ops have their names by chance, too.
     const {
       op_desktop_confirm_update: openPipe,
+      op_desktop_verify_ed25519: openPipeFor,
       op_desktop_reject_bind_call: descriptorOf,
       op_desktop_alert: isTaken,
       op_desktop_apply_patch: settle,
@@ -154,7 +155,14 @@
         check(descriptor)
         return descriptor
       }
-      return { own, pipes }
+      // Deno would write all of it before it reads, and leave a child behind that does not read it.
+      const given = (input) => {
+        const pipe = openPipeFor(input)
+        if (pipe < 0) return { input, stdin: 'null' }
+        ArrayPrototypePush(pipes, pipe)
+        return { input: undefined, stdin: descriptorOf(pipe) }
+      }
+      return { own, given, pipes }
     }
 
     // Starting this is starting a script; see `executable.rs`.
@@ -184,7 +192,7 @@
       const mark = look('JS_RUNTIME_APP')
       return mark ? ArrayPrototypeConcat(env, [['JS_RUNTIME_APP', mark]]) : env
     }
-    const start = (spawn, request, apiName, pipes, own) => {
+    const start = (spawn, request, apiName, { own, given, pipes }) => {
       const { input, stdin, stdout, stderr, extraStdio } = request
       try {
         return spawn(
@@ -192,7 +200,7 @@
             __proto__: null,
             ...request,
             ...withExecutable(request),
-            stdin: input == null ? own(stdin, 0) : 'null',
+            ...(input == null ? { stdin: own(stdin, 0) } : given(input)),
             stdout: own(stdout, 1),
             stderr: own(stderr, 2),
             extraStdio: ArrayPrototypeMap(extraStdio ?? [], (stdio) => own(stdio, 3)),
@@ -214,8 +222,9 @@
     const guardSpawn = (name) => {
       const spawn = ops[name]
       ops[name] = (request, apiName) => {
-        const { own, pipes: taken } = sharing(name === 'op_spawn_sync')
-        const child = start(spawn, request, apiName, taken, own)
+        const shares = sharing(name === 'op_spawn_sync')
+        const taken = shares.pipes
+        const child = start(spawn, request, apiName, shares)
         if (child.rid === undefined) {
           ArrayPrototypeMap(taken, settle)
           return child

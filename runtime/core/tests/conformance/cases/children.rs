@@ -13,6 +13,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_child_continues_the_line_that_the_script_began,
     a_prompt_on_an_inherited_stream_comes_before_the_end_of_its_line,
     inherited_input_that_a_child_leaves_is_the_scripts,
+    children_read_as_much_of_the_input_of_spawn_sync_as_they_like,
     a_grandchild_that_keeps_inherited_input_open_does_not_hold_the_script,
     input_that_a_script_reads_itself_is_not_shared_with_children_that_go_on,
     inherited_streams_carry_much_both_ways,
@@ -117,6 +118,16 @@ async fn inherited_input_that_a_child_leaves_is_the_scripts(bench: &Bench) -> Ou
     let lines = ended.lines();
     let lines: Vec<_> = lines.iter().map(|line| line.trim()).collect();
     assert_eq!(lines, expected, "{}", ended.log());
+    Ok(())
+}
+
+async fn children_read_as_much_of_the_input_of_spawn_sync_as_they_like(bench: &Bench) -> Outcome {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let ended = bench.run(config(bench, "sync-input.mjs", &[]), b"").await?;
+    let expected = ["all 0 true", "none 0", "some xxx", "empty 0", "late ETIMEDOUT SIGTERM"];
+    assert_eq!(ended.lines(), expected, "{}", ended.log());
     Ok(())
 }
 
