@@ -56,8 +56,9 @@ impl Project {
     }
 
     /// What `paths` and `baseUrl` make of a specifier that is neither relative nor an address.
-    pub(crate) fn path(&self, specifier: &str) -> Option<Target> {
-        self.paths.find(specifier)
+    /// Files of which `may_look` says no are not looked for.
+    pub(crate) fn path(&self, specifier: &str, may_look: &dyn Fn(&Path) -> bool) -> Option<Target> {
+        self.paths.find(specifier, may_look)
     }
 }
 

@@ -7,6 +7,7 @@
 //! Must not reach for the network, must not read what the permissions forbid, and must not panic:
 //! V8 calls in here, and unwinding through it aborts the application.
 
+mod access;
 mod bundle;
 mod commonjs;
 mod compiled;
@@ -20,9 +21,8 @@ mod resolve;
 mod shared;
 mod source;
 
-use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,9 +35,7 @@ use deno_runtime::deno_core::{
     ModuleSourceCode, ModuleType, OpState, ResolutionKind,
 };
 use deno_runtime::deno_node::NodeExtInitServices;
-use deno_runtime::deno_permissions::{
-    CheckedPath, OpenAccessKind, PermissionCheckError, PermissionsContainer,
-};
+use deno_runtime::deno_permissions::{PermissionCheckError, PermissionsContainer};
 use deno_runtime::deno_web::Blob;
 
 use self::commonjs::CommonJs;
@@ -49,6 +47,7 @@ pub(super) use self::installed::package_name;
 pub(super) use self::require::op_host_require_try_self;
 use self::resolve::Packages;
 pub(super) use self::shared::Place;
+use super::permissions::Writable;
 
 /// The file system and the environment as the resolver sees them.
 pub(crate) type Sys = sys_traits::impls::RealSys;
@@ -118,8 +117,15 @@ pub(crate) struct Modules {
 }
 
 impl Modules {
-    pub(crate) fn new(entry: &Entry, permissions: PermissionsContainer) -> Result<Self, LoadError> {
-        let loader = Loader::new(entry.address()?, entry, permissions)?;
+    pub(crate) fn new(
+        entry: &Entry,
+        permissions: PermissionsContainer,
+        writable: Writable,
+    ) -> Result<Self, LoadError> {
+        let main = entry.address()?;
+        let file = access::main_file(entry, &writable);
+        let loader = Loader::new(main.clone(), entry, permissions, writable)?;
+        loader.loaded.borrow_mut().extend(file.map(|file| (main, file)));
         Ok(Self { loader: Rc::new(loader) })
     }
 
@@ -128,8 +134,9 @@ impl Modules {
         entry: &Entry,
         worker: WorkerEntry,
         permissions: PermissionsContainer,
+        writable: Writable,
     ) -> Result<Self, LoadError> {
-        let loader = Loader::new(worker.main.clone(), entry, permissions)?;
+        let loader = Loader::new(worker.main.clone(), entry, permissions, writable)?;
         Ok(Self { loader: Rc::new(Loader { worker: Some(worker), ..loader }) })
     }
 
@@ -170,8 +177,9 @@ struct Loader {
     worker: Option<WorkerEntry>,
     packages: Packages,
     commonjs: CommonJs,
-    /// What was loaded from the disk. Its source may be shown and required.
-    loaded: RefCell<HashSet<Url>>,
+    /// What was loaded from the disk, with the real paths of the files. Its source may be shown and
+    /// required.
+    loaded: RefCell<HashMap<Url, PathBuf>>,
     /// Source maps of what was transpiled.
     maps: RefCell<HashMap<Url, String>>,
     /// Who asked for a module by `import()`; the engine does not pass that on to `load`.
@@ -179,12 +187,17 @@ struct Loader {
 }
 
 impl Loader {
-    fn new(main: Url, entry: &Entry, permissions: PermissionsContainer) -> Result<Self, LoadError> {
+    fn new(
+        main: Url,
+        entry: &Entry,
+        permissions: PermissionsContainer,
+        writable: Writable,
+    ) -> Result<Self, LoadError> {
         let bundle = match entry {
             Entry::File(_) => None,
             Entry::Bundled { source, .. } => Some((entry.address()?, without_mark(source))),
         };
-        let packages = Packages::new(entry.folder());
+        let packages = Packages::new(entry.folder(), writable);
         let commonjs = CommonJs::new(&packages);
         Ok(Self {
             main,
@@ -224,7 +237,7 @@ impl Loader {
             return Ok(url);
         }
         self.may_ask(&referrer)?;
-        let url = self.packages.resolve(specifier, &referrer);
+        let url = self.packages.resolve(specifier, &referrer, &|path| self.may_look(path));
         match (&self.bundle, url) {
             (Some((bundle, _)), Ok(url))
                 if matches!(url.scheme(), "node" | "data") || url == *bundle =>
@@ -245,11 +258,9 @@ impl Loader {
     fn may_ask(&self, referrer: &Url) -> Result<(), PermissionCheckError> {
         let is_known = self.bundle.is_some()
             || *referrer == self.main
-            || self.loaded.borrow().contains(referrer);
+            || self.loaded.borrow().contains_key(referrer);
         match referrer.to_file_path() {
-            Ok(path) if !is_known && !self.packages.is_installed(&path) => {
-                may_import(&self.permissions, path).map(drop)
-            }
+            Ok(path) if !is_known => self.may_import(&path).map(drop),
             _ => Ok(()),
         }
     }
@@ -322,14 +333,4 @@ impl Loader {
 
 fn without_mark(source: &Arc<str>) -> Arc<str> {
     source.strip_prefix(source::MARK).map_or_else(|| source.clone(), Arc::from)
-}
-
-/// The file that a path leads to, if it may be read.
-fn may_import(
-    permissions: &PermissionsContainer,
-    path: PathBuf,
-) -> Result<PathBuf, PermissionCheckError> {
-    permissions
-        .check_open(Cow::Owned(path), OpenAccessKind::Read, Some("import()"))
-        .map(CheckedPath::into_owned_path)
 }

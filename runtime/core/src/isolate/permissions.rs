@@ -10,6 +10,7 @@ use deno_runtime::deno_permissions::{
     Permissions as DenoPermissions, PermissionsContainer, PermissionsOptions,
 };
 
+pub(super) use self::links::{Writable, existing, resolved};
 use crate::wire::{Grant, Permissions};
 
 /// Relative paths are taken from the thread's working directory. `script_dir` may always be read.
@@ -27,6 +28,16 @@ pub(super) fn container(
     let permissions = DenoPermissions::from_options(parser.as_ref(), &options)
         .map_err(|error| invalid(&error))?;
     Ok(PermissionsContainer::new(parser, permissions))
+}
+
+/// What a process may write; relative paths are taken from `cwd`.
+pub(super) fn writable(permissions: &Permissions, cwd: &Path) -> Writable {
+    if permissions.all || matches!(permissions.write, Grant::All(true)) {
+        return Writable::everything();
+    }
+    let list = allowed(&permissions.write).unwrap_or_default();
+    let paths = list.iter().map(|path| cwd.join(path).to_string_lossy().into_owned());
+    Writable::of(&paths.collect::<Vec<_>>())
 }
 
 /// Native code can do anything to the application, so FFI stays denied even with `all`. Prompting

@@ -98,8 +98,8 @@ impl Prepared {
         self.folder.enter(&program.cwd)?;
         let granted = program.config.permissions.clone().unwrap_or_default();
         let permissions = permissions::container(&granted, program.entry.folder())?;
-        let modules =
-            Modules::new(&program.entry, permissions.clone()).map_err(|error| error.to_string())?;
+        let modules = Modules::new(&program.entry, permissions.clone(), program.writable.clone())
+            .map_err(|error| error.to_string())?;
         let main = modules.main_module().clone();
         let NodeServices { node_require_loader, node_resolver, pkg_json_resolver, sys } =
             modules.node_services();

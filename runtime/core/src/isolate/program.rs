@@ -14,6 +14,7 @@ use super::guards;
 use super::inherit::Inherited;
 use super::loader::Entry;
 use super::partial_lines::PartialLines;
+use super::permissions::{self, Writable};
 use super::proxies::Proxies;
 use super::stdio::{Stdio, Streams};
 use crate::detect::Detector;
@@ -35,6 +36,8 @@ pub(super) struct Program {
     pub(super) limits: EngineLimits,
     pub(super) env: Env,
     pub(super) executable: Executable,
+    /// Where a link may be of the script's making.
+    pub(super) writable: Writable,
     pub(super) partial_lines: Arc<PartialLines>,
     /// Of the programs that the script starts.
     pub(super) mark: Mark,
@@ -55,6 +58,7 @@ impl Program {
             control: commons.control.clone(),
             env: Env::new(&config.env),
             executable: Executable::new(detector, config.permissions.as_ref()),
+            writable: permissions::writable(&config.permissions.clone().unwrap_or_default(), &cwd),
             limits: Plan::engine(&config),
             partial_lines: Arc::default(),
             mark: Mark::new(true),

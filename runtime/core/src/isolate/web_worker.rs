@@ -76,7 +76,8 @@ fn create(
         most: is_one_too_many.then_some(MOST),
         failed: report_text,
     };
-    let modules = Modules::for_worker(&program.entry, entry, args.permissions.clone())
+    let permissions = args.permissions.clone();
+    let modules = Modules::for_worker(&program.entry, entry, permissions, program.writable.clone())
         .unwrap_or_else(|error| panic!("a worker has no modules: {error}"));
     let node = Some(modules.node_services());
     let services = program.commons.services(modules.loader(), node, args.permissions.clone());

@@ -56,15 +56,18 @@ impl Paths {
         Self { patterns: patterns.collect(), base, file }
     }
 
-    pub(super) fn find(&self, specifier: &str) -> Option<Target> {
+    /// A file that may not be looked for stands for its pattern when no other is found: the error for it is
+    /// that of a file that may not be loaded, whether it is there or not.
+    pub(super) fn find(&self, specifier: &str, may_look: &dyn Fn(&Path) -> bool) -> Option<Target> {
         let matches = self.patterns.iter().filter_map(|pattern| {
             let (inserted, fixed) = pattern.matched(specifier)?;
             Some((fixed, pattern, inserted))
         });
         let best = matches.max_by_key(|(fixed, ..)| *fixed);
         let missing = best.map(|(_, pattern, inserted)| {
-            let mut paths = pattern.targets.iter().map(|target| insert(target, inserted));
-            match paths.find_map(|path| probe(&path)) {
+            let mut paths = pattern.targets.iter().map(|target| plain(&insert(target, inserted)));
+            let found = paths.clone().find_map(|path| probe(&path, may_look));
+            match found.or_else(|| paths.find(|path| !may_look(path))) {
                 Some(path) => Target::File(path),
                 None => Target::Missing { pattern: pattern.key.clone(), file: self.file.clone() },
             }
@@ -72,7 +75,8 @@ impl Paths {
         match missing {
             Some(found @ Target::File(_)) => Some(found),
             missing => {
-                let base = self.base.as_ref().and_then(|base| probe(&base.join(specifier)));
+                let path = self.base.as_ref().map(|base| base.join(specifier));
+                let base = path.and_then(|path| probe(&path, may_look));
                 base.map(Target::File).or(missing)
             }
         }
@@ -88,7 +92,7 @@ fn insert(target: &Path, inserted: &str) -> PathBuf {
 }
 
 /// The file that a path means, which may lack its extension or its name.
-fn probe(path: &Path) -> Option<PathBuf> {
+fn probe(path: &Path, may_look: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
     // A module has one name, and what it may import is decided by it.
     let path = &plain(path);
     let with = |extension: &str| {
@@ -101,7 +105,7 @@ fn probe(path: &Path) -> Option<PathBuf> {
     let appended = EXTENSIONS.iter().map(|extension| with(extension));
     let index = EXTENSIONS.iter().map(|extension| path.join(format!("index.{extension}")));
     let mut candidates = exact.chain(appended).chain(source_of(path)).chain(index);
-    candidates.find(|path| path.is_file() && !is_declaration(path))
+    candidates.find(|path| may_look(path) && path.is_file() && !is_declaration(path))
 }
 
 /// A path without `.` and `..`.
@@ -160,7 +164,7 @@ mod tests {
             pattern("up", "dir/../all"),
         ];
         let paths = Paths::new(patterns, None, "tsconfig.json".to_owned());
-        let found = |specifier: &str| match paths.find(specifier) {
+        let found = |specifier: &str| match paths.find(specifier, &|_| true) {
             Some(Target::File(path)) => {
                 path.strip_prefix(folder.path()).unwrap().to_string_lossy().into_owned()
             }
@@ -188,8 +192,8 @@ mod tests {
         std::fs::write(folder.path().join("util.ts"), "").unwrap();
         let paths = Paths::new(Vec::new(), Some(folder.path().to_owned()), String::new());
         assert!(
-            matches!(paths.find("util"), Some(Target::File(path)) if path.ends_with("util.ts"))
+            matches!(paths.find("util", &|_| true), Some(Target::File(path)) if path.ends_with("util.ts"))
         );
-        assert!(paths.find("other").is_none());
+        assert!(paths.find("other", &|_| true).is_none());
     }
 }

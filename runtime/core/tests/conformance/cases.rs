@@ -10,6 +10,8 @@ mod files;
 mod hooks;
 mod kills;
 mod lists;
+#[cfg(unix)]
+mod loads;
 mod modules;
 mod names;
 mod node;
@@ -53,6 +55,8 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     embedded::CASES,
     files::CASES,
     modules::CASES,
+    #[cfg(unix)]
+    loads::CASES,
     hooks::CASES,
     projects::CASES,
     usage::embedded::CASES,

@@ -6,7 +6,6 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::rc::{Rc, Weak};
 
 use deno_error::JsErrorBox;
@@ -20,7 +19,7 @@ use deno_runtime::deno_node::ops::module_hooks::LoaderHookRegistry;
 use serde::{Deserialize, Serialize};
 
 use super::errors::{ImportedFrom, LoadError, guard};
-use super::{Loader, may_import, missing, source};
+use super::{Loader, missing, source};
 
 type Function = v8::Global<v8::Function>;
 
@@ -95,7 +94,7 @@ impl Loader {
     fn is_new(&self, url: &Url) -> bool {
         url.scheme() != "node"
             && *url != self.main
-            && !self.loaded.borrow().contains(url)
+            && !self.loaded.borrow().contains_key(url)
             && self.hooks.asked.borrow_mut().insert(url.clone())
     }
 
@@ -119,10 +118,6 @@ impl Loader {
         }
     }
 
-    fn may_look(&self, path: &Path) -> bool {
-        self.packages.is_installed(path) || may_import(&self.permissions, path.to_owned()).is_ok()
-    }
-
     /// The text of a file as it is, for hooks that change it.
     fn read_for_hooks(&self, url: &str) -> Result<String, LoadError> {
         let path = Url::parse(url).ok().and_then(|url| url.to_file_path().ok());
@@ -131,11 +126,7 @@ impl Loader {
             from: ImportedFrom::default(),
             reason: "not the address of a file".to_owned(),
         })?;
-        let path = if self.packages.is_installed(&path) {
-            path
-        } else {
-            may_import(&self.permissions, path)?
-        };
+        let path = self.may_import(&path)?;
         source::read_text(&path).map_err(|source| LoadError::Read {
             module: url.to_owned(),
             from: ImportedFrom::default(),

@@ -13,7 +13,7 @@ use deno_runtime::deno_core::{FastString, OpState, op2};
 use deno_runtime::deno_node::{
     NodeRequireLoader, NodeRequireLoaderRc, default_resolve_require_node_module_paths,
 };
-use deno_runtime::deno_permissions::{OpenAccessKind, PermissionsContainer};
+use deno_runtime::deno_permissions::PermissionsContainer;
 use node_resolver::cache::NodeResolutionThreadLocalCache;
 use node_resolver::errors::PackageJsonLoadError;
 use node_resolver::{NodeResolutionKind, PackageJsonResolver, ResolutionMode, UrlOrPathRef};
@@ -25,28 +25,6 @@ use super::{Loader, Sys};
 use crate::transpile::{self, Cjs};
 
 impl Loader {
-    /// What is installed for the script or was imported already needs no permission to be required.
-    pub(super) fn check_read<'a>(
-        &self,
-        permissions: &mut PermissionsContainer,
-        path: Cow<'a, Path>,
-    ) -> Result<Cow<'a, Path>, JsErrorBox> {
-        if permissions.query_read_all()
-            || self.packages.is_installed(&path)
-            || self.is_loaded(&path)
-        {
-            return Ok(path);
-        }
-        permissions
-            .check_open(path, OpenAccessKind::Read, Some("require()"))
-            .map(deno_runtime::deno_permissions::CheckedPath::into_path)
-            .map_err(JsErrorBox::from_err)
-    }
-
-    fn is_loaded(&self, path: &Path) -> bool {
-        Url::from_file_path(path).is_ok_and(|url| self.loaded.borrow().contains(&url))
-    }
-
     fn read_required(&self, path: &Path) -> Result<FastString, JsErrorBox> {
         let text = read_text(path).map_err(JsErrorBox::from_err)?;
         let media = MediaType::from_path(path);
@@ -61,7 +39,7 @@ impl Loader {
                 from: ImportedFrom::default(),
             }));
         }
-        self.loaded.borrow_mut().insert(url.clone());
+        self.loaded.borrow_mut().insert(url.clone(), path.to_owned());
         let project = self.packages.project(&url).map_err(JsErrorBox::from_err)?;
         let options = project.options.clone();
         let emitted =
@@ -77,7 +55,7 @@ impl NodeRequireLoader for Loader {
         permissions: &mut PermissionsContainer,
         path: Cow<'a, Path>,
     ) -> Result<Cow<'a, Path>, JsErrorBox> {
-        self.check_read(permissions, path)
+        self.allowed(permissions, &path, "require()").map(Cow::Owned).map_err(JsErrorBox::from_err)
     }
 
     fn load_text_file_lossy(&self, path: &Path) -> Result<FastString, JsErrorBox> {

@@ -27,10 +27,14 @@ use node_resolver::{
 use super::Sys;
 use super::errors::{ImportedFrom, LoadError};
 use super::installed::Installed;
+use crate::isolate::permissions::Writable;
 use crate::project::{Project, ProjectError, Projects, Target};
 
 /// Node's way of finding a module.
 pub(super) type Node = NodeResolver<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys>;
+
+/// Whether the script may know if there is a file.
+type Look<'a> = &'a dyn Fn(&Path) -> bool;
 
 /// Finds packages in the `node_modules` folders that are there.
 pub(super) struct Packages {
@@ -38,7 +42,7 @@ pub(super) struct Packages {
     pub(super) package_json: Arc<PackageJsonResolver<Sys>>,
     pub(super) npm: NpmResolver<Sys>,
     pub(super) in_npm: DenoInNpmPackageChecker,
-    installed: Installed,
+    pub(super) installed: Installed,
     projects: Projects,
     requests: NpmReqResolver<
         DenoInNpmPackageChecker,
@@ -50,7 +54,7 @@ pub(super) struct Packages {
 
 impl Packages {
     /// `folder` is where the script lies; `None` when it lies nowhere.
-    pub(super) fn new(folder: Option<&Path>) -> Self {
+    pub(super) fn new(folder: Option<&Path>, writable: Writable) -> Self {
         let cached = NodeResolutionSys::new(Sys::default(), None);
         let package_json = Arc::new(PackageJsonResolver::new(
             Sys::default(),
@@ -82,7 +86,7 @@ impl Packages {
             npm_resolver: npm.clone(),
             sys: Sys::default(),
         });
-        let installed = Installed::new(folder);
+        let installed = Installed::new(folder, writable);
         let projects = Projects::new(folder.is_some());
         Self { node, package_json, npm, in_npm, installed, projects, requests }
     }
@@ -91,22 +95,23 @@ impl Packages {
         self.in_npm.in_npm_package(url)
     }
 
-    /// Whether a file is part of what was installed for the script, and needs no permission.
-    pub(super) fn is_installed(&self, path: &Path) -> bool {
-        self.installed.contains(path)
-    }
-
     /// The project of a module. Packages are compiled already, and no part of one.
     pub(super) fn project(&self, module: &Url) -> Result<Rc<Project>, ProjectError> {
         if self.contains(module) { Ok(Rc::default()) } else { self.projects.of(module) }
     }
 
-    pub(super) fn resolve(&self, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+    /// `may_look` tells of a path whether the script may know if there is a file.
+    pub(super) fn resolve(
+        &self,
+        specifier: &str,
+        referrer: &Url,
+        may_look: Look<'_>,
+    ) -> Result<Url, LoadError> {
         match self.project(referrer) {
-            Ok(project) => self.resolve_in(&project, specifier, referrer),
+            Ok(project) => self.resolve_in(&project, specifier, referrer, may_look),
             // JavaScript that needs nothing of its project runs without it, as in Node.
             Err(error) if !MediaType::from_specifier(referrer).is_emittable() => {
-                let plain = self.resolve_in(&Project::default(), specifier, referrer);
+                let plain = self.resolve_in(&Project::default(), specifier, referrer, may_look);
                 plain.map_err(|plain| match plain {
                     LoadError::NotInstalled { .. } => error.into(),
                     other => other,
@@ -121,11 +126,12 @@ impl Packages {
         project: &Project,
         specifier: &str,
         referrer: &Url,
+        may_look: Look<'_>,
     ) -> Result<Url, LoadError> {
         match project.mapped(specifier, referrer)? {
             // A map's own words are not looked for in it again.
-            Some(url) => self.unmapped(&Project::default(), url.as_str(), referrer),
-            None => self.unmapped(project, specifier, referrer),
+            Some(url) => self.unmapped(&Project::default(), url.as_str(), referrer, may_look),
+            None => self.unmapped(project, specifier, referrer, may_look),
         }
     }
 
@@ -134,6 +140,7 @@ impl Packages {
         project: &Project,
         specifier: &str,
         referrer: &Url,
+        may_look: Look<'_>,
     ) -> Result<Url, LoadError> {
         let from = ImportedFrom::url(referrer);
         if is_relative(specifier) {
@@ -142,13 +149,13 @@ impl Packages {
                 from,
                 reason: error.to_string(),
             })?;
-            return self.file(specifier, referrer, url);
+            return self.file(specifier, referrer, url, may_look);
         }
         let Ok(url) = Url::parse(specifier) else {
-            return self.named(project, specifier, referrer);
+            return self.named(project, specifier, referrer, may_look);
         };
         match url.scheme() {
-            "file" => self.file(specifier, referrer, url),
+            "file" => self.file(specifier, referrer, url, may_look),
             "data" => Ok(url),
             "node" if DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(url.path()) => Ok(url),
             "node" => Err(LoadError::UnknownBuiltin { specifier: specifier.to_owned(), from }),
@@ -180,7 +187,13 @@ impl Packages {
     }
 
     /// A file by its address. Packages are known by the path their links lead to, as in Node.
-    fn file(&self, specifier: &str, referrer: &Url, url: Url) -> Result<Url, LoadError> {
+    fn file(
+        &self,
+        specifier: &str,
+        referrer: &Url,
+        url: Url,
+        may_look: Look<'_>,
+    ) -> Result<Url, LoadError> {
         if url.scheme() != "file" {
             return Err(LoadError::Specifier {
                 specifier: specifier.to_owned(),
@@ -188,22 +201,29 @@ impl Packages {
                 reason: "a relative specifier needs a file to be relative to".to_owned(),
             });
         }
-        if self.contains(referrer) {
+        // Node looks whether the file is there.
+        if self.contains(referrer) && url.to_file_path().is_ok_and(|path| may_look(&path)) {
             return self.by_node(specifier, referrer);
         }
         Ok(self.node.handle_if_in_node_modules(&url).unwrap_or(url))
     }
 
     /// A name, which may be that of a built-in module, a file of the project, or a package.
-    fn named(&self, project: &Project, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
+    fn named(
+        &self,
+        project: &Project,
+        specifier: &str,
+        referrer: &Url,
+        may_look: Look<'_>,
+    ) -> Result<Url, LoadError> {
         if is_builtin(specifier) {
             return self.by_node(specifier, referrer);
         }
-        let target = project.path(specifier);
+        let target = project.path(specifier, may_look);
         if let Some(Target::File(path)) = &target
             && let Ok(url) = Url::from_file_path(path)
         {
-            return self.file(specifier, referrer, url);
+            return self.file(specifier, referrer, url, may_look);
         }
         let found = if specifier.starts_with('#') {
             self.by_node(specifier, referrer)

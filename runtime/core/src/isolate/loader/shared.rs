@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -17,7 +18,7 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_node::create_host_defined_options;
 
 use super::errors::guard;
-use super::{LoadError, Loader, Modules, compiled, hooks, may_import, rejection, source};
+use super::{LoadError, Loader, Modules, compiled, hooks, rejection, source};
 use crate::isolate::interrupt;
 
 /// Where the modules of an isolate will be once it has a script. Until then it has none but the engine's
@@ -159,20 +160,15 @@ impl ModuleLoader for SharedLoader {
             return None;
         }
         // A script names this file, so it must be one that the script may read anyway.
-        let path = if loader.packages.is_installed(&path) {
-            path
-        } else {
-            may_import(&loader.permissions, path).ok()?
-        };
-        source::read(&path).ok().map(Cow::Owned)
+        source::read(&loader.may_import(&path).ok()?).ok().map(Cow::Owned)
     }
 
     fn source_map_source_exists(&self, source_url: &str) -> Option<bool> {
         let url = Url::parse(source_url).ok()?;
         // Packages are published without their sources more often than not.
-        let known =
-            !self.get()?.packages.contains(&url) || url.to_file_path().is_ok_and(|at| at.is_file());
-        Some(known)
+        let loader = self.get()?;
+        let is_there = |path: PathBuf| loader.may_import(&path).is_ok_and(|path| path.is_file());
+        Some(!loader.packages.contains(&url) || url.to_file_path().is_ok_and(is_there))
     }
 
     fn get_source_mapped_source_line(&self, file_name: &str, line: usize) -> Option<String> {
@@ -182,11 +178,10 @@ impl ModuleLoader for SharedLoader {
             Some((bundle, source)) if url == *bundle => {
                 source.split('\n').nth(line).map(str::to_owned)
             }
-            _ if loader.loaded.borrow().contains(&url) => {
-                let text = source::read_text(&url.to_file_path().ok()?).ok()?;
-                text.split('\n').nth(line).map(str::to_owned)
+            _ => {
+                let path = loader.loaded_from(&url.to_file_path().ok()?)?;
+                source::read_text(&path).ok()?.split('\n').nth(line).map(str::to_owned)
             }
-            _ => None,
         }
     }
 }

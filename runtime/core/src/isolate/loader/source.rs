@@ -22,10 +22,10 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_web::Blob;
 use node_resolver::analyze::CjsAnalysisSourceProvider;
 
+use super::Loader;
 use super::commonjs;
 use super::errors::{ImportedFrom, LoadError};
 use super::missing;
-use super::{Loader, may_import};
 use crate::isolate::permissions::system;
 use crate::transpile::{self, Cjs};
 
@@ -132,7 +132,7 @@ fn prepare(
         return data(loader, url, from, &options.requested_module_type);
     }
     // The resolver lets no other scheme through.
-    let mut path = url.to_file_path().map_err(|()| {
+    let path = url.to_file_path().map_err(|()| {
         JsErrorBox::from_err(LoadError::Specifier {
             specifier: url.to_string(),
             from: from.clone(),
@@ -140,21 +140,16 @@ fn prepare(
         })
     })?;
     let in_package = loader.packages.contains(url);
-    // What the script's author wrote down is trusted like the script. What it asks for while it
-    // runs is not, and neither is what that imports, nor ES modules that require() asks for.
-    // A worker was asked for, by whoever started it.
-    let asked_for = options.is_dynamic_import || options.is_synchronous;
+    // The module of a worker and its static imports are what the script that started it asked for.
+    let by_parent = !options.is_dynamic_import && !options.is_synchronous;
     let permissions = match &loader.worker {
-        None => (asked_for && *url != loader.main).then_some(&loader.permissions),
-        Some(_) if asked_for => Some(&loader.permissions),
-        Some(worker) => Some(&worker.parent),
+        Some(worker) if by_parent => &worker.parent,
+        _ => &loader.permissions,
     };
-    if let Some(permissions) = permissions.filter(|_| !loader.packages.is_installed(&path)) {
-        path = may_import(permissions, path).map_err(JsErrorBox::from_err)?;
-    }
+    let path = loader.allowed(permissions, &path, "import()").map_err(JsErrorBox::from_err)?;
     let bytes = read(&path)
         .map_err(|error| JsErrorBox::from_err(missing::explain(url, &path, from, error)))?;
-    loader.loaded.borrow_mut().insert(url.clone());
+    loader.loaded.borrow_mut().insert(url.clone(), path.clone());
     if in_package && MediaType::from_specifier(url).is_emittable() {
         return Err(JsErrorBox::from_err(LoadError::TypesInPackage {
             module: url.to_string(),
@@ -327,9 +322,7 @@ struct Reexported<'a>(&'a Loader);
 
 impl CjsAnalysisSourceProvider for Reexported<'_> {
     fn load_source<'a>(&'a self, specifier: &Url) -> Option<Cow<'a, str>> {
-        let path = specifier.to_file_path().ok()?;
-        let mut permissions = self.0.permissions.clone();
-        let path = self.0.check_read(&mut permissions, Cow::Owned(path)).ok()?;
+        let path = self.0.may_import(&specifier.to_file_path().ok()?).ok()?;
         read_text(&path).ok().map(Cow::Owned)
     }
 }

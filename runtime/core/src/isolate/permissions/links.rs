@@ -37,6 +37,27 @@ pub(super) fn names(granted: &[String]) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// What a process may write, whatever its isolates have given up of it.
+#[derive(Debug, Clone)]
+pub(in crate::isolate) struct Writable(Reach);
+
+impl Writable {
+    pub(super) fn everything() -> Self {
+        Self(Reach::Everything)
+    }
+
+    /// `granted` are absolute paths.
+    pub(in crate::isolate) fn of(granted: &[String]) -> Self {
+        let names = names(granted).unwrap_or_default();
+        Self(Reach::Below(names.into_iter().map(PathBuf::from).collect()))
+    }
+
+    /// Whether a file with this real path may be written, or put there.
+    pub(in crate::isolate) fn has(&self, path: &Path) -> bool {
+        self.0.has(path)
+    }
+}
+
 /// Deno's parser, but that it looks where paths lead.
 #[derive(Debug)]
 pub(super) struct Parser {
@@ -45,7 +66,7 @@ pub(super) struct Parser {
     write: Reach,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Reach {
     Everything,
     Below(Vec<PathBuf>),
@@ -108,8 +129,14 @@ fn itself(path: &Path) -> PathBuf {
     }
 }
 
+/// The path of the file that a path leads to in the end, whether it is there or not.
+pub(in crate::isolate) fn resolved(path: &Path) -> PathBuf {
+    let here = itself(path);
+    target(&here).unwrap_or(here)
+}
+
 /// The real name of a path, or of as much of it as there is.
-fn existing(path: &Path) -> PathBuf {
+pub(in crate::isolate) fn existing(path: &Path) -> PathBuf {
     match (RealSys.fs_canonicalize(path), path.parent(), path.file_name()) {
         (Ok(real), ..) => real,
         (Err(error), Some(folder), Some(name)) if error.kind() == io::ErrorKind::NotFound => {

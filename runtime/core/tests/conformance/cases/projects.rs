@@ -74,7 +74,7 @@ async fn decorator_metadata_is_emitted_as_tsconfig_says(bench: &Bench) -> Outcom
 async fn paths_name_files_of_the_project(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
-            "src/main.ts",
+            "main.ts",
             "import util from '@/util'\n\
              import lib from '@/lib'\n\
              import exact from 'exact'\n\
@@ -84,7 +84,7 @@ async fn paths_name_files_of_the_project(bench: &Bench) -> Outcome {
              import fs from 'fs'\n\
              const dynamic = (await import('@/util.ts')).default\n\
              console.log(JSON.stringify([util, lib, exact, hash, second, installed, typeof fs.readFileSync, dynamic,\n\
-               import.meta.resolve('@/util').endsWith('/src/util.ts'), (await import('./plain.mjs')).default]))",
+               import.meta.resolve('@/util').endsWith('/src/util.ts'), (await import('./src/plain.mjs')).default]))",
         ),
         ("src/util.ts", "export default 'util' as string"),
         ("src/plain.mjs", "import util from '@/util'\nexport default util"),
@@ -112,7 +112,7 @@ async fn paths_name_files_of_the_project(bench: &Bench) -> Outcome {
         true,
         "util"
     ]);
-    assert_eq!(seen(&project.run(bench, "src/main.ts").await?)?, expected);
+    assert_eq!(seen(&project.run(bench, "main.ts").await?)?, expected);
     Ok(())
 }
 
@@ -173,7 +173,7 @@ async fn a_tsconfig_inherits_what_it_extends(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("app/main.ts", &main),
         ("app/own.ts", "export default 'own'"),
-        ("shared/util.ts", "export default 'util'"),
+        ("app/shared/util.ts", "export default 'util'"),
         ("app/util.ts", "export default 'of the app'"),
         ("app/tsconfig.json", r#"{ "extends": ["../base", "@scope/config/strict"] }"#),
         (
@@ -182,7 +182,7 @@ async fn a_tsconfig_inherits_what_it_extends(bench: &Bench) -> Outcome {
         ),
         (
             "more/tsconfig.json",
-            r#"{ "compilerOptions": { "paths": { "@/*": ["../shared/*"], "own": ["${configDir}/own.ts"] } } }"#,
+            r#"{ "compilerOptions": { "paths": { "@/*": ["../app/shared/*"], "own": ["${configDir}/own.ts"] } } }"#,
         ),
         (
             "node_modules/@scope/config/strict.json",
