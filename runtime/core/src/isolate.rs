@@ -10,6 +10,7 @@
 mod bell;
 mod buffers;
 mod certificates;
+mod code_cache;
 mod commons;
 mod control;
 pub(crate) mod crash;

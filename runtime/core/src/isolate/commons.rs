@@ -18,6 +18,7 @@ use deno_runtime::worker::WorkerServiceOptions;
 
 use super::buffers::Buffers;
 use super::certificates::Certificates;
+use super::code_cache;
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
 use super::descriptors::Adopted;
@@ -137,6 +138,7 @@ impl Commons {
         let isolate = runtime.v8_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);
         around.watch.over(isolate);
+        code_cache::install(runtime)?;
         for (name, script) in PREPARATIONS {
             runtime.execute_script(name, script).map_err(|error| error.to_string())?;
         }

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
 use super::{
-    descriptors, env, executable, files, inherit, line_door, loader, native, proxies, signals, tls,
+    code_cache, descriptors, env, executable, files, inherit, line_door, loader, native, proxies,
+    signals, tls,
 };
 
 /// The extension that puts the replacements in place, with what they work on.
@@ -51,7 +52,16 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         | "op_node_process_setegid" => op_host_no_set_id(),
         "op_node_os_set_priority" => op_host_no_priority(),
         "op_node_worker_thread_post_message" => op_host_no_thread_message(),
-        "op_inspector_open" | "op_inspector_wait" => op_host_no_inspector(),
+        "op_inspector_open"
+        | "op_inspector_wait"
+        | "op_inspector_connect"
+        | "op_node_repl_inspector_connect"
+        | "op_inspector_dispatch" => op_host_no_inspector(),
+        "op_inspector_url" => op_host_nothing(),
+        "op_inspector_close" | "op_inspector_disconnect" | "op_inspector_emit_protocol_event" => {
+            op_host_ignored()
+        }
+        "op_create_gpu" => op_host_no_gpu(),
         "op_node_udp_open" => op_host_no_udp_open(),
         "op_fs_chdir" if folder == Folder::Applications => op_host_no_chdir(),
         "op_fs_umask" if folder == Folder::Applications => op_host_no_umask(),
@@ -75,6 +85,10 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_tls_key_null" => tls::op_host_tls_key_null(),
         "op_tls_key_static" => tls::op_host_tls_key_static(),
         "op_tls_cert_resolver_create" => tls::op_host_tls_cert_resolver_create(),
+        "op_vm_create_script" => code_cache::op_host_vm_create_script(),
+        "op_vm_compile_function" => code_cache::op_host_vm_compile_function(),
+        "op_desktop_prompt" => code_cache::script_compiler(op),
+        "op_desktop_resolve_bind_call" => code_cache::function_compiler(op),
         "op_panic" => op_host_no_panic(),
         "op_napi_open" => native::op_host_no_addon(),
         // An asynchronous one needs a library that was opened before.
@@ -218,6 +232,13 @@ fn op_host_no_color() -> bool {
 #[op2(nofast)]
 fn op_host_ignored() {}
 
+/// `inspector.url()` without an inspector, which needs no permission.
+#[op2]
+#[string]
+fn op_host_nothing() -> Option<String> {
+    None
+}
+
 macro_rules! refused {
     ($($name:ident: $message:literal;)*) => {
         $(#[op2(nofast)]
@@ -234,7 +255,10 @@ refused! {
     op_host_no_set_id: "An embedded script cannot change the application's user or group";
     op_host_no_priority: "An embedded script cannot change the application's priority";
     op_host_no_thread_message: "An embedded script cannot send to threads by their numbers";
-    op_host_no_inspector: "An embedded script cannot open an inspector";
+    op_host_no_inspector: "An embedded script cannot open an inspector or a session with it, \
+         which would reach the engine's native functions";
+    op_host_no_gpu: "WebGPU is not available to an embedded script: nothing stops a shader \
+         or counts its memory";
     op_host_no_panic: "An embedded script cannot end the application";
     op_host_no_udp_open: "An embedded script cannot take over a socket";
     op_host_no_chdir: "On this system an embedded script cannot change its working directory";

@@ -59,4 +59,8 @@
   // called in the wrong way. Frozen, as the engine adds faster ones later.
   for (const name of Object.keys(core.ops)) delete core.ops[name]
   Object.freeze(core.ops)
+
+  // The rest of the engine's insides. Removed here, as this is the last that needs them.
+  delete Deno[Deno.internal]
+  delete Deno.internal
 })()

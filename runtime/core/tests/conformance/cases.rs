@@ -8,6 +8,7 @@ mod embedded;
 mod exits;
 mod files;
 mod hooks;
+mod internals;
 mod kills;
 mod lists;
 #[cfg(unix)]
@@ -58,6 +59,7 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     #[cfg(unix)]
     loads::CASES,
     hooks::CASES,
+    internals::CASES,
     projects::CASES,
     usage::embedded::CASES,
     warm::CASES,

@@ -8,7 +8,7 @@ pub(super) struct Amendment {
     pub(super) words: &'static [Words],
 }
 
-pub(super) const AMENDMENTS: [Amendment; 6] = [
+pub(super) const AMENDMENTS: [Amendment; 7] = [
     // Odd names and values, as in Node.
     Amendment {
         module: "ext:deno_node/_process/process.ts",
@@ -92,6 +92,14 @@ pub(super) const AMENDMENTS: [Amendment; 6] = [
             "    req.clientRid ?? core.ops.op_desktop_confirm(req.currentUrl()),\n    reqBody",
         )],
     },
+    // A surface of a window is native code's.
+    Amendment {
+        module: "ext:deno_canvas/02_surface.js",
+        words: &[(
+            "const { UnsafeWindowSurface } = core.ops;",
+            "class UnsafeWindowSurface { constructor() { core.ops.op_create_gpu(); } }",
+        )],
+    },
     // All connections trust the extra authorities. Node's module reads them again, and asks for a permission.
     Amendment {
         module: "ext:deno_node/https.ts",
@@ -100,7 +108,29 @@ pub(super) const AMENDMENTS: [Amendment; 6] = [
 ];
 
 /// The same for ES modules.
-pub(super) const MODULE_AMENDMENTS: [Amendment; 2] = [
+pub(super) const MODULE_AMENDMENTS: [Amendment; 4] = [
+    Amendment {
+        module: "ext:deno_node/internal_binding/mod.ts",
+        words: &[
+            (
+                "export function getBinding(name) {",
+                concat!(include_str!("bindings.js"), "export function getBinding(name) {"),
+            ),
+            // Once: an object could be one name for the check and another one for the lookup.
+            ("const mod = modules[name];", "const mod = bindingOf(`${name}`);"),
+        ],
+    },
+    Amendment {
+        module: "ext:deno_webgpu/01_webgpu.js",
+        words: &[
+            ("let gpu;\n", concat!(include_str!("gpu.js"), "let gpu;\n")),
+            (
+                "gpu = op_create_gpu(\n      webidl.brand,\n      setEventTargetData,\n      \
+                 GPUUncapturedErrorEvent,\n      GPUPipelineError,\n    );",
+                "gpu = refusedGpu();",
+            ),
+        ],
+    },
     Amendment {
         module: "ext:deno_websocket/01_websocket.js",
         words: &[

@@ -2,12 +2,18 @@
 
 use super::amendments::Words;
 
-pub(super) const WORDS: [Words; 8] = [
+pub(super) const WORDS: [Words; 9] = [
     // What Node has under its scheme only is a package without it.
     (
         "return request in nativeModuleExports;",
         "return request in nativeModuleExports && request !== \"sqlite\" && request !== \"test\" && \
-         request !== \"test/reporters\";",
+         request !== \"test/reporters\" && !StringPrototypeStartsWith(request, \"internal/\");",
+    ),
+    // What Node has for itself, Deno has for everyone.
+    (
+        "const modExports = nativeModuleExports[request];",
+        "const modExports = StringPrototypeStartsWith(request, \"internal/\") ? undefined : \
+         nativeModuleExports[request];",
     ),
     (
         "moduleName === \"test\" || moduleName === \"test/reporters\"",

@@ -12,7 +12,6 @@ use crate::support::{Bench, Case, Outcome, cases};
 pub(crate) const CASES: &[Case] = cases![
     the_applications_descriptors_are_out_of_reach,
     a_child_shares_no_stream_with_the_application,
-    no_op_is_within_reach,
     only_its_own_packages_may_be_read,
     a_group_of_its_own_may_be_killed,
     a_signal_to_the_applications_group_is_one_to_itself,
@@ -90,12 +89,6 @@ async fn a_kill_ends_synchronous_reads_on_all_threads(bench: &Bench) -> Outcome 
     run.until_ready().await?;
     run.kill().await?;
     assert_eq!(run.end().await?.reason, Some(ExitReason::Killed { signal: None }));
-    Ok(())
-}
-
-async fn no_op_is_within_reach(bench: &Bench) -> Outcome {
-    let ended = bench.run(hostile(bench, "ops.mjs", &[]), b"").await?;
-    assert_eq!(ended.lines(), ["[0,0]"], "{}", ended.log());
     Ok(())
 }
 
