@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use crate::spawner::Spawner;
 use crate::stop::{Stopper, stop_channel};
 use crate::usage::Meter;
-use crate::wire::{ExitReason, Limits, Runtime, SpawnConfig};
+use crate::wire::{ExitReason, Limits, Links, Runtime, SpawnConfig};
 
 /// How a generation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +94,10 @@ impl Host {
 /// Starts what the configuration asks for.
 pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, Error> {
     let config = &launch.config;
+    if config.links == Links::Refuse && config.cwd.is_some() {
+        let cwd = launch.cwd.clone();
+        blocking(move || command_line::without_links("cwd", &cwd)).await??;
+    }
     if let Some(name) = &config.sidecar {
         let name = name.clone();
         let program = blocking(move || find_sidecar(&name)).await??;
@@ -139,7 +143,7 @@ async fn start_runtime(
 /// The file that a child is to run.
 async fn script_file(host: &Arc<Host>, launch: &Launch, name: &str) -> Result<Script, Error> {
     let Some(source) = host.bundled.get(name) else {
-        let path = resolve_script(name, &launch.cwd).await?;
+        let path = resolve_script(name, launch).await?;
         return Ok(Script { path, is_self_contained: false });
     };
     let (host, name) = (host.clone(), name.to_owned());
@@ -164,7 +168,7 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
     }
     let entry = match host.bundled.get(script) {
         Some(source) => Entry::Bundled { name: script.to_owned(), source },
-        None => Entry::File(resolve_script(script, &launch.cwd).await?),
+        None => Entry::File(resolve_script(script, launch).await?),
     };
     let (stopper, stop) = stop_channel();
     let begun = isolate::begin(&host.pool, &host.detector, entry, launch, stop).await?;
@@ -287,9 +291,16 @@ async fn start_child(
 }
 
 /// The script's file may lie in a network folder that does not answer.
-async fn resolve_script(script: &str, cwd: &Path) -> Result<PathBuf, Error> {
-    let (script, cwd) = (script.to_owned(), cwd.to_owned());
-    blocking(move || command_line::resolve_script(&script, &cwd)).await?
+async fn resolve_script(script: &str, launch: &Launch) -> Result<PathBuf, Error> {
+    let (script, cwd, links) = (script.to_owned(), launch.cwd.clone(), launch.config.links);
+    let resolve = move || {
+        let path = command_line::resolve_script(&script, &cwd)?;
+        if links == Links::Refuse {
+            command_line::without_links("script", &path)?;
+        }
+        Ok(path)
+    };
+    blocking(resolve).await?
 }
 
 /// Off the supervisor's thread.

@@ -16,7 +16,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use crate::error::Error;
 use crate::wire::{Runtime, SpawnConfig};
 
-pub(crate) use files::{resolve_cwd, resolve_script, sidecar};
+pub(crate) use files::{resolve_cwd, resolve_script, sidecar, without_links};
 pub(crate) use validate::validate;
 
 /// What to execute.

@@ -18,4 +18,4 @@ pub use self::limits::{Limits, RestartPolicy, RestartWhen};
 pub use self::permissions::{Grant, Permissions};
 pub use self::process::{ExitReason, MemoryKind, ProcessInfo, State, Usage};
 pub use self::runtime::{Runtime, RuntimeInfo};
-pub use self::spawn::{Detached, Framing, SpawnConfig};
+pub use self::spawn::{Detached, Framing, Links, SpawnConfig};

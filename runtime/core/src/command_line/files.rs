@@ -2,6 +2,7 @@
 //!
 //! Only looks: the file may be gone when it is started, which is then an error of the start.
 
+use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -54,7 +55,7 @@ pub(crate) fn resolve_cwd(cwd: Option<&Path>) -> Result<PathBuf, Error> {
     let cwd = cwd.unwrap_or(Path::new("."));
     let failed = |source| Error::Path { what: "cwd", path: cwd.to_path_buf(), source };
     let path = normal(&std::path::absolute(cwd).map_err(failed)?);
-    if std::fs::metadata(&path).map_err(failed)?.is_dir() {
+    if fs::metadata(&path).map_err(failed)?.is_dir() {
         return Ok(path);
     }
     Err(failed(io::Error::new(io::ErrorKind::NotADirectory, "is not a folder")))
@@ -64,11 +65,20 @@ pub(crate) fn resolve_cwd(cwd: Option<&Path>) -> Result<PathBuf, Error> {
 pub(crate) fn resolve_script(script: &str, cwd: &Path) -> Result<PathBuf, Error> {
     let path = normal(&cwd.join(script));
     let failed = |source| Error::Path { what: "script", path: path.clone(), source };
-    if std::fs::metadata(&path).map_err(failed)?.is_dir() {
+    if fs::metadata(&path).map_err(failed)?.is_dir() {
         let source = io::Error::new(io::ErrorKind::IsADirectory, "is a folder, not a script");
         return Err(failed(source));
     }
     Ok(path)
+}
+
+/// Refuses a path that has a link in it, as one that was without when it was authorized.
+pub(crate) fn without_links(what: &'static str, path: &Path) -> Result<(), Error> {
+    let is_link = |path: &&Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
+    let Some(link) = path.ancestors().find(is_link) else { return Ok(()) };
+    let message = format!("'{}' has become a link since the start was authorized", shown(link));
+    let source = io::Error::new(io::ErrorKind::PermissionDenied, message);
+    Err(Error::Path { what, path: path.to_path_buf(), source })
 }
 
 /// `path` without `.` and `..`, as every runtime reads it, and unlike `canonicalize` without

@@ -1,6 +1,8 @@
 //! A process's permissions, as Deno's own permission system takes them.
 
 mod links;
+#[cfg(all(test, unix))]
+mod model;
 pub(super) mod system;
 
 use std::path::Path;
@@ -11,17 +13,21 @@ use deno_runtime::deno_permissions::{
 };
 
 pub(super) use self::links::{Writable, existing, resolved};
-use crate::wire::{Grant, Permissions};
+use crate::wire::{Grant, Links, Permissions};
 
-/// Relative paths are taken from the thread's working directory. `script_dir` may always be read.
+/// Relative paths are taken from the thread's working directory. `script_dir` may always be read. Where links are
+/// refused, a granted path grants no more than itself: one that has become a link leads out of the grant.
 pub(super) fn container(
     permissions: &Permissions,
     script_dir: Option<&Path>,
+    granted_links: Links,
 ) -> Result<PermissionsContainer, String> {
     let invalid = |error: &dyn std::error::Error| format!("invalid permissions: {error}");
     let mut options = options(permissions, script_dir);
-    for list in [&mut options.allow_read, &mut options.allow_write].into_iter().flatten() {
-        *list = links::names(list).map_err(|error| invalid(&error))?;
+    if granted_links == Links::Follow {
+        for list in [&mut options.allow_read, &mut options.allow_write].into_iter().flatten() {
+            *list = links::names(list).map_err(|error| invalid(&error))?;
+        }
     }
     let parser =
         Arc::new(links::Parser::new(options.allow_read.as_deref(), options.allow_write.as_deref()));

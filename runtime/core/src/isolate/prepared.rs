@@ -23,7 +23,7 @@ use super::loader::{Modules, Place};
 use super::program::Program;
 use super::stdio::{Streams, null_device};
 use super::{crash, guards, options, permissions, sources, watch, web_worker};
-use crate::wire::Permissions;
+use crate::wire::{Links, Permissions};
 
 /// Leaves behind two functions: what loads Node's modules, and what sets the arguments and the clock.
 const BEGIN: ExtensionFileSource =
@@ -63,7 +63,7 @@ impl Prepared {
         let around = commons.surround(crash::enter_as_script, commons.memory.heap);
         let place = Place::default();
         let nowhere = ModuleSpecifier::parse(NOWHERE).map_err(|error| error.to_string())?;
-        let nothing = permissions::container(&Permissions::default(), None)?;
+        let nothing = permissions::container(&Permissions::default(), None, Links::Follow)?;
         let mut worker = MainWorker::bootstrap_from_options(
             &nowhere,
             commons.services(place.loader(), None, nothing),
@@ -97,7 +97,8 @@ impl Prepared {
     pub(super) fn begin(mut self, program: &Arc<Program>) -> Result<Begun, String> {
         self.folder.enter(&program.cwd)?;
         let granted = program.config.permissions.clone().unwrap_or_default();
-        let permissions = permissions::container(&granted, program.entry.folder())?;
+        let permissions =
+            permissions::container(&granted, program.entry.folder(), program.config.links)?;
         let modules = Modules::new(&program.entry, permissions.clone(), program.writable.clone())
             .map_err(|error| error.to_string())?;
         let main = modules.main_module().clone();

@@ -68,6 +68,11 @@ pub struct SpawnConfig {
     #[serde(skip_serializing_if = "Framing::is_lines")]
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub framing: Framing,
+    /// Whether links count in the paths of `script`, `cwd`, `permissions.read` and `permissions.write`. Not part
+    /// of what is sent: only Rust can say so.
+    #[serde(skip)]
+    #[cfg_attr(any(test, feature = "ts"), ts(skip))]
+    pub links: Links,
 }
 
 impl SpawnConfig {
@@ -100,6 +105,17 @@ pub enum Detached {
     Keep,
     /// They end like everything else that the process has started.
     End,
+}
+
+/// What a link in a path of a configuration means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Links {
+    /// It stands for what it leads to at each start.
+    #[default]
+    Follow,
+    /// The paths are those that links led to when the start was authorized. What has become a link since then
+    /// grants nothing, and a script or working directory behind one is refused.
+    Refuse,
 }
 
 /// How the bytes of stdout and stderr are cut into events.

@@ -7,6 +7,8 @@ mod config;
 mod embedded;
 mod exits;
 mod files;
+#[cfg(unix)]
+mod granted_links;
 mod hooks;
 mod internals;
 mod kills;
@@ -55,6 +57,8 @@ pub(crate) const ALL: &[&[Case]] = &[
 pub(crate) const EMBEDDED: &[&[Case]] = &[
     embedded::CASES,
     files::CASES,
+    #[cfg(unix)]
+    granted_links::CASES,
     modules::CASES,
     #[cfg(unix)]
     loads::CASES,

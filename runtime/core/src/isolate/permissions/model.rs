@@ -1,0 +1,143 @@
+//! Whatever links there are and whatever was granted, a path that is allowed leads to what was granted: the
+//! engine's answer against where the system itself leads.
+//!
+//! `PROPTEST_CASES` asks for another number of cases.
+
+use std::borrow::Cow;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use deno_runtime::deno_permissions::OpenAccessKind;
+use proptest::prelude::*;
+
+use super::container;
+use crate::wire::{Grant, Links, Permissions};
+
+/// Something in the tree, by its path.
+#[derive(Debug, Clone)]
+enum Entry {
+    Folder(String),
+    File(String),
+    /// With what it leads to, which may be nothing.
+    Link(String, String),
+}
+
+fn path(names: &'static str) -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(names.split(' ').collect::<Vec<_>>()), 1..4)
+        .prop_map(|names| names.join("/"))
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let target = prop_oneof![
+        3 => path("a b c .."),
+        // From the root of the tree, as an absolute path.
+        1 => path("a b c").prop_map(|path| format!("/{path}")),
+    ];
+    prop_oneof![
+        3 => path("a b c").prop_map(Entry::Folder),
+        2 => path("a b c").prop_map(Entry::File),
+        4 => (path("a b c"), target).prop_map(|(link, target)| Entry::Link(link, target)),
+    ]
+}
+
+/// Makes what can be made: an entry whose folder is a file or leads nowhere is left out.
+fn make(root: &Path, entries: &[Entry]) {
+    for entry in entries {
+        let _ = match entry {
+            Entry::Folder(path) => fs::create_dir_all(root.join(path)),
+            Entry::File(path) => fs::write(root.join(path), ""),
+            Entry::Link(path, target) => match target.strip_prefix('/') {
+                Some(below) => symlink(root.join(below), root.join(path)),
+                None => symlink(target, root.join(path)),
+            },
+        };
+    }
+}
+
+/// Where the system leads, for what is there and for what would be made. `None` where it leads nowhere.
+fn led(path: &Path, depth: usize) -> Option<PathBuf> {
+    if let Ok(real) = path.canonicalize() {
+        return Some(real);
+    }
+    let folder = led(path.parent()?, depth)?;
+    // Nothing is opened in a folder that is not there.
+    if !folder.is_dir() {
+        return None;
+    }
+    let at = folder.join(path.file_name()?);
+    match fs::read_link(&at) {
+        Ok(next) if depth > 0 => led(&folder.join(next), depth - 1),
+        Ok(_) => None,
+        Err(_) => Some(at),
+    }
+}
+
+/// Whether `path` is in the tree below one of `granted`, all by their real names.
+fn is_below(path: &Path, granted: &[PathBuf]) -> bool {
+    granted.iter().any(|granted| path.starts_with(granted))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_allowed_leads_to_what_was_granted(
+        entries in prop::collection::vec(entry(), 1..12),
+        granted in prop::collection::vec(path("a b c"), 1..3),
+        asked in prop::collection::vec(path("a b c new .."), 1..24),
+        refuses_links in any::<bool>(),
+    ) {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path().canonicalize().expect("it is there");
+        make(&root, &entries);
+        let paths = granted.iter().map(|path| root.join(path)).collect::<Vec<_>>();
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let list = || Grant::Some(paths.iter().map(text).collect());
+        let wanted = Permissions { read: list(), write: list(), ..Permissions::default() };
+        let links = if refuses_links { Links::Refuse } else { Links::Follow };
+        let container = container(&wanted, None, links).expect("good permissions");
+        // A granted link is granted with its target, unless links are refused: then a path with one in it
+        // grants nothing.
+        let reach: Vec<_> = paths
+            .iter()
+            .filter_map(|path| led(path, 40).filter(|real| !refuses_links || real == path))
+            .collect();
+        for asked in asked {
+            let asked = root.join(asked);
+            for access in [OpenAccessKind::Read, OpenAccessKind::Write, OpenAccessKind::ReadWrite] {
+                let opened = container.check_open(Cow::Borrowed(&asked), access, Some("open"));
+                let Ok(opened) = opened else { continue };
+                // What leads nowhere cannot be opened.
+                let Some(real) = led(&opened, 40) else { continue };
+                prop_assert!(
+                    is_below(&real, &reach),
+                    "{} leads to {}, and {reach:?} was granted",
+                    asked.display(),
+                    real.display()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_granted_is_allowed_by_its_real_name(
+        entries in prop::collection::vec(entry(), 1..12),
+        granted in path("a b c"),
+        asked in path("a b c new"),
+    ) {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path().canonicalize().expect("it is there");
+        make(&root, &entries);
+        let granted = root.join(granted);
+        let list = Grant::Some(vec![granted.to_string_lossy().into_owned()]);
+        let wanted = Permissions { read: list, ..Permissions::default() };
+        let container = container(&wanted, None, Links::Follow).expect("good permissions");
+        // A granted link to nothing grants itself.
+        let Ok(granted) = granted.canonicalize() else { return Ok(()) };
+        let Some(real) = led(&granted.join(asked), 40) else { return Ok(()) };
+        let within = real.starts_with(granted);
+        let opened = container.check_open(Cow::Borrowed(&real), OpenAccessKind::Read, Some("open"));
+        prop_assert_eq!(opened.is_ok(), within, "{}", real.display());
+    }
+}
