@@ -18,7 +18,7 @@ const HINTS: Record<string, string> = {
   path: 'Check the path. Relative ones start at the working directory.',
   invalidConfig: 'Fix the field that the message names.',
   stdinFull: 'The process does not read its input. It may be busy.',
-  tooMany: 'Remove processes that have exited, or raise plugins.js.maxProcesses.',
+  tooMany: 'End some processes, or raise maxProcesses or maxProcessesPerWindow of plugins.js.',
   shutDown: 'The app is closing.',
 }
 

@@ -60,12 +60,10 @@ pub enum Error {
         /// The failure.
         source: io::Error,
     },
-    /// As many processes are listed as are allowed, and the name is not one of them.
-    #[error(
-        "too many processes: {limit} are listed, which is the limit (remove exited ones, or raise it)"
-    )]
+    /// As many processes are live as are allowed.
+    #[error("too many processes: {limit} are live, which is the limit (end one, or raise it)")]
     TooMany {
-        /// The most that may be listed.
+        /// The most that may be live.
         limit: usize,
     },
     /// So much waits in the process's stdin that nothing more is taken; nothing was written.

@@ -1,6 +1,6 @@
 //! What everyone but the actor holds of a process: its published state and its doors.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -49,6 +49,8 @@ struct Shared {
     output: Output,
     /// Taken by whoever may start the next generation; this is what makes a name start only once.
     live: AtomicBool,
+    /// When the name was last free again, as a number that grows with each such moment of any process.
+    released: AtomicU64,
     changes: Notice,
     published: Mutex<Published>,
 }
@@ -87,6 +89,7 @@ impl Process {
             commands,
             output: Output::new(0),
             live: AtomicBool::new(false),
+            released: AtomicU64::new(0),
             changes,
             published: Mutex::new(Published { info, input: None, meter: None, last_plan: None }),
         };
@@ -120,7 +123,14 @@ impl Process {
 
     /// Gives a reservation back.
     pub(crate) fn release(&self) {
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        self.0.released.store(COUNT.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         self.0.live.store(false, Ordering::Release);
+    }
+
+    /// Orders processes by when they exited; 0 for one that has not.
+    pub(crate) fn released(&self) -> u64 {
+        self.0.released.load(Ordering::Relaxed)
     }
 
     /// Whether something can still be asked of it. An actor that has panicked is gone.

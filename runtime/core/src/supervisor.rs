@@ -79,8 +79,8 @@ impl Supervisor {
     /// Starts a process. Returns when its script begins to run, or with the reason why it cannot.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] when `name` has a live process; [`Error::TooMany`] when it is a new one
-    /// and `Builder::max_processes` are listed; [`Error::InvalidConfig`],
+    /// [`Error::AlreadyExists`] when `name` has a live process; [`Error::TooMany`] when
+    /// `Builder::max_processes` are live; [`Error::InvalidConfig`],
     /// [`Error::Path`], [`Error::RuntimeUnavailable`] and [`Error::StartFailed`] for a process that
     /// cannot start.
     pub async fn spawn(&self, name: &str, config: SpawnConfig) -> Result<ProcessInfo, Error> {
@@ -230,6 +230,12 @@ impl Supervisor {
     /// [`Error::NotFound`] for an unknown name.
     pub fn status(&self, name: &str) -> Result<ProcessInfo, Error> {
         Ok(self.process(name)?.info())
+    }
+
+    /// Whether a process of this name is starting, runs, or waits to be started again by its restart policy.
+    #[must_use]
+    pub fn is_live(&self, name: &str) -> bool {
+        self.process(name).is_ok_and(|process| process.has_actor() && process.is_live())
     }
 
     /// What a process was last started with.

@@ -14,9 +14,6 @@ use crate::config::Config;
 use crate::js::{Js, JsExt};
 use crate::{commands, compat, viewers};
 
-/// Most processes that are listed at once where the app says nothing else.
-const MAX_PROCESSES: usize = 128;
-
 /// How long the end of the app waits for its processes: more than any grace, so that what does not end
 /// even when it is forced to does not hold the app.
 const SHUTDOWN: Duration = Duration::from_secs(8);
@@ -93,8 +90,7 @@ fn setup<R: Runtime>(
         backend.check(name, |module| bundled.contains_key(module))?;
     }
     let names = bundled.keys().cloned().collect();
-    let mut builder =
-        Supervisor::builder().max_processes(config.max_processes.unwrap_or(MAX_PROCESSES));
+    let mut builder = Supervisor::builder().max_processes(config.max_processes());
     if let Some(folder) = bundle_dir(app) {
         builder = builder.bundle_dir(folder);
     }

@@ -21,8 +21,11 @@ pub struct Config {
     /// The folder that relative scripts lie in: absolute, with a variable, or relative to the default.
     /// **Default:** `$RESOURCE` in a bundled app, the project's folder during development.
     pub script_root: Option<String>,
-    /// Most processes, live and exited, that may be listed at once. **Default:** 128.
+    /// Most processes that may be live at once. As many exited ones stay listed: when there are more, the one that
+    /// exited first is removed. **Default:** 128.
     pub max_processes: Option<usize>,
+    /// Most processes that may be live of those that one window has started. **Default:** half of `maxProcesses`.
+    pub max_processes_per_window: Option<usize>,
     /// How many embedded isolates wait, prepared but for their script; see
     /// [`warm_isolates`](js_runtime::Builder::warm_isolates). Where a backend is declared that they may
     /// run, the first is prepared with the app. Ignored in a build without the engine. **Default:** 1.
@@ -32,7 +35,18 @@ pub struct Config {
     pub events: Option<bool>,
 }
 
+/// The most live processes where the app says nothing else.
+const MAX_PROCESSES: usize = 128;
+
 impl Config {
+    pub(crate) fn max_processes(&self) -> usize {
+        self.max_processes.unwrap_or(MAX_PROCESSES)
+    }
+
+    pub(crate) fn max_processes_per_window(&self) -> usize {
+        self.max_processes_per_window.unwrap_or_else(|| self.max_processes().div_ceil(2))
+    }
+
     /// The limits of the first backend that is embedded, if any is.
     pub(crate) fn limits_to_prepare_for(&self) -> Option<Limits> {
         let embedded = self.backends.values().find(|backend| backend.is_embedded())?;
@@ -229,7 +243,7 @@ mod tests {
                 "permissions": { "net": ["example.com"] }, "limits": { "heapMb": 64 },
                 "restart": { "when": "always" }, "autostart": true } },
                 "defaults": { "limits": { "heapMb": 128, "lineMb": 1, "killUnresponsive": true } }, "scriptRoot": "$RESOURCE",
-                "maxProcesses": 4, "warmIsolates": 2, "events": false }"#,
+                "maxProcesses": 4, "maxProcessesPerWindow": 3, "warmIsolates": 2, "events": false }"#,
         )
         .expect("a valid configuration");
         let backend = &config.backends["math"];

@@ -17,6 +17,17 @@ pub enum Error {
         /// What is missing.
         message: String,
     },
+    /// The window has started as many processes as one window may have.
+    #[error(
+        "too many processes: {limit} that window '{label}' has started are live, which is the limit of one window \
+         (end one, or raise plugins > js > maxProcessesPerWindow)"
+    )]
+    TooManyOfWindow {
+        /// The window.
+        label: String,
+        /// The most of its processes that may be live.
+        limit: usize,
+    },
     /// A path with a variable (`$RESOURCE/…`) that this system does not have.
     #[error("invalid config: '{path}': {source}")]
     Folder {
@@ -34,6 +45,7 @@ impl Error {
         match self {
             Self::Process(error) => error.kind(),
             Self::NotAllowed { .. } => "notAllowed",
+            Self::TooManyOfWindow { .. } => "tooMany",
             Self::Folder { .. } => "invalidConfig",
         }
     }
@@ -44,7 +56,7 @@ impl Error {
         match self {
             Self::Process(error) => error.name(),
             Self::NotAllowed { name, .. } => Some(name),
-            Self::Folder { .. } => None,
+            Self::TooManyOfWindow { .. } | Self::Folder { .. } => None,
         }
     }
 

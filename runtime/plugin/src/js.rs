@@ -14,6 +14,7 @@ use crate::config::{Config, Source};
 use crate::error::Error;
 use crate::paths;
 use crate::scope::Rights;
+use crate::started::{Start, Started};
 use crate::viewers::Viewers;
 use crate::watch::Watchers;
 use crate::wire::{BackendInfo, Ensured};
@@ -31,6 +32,7 @@ pub struct Js<R: TauriRuntime> {
     pub(crate) watchers: Watchers,
     pub(crate) viewers: Viewers<R>,
     pub(crate) writers: Writers,
+    started: Started,
 }
 
 /// Access to the processes from an app, its handle, a window or a webview.
@@ -72,6 +74,7 @@ impl<R: TauriRuntime> Js<R> {
             watchers: Watchers::default(),
             viewers: Viewers::default(),
             writers: Writers::default(),
+            started: Started::default(),
         }
     }
 
@@ -203,6 +206,12 @@ impl<R: TauriRuntime> Js<R> {
     /// Whether a window may use its command on a process; the error says what its capability lacks.
     pub(crate) fn require(&self, rights: &Rights, name: &str) -> Result<(), Error> {
         rights.require(name, self.is_declared(name))
+    }
+
+    /// Lets a window start a process, unless it has too many. What comes back is held until the start is over.
+    pub(crate) fn begin_start(&self, rights: &Rights, name: &str) -> Result<Start<'_>, Error> {
+        let most = self.config.max_processes_per_window();
+        self.started.begin(&self.supervisor, rights.label(), name, most)
     }
 
     pub(crate) fn is_bundled(&self, module: &str) -> bool {

@@ -46,6 +46,7 @@ mod error;
 mod js;
 mod paths;
 mod scope;
+mod started;
 mod viewers;
 mod watch;
 mod wire;

@@ -43,7 +43,8 @@ impl Builder {
         self
     }
 
-    /// The most processes that may be listed, live and exited. **Default:** any number.
+    /// The most processes that may be live at once. As many exited ones stay listed: when there are more, the
+    /// one that exited first is removed. **Default:** any number.
     pub fn max_processes(mut self, most: usize) -> Self {
         self.max_processes = Some(most);
         self

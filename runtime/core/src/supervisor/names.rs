@@ -21,7 +21,7 @@ pub(super) struct Reserved {
 pub(super) struct Names {
     processes: HashMap<String, Process>,
     removed: Removed,
-    /// The most that may be listed.
+    /// The most that may be live. Of those that have exited, as many stay listed.
     most: usize,
     changes: Notice,
 }
@@ -42,16 +42,14 @@ impl Names {
     /// Takes a name on which nothing is live.
     pub(super) fn reserve(&mut self, name: &str) -> Result<Reserved, Error> {
         match self.processes.get(name) {
-            Some(process) if process.has_actor() => process
-                .reserve()
-                .then(|| Reserved { process: process.clone(), mailbox: None })
-                .ok_or_else(|| Error::AlreadyExists(name.to_owned())),
+            Some(process) if is_live(process) => Err(Error::AlreadyExists(name.to_owned())),
             Some(process) => {
-                let last = process.info().generation;
-                Ok(self.enter(name, last))
+                self.require_room()?;
+                Ok(self.take(name, process.clone()))
             }
-            None if self.processes.len() >= self.most => Err(Error::TooMany { limit: self.most }),
             None => {
+                self.require_room()?;
+                self.forget_exited();
                 let last = self.removed.last_of(name);
                 Ok(self.enter(name, last))
             }
@@ -60,14 +58,41 @@ impl Names {
 
     /// Takes a name on which something may be live, to replace that.
     pub(super) fn reserve_to_replace(&mut self, name: &str) -> Result<Reserved, Error> {
-        let process = self.get(name)?;
-        if !process.has_actor() {
-            let last = process.info().generation;
-            return Ok(self.enter(name, last));
+        let process = self.get(name)?.clone();
+        if !is_live(&process) {
+            self.require_room()?;
         }
-        // Taken here, so that an exited process cannot be removed meanwhile. A live one has been taken already.
-        let _ = process.reserve();
-        Ok(Reserved { process: process.clone(), mailbox: None })
+        Ok(self.take(name, process))
+    }
+
+    /// Takes the name of a listed process, so that it cannot be removed meanwhile. That of a live one has been
+    /// taken already.
+    fn take(&mut self, name: &str, process: Process) -> Reserved {
+        if process.has_actor() {
+            let _ = process.reserve();
+            return Reserved { process, mailbox: None };
+        }
+        let last = process.info().generation;
+        self.enter(name, last)
+    }
+
+    /// Exited processes take no room: otherwise a page that starts many short ones would leave none.
+    fn require_room(&self) -> Result<(), Error> {
+        let live = self.all().filter(|process| is_live(process)).count();
+        if live < self.most { Ok(()) } else { Err(Error::TooMany { limit: self.most }) }
+    }
+
+    /// Forgets those that exited first, until there is room for one more that has exited.
+    fn forget_exited(&mut self) {
+        let exited = self.all().filter(|process| !is_live(process));
+        let mut exited: Vec<_> =
+            exited.map(|process| (process.released(), process.name())).collect();
+        exited.sort_unstable();
+        let surplus = (exited.len() + 1).saturating_sub(self.most);
+        for (_, name) in exited.into_iter().take(surplus) {
+            // It has exited, and can be removed.
+            let _ = self.remove(&name);
+        }
     }
 
     /// Frees the name of a process that has exited.
@@ -92,6 +117,11 @@ impl Names {
         self.processes.insert(name.to_owned(), process.clone());
         Reserved { process, mailbox: Some(mailbox) }
     }
+}
+
+/// Whether something runs or is about to. An actor that has panicked is gone with what it ran.
+fn is_live(process: &Process) -> bool {
+    process.has_actor() && process.is_live()
 }
 
 /// The last generations of names that were removed, so that none is ever repeated. Bounded: what is forgotten

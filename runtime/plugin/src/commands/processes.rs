@@ -17,6 +17,7 @@ pub(crate) async fn spawn<R: Runtime>(
     config: Option<Value>,
 ) -> Result<ProcessInfo, Error> {
     let config = wanted(app.js(), &rights, &name, config)?;
+    let _start = app.js().begin_start(&rights, &name)?;
     Ok(app.js().supervisor().spawn(&name, config).await?)
 }
 
@@ -28,6 +29,9 @@ pub(crate) async fn ensure<R: Runtime>(
     config: Option<Value>,
 ) -> Result<Ensured, Error> {
     let config = wanted(app.js(), &rights, &name, config)?;
+    // One that is live is joined, which takes no room.
+    let is_live = app.js().is_live(&name);
+    let _start = (!is_live).then(|| app.js().begin_start(&rights, &name)).transpose()?;
     app.js().ensure_process(&name, config).await
 }
 
@@ -43,6 +47,7 @@ pub(crate) async fn restart<R: Runtime>(
         None => None,
     };
     app.js().require(&rights, &name)?;
+    let _start = app.js().begin_start(&rights, &name)?;
     Ok(app.js().supervisor().restart(&name, config).await?)
 }
 

@@ -8,5 +8,6 @@ mod hostile;
 mod patience;
 mod streams;
 mod support;
+mod windows;
 #[cfg(not(feature = "embedded"))]
 mod without_engine;

@@ -8,7 +8,8 @@ use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     every_change_of_the_list_is_told,
-    a_full_list_takes_no_new_name_but_starts_the_old_ones,
+    a_full_list_takes_no_further_live_process,
+    exited_processes_take_no_room_and_the_first_that_exited_is_forgotten,
     the_last_configuration_is_known_after_the_end,
     the_time_of_a_start_is_that_of_the_generation,
 ];
@@ -43,25 +44,53 @@ async fn every_change_of_the_list_is_told(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_full_list_takes_no_new_name_but_starts_the_old_ones(bench: &Bench) -> Outcome {
+async fn a_full_list_takes_no_further_live_process(bench: &Bench) -> Outcome {
     let supervisor = Supervisor::builder().max_processes(1).build()?;
     let config = || bench.fixture("idle.mjs", &[]);
     let (first, second) = (Bench::name(), Bench::name());
     supervisor.spawn(&first, config()).await?;
-    supervisor.kill(&first).await?;
     for refused in
         [supervisor.spawn(&second, config()).await, supervisor.ensure(&second, config()).await]
     {
-        let error = refused.expect_err("an exited process is listed too");
+        let error = refused.expect_err("one is live");
         assert!(matches!(error, Error::TooMany { limit: 1 }), "{error}");
         assert_eq!((error.kind(), error.name()), ("tooMany", None));
-        assert!(error.to_string().contains("1 are listed"), "{error}");
+        assert!(error.to_string().contains("1 are live"), "{error}");
     }
-    assert_eq!(supervisor.ensure(&first, config()).await?.generation, 2);
-    assert_eq!(supervisor.restart(&first, None).await?.generation, 3);
-    supervisor.kill(&first).await?;
-    supervisor.remove(&first)?;
-    supervisor.spawn(&second, config()).await?;
+    assert_eq!(supervisor.ensure(&first, config()).await?.generation, 1);
+    assert_eq!(supervisor.restart(&first, None).await?.generation, 2);
+    Ok(())
+}
+
+async fn exited_processes_take_no_room_and_the_first_that_exited_is_forgotten(
+    bench: &Bench,
+) -> Outcome {
+    let supervisor = Supervisor::builder().max_processes(2).build()?;
+    let config = || bench.fixture("idle.mjs", &[]);
+    let names: Vec<_> = (0..4).map(|_| Bench::name()).collect();
+    // The second exits before the first.
+    supervisor.spawn(&names[0], config()).await?;
+    for name in &names[1..] {
+        supervisor.spawn(name, config()).await?;
+        supervisor.kill(name).await?;
+    }
+    supervisor.kill(&names[0]).await?;
+    let listed = || supervisor.list().into_iter().map(|info| info.name).collect::<Vec<_>>();
+    let mut expected = vec![names[0].clone(), names[2].clone(), names[3].clone()];
+    expected.sort();
+    assert_eq!(listed(), expected, "the second exited first, and made room for the fourth");
+
+    // An exited process takes room again when it is started.
+    let live = Bench::name();
+    supervisor.spawn(&live, config()).await?;
+    assert!(supervisor.list().len() <= 3, "{:?}", listed());
+    supervisor.restart(&names[0], None).await?;
+    supervisor.kill(&live).await?;
+    supervisor.spawn(&names[3], config()).await?;
+    let refused = supervisor.restart(&live, None).await.expect_err("two others are live");
+    assert!(matches!(refused, Error::TooMany { limit: 2 }), "{refused}");
+    let refused = supervisor.spawn(&live, config()).await.expect_err("two others are live");
+    assert!(matches!(refused, Error::TooMany { limit: 2 }), "{refused}");
     Ok(())
 }
 
