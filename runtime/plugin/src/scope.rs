@@ -5,9 +5,15 @@
 
 pub(crate) mod entry;
 mod free;
+mod granted;
+#[cfg(all(test, unix))]
+mod model;
 mod narrow;
+mod reach;
 mod rule;
+mod runtimes;
 mod script;
+mod variables;
 mod wildcard;
 
 use std::sync::Arc;

@@ -42,15 +42,18 @@ pub(crate) struct Entry {
     /// argument must match.
     #[serde(default)]
     pub(crate) args: Option<Patterns>,
-    /// Flags of the runtime itself that it may give: all of them, in this order, or none.
+    /// Flags of the runtime itself, which are always there when a child runtime is started. The window may say
+    /// them, all and in this order, or leave them out.
     #[serde(default)]
     pub(crate) runtime_args: Vec<String>,
-    /// Environment variables it may set; `*` as in `name`. Variables that make a program load code
-    /// (`LD_PRELOAD`, `NODE_OPTIONS`, `PATH`, …) must be spelt out.
+    /// Environment variables it may set: names, and prefixes of three or more characters before a `*`
+    /// (`MY_APP_*`). A prefix does not cover variables that make programs load code or look for it elsewhere
+    /// (`LD_PRELOAD`, `NODE_OPTIONS`, `PATH`, `HOME`, …): they must be spelt out.
     #[serde(default)]
     pub(crate) env: Vec<String>,
     /// The folder that the working directory it chooses must lie in. Bun reads its `bunfig.toml` from
-    /// there. Not together with relative paths in `command` or `permissions`.
+    /// there. Not together with relative paths in `command`, `permissions` or `runtimeArgs`; of the latter
+    /// everything counts but numbers, addresses and absolute paths.
     #[serde(default)]
     pub(crate) cwd: Option<String>,
     /// The most that the process may do. The window can ask for less; without asking it gets this.

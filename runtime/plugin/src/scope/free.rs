@@ -3,44 +3,18 @@
 //! Everything it asks for must be in one entry of the window's capability; what comes out is a
 //! configuration in which nothing is left to be looked up: paths are absolute and without links.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use js_runtime::{Limits, RestartPolicy, Runtime, SpawnConfig};
+use js_runtime::{Limits, Links, RestartPolicy, Runtime, SpawnConfig};
 
-use super::entry::{Entry, EntryRuntime};
-use super::narrow::{has_relative_paths, limits, permissions};
+use super::granted::{has_relative_paths, is_relative_program, permissions, replaced};
+use super::narrow::limits;
 use super::rule::Rule;
+use super::runtimes::{flags, may_be_relative, runtime};
+use super::script::Folder;
 use super::{Rights, shown};
 use crate::error::Error;
-
-/// Variables that make a program load code or look for it elsewhere: a pattern does not cover them.
-const LOADING: &[&str] = &[
-    "BASH_ENV",
-    "BUN_",
-    "DENO_",
-    "DYLD_",
-    "ENV",
-    "GCONV_PATH",
-    "GIT_",
-    "GTK_",
-    "IFS",
-    "JAVA_TOOL_OPTIONS",
-    "LD_",
-    "NODE_",
-    "NPM_CONFIG_",
-    "OPENSSL_",
-    "PATH",
-    "PATHEXT",
-    "PERL5",
-    "PROMPT_COMMAND",
-    "PYTHON",
-    "RUBY",
-    "SHELL",
-    "SSL_CERT_",
-    "SSLKEYLOGFILE",
-    "TMPDIR",
-    "XDG_",
-];
 
 /// The shortest wait before a restart that a page may ask for, in milliseconds.
 const SHORTEST_BACKOFF_MS: u32 = 50;
@@ -107,19 +81,14 @@ struct Refusal {
 impl Rule {
     fn permit(&self, request: &Request<'_>) -> Result<SpawnConfig, Refusal> {
         let config = request.config.clone();
-        let steps: [&dyn Fn(SpawnConfig) -> Result<SpawnConfig, String>; 7] = [
+        let steps: [&dyn Fn(SpawnConfig) -> Result<SpawnConfig, String>; 8] = [
             &|config| self.program(config, request),
             &|config| runtime(&self.entry, config, js_runtime::embedded_version().is_some()),
+            &|config| flags(&self.entry, config),
             &|config| self.arguments(config),
             &|config| self.environment(config),
             &|config| self.folder(config),
-            &|mut config| {
-                let is_script = config.script.is_some();
-                let wanted = config.permissions.take();
-                config.permissions =
-                    permissions(wanted, self.entry.permissions.as_ref(), is_script)?;
-                Ok(config)
-            },
+            &|config| self.permissions(config),
             &|mut config| {
                 config.limits = limits(config.limits, self.entry.limits, request.default_limits)?;
                 restart(config.restart)?;
@@ -179,87 +148,61 @@ impl Rule {
         if let Some(arg) = config.args.iter().find(|arg| !self.args.allows(arg)) {
             return Err(format!("its entry does not allow the argument '{}'", shown(arg)));
         }
-        // All of them or none: a flag that lost its value would take the script for it.
-        if !config.runtime_args.is_empty() && config.runtime_args != self.entry.runtime_args {
-            let flags = shown(&config.runtime_args.join(" "));
-            return Err(format!("its entry does not name the flags '{flags}' in 'runtimeArgs'"));
-        }
         Ok(config)
     }
 
     fn environment(&self, config: SpawnConfig) -> Result<SpawnConfig, String> {
-        for name in config.env.keys() {
-            let is_spelt_out = self.entry.env.contains(name);
-            if !is_spelt_out && loads_code(name) {
-                return Err(format!(
-                    "the variable '{}' makes programs load code; its entry must spell it out in 'env'",
-                    shown(name)
-                ));
-            }
-            if !is_spelt_out && !self.env.allows(name) {
-                return Err(format!(
-                    "its entry does not name the variable '{}' in 'env'",
-                    shown(name)
-                ));
-            }
-        }
+        config.env.keys().try_for_each(|name| self.env.check(name))?;
         Ok(config)
     }
 
     fn folder(&self, mut config: SpawnConfig) -> Result<SpawnConfig, String> {
-        if let Some(wanted) = &config.cwd {
-            let allowed = self.cwd.as_ref().ok_or("its entry does not allow to choose 'cwd'")?;
-            // What the entry names relative to a folder must not move with the page's choice.
-            let command = self.entry.command.as_deref().filter(|_| config.command.is_some());
-            let moves = |command: &str| {
-                command.contains(['/', '\\']) && !std::path::Path::new(command).is_absolute()
-            };
-            let permissions = self.entry.permissions.as_ref();
-            if command.is_some_and(moves) || permissions.is_some_and(has_relative_paths) {
-                return Err(
-                    "its entry has relative paths, with which 'cwd' cannot be chosen".to_owned()
-                );
-            }
-            config.cwd = Some(allowed.folder(wanted)?);
+        let Some(wanted) = &config.cwd else { return Ok(config) };
+        let allowed = self.cwd.as_ref().ok_or("its entry does not allow to choose 'cwd'")?;
+        // What the entry names relative to a folder must not move with the page's choice.
+        let command = self.entry.command.as_deref().filter(|_| config.command.is_some());
+        let has_relative = [
+            ("command", command.is_some_and(is_relative_program)),
+            ("permissions", self.entry.permissions.as_ref().is_some_and(has_relative_paths)),
+            ("runtimeArgs", config.runtime_args.iter().any(|flag| may_be_relative(flag))),
+        ];
+        if let Some((field, _)) = has_relative.iter().find(|(_, has)| *has) {
+            return Err(format!(
+                "its entry has relative paths in '{field}', with which 'cwd' cannot be chosen: write absolute \
+                 ones"
+            ));
         }
+        config.cwd = Some(allowed.folder(wanted)?);
+        Ok(config)
+    }
+
+    fn permissions(&self, mut config: SpawnConfig) -> Result<SpawnConfig, String> {
+        let most = self.entry.permissions.as_ref();
+        let base = match &config.cwd {
+            Some(cwd) => cwd.clone(),
+            None => current_folder()?,
+        };
+        let scripts = self.scripts.as_ref().map(|(folder, _)| folder.path());
+        let folders: Vec<&Path> =
+            scripts.into_iter().chain(self.cwd.as_ref().map(Folder::path)).collect();
+        if let Some(path) = replaced(most, &folders, &base) {
+            return Err(format!(
+                "its entry names '{}', which is a link out of a folder that its entry lets it write to",
+                shown(&path.display().to_string())
+            ));
+        }
+        // An explicit nothing: the app's own defaults are for its own backends.
+        if config.script.is_some() || config.permissions.is_some() {
+            config.permissions = Some(permissions(config.permissions.take(), most, &base)?);
+        }
+        // Everything is where its links lead: what becomes a link from now on is not followed.
+        config.links = Links::Refuse;
         Ok(config)
     }
 }
 
-fn runtime(
-    entry: &Entry,
-    mut config: SpawnConfig,
-    has_engine: bool,
-) -> Result<SpawnConfig, String> {
-    if config.script.is_none() {
-        return match (config.runtime, config.fallback.as_slice()) {
-            (None, []) => Ok(config),
-            _ => Err("'runtime' and 'fallback' are for scripts".to_owned()),
-        };
-    }
-    let allowed: Vec<Runtime> = match entry.runtime.as_deref() {
-        Some([]) | None => vec![Runtime::Embedded],
-        Some(list) => list.iter().copied().map(Runtime::from).collect(),
-    };
-    // `auto` is the entry's choice, not the machine's: Bun and Node know no permissions. An entry for the
-    // engine alone keeps to it, so that a build without the engine says which feature is missing.
-    let is_built = |runtime: &&Runtime| has_engine || **runtime != Runtime::Embedded;
-    let chosen = allowed.iter().find(is_built).unwrap_or(&allowed[0]);
-    let first = config.runtime.filter(|runtime| *runtime != Runtime::Auto).unwrap_or(*chosen);
-    let wanted = std::iter::once(&first).chain(&config.fallback);
-    if let Some(other) = wanted.into_iter().find(|runtime| !allowed.contains(runtime)) {
-        return Err(format!("its entry does not name the runtime '{other}'"));
-    }
-    config.runtime = Some(first);
-    Ok(config)
-}
-
-fn loads_code(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    LOADING.iter().any(|one| match one.strip_suffix('_') {
-        Some(_) => name.starts_with(one),
-        None => name == *one || (one.len() > 4 && name.starts_with(one)),
-    })
+fn current_folder() -> Result<PathBuf, String> {
+    std::env::current_dir().map_err(|error| format!("the app's working directory: {error}"))
 }
 
 fn restart(policy: Option<RestartPolicy>) -> Result<(), String> {
@@ -310,63 +253,4 @@ fn grant_for(request: &Request<'_>) -> String {
         }
     }
     format!(r#"{{ "identifier": "js:allow-spawn", "allow": [{entry}] }}"#)
-}
-
-impl From<EntryRuntime> for Runtime {
-    fn from(runtime: EntryRuntime) -> Self {
-        match runtime {
-            EntryRuntime::Embedded => Self::Embedded,
-            EntryRuntime::Deno => Self::Deno,
-            EntryRuntime::Bun => Self::Bun,
-            EntryRuntime::Node => Self::Node,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_a_choice_a_page_gets_the_first_runtime_of_its_entry_that_the_build_has() {
-        let given = |allowed: Option<&[EntryRuntime]>, wanted: Option<Runtime>, has_engine| {
-            let entry = Entry { runtime: allowed.map(<[_]>::to_vec), ..Entry::default() };
-            let script = Some("worker".to_owned());
-            let config = SpawnConfig { runtime: wanted, script, ..SpawnConfig::default() };
-            runtime(&entry, config, has_engine).map(|config| config.runtime)
-        };
-        let both = Some(&[EntryRuntime::Embedded, EntryRuntime::Deno][..]);
-        let engine = Some(&[EntryRuntime::Embedded][..]);
-        for (allowed, wanted, has_engine, expected) in [
-            (both, None, true, Runtime::Embedded),
-            (both, Some(Runtime::Auto), true, Runtime::Embedded),
-            (both, None, false, Runtime::Deno),
-            (both, Some(Runtime::Auto), false, Runtime::Deno),
-            // Asked for by name, or nothing else allowed: the start then fails and names the feature.
-            (both, Some(Runtime::Embedded), false, Runtime::Embedded),
-            (engine, None, false, Runtime::Embedded),
-            (None, None, true, Runtime::Embedded),
-            (None, None, false, Runtime::Embedded),
-        ] {
-            assert_eq!(given(allowed, wanted, has_engine), Ok(Some(expected)));
-        }
-        assert!(given(both, Some(Runtime::Bun), false).is_err());
-    }
-
-    #[test]
-    fn variables_that_load_code_are_known_in_any_case() {
-        for name in [
-            "LD_PRELOAD",
-            "NODE_OPTIONS",
-            "path",
-            "DYLD_INSERT_LIBRARIES",
-            "BUN_CONFIG",
-            "PYTHONPATH",
-        ] {
-            assert!(loads_code(name), "{name}");
-        }
-        for name in ["API_KEY", "LANG", "PATHS", "ENVIRONMENT", "LDAP_HOST"] {
-            assert!(!loads_code(name), "{name}");
-        }
-    }
 }

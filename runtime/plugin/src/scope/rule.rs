@@ -7,6 +7,7 @@ use tauri::{AppHandle, Runtime};
 
 use super::entry::{Entry, Patterns};
 use super::script::Folder;
+use super::variables::Variables;
 use super::wildcard::Wildcard;
 use crate::error::Error;
 use crate::paths;
@@ -22,7 +23,7 @@ pub(crate) struct Rule {
     /// Where the working directory may lie.
     pub(super) cwd: Option<Folder>,
     pub(super) args: Matcher,
-    pub(super) env: Matcher,
+    pub(super) env: Variables,
 }
 
 /// Patterns, ready to match.
@@ -79,14 +80,17 @@ impl Rule {
             Some(cwd) => Some(Folder::new(resolve(Some(cwd))?)),
             None => None,
         };
-        let env = Patterns::Some(entry.env.clone());
+        let env = Variables::new(&entry.env).map_err(|why| {
+            let name = &entry.name;
+            Error::invalid(format!("'env' of the entry '{name}' of a js permission {why}"))
+        })?;
         if let Some(permissions) = &entry.permissions {
-            super::narrow::check(permissions)?;
+            super::granted::check(permissions)?;
         }
         Ok(Self {
             name: Wildcard::new(&entry.name),
             args: Matcher::new(entry.args.as_ref()),
-            env: Matcher::new(Some(&env)),
+            env,
             scripts,
             bundled: entry.bundled.as_deref().map(Wildcard::new),
             cwd,

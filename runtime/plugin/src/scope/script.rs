@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::GlobMatcher;
 
+use super::reach::{is_slippery, real};
 use super::shown;
 
 /// A folder that what a page names must lie in.
@@ -15,6 +16,10 @@ impl Folder {
         Self(path)
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The script called `name`, as a path without links.
     ///
     /// The pattern is held against the name and against what the name leads to: a link inside the
@@ -24,39 +29,46 @@ impl Folder {
         if !pattern.is_match(&relative) {
             return Err(format!("the script '{}' is not one that the entry names", shown(name)));
         }
-        let (root, path) = self.real(Path::new(&relative))?;
+        let not_named = || {
+            let name = shown(name);
+            format!("the script '{name}' is a link to a file that the entry does not name")
+        };
+        let (root, path) = self.real(Path::new(&relative)).ok_or_else(not_named)?;
         let within = path.strip_prefix(&root).ok().and_then(|path| plain(path.to_str()?).ok());
-        match within {
-            Some(within) if pattern.is_match(&within) => Ok(path),
-            _ => Err(format!(
-                "the script '{}' is a link to a file that the entry does not name",
-                shown(name)
-            )),
+        if !within.is_some_and(|within| pattern.is_match(&within)) {
+            return Err(not_named());
         }
+        exists(&path, name)
     }
 
     /// The folder `path`, which may be absolute, inside of this one.
     pub(super) fn folder(&self, path: &Path) -> Result<PathBuf, String> {
-        let outside = || {
-            let path = shown(&path.display().to_string());
-            format!("the folder '{path}' lies outside of '{}'", self.0.display())
-        };
-        // First by its name: whether a folder elsewhere exists is nothing that a page may find out.
-        let goes_up = path.components().any(|part| part == Component::ParentDir);
-        if goes_up || !self.0.join(path).starts_with(&self.0) {
+        let name = path.display().to_string();
+        let outside =
+            || format!("the folder '{}' lies outside of '{}'", shown(&name), self.0.display());
+        // First by its name, then by where it leads: whether a folder elsewhere exists is nothing that a page
+        // may find out.
+        if is_slippery(path) || !self.0.join(path).starts_with(&self.0) {
             return Err(outside());
         }
-        let (root, real) = self.real(path)?;
-        if real.starts_with(&root) { Ok(real) } else { Err(outside()) }
+        let (root, real) = self.real(path).ok_or_else(outside)?;
+        if !real.starts_with(&root) {
+            return Err(outside());
+        }
+        exists(&real, &name)
     }
 
-    /// This folder and `path` in it, both without links.
-    fn real(&self, path: &Path) -> Result<(PathBuf, PathBuf), String> {
-        let find = |path: &Path| {
-            let shown = || shown(&path.display().to_string());
-            dunce::canonicalize(path).map_err(|error| format!("'{}': {error}", shown()))
-        };
-        Ok((find(&self.0)?, find(&self.0.join(path))?))
+    /// This folder and `path` in it, both without links; `None` where the system does not say.
+    fn real(&self, path: &Path) -> Option<(PathBuf, PathBuf)> {
+        Some((real(&self.0).ok()?, real(&self.0.join(path)).ok()?))
+    }
+}
+
+/// Said only of what lies where the page may look.
+fn exists(path: &Path, name: &str) -> Result<PathBuf, String> {
+    match std::fs::metadata(path) {
+        Ok(_) => Ok(path.to_path_buf()),
+        Err(error) => Err(format!("'{}': {error}", shown(name))),
     }
 }
 
@@ -77,6 +89,12 @@ fn plain(path: &str) -> Result<String, String> {
     }
     if parts.is_empty() {
         return Err("the name of the script is empty".to_owned());
+    }
+    if is_slippery(Path::new(path)) {
+        return Err(format!(
+            "the path '{}' has a part that Windows takes for a device or for a part of a file",
+            shown(path)
+        ));
     }
     Ok(parts.join("/"))
 }

@@ -16,12 +16,19 @@ fn app(scripts: &str) -> Bench {
     });
     // The engine is the default: only a build without it needs to name something.
     let runtime = (RUNTIME != "embedded").then_some([RUNTIME]);
+    let folder = |name: &str| format!("{scripts}/{name}");
     let own = json!({ "identifier": "js:allow-spawn", "allow": [
         { "name": "own-*", "script": "allowed/*.mjs", "runtime": runtime, "env": ["LANG", "MY_*"], "args": ["--level=*"],
           "cwd": scripts, "permissions": { "net": ["api.example.com"] }, "limits": { "heapMb": 64 } },
         { "name": "tool", "command": "true" },
         { "name": "moved", "command": "bin/tool", "cwd": scripts },
         { "name": "read", "script": "allowed/*.mjs", "runtime": runtime, "cwd": scripts, "permissions": { "read": ["data"] } },
+        { "name": "run", "script": "allowed/*.mjs", "runtime": runtime, "cwd": scripts, "permissions": { "run": ["./tool"] } },
+        { "name": "hooked", "script": "allowed/*.mjs", "runtime": ["node"], "cwd": scripts,
+          "runtimeArgs": ["--import", "./sandbox.mjs"] },
+        { "name": "linked", "script": "allowed/*.mjs", "runtime": runtime,
+          "permissions": { "read": [folder("data")], "write": [folder("data"), folder("data/moved")] } },
+        { "name": "narrow", "script": "allowed/*.mjs", "runtime": runtime, "permissions": { "read": [folder("data")] } },
         { "name": "flagged", "script": "allowed/*.mjs", "runtime": ["node"], "args": true,
           "runtimeArgs": ["-C", "development"] },
         { "name": "mat*", "script": "allowed/*.mjs" },
@@ -43,6 +50,7 @@ fn scripts() -> tempfile::TempDir {
     let at = |name: &str| folder.path().join(name);
     std::fs::create_dir_all(at("allowed")).expect("a folder");
     std::fs::create_dir_all(at("private")).expect("a folder");
+    std::fs::create_dir_all(at("data/folder")).expect("a folder");
     std::fs::copy(fixtures().join("sleeper.mjs"), at("allowed/good.mjs")).expect("a script");
     std::fs::write(at("private/secret.mjs"), "").expect("a script");
     #[cfg(unix)]
@@ -51,6 +59,10 @@ fn scripts() -> tempfile::TempDir {
         link(at("private/secret.mjs"), at("allowed/inside.mjs")).expect("a link");
         link(fixtures().join("echo.mjs"), at("allowed/outside.mjs")).expect("a link");
         link("/".into(), at("root")).expect("a link");
+        link(at("private"), at("data/link")).expect("a link");
+        link(at("private"), at("data/moved")).expect("a link");
+        link(at("private/none"), at("data/dangling")).expect("a link");
+        link(at("data/folder"), at("data/inner")).expect("a link");
     }
     folder
 }
@@ -75,6 +87,10 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
     let named =
         |command: &'static str, name: &str| (command, json!({ "name": name, "config": null }));
     let absolute = folder.path().join("allowed/good.mjs");
+    let narrow = |name: &str| {
+        let read = folder.path().join(name);
+        spawn("narrow", json!({ "script": "allowed/good.mjs", "permissions": { "read": [read] } }))
+    };
     let attach = |name: &str| {
         ("attach", json!({ "name": name, "channel": "__CHANNEL__:1", "attachment": "a" }))
     };
@@ -139,7 +155,8 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
             script(json!({ "env": { "NODE_OPTIONS": "--import x" } })),
             "makes programs load code",
         ),
-        ("main", script(json!({ "env": { "HOME": "x" } })), "the variable 'HOME'"),
+        ("main", script(json!({ "env": { "HOME": "x" } })), "the variable 'HOME' makes programs"),
+        ("main", script(json!({ "env": { "MINE": "x" } })), "does not name the variable 'MINE'"),
         ("main", script(json!({ "cwd": "/" })), "lies outside of"),
         ("main", script(json!({ "cwd": "/no/such/folder" })), "lies outside of"),
         ("main", script(json!({ "cwd": "allowed/.." })), "lies outside of"),
@@ -172,6 +189,24 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
             spawn("read", json!({ "script": "allowed/good.mjs", "cwd": "allowed" })),
             "has relative paths",
         ),
+        (
+            "main",
+            spawn("run", json!({ "script": "allowed/good.mjs", "cwd": "allowed" })),
+            "has relative paths in 'permissions'",
+        ),
+        (
+            "main",
+            spawn("hooked", json!({ "script": "allowed/good.mjs", "cwd": "allowed" })),
+            "has relative paths in 'runtimeArgs'",
+        ),
+        // A link in a granted folder is no way out of it.
+        ("main", narrow("data/link"), "'read' for"),
+        ("main", narrow("data/link/secret.mjs"), "'read' for"),
+        ("main", narrow("data/link/no-such-file"), "'read' for"),
+        ("main", narrow("data/dangling"), "'read' for"),
+        ("main", narrow("data/folder/../link"), "'read' for"),
+        // What its processes could have replaced by a link grants nothing.
+        ("main", spawn("linked", json!({ "script": "allowed/good.mjs" })), "is a link out of"),
         (
             "main",
             ("set_runtime_path", json!({ "runtime": "bun", "path": "x" })),
@@ -229,6 +264,15 @@ fn what_a_capability_names_is_allowed_in_just_that_form() {
     bench
         .call("main", "spawn", json!({ "name": "tool", "config": { "command": "true" } }))
         .expect("allowed");
+
+    // Paths come to the engine by their real names: a link that stays in the folder is itself and its target.
+    let inner = folder.path().join("data/inner");
+    let config = json!({ "script": "allowed/good.mjs", "permissions": { "read": [inner] } });
+    bench.call("main", "spawn", json!({ "name": "narrow", "config": config })).expect("allowed");
+    let started = bench.call("main", "get_config", json!({ "name": "narrow" })).expect("known");
+    let data = folder.path().canonicalize().expect("a folder").join("data");
+    let expected = json!([data.join("inner"), data.join("folder")]);
+    assert_eq!(started["permissions"]["read"], expected);
 }
 
 #[test]
@@ -252,6 +296,18 @@ fn a_malformed_entry_is_refused_and_said() {
         (json!({ "name": "math", "script": "*.ts", "root": "$NOWHERE" }), "$NOWHERE"),
         (json!({ "name": "math", "cwd": "/data/../etc" }), "must not contain '..'"),
         (json!({ "name": "math", "permissions": { "read": [""] } }), "an empty string"),
+        (
+            json!({ "name": "math", "permissions": { "read": ["/a/../b"] } }),
+            "must not contain '..'",
+        ),
+        (
+            json!({ "name": "math", "env": ["*"] }),
+            "'env' of the entry 'math' of a js permission has '*'",
+        ),
+        (
+            json!({ "name": "math", "env": ["GIT_*"] }),
+            "has 'GIT_*', whose variables make programs load",
+        ),
     ] {
         let permission = json!({ "identifier": "js:allow-spawn", "allow": [entry] });
         let bench = simple(json!({}), &[permission]);
