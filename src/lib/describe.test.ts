@@ -23,6 +23,7 @@ test.each([
   [{ kind: 'killed' }, null, 'ended', 'killed'],
   [{ kind: 'killed', signal: 11 }, null, 'failed', 'killed'],
   [{ kind: 'heapLimit' }, null, 'failed', 'out of memory'],
+  [{ kind: 'memoryLimit' }, null, 'failed', 'out of memory'],
   [{ kind: 'error', message: 'TypeError: x\n  at y', stack: null }, 1, 'failed', 'error'],
   [{ kind: 'crashed', message: 'V8 gave up: no memory' }, null, 'failed', 'crashed'],
   [{ kind: 'unresponsive' }, null, 'failed', 'unresponsive'],

@@ -37,6 +37,8 @@ export function describeExit(reason: ExitReason, code: number | null): Described
         : { shape: 'ended', word: 'killed', detail: 'ended on request' }
     case 'heapLimit':
       return { shape: 'failed', word: 'out of memory', detail: 'its memory reached a limit' }
+    case 'memoryLimit':
+      return { shape: 'failed', word: 'out of memory', detail: 'it reached its memory limit' }
     case 'startFailed':
       return { shape: 'failed', word: 'not started', detail: firstLine(reason.message) }
     case 'unresponsive':

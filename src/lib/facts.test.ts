@@ -32,6 +32,7 @@ test('every limit that bounds what a script takes is told', () => {
   const limits = {
     heapMb: 64,
     arrayBufferMb: 32,
+    memoryMb: 300,
     lineMb: 1,
     killGraceMs: 0,
     startTimeoutMs: 9000,
@@ -41,6 +42,7 @@ test('every limit that bounds what a script takes is told', () => {
   expect(names(limits)).toMatchObject({
     'Heap limit': '64 MB',
     'Buffer limit': '32 MB',
+    'Memory limit': '300 MB',
     'Longest line': '1 MB',
     'Grace at kill': '0 ms',
     'Time to start': '9000 ms',

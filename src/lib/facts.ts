@@ -20,6 +20,7 @@ export function facts(config: ProcessConfig, info: ProcessInfo): Fact[] {
     ['Variables', config.env.join(', ')],
     ['Heap limit', ofEngine(amount(limits?.heapMb, 'MB'))],
     ['Buffer limit', ofEngine(amount(limits?.arrayBufferMb, 'MB'))],
+    ['Memory limit', ofEngine(amount(limits?.memoryMb, 'MB'))],
     ['Longest line', amount(limits?.lineMb, 'MB')],
     ['Time to start', amount(limits?.startTimeoutMs, 'ms')],
     [

@@ -55,6 +55,7 @@ impl Plan {
                 heap: bytes(limits.heap_mb),
                 array_buffers: bytes(limits.array_buffer_mb),
             },
+            all_memory: bytes(Some(limits.memory_mb_or_default())),
             unresponsive: (!unresponsive.is_zero()).then_some(unresponsive),
             kill_unresponsive: limits.kill_unresponsive.unwrap_or_default(),
         }
@@ -74,6 +75,8 @@ pub(crate) struct MemoryLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EngineLimits {
     pub(crate) memory: MemoryLimits,
+    /// Memory of the process as a whole, in bytes.
+    pub(crate) all_memory: usize,
     /// `None` is never.
     pub(crate) unresponsive: Option<Duration>,
     pub(crate) kill_unresponsive: bool,

@@ -12,6 +12,9 @@ use crate::wire::{Grant, Runtime, SpawnConfig};
 /// V8 aborts the application when it cannot even set itself up; that takes about 10 MiB.
 const SMALLEST_HEAP_MB: u32 = 16;
 
+/// A process that does nothing has about half of it, and Node's modules take a part.
+const SMALLEST_MEMORY_MB: u32 = 64;
+
 /// Refuses what no backend could run as written.
 pub(crate) fn validate(config: &SpawnConfig) -> Result<(), Error> {
     texts(config)?;
@@ -91,6 +94,7 @@ fn limits(config: &SpawnConfig) -> Result<(), Error> {
     for (field, limit) in [
         ("heapMb", limits.heap_mb),
         ("arrayBufferMb", limits.array_buffer_mb),
+        ("memoryMb", limits.memory_mb),
         ("lineMb", limits.line_mb),
         ("stdinBufferMb", limits.stdin_buffer_mb),
         ("stdoutBufferMb", limits.stdout_buffer_mb),
@@ -100,12 +104,17 @@ fn limits(config: &SpawnConfig) -> Result<(), Error> {
             return Err(invalid(format!("'limits.{field}' is 0 (leave it out for the default)")));
         }
     }
-    match limits.heap_mb {
-        Some(heap) if heap < SMALLEST_HEAP_MB => Err(invalid(format!(
-            "'limits.heapMb' is {heap}; the engine itself needs {SMALLEST_HEAP_MB}"
-        ))),
-        _ => Ok(()),
+    for (field, limit, smallest) in [
+        ("heapMb", limits.heap_mb, SMALLEST_HEAP_MB),
+        ("memoryMb", limits.memory_mb, SMALLEST_MEMORY_MB),
+    ] {
+        if let Some(limit) = limit.filter(|limit| *limit < smallest) {
+            return Err(invalid(format!(
+                "'limits.{field}' is {limit}; the engine itself needs {smallest}"
+            )));
+        }
     }
+    Ok(())
 }
 
 fn no_nul(what: impl Fn() -> String, text: &str) -> Result<(), Error> {

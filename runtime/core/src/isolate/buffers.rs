@@ -61,13 +61,13 @@ impl Buffers {
         is_so
     }
 
+    /// Counts memory that native code takes for the script; whether it may.
+    pub(super) fn take_native(&self, size: usize) -> bool {
+        self.count(size).is_ok()
+    }
+
     fn take(&self, size: usize) -> bool {
-        let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(size).filter(|used| *used <= self.limit)
-        });
-        if taken.is_err() {
-            self.has_refused.store(true, Ordering::Relaxed);
-        }
+        let taken = self.count(size);
         REFUSAL.set(match (taken, REFUSAL.get()) {
             (Err(_), Refusal::None | Refusal::Refused) => Refusal::Refused,
             (Ok(_), _) | (Err(_), Refusal::Told) => Refusal::None,
@@ -75,7 +75,18 @@ impl Buffers {
         taken.is_ok()
     }
 
-    fn give_back(&self, size: usize) {
+    fn count(&self, size: usize) -> Result<usize, usize> {
+        let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            used.checked_add(size).filter(|used| *used <= self.limit)
+        });
+        if taken.is_err() {
+            self.has_refused.store(true, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// Of `take_native` too.
+    pub(super) fn give_back(&self, size: usize) {
         self.used.fetch_sub(size, Ordering::Relaxed);
     }
 

@@ -86,10 +86,14 @@ type NpmResolver = deno_resolver::npm::NpmResolver<Sys>;
 impl Commons {
     pub(super) fn new(memory: MemoryLimits) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let control = Arc::<Control>::default();
+        let buffers = Buffers::new(memory.array_buffers);
+        // It is new.
+        let _ = control.buffers.set(buffers.clone());
         Arc::new(Self {
             memory,
-            control: Arc::default(),
-            buffers: Buffers::new(memory.array_buffers),
+            control,
+            buffers,
             blobs: BlobStore::default_arc(),
             broadcasts: InMemoryBroadcastChannel::default(),
             certificates: Arc::default(),

@@ -1,13 +1,15 @@
 //! The outside's hold on a process's isolates: ask them to end, make them end, tell why they ended.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 
+use super::buffers::Buffers;
 use super::crash::Crash;
 use super::members::Members;
 use super::meter::Gauge;
+use super::process_threads::ProcessThreads;
 use super::pulse::Pulse;
 use super::signals::{self, SIGTERM, Signals};
 
@@ -18,7 +20,7 @@ pub(super) enum SelfEnded {
     Exit(i32),
     /// It sent this signal to itself, and did not listen for it.
     Signal(i32),
-    /// It took more of this than it may have; told from within V8.
+    /// It took more of this than it may have.
     Exhausted(Memory),
     /// The engine panicked while it worked for it.
     Panicked,
@@ -29,6 +31,8 @@ pub(super) enum SelfEnded {
 pub(super) enum Memory {
     Heap,
     Buffers,
+    /// All memory of the process.
+    Process,
 }
 
 /// Shared between the threads of a process and its keeper.
@@ -39,9 +43,12 @@ pub(crate) struct Control {
     over: Notify,
     worker_over: Notify,
     ended: OnceLock<SelfEnded>,
+    /// What native memory is counted as; none before there are isolates.
+    pub(super) buffers: OnceLock<Arc<Buffers>>,
     pub(super) members: Members,
     pub(super) signals: Signals,
     pub(super) gauge: Gauge,
+    pub(super) threads: ProcessThreads,
     pub(super) pulse: Pulse,
     pub(crate) crash: Crash,
 }
@@ -78,7 +85,7 @@ impl Control {
         self.members.terminate_now();
     }
 
-    /// Called on a thread of the process: not another statement is to run. One interruption may be
+    /// Called on a thread of the process, or by its keeper: not another statement is to run. One interruption may be
     /// lost in the engine, so the keeper repeats it until the thread is gone.
     pub(super) fn end_of_script(&self, how: SelfEnded) {
         // The first end is the one that counts.
@@ -89,6 +96,14 @@ impl Control {
             self.members.terminate_from_within();
         } else {
             self.terminate();
+        }
+    }
+
+    /// Which memory has come to its end, if that has ended the script.
+    pub(super) fn exhausted(&self) -> Option<Memory> {
+        match self.self_ended() {
+            Some(SelfEnded::Exhausted(memory)) => Some(memory),
+            _ => None,
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
 use tokio::sync::oneshot;
 
-use super::crash;
+use super::{crash, sqlite};
 use crate::memory;
 
 /// JavaScript recursion ends at V8's own limit long before; the room is for native recursion (deep
@@ -104,6 +104,7 @@ fn start() -> Result<mpsc::Sender<Task>, String> {
             deno_runtime::colors::set_use_color(false);
             v8_set_flags(V8_FLAGS.map(str::to_owned).to_vec());
             JsRuntime::init_platform(None);
+            sqlite::prepare();
             // Fails without threads or descriptors, and then what it would hold off is not.
             let _ = crash::prepare();
             serve(&inbox);

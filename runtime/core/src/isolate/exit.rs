@@ -26,7 +26,7 @@ pub(super) fn of(
     match program.control.self_ended() {
         Some(SelfEnded::Exhausted(memory)) => {
             stderr.say(&format!("error: {}\n", exhausted(memory)));
-            return Exit { reason: ExitReason::HeapLimit, code: None };
+            return of_exhausted(memory);
         }
         Some(SelfEnded::Signal(signal)) => {
             return Exit { reason: ExitReason::Killed { signal: Some(signal) }, code: None };
@@ -60,7 +60,16 @@ pub(super) fn exhausted(memory: Memory) -> &'static str {
         Memory::Buffers => {
             "memory outside of the JavaScript heap reached its limit (limits.arrayBufferMb)"
         }
+        Memory::Process => "the memory of the process reached its limit (limits.memoryMb)",
     }
+}
+
+pub(super) fn of_exhausted(memory: Memory) -> Exit {
+    let reason = match memory {
+        Memory::Heap | Memory::Buffers => ExitReason::HeapLimit,
+        Memory::Process => ExitReason::MemoryLimit,
+    };
+    Exit { reason, code: None }
 }
 
 fn completed(code: i32) -> Exit {

@@ -1,17 +1,24 @@
 //! Changing an open file takes the permission to write it, as changing it by its path does.
 //!
 //! Deno asks for that only where the file was opened for writing. But the mode, the owner and the
-//! times of a file can be changed through a descriptor that was opened for reading.
+//! times of a file can be changed through a descriptor that was opened for reading. And a file is locked without
+//! a wait in the system, which no kill would interrupt.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
-use deno_runtime::deno_core::{OpState, op2};
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::{OpState, ResourceId, op2};
 use deno_runtime::deno_io::FdTable;
+use deno_runtime::deno_io::fs::FileResource;
 use deno_runtime::deno_io::fs::{File, FsError};
 use deno_runtime::deno_permissions::{OpenAccessKind, PermissionsContainer};
+
+use super::control::Control;
 
 /// The file of a descriptor, if it may be changed.
 fn changeable(state: &OpState, descriptor: i32, api_name: &str) -> Result<Rc<dyn File>, FsError> {
@@ -25,6 +32,28 @@ fn changeable(state: &OpState, descriptor: i32, api_name: &str) -> Result<Rc<dyn
             .map_err(FsError::PermissionCheck)?;
     }
     Ok(file)
+}
+
+/// Between two attempts to lock a file.
+const LOCK_AGAIN: Duration = Duration::from_millis(5);
+
+/// A lock that somebody else holds is waited for, until the process is to end: the system's own wait could not be
+/// interrupted.
+#[op2(fast)]
+pub(super) fn op_host_flock_sync(
+    state: &mut OpState,
+    #[smi] rid: ResourceId,
+    exclusive: bool,
+) -> Result<(), JsErrorBox> {
+    let file = FileResource::get_file(state, rid).map_err(JsErrorBox::from_err)?;
+    let control = state.borrow::<Arc<Control>>();
+    while !file.clone().try_lock_sync(exclusive).map_err(JsErrorBox::from_err)? {
+        if control.is_asked() {
+            return Err(JsErrorBox::new("Interrupted", "the wait for a lock was interrupted"));
+        }
+        std::thread::sleep(LOCK_AGAIN);
+    }
+    Ok(())
 }
 
 /// The same number everywhere.

@@ -73,6 +73,7 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_desktop_apply_patch" => inherit::op_host_inherited_settle(),
         "op_desktop_init" => executable::op_host_runtime(),
         "op_node_fd_set_blocking" => descriptors::op_host_set_blocking(),
+        "op_fs_flock_sync" => files::op_host_flock_sync(),
         "op_node_fs_fchmod" => files::op_host_fchmod(),
         "op_node_fs_fchmod_sync" => files::op_host_fchmod_sync(),
         "op_node_fs_fchown" => files::op_host_fchown(),

@@ -10,8 +10,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::control::{Memory, SelfEnded};
-use super::exit;
 use super::program::Program;
+use super::{exit, memory_limit};
 use crate::backend::Exit;
 use crate::event::Stream;
 use crate::stop::StopRequest;
@@ -104,8 +104,8 @@ impl Keeper {
         let exit = self.exit_of(outcome).await;
         // What a program has started and left behind still has the mark.
         program.mark.end_marked().await;
-        if crashed && self.exhausted().is_some() {
-            return Exit { reason: ExitReason::HeapLimit, code: None };
+        if crashed && let Some(memory) = program.control.exhausted() {
+            return exit::of_exhausted(memory);
         }
         if crashed {
             let message = program.control.crash.message();
@@ -114,16 +114,9 @@ impl Keeper {
         exit
     }
 
-    fn exhausted(&self) -> Option<Memory> {
-        match self.program.control.self_ended() {
-            Some(SelfEnded::Exhausted(memory)) => Some(memory),
-            _ => None,
-        }
-    }
-
     /// On stderr, as the script's own thread can no longer do it.
     fn say_what_is_exhausted(&self) {
-        if let Some(memory) = self.exhausted() {
+        if let Some(memory) = self.program.control.exhausted() {
             let mut stderr = self.program.sinks.stream(Stream::Stderr);
             stderr.append(format!("error: {}\n", exit::exhausted(memory)).as_bytes());
             // Cut off by a kill: nobody is to see it.
@@ -140,6 +133,7 @@ impl Keeper {
             report = &mut self.reported => Some(report),
             () = stop.requested() => self.stop(&mut stop).await,
             () = program.control.script_is_over() => self.insist(&mut stop).await,
+            () = memory_limit::exceeded(&program) => self.end_exhausted(&mut stop).await,
             () = watch_pulse(&program, &self.responds) => {
                 return Outcome::Unresponsive(self.force(GIVE_UP).await);
             }
@@ -155,7 +149,7 @@ impl Keeper {
             (Outcome::Ended(report), Some(thread)) => (report, thread),
             (Outcome::Unresponsive(Some(_)), Some(thread)) => (Ok(unresponsive), thread),
             // It will not end: the thread is left to itself.
-            _ => return unresponsive,
+            _ => return self.program.control.exhausted().map_or(unresponsive, exit::of_exhausted),
         };
         // The report is the thread's last act but returning; what it drops then may still hang.
         let joined = tokio::task::spawn_blocking(move || thread.join().is_err());
@@ -212,11 +206,26 @@ impl Keeper {
         }
     }
 
+    /// The process as a whole has more memory than it may have. Who reads its last output has so long.
+    async fn end_exhausted(&mut self, request: &mut StopRequest) -> Option<Report> {
+        self.program.control.end_of_script(SelfEnded::Exhausted(Memory::Process));
+        if let Ok(report) = timeout(GIVE_UP, self.insist(request)).await {
+            return report;
+        }
+        self.say_what_is_exhausted();
+        self.force(GIVE_UP_CRASHED).await
+    }
+
     /// The script has called `exit`, or is out of memory, and is to run no further. How long it then
     /// takes is up to whoever reads its last output.
     async fn insist(&mut self, request: &mut StopRequest) -> Option<Report> {
+        let control = self.program.control.clone();
         loop {
-            self.program.control.terminate();
+            if control.exhausted().is_some() {
+                // The engine's code may be the one that takes the memory.
+                control.members.terminate_from_within();
+            }
+            control.terminate();
             tokio::select! {
                 biased;
                 report = &mut self.reported => return Some(report),

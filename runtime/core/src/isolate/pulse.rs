@@ -22,6 +22,9 @@ pub(super) struct Pulse {
     /// The end of this turn is waited for.
     is_awaited: AtomicBool,
     ended: Notify,
+    /// The beginning of a turn is waited for.
+    is_begin_awaited: AtomicBool,
+    began: Notify,
 }
 
 impl Pulse {
@@ -33,7 +36,7 @@ impl Pulse {
         poll_fn(|context| {
             loop {
                 bell.listen(context.waker());
-                self.since.store(now(), Ordering::Release);
+                self.begin(now());
                 let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
                 self.end();
                 if polled.is_ready() || !bell.rings_soon() {
@@ -79,6 +82,25 @@ impl Pulse {
         }
     }
 
+    /// Resolves when a turn is under way, or was since this was called.
+    pub(super) async fn begun(&self) {
+        self.is_begin_awaited.store(true, Ordering::SeqCst);
+        while self.since.load(Ordering::SeqCst) == 0 && self.is_begin_awaited.load(Ordering::SeqCst)
+        {
+            self.began.notified().await;
+        }
+    }
+
+    fn begin(&self, since: u64) {
+        self.since.store(since, Ordering::SeqCst);
+        // Nothing is written when nobody waits: this is on the way of each message.
+        if self.is_begin_awaited.load(Ordering::SeqCst)
+            && self.is_begin_awaited.swap(false, Ordering::SeqCst)
+        {
+            self.began.notify_one();
+        }
+    }
+
     fn end(&self) {
         self.since.store(0, Ordering::SeqCst);
         if self.is_awaited.swap(false, Ordering::SeqCst) {
@@ -96,7 +118,7 @@ pub(super) struct Paused<'a> {
 impl Drop for Paused<'_> {
     fn drop(&mut self) {
         if let Some(turned) = self.turned {
-            self.pulse.since.store(now().saturating_sub(turned).max(1), Ordering::Release);
+            self.pulse.begin(now().saturating_sub(turned).max(1));
         }
     }
 }
@@ -155,6 +177,25 @@ mod tests {
         assert_eq!(pulse.turn(), None, "a turn that has ended goes on");
         let stuck = run(async { tokio::time::timeout(LIMIT * 3, pulse.stuck(LIMIT)).await });
         assert!(stuck.is_err(), "no turn is under way");
+    }
+
+    #[test]
+    fn the_beginning_of_a_turn_is_told_also_when_it_has_ended_by_then() {
+        let pulse = Pulse::default();
+        run(async {
+            let mut begun = pin!(pulse.begun());
+            assert!(futures_util::poll!(&mut begun).is_pending(), "no turn has begun");
+            pulse.count(async {}).await;
+            finishes(begun).await.expect("the beginning is told");
+            let mut next = pin!(pulse.begun());
+            assert!(futures_util::poll!(&mut next).is_pending(), "the next one has not begun");
+            let paused = pulse.pause();
+            assert!(futures_util::poll!(&mut next).is_pending());
+            drop(paused);
+            pulse.count(async {}).await;
+            finishes(next).await.expect("the next one is told");
+            pulse.count(async { finishes(pulse.begun()).await.expect("it is under way") }).await;
+        });
     }
 
     #[test]

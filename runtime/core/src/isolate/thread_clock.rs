@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 /// To be read by any thread.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct ThreadClock {
     /// The thread as the system knows it.
     #[cfg(target_os = "linux")]
@@ -27,10 +28,33 @@ impl ThreadClock {
 
     /// Whether the thread waits for anything but a processor; true as well where the system does not tell.
     pub(super) fn sleeps(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", self.id));
+        !self.state().is_some_and(|state| state.starts_with('R'))
+    }
+
+    /// Pages of memory that the thread has touched for the first time so far; `None` when it is gone, and when no
+    /// file can be opened.
+    pub(super) fn faults(&self) -> Option<u64> {
+        // The state and eight numbers come first, of which the eighth is this one.
+        const AT: usize = 7;
+        self.state()?.split(' ').nth(AT)?.parse().ok()
+    }
+
+    /// What the system tells of the thread, from the letter of its state on.
+    fn state(&self) -> Option<String> {
+        let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", self.id)).ok()?;
         // The name is in parentheses, and may itself contain some.
-        !stat
-            .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R')))
+        stat.rsplit_once(") ").map(|(_, state)| state.to_owned())
+    }
+
+    /// The threads of this application that have this name.
+    pub(super) fn of_threads_named(name: &str) -> Vec<Self> {
+        let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+        let is_named = |id: &i32| {
+            let found = std::fs::read_to_string(format!("/proc/self/task/{id}/comm"));
+            found.is_ok_and(|found| found.trim_end() == name)
+        };
+        let ids = threads.flatten().filter_map(|thread| thread.file_name().to_str()?.parse().ok());
+        ids.filter(is_named).map(|id| Self { id: nix::unistd::Pid::from_raw(id) }).collect()
     }
 }
 
@@ -42,6 +66,11 @@ impl ThreadClock {
 
     #[expect(clippy::unused_self, reason = "the same shape as on Linux")]
     pub(super) fn now(&self) -> Option<Duration> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "the same shape as on Linux")]
+    pub(super) fn faults(&self) -> Option<u64> {
         None
     }
 
@@ -76,6 +105,33 @@ mod tests {
         let gone = std::thread::spawn(ThreadClock::of_this_thread).join().expect("no panic");
         assert_eq!(gone.now(), None);
         assert!(gone.sleeps());
+    }
+
+    #[test]
+    fn pages_that_a_thread_touches_are_counted_as_its_own() {
+        let thread = ThreadClock::of_this_thread();
+        let before = thread.faults().expect("procfs");
+        std::thread::spawn(|| std::hint::black_box(vec![1_u8; 32 << 20])).join().expect("no panic");
+        let by_another = thread.faults().expect("procfs") - before;
+        std::hint::black_box(vec![1_u8; 32 << 20]);
+        let by_itself = thread.faults().expect("procfs") - before - by_another;
+        // One is a large page at the most.
+        assert!(by_itself >= 16 && by_itself > by_another, "{by_itself}, {by_another}");
+    }
+
+    #[test]
+    fn threads_are_found_by_their_name() {
+        let (tell, told) = mpsc::channel();
+        let (end, ends) = mpsc::channel::<()>();
+        let named = std::thread::Builder::new().name("found by name".to_owned()).spawn(move || {
+            tell.send(ThreadClock::of_this_thread()).expect("it is waited for");
+            ends.recv()
+        });
+        let clock = told.recv().expect("it tells");
+        assert_eq!(ThreadClock::of_threads_named("found by name"), [clock]);
+        drop(end);
+        named.expect("a thread").join().expect("no panic").expect_err("nothing was sent");
+        assert_eq!(ThreadClock::of_threads_named("found by name"), []);
     }
 
     #[test]

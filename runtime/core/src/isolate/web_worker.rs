@@ -56,6 +56,7 @@ struct Life {
 impl Drop for Life {
     fn drop(&mut self) {
         self.streams.finish();
+        self.program.control.threads.leave();
         self.program.control.members.leave();
     }
 }
@@ -66,6 +67,7 @@ fn create(
     folder: Folder,
     args: CreateWebWorkerArgs,
 ) -> (WebWorker, SendableWebWorkerHandle) {
+    program.control.threads.join();
     let heap = Heap::of(program, &args);
     let around = program.commons.surround(crash::enter, heap.of_process());
     let is_one_too_many = program.control.members.count() > MOST;

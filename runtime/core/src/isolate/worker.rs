@@ -12,6 +12,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 
 use super::commons::Commons;
+use super::control::Control;
 use super::prepared::{Begun, Prepared};
 use super::program::Program;
 use super::{engine, exit};
@@ -46,18 +47,23 @@ pub(super) fn run(
     prepared: &watch::Sender<bool>,
 ) {
     let mut report = None;
+    commons.control.threads.join();
     let exit = catch_unwind(AssertUnwindSafe(|| {
-        let Some((executor, order)) = with_executor(order, prepared) else { return exit::killed() };
+        let Some((executor, order)) = with_executor(&commons.control, order, prepared) else {
+            return exit::killed();
+        };
         let exit = executor.block_on(live(commons, order, prepared, &mut report));
         // A blocking operation that hangs must not hold the thread.
         executor.shutdown_background();
         exit
     }));
     let mut exit = exit.unwrap_or_else(|_| exit::panicked(commons.control.crash.message()));
+    commons.control.threads.leave();
     let members = &commons.control.members;
     let has_failed = commons.control.crash.has_happened();
     let patience = if has_failed { WORKERS_PATIENCE_CRASHED } else { WORKERS_PATIENCE };
-    if !members.wait_for_others(patience) && exit.reason != ExitReason::HeapLimit {
+    let is_exhausted = matches!(exit.reason, ExitReason::HeapLimit | ExitReason::MemoryLimit);
+    if !members.wait_for_others(patience) && !is_exhausted {
         // A worker that fills its heap inside one call cannot be ended, and is parked some time later.
         exit = exit::unresponsive();
     }
@@ -71,15 +77,16 @@ pub(super) fn run(
 /// Makes the executor, again for whoever asks should it fail when nobody has yet: by then there may be
 /// what was not to be had, descriptors for one. `None` when all is told to whoever asked, if anybody did.
 fn with_executor(
+    control: &Arc<Control>,
     order: oneshot::Receiver<Order>,
     prepared: &watch::Sender<bool>,
 ) -> Option<(Executor, oneshot::Receiver<Order>)> {
-    if let Ok(executor) = executor() {
+    if let Ok(executor) = executor(control) {
         return Some((executor, order));
     }
     prepared.send_replace(true);
     let order = order.blocking_recv().ok()?;
-    match executor() {
+    match executor(control) {
         Ok(executor) => {
             let (sender, receiver) = oneshot::channel();
             sender.send(order).ok()?;
@@ -94,10 +101,13 @@ fn with_executor(
     }
 }
 
-fn executor() -> std::io::Result<Executor> {
+fn executor(control: &Arc<Control>) -> std::io::Result<Executor> {
+    let (starts, stops) = (control.clone(), control.clone());
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
+        .on_thread_start(move || starts.threads.join())
+        .on_thread_stop(move || stops.threads.leave())
         .build()
 }
 

@@ -24,6 +24,12 @@ pub struct Limits {
     /// **Default:** an eighth of the memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub array_buffer_mb: Option<u32>,
+    /// All memory of the process in MiB, embedded engine only; at least 64. It includes the heaps of its
+    /// workers, buffers, WebAssembly and what the engine allocates natively. The growth of the app is
+    /// measured and attributed to the processes whose threads cause it; a process beyond its limit ends
+    /// with the reason `memoryLimit`. **Default:** `heapMb` + `arrayBufferMb` + 256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u32>,
     /// Longest line in MiB; a longer one is dropped and reported. **Default:** 64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_mb: Option<u32>,
@@ -52,14 +58,18 @@ pub struct Limits {
     pub kill_unresponsive: Option<bool>,
 }
 
+/// Memory in MiB that a process may have by default beyond its heap and its buffers.
+const OTHER_MEMORY_MB: u32 = 256;
+
 impl Limits {
-    /// The defaults, every field filled in.
+    /// The defaults. Every field is filled in, except for `memory_mb`, which follows from two others.
     #[must_use]
     pub fn standard() -> Self {
         let memory_mb = Some(memory::share_mb());
         Self {
             heap_mb: memory_mb,
             array_buffer_mb: memory_mb,
+            memory_mb: None,
             line_mb: Some(64),
             stdin_buffer_mb: Some(16),
             stdout_buffer_mb: Some(4),
@@ -76,6 +86,7 @@ impl Limits {
         Self {
             heap_mb: self.heap_mb.or(defaults.heap_mb),
             array_buffer_mb: self.array_buffer_mb.or(defaults.array_buffer_mb),
+            memory_mb: self.memory_mb.or(defaults.memory_mb),
             line_mb: self.line_mb.or(defaults.line_mb),
             stdin_buffer_mb: self.stdin_buffer_mb.or(defaults.stdin_buffer_mb),
             stdout_buffer_mb: self.stdout_buffer_mb.or(defaults.stdout_buffer_mb),
@@ -84,6 +95,16 @@ impl Limits {
             unresponsive_ms: self.unresponsive_ms.or(defaults.unresponsive_ms),
             kill_unresponsive: self.kill_unresponsive.or(defaults.kill_unresponsive),
         }
+    }
+
+    /// `memory_mb`, or its default, which follows from the heap and the buffers.
+    #[must_use]
+    pub fn memory_mb_or_default(&self) -> u32 {
+        let heap_and_buffers = [self.heap_mb, self.array_buffer_mb]
+            .map(|limit| limit.unwrap_or_else(memory::share_mb))
+            .into_iter()
+            .fold(0, u32::saturating_add);
+        self.memory_mb.unwrap_or(heap_and_buffers.saturating_add(OTHER_MEMORY_MB))
     }
 }
 
@@ -122,7 +143,7 @@ impl Default for RestartPolicy {
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum RestartWhen {
-    /// A non-zero exit code, an uncaught error, an exhausted heap.
+    /// A non-zero exit code, an uncaught error, exhausted memory.
     OnFailure,
     /// Any ending that nobody asked for.
     Always,

@@ -89,6 +89,8 @@ pub enum ExitReason {
     },
     /// Its memory reached a limit: the JavaScript heap, or buffers that could not be refused.
     HeapLimit,
+    /// Its memory as a whole reached `limits.memoryMb`.
+    MemoryLimit,
     /// It never came to run.
     StartFailed {
         /// What went wrong.

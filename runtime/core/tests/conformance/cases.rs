@@ -15,6 +15,7 @@ mod kills;
 mod lists;
 #[cfg(unix)]
 mod loads;
+mod memory;
 mod modules;
 mod names;
 mod node;
@@ -59,6 +60,9 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     files::CASES,
     #[cfg(unix)]
     granted_links::CASES,
+    memory::CASES,
+    #[cfg(target_os = "linux")]
+    memory::LINUX,
     modules::CASES,
     #[cfg(unix)]
     loads::CASES,

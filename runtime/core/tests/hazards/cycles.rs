@@ -171,6 +171,9 @@ fn is_brief(hazard: &Hazard) -> bool {
             | Ends::BusyForGood
             | Ends::Crashed(_)
             | Ends::HeapLimit
+            | Ends::MemoryLimit
+            | Ends::SmallHeapLimit
+            | Ends::Refused(_)
             // The thread may stay parked, with what it holds.
             | Ends::HeapLimitInOneCall
             | Ends::HeapLimitOfOneObject

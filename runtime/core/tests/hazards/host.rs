@@ -31,6 +31,15 @@ const WATCHED: Duration = Duration::from_millis(300);
 const HEAP_MB: u32 = 64;
 const MOST_MB: u64 = HEAP_MB as u64 + 64 + 48;
 
+/// The limits of a hazard that takes memory outside of heaps and buffers, and what it may have at the most: it is
+/// found some time after it has reached its limit, and ends some time after it was found.
+const SMALL_MB: u32 = 32;
+const MEMORY_MB: u32 = 128;
+const MOST_MEMORY_MB: u64 = MEMORY_MB as u64 + 160;
+
+/// All memory of the other hazards, which are about other limits.
+const AMPLE_MB: u32 = 4096;
+
 /// Kill to exit, as a thread counts it that spins meanwhile: twice what a kill takes at the most on a machine that
 /// is not busy, half a second of which is its grace. A thread that hangs is given up after five.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
@@ -158,7 +167,8 @@ impl Host {
             (ExitReason::Crashed { message }, _) => format!("crashed: {message}"),
             (ExitReason::Killed { signal: Some(signal) }, _) => format!("signal {signal}"),
             (ExitReason::Killed { signal: None }, _) => "killed".to_owned(),
-            (ExitReason::HeapLimit, _) => "memory limit".to_owned(),
+            (ExitReason::HeapLimit, _) => "heap limit".to_owned(),
+            (ExitReason::MemoryLimit, _) => "memory limit".to_owned(),
             (other, _) => format!("{other:?}"),
         });
         json!({
@@ -188,9 +198,15 @@ impl Host {
     async fn begin(&self, hazard: &Hazard) -> Outcome<Subscription> {
         let script = self.folder.join(format!("{}.mjs", hazard.name));
         std::fs::write(&script, hazard.script).map_err(|error| error.to_string())?;
+        let is_small = hazard.ends.is_bounded();
+        let [heap, buffers, memory] = match is_small {
+            true => [SMALL_MB, SMALL_MB, MEMORY_MB],
+            false => [HEAP_MB, 64, AMPLE_MB],
+        };
         let limits = Limits {
-            heap_mb: Some(HEAP_MB),
-            array_buffer_mb: Some(64),
+            heap_mb: Some(heap),
+            array_buffer_mb: Some(buffers),
+            memory_mb: Some(memory),
             unresponsive_ms: Some(250),
             ..Limits::default()
         };
@@ -283,7 +299,10 @@ impl Host {
         let is_counted = || State::now().threads() == threads + parked_threads() - self.parked;
         let may_park = matches!(
             hazard.ends,
-            Ends::HeapLimit | Ends::HeapLimitInOneCall | Ends::HeapLimitOfOneObject
+            Ends::HeapLimit
+                | Ends::HeapLimitInOneCall
+                | Ends::HeapLimitOfOneObject
+                | Ends::SmallHeapLimit
         );
         if may_park && !becomes(is_counted).await {
             return Err(format!("{} threads are parked, and not counted so", parked_threads()));
@@ -295,19 +314,28 @@ impl Host {
 }
 
 impl Ends {
+    /// Whether it is about memory outside of heaps and buffers, with small limits.
+    fn is_bounded(self) -> bool {
+        matches!(self, Self::MemoryLimit | Self::SmallHeapLimit | Self::Refused(_))
+    }
+
     fn check(self, came: &Came) -> Outcome {
         let Some(reason) = &came.reason else { return Err("no end".to_owned()) };
         let is_right = match (self, reason) {
             (Self::Fine, ExitReason::Completed) => came.code == Some(0) && came.last_line == "fine",
             (Self::Code(code), ExitReason::Completed) => came.code == Some(code),
-            (Self::Error(words), ExitReason::Error { message, .. })
+            (Self::Error(words) | Self::Refused(words), ExitReason::Error { message, .. })
             | (Self::Crashed(words), ExitReason::Crashed { message }) => message.contains(words),
             (Self::Signal(signal), ExitReason::Killed { signal: Some(sent) }) => signal == *sent,
             (Self::Stuck | Self::Busy | Self::BusyForGood, ExitReason::Killed { signal: None })
             | (
-                Self::HeapLimit | Self::HeapLimitInOneCall | Self::HeapLimitOfOneObject,
+                Self::HeapLimit
+                | Self::HeapLimitInOneCall
+                | Self::HeapLimitOfOneObject
+                | Self::SmallHeapLimit,
                 ExitReason::HeapLimit,
-            ) => true,
+            )
+            | (Self::MemoryLimit, ExitReason::MemoryLimit) => true,
             _ => false,
         };
         if !is_right {
@@ -315,6 +343,12 @@ impl Ends {
         }
         if matches!(self, Self::HeapLimitInOneCall) && came.grew_mb > MOST_MB {
             return Err(format!("it took {} MiB at the most, and not {MOST_MB}", came.grew_mb));
+        }
+        if self.is_bounded() && came.grew_mb > MOST_MEMORY_MB {
+            return Err(format!(
+                "it took {} MiB at the most, and not {MOST_MEMORY_MB}",
+                came.grew_mb
+            ));
         }
         match came.killed {
             Some(Kill { on_the_clock, yardstick }) if yardstick > KILL_LIMIT => Err(format!(

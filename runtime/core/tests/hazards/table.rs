@@ -7,6 +7,7 @@ mod memory;
 mod nesting;
 mod one_call;
 mod others;
+mod outside;
 mod threads;
 
 use js_runtime::{Grant, Permissions};
@@ -45,6 +46,12 @@ pub(crate) enum Ends {
     HeapLimitInOneCall,
     /// The same where one array or string alone is larger than the limit, which V8 makes nevertheless.
     HeapLimitOfOneObject,
+    /// It ends at the limit of all its memory, of which it had little more.
+    MemoryLimit,
+    /// It ends at the limit of its heap or of its buffers, before it had more memory than that limit.
+    SmallHeapLimit,
+    /// It ends with an error whose message has this in it, before it had more memory than that limit.
+    Refused(&'static str),
     /// Its loop stands still, which is told; then it can be killed within a second of a machine that is not busy.
     Stuck,
     /// It goes on and on; then it can be killed as soon.
@@ -79,7 +86,7 @@ macro_rules! hazards {
 }
 use hazards;
 
-const ALL: [&[Hazard]; 8] = [
+const ALL: [&[Hazard]; 9] = [
     ends::HAZARDS,
     loops::HAZARDS,
     memory::HAZARDS,
@@ -88,6 +95,7 @@ const ALL: [&[Hazard]; 8] = [
     globals::HAZARDS,
     threads::HAZARDS,
     others::HAZARDS,
+    outside::HAZARDS,
 ];
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Hazard> {

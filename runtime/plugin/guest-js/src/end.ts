@@ -33,6 +33,8 @@ function wordsFor(reason: ExitReason, code: number | null): string {
       return reason.signal === undefined ? 'was killed' : `was killed by signal ${reason.signal}`
     case 'heapLimit':
       return 'was ended: its heap limit (heapLimit) was reached'
+    case 'memoryLimit':
+      return 'was ended: its memory limit (memoryLimit) was reached'
     case 'startFailed':
       return `failed to start: ${reason.message}`
     case 'unresponsive':

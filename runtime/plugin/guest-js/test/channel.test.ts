@@ -186,6 +186,7 @@ test('the answer that came before the end is not turned into an error', async ()
 test.each([
   [{ kind: 'killed' } as const, null, 'process "p" was killed'],
   [{ kind: 'heapLimit' } as const, 1, 'heapLimit'],
+  [{ kind: 'memoryLimit' } as const, null, 'memoryLimit'],
   [{ kind: 'hostShutdown' } as const, null, 'hostShutdown'],
   [{ kind: 'unresponsive' } as const, null, 'unresponsive'],
   [{ kind: 'crashed', message: 'V8 gave up' } as const, null, 'process "p" crashed: V8 gave up'],

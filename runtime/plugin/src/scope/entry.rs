@@ -118,6 +118,8 @@ pub(crate) struct EntryLimits {
     pub(crate) heap_mb: Option<u32>,
     /// Memory of `ArrayBuffer`s in MiB.
     pub(crate) array_buffer_mb: Option<u32>,
+    /// All memory of the process in MiB.
+    pub(crate) memory_mb: Option<u32>,
     /// Longest line in MiB.
     pub(crate) line_mb: Option<u32>,
     /// Bytes of stdin that may wait, in MiB.

@@ -11,7 +11,12 @@ pub(super) fn limits(
     defaults: Option<Limits>,
 ) -> Result<Option<Limits>, String> {
     let wanted = wanted.unwrap_or_default();
-    let usual = defaults.unwrap_or_default().or(Limits::standard());
+    let mut usual = defaults.unwrap_or_default().or(Limits::standard());
+    // Where nobody has named it, it follows from the heap and the buffers that are given.
+    let follows = [wanted.memory_mb, most.and_then(|most| most.memory_mb), usual.memory_mb]
+        .into_iter()
+        .all(|limit| limit.is_none());
+    usual.memory_mb = Some(usual.memory_mb_or_default());
     let most = most.map(bounds).unwrap_or_default().or(usual);
     let bound = |what: &str, field: fn(&Limits) -> Option<u32>| {
         least(what, field(&wanted), field(&most), field(&usual))
@@ -19,6 +24,7 @@ pub(super) fn limits(
     Ok(Some(Limits {
         heap_mb: bound("heapMb", |limits| limits.heap_mb)?,
         array_buffer_mb: bound("arrayBufferMb", |limits| limits.array_buffer_mb)?,
+        memory_mb: if follows { None } else { bound("memoryMb", |limits| limits.memory_mb)? },
         line_mb: bound("lineMb", |limits| limits.line_mb)?,
         stdin_buffer_mb: bound("stdinBufferMb", |limits| limits.stdin_buffer_mb)?,
         stdout_buffer_mb: bound("stdoutBufferMb", |limits| limits.stdout_buffer_mb)?,
@@ -36,6 +42,7 @@ fn bounds(most: EntryLimits) -> Limits {
     Limits {
         heap_mb: most.heap_mb,
         array_buffer_mb: most.array_buffer_mb,
+        memory_mb: most.memory_mb,
         line_mb: most.line_mb,
         stdin_buffer_mb: most.stdin_buffer_mb,
         stdout_buffer_mb: most.stdout_buffer_mb,
@@ -119,6 +126,24 @@ mod tests {
             assert_eq!(given("{}", &limit(3), &limit(64)), Ok(3), "{field}");
             assert_eq!(given("{}", &limit(90_000), &limit(64)), Ok(64), "{field}");
         }
+    }
+
+    #[test]
+    fn the_limit_to_all_memory_is_bounded_too_and_follows_from_the_others_where_it_is_not_named() {
+        let given = |wanted: &str, entry: &str, app: &str| {
+            narrowed(wanted, entry, app).map(|given| given.memory_mb)
+        };
+        let usual = Limits::standard().memory_mb_or_default();
+        let limit = |n: u32| format!(r#"{{ "memoryMb": {n} }}"#);
+        assert_eq!(given("{}", "{}", "{}"), Ok(None));
+        assert_eq!(given(r#"{ "heapMb": 64 }"#, "{}", "{}"), Ok(None));
+        assert_eq!(given(&limit(usual), "{}", "{}"), Ok(Some(usual)));
+        assert!(given(&limit(usual + 1), "{}", "{}").is_err());
+        assert!(given(&limit(201), "{}", &limit(200)).is_err());
+        assert!(given(&limit(201), &limit(200), "{}").is_err());
+        assert_eq!(given("{}", &limit(200), "{}"), Ok(Some(200)));
+        assert_eq!(given("{}", "{}", &limit(200)), Ok(Some(200)));
+        assert_eq!(given(&limit(90_000), &limit(90_000), &limit(200)), Ok(Some(90_000)));
     }
 
     #[test]

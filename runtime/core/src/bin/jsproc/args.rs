@@ -62,6 +62,9 @@ pub(crate) struct RunArgs {
     /// Limit to the memory of `ArrayBuffer`s in MiB (embedded engine).
     #[arg(long, value_name = "N")]
     array_buffer_mb: Option<u32>,
+    /// Limit to all memory of the script in MiB (embedded engine).
+    #[arg(long, value_name = "N")]
+    memory_mb: Option<u32>,
     /// End the script when its event loop does not turn for so many milliseconds (embedded engine).
     #[arg(long, value_name = "N")]
     unresponsive_ms: Option<u32>,
@@ -108,6 +111,7 @@ impl RunArgs {
             limits: Some(Limits {
                 heap_mb: self.heap_mb,
                 array_buffer_mb: self.array_buffer_mb,
+                memory_mb: self.memory_mb,
                 unresponsive_ms: self.unresponsive_ms,
                 kill_unresponsive: self.unresponsive_ms.map(|_| true),
                 ..Limits::default()
@@ -166,8 +170,17 @@ mod tests {
     #[test]
     fn a_time_to_respond_is_a_time_after_which_it_is_ended() {
         let limits = |words: &[&str]| config(words).limits.expect("always set");
-        let given = limits(&["--array-buffer-mb", "8", "--unresponsive-ms", "300", "x.ts"]);
+        let given = limits(&[
+            "--array-buffer-mb",
+            "8",
+            "--memory-mb",
+            "99",
+            "--unresponsive-ms",
+            "300",
+            "x.ts",
+        ]);
         assert_eq!((given.array_buffer_mb, given.unresponsive_ms), (Some(8), Some(300)));
+        assert_eq!(given.memory_mb, Some(99));
         assert_eq!(given.kill_unresponsive, Some(true));
         assert_eq!(limits(&["x.ts"]), Limits::default());
     }

@@ -27,6 +27,9 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing loop_of_rejections => Busy, "process.on('unhandledRejection', () => {}); setInterval(() => Promise.reject(1), 0)";
     Nothing regular_expression => Stuck, "/^(a+)+$/.test('a'.repeat(60) + 'b')";
     Nothing big_integer => Stuck, "let n = 3n; for (let i = 0; i < 24; i++) n *= n; n.toString()";
+    Nothing sqlite_query => Stuck, "const { DatabaseSync } = await import('node:sqlite'); new DatabaseSync(':memory:').prepare('with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n').all()";
+    Nothing sqlite_queries => Stuck, "const { DatabaseSync } = await import('node:sqlite'); const query = new DatabaseSync(':memory:').prepare('select randomblob(1000000)'); for (;;) query.run()";
+    Everything lock_of_a_file => Stuck, "const path = await Deno.makeTempFile(); const open = () => Deno.openSync(path, { write: true }); const [first, second] = [open(), open()]; Deno.removeSync(path); first.lockSync(true); second.lockSync(true)";
     Nothing wasm_loop => Stuck, "new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,5,1,1,102,0,0,10,9,1,7,0,3,64,12,0,11,11]))).exports.f()";
     Nothing atomics_wait => Stuck, "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)";
     Nothing atomics_wait_in_a_microtask => Stuck, "queueMicrotask(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))";

@@ -24,6 +24,7 @@ export type ExitReason =
       signal?: number
     }
   | { kind: 'heapLimit' }
+  | { kind: 'memoryLimit' }
   | {
       kind: 'startFailed'
       /**

@@ -21,6 +21,13 @@ export type Limits = {
    */
   arrayBufferMb?: number
   /**
+   * All memory of the process in MiB, embedded engine only; at least 64. It includes the heaps of its
+   * workers, buffers, WebAssembly and what the engine allocates natively. The growth of the app is
+   * measured and attributed to the processes whose threads cause it; a process beyond its limit ends
+   * with the reason `memoryLimit`. **Default:** `heapMb` + `arrayBufferMb` + 256.
+   */
+  memoryMb?: number
+  /**
    * Longest line in MiB; a longer one is dropped and reported. **Default:** 64.
    */
   lineMb?: number
