@@ -2,7 +2,7 @@
 //!
 //! Reading order: `engine` (who starts the threads), `worker` (what such a thread does), `prepared` and
 //! `pool` (how much of that comes before a start), `commons`, `program` and `web_worker` (the isolates
-//! of one process), `stdio`, `guards` and `sources` (what stands between a
+//! of one process), `stdio`, `guards`, `op_buffers` and `sources` (what stands between a
 //! script and the application), `buffers`, `pulse` and `crash` (memory, time, the last resort), `loader`
 //! (modules). An isolate never leaves its thread; only messages do. JavaScript cannot end or block the
 //! application from here.
@@ -33,6 +33,7 @@ mod memory_limit;
 mod meter;
 mod native;
 mod offspring;
+mod op_buffers;
 mod options;
 #[cfg(test)]
 mod panics;

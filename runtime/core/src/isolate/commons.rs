@@ -72,7 +72,7 @@ pub(super) struct Commons {
 pub(super) struct Around {
     watch: Box<Watch>,
     adopted: Adopted,
-    _entered: Entered,
+    entered: Entered,
 }
 
 pub(super) type NodeServices =
@@ -122,7 +122,7 @@ impl Commons {
         Around {
             watch: Box::new(Watch::new(&self.control, limits)),
             adopted: Adopted::default(),
-            _entered: enter(&self.control),
+            entered: enter(&self.control),
         }
     }
 
@@ -140,6 +140,7 @@ impl Commons {
     pub(super) fn furnish(&self, runtime: &mut JsRuntime, around: &Around) -> Result<(), String> {
         runtime.op_state().borrow_mut().put(around.adopted.clone());
         let isolate = runtime.v8_isolate();
+        around.entered.has_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);
         around.watch.over(isolate);
         code_cache::install(runtime)?;

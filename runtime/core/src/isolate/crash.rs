@@ -10,12 +10,16 @@
 //! system: V8 calls a handler from which it must not return, and the thread is parked there.
 
 #[cfg(unix)]
+mod owners;
+#[cfg(unix)]
 mod signals;
 mod words;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
+#[cfg(unix)]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread;
@@ -32,6 +36,9 @@ pub(crate) struct Crash {
     told: Notify,
     /// What the engine said last.
     message: Mutex<Option<String>>,
+    /// Which the threads of the process have on Linux.
+    #[cfg(unix)]
+    number: OnceLock<usize>,
 }
 
 impl Crash {
@@ -55,6 +62,14 @@ impl Crash {
         // Never waits: the thread that is about to fail may hold the lock itself.
         if let Ok(mut place) = self.message.try_lock() {
             *place = Some(message);
+        }
+    }
+
+    /// The same unless something is known already.
+    #[cfg(unix)]
+    fn note_if_silent(&self, message: &str) {
+        if let Ok(mut place) = self.message.try_lock() {
+            place.get_or_insert_with(|| message.to_owned());
         }
     }
 
@@ -83,12 +98,41 @@ thread_local! {
 }
 
 /// While it lives, this thread's failures are those of one process.
-pub(crate) struct Entered(Arc<Control>);
+pub(crate) struct Entered {
+    control: Arc<Control>,
+    /// The address of the thread's isolate, once it has one.
+    isolate: Cell<usize>,
+}
 
-/// Called on a thread of the engine.
+/// Called on a thread of the engine. Threads that descend from it are the process's too, where that can be known.
 pub(crate) fn enter(control: &Arc<Control>) -> Entered {
+    #[cfg(unix)]
+    owners::number(control);
     HERE.set(Arc::as_ptr(control));
-    Entered(control.clone())
+    Entered { control: control.clone(), isolate: Cell::default() }
+}
+
+impl Entered {
+    /// Called when this thread has entered its isolate: V8's own threads say at times for which one they work.
+    pub(super) fn has_isolate(&self) {
+        #[cfg(unix)]
+        self.isolate.set(owners::remember_isolate(&self.control));
+    }
+}
+
+thread_local! {
+    static HELPS: RefCell<Option<Entered>> = const { RefCell::new(None) };
+}
+
+/// Called as a thread begins that an isolate's executor has started: it is the process's until it ends.
+pub(super) fn begin_to_help(control: &Arc<Control>) {
+    HELPS.set(Some(enter(control)));
+}
+
+/// Called on the engine's first thread: V8's own threads descend from it.
+pub(super) fn enter_as_engine() {
+    #[cfg(unix)]
+    owners::mark_as_engines();
 }
 
 /// The same on the thread of a process's own script. A panic ends that, also one that the engine catches:
@@ -121,8 +165,10 @@ pub(crate) fn process_here() -> Option<Arc<Control>> {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        debug_assert_eq!(HERE.get(), Arc::as_ptr(&self.0));
+        debug_assert_eq!(HERE.get(), Arc::as_ptr(&self.control));
         HERE.set(ptr::null());
+        #[cfg(unix)]
+        owners::forget_isolate(self.isolate.get());
     }
 }
 
@@ -178,3 +224,6 @@ pub(super) fn park_exhausted() -> ! {
         thread::park();
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

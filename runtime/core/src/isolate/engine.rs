@@ -102,6 +102,7 @@ fn start() -> Result<mpsc::Sender<Task>, String> {
         .spawn(move || {
             // An isolate's stderr is a log, never the terminal that the application may have.
             deno_runtime::colors::set_use_color(false);
+            crash::enter_as_engine();
             v8_set_flags(V8_FLAGS.map(str::to_owned).to_vec());
             JsRuntime::init_platform(None);
             sqlite::prepare();

@@ -15,15 +15,15 @@ use serde::Deserialize;
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
 use super::{
-    code_cache, descriptors, env, executable, files, inherit, line_door, loader, native, proxies,
-    signals, tls,
+    code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
+    op_buffers, proxies, signals, tls,
 };
 
 /// The extension that puts the replacements in place, with what they work on.
 pub(super) fn extension(folder: Folder, state: impl FnOnce(&mut OpState) + 'static) -> Extension {
     Extension {
         name: "js_runtime_guards",
-        middleware_fn: Some(Box::new(move |op| replace(op, folder))),
+        middleware_fn: Some(Box::new(move |op| op_buffers::checked(op.name, replace(op, folder)))),
         op_state_fn: Some(Box::new(state)),
         ..Extension::default()
     }

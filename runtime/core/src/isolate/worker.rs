@@ -15,7 +15,7 @@ use super::commons::Commons;
 use super::control::Control;
 use super::prepared::{Begun, Prepared};
 use super::program::Program;
-use super::{engine, exit};
+use super::{crash, engine, exit};
 use crate::backend::Exit;
 use crate::wire::ExitReason;
 
@@ -106,7 +106,10 @@ fn executor(control: &Arc<Control>) -> std::io::Result<Executor> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
-        .on_thread_start(move || starts.threads.join())
+        .on_thread_start(move || {
+            crash::begin_to_help(&starts);
+            starts.threads.join();
+        })
         .on_thread_stop(move || stops.threads.leave())
         .build()
 }

@@ -1,5 +1,6 @@
 //! The table: every hazard is in one of these files, by what it is about.
 
+mod buffers;
 mod ends;
 mod globals;
 mod loops;
@@ -86,7 +87,8 @@ macro_rules! hazards {
 }
 use hazards;
 
-const ALL: [&[Hazard]; 9] = [
+const ALL: [&[Hazard]; 10] = [
+    buffers::HAZARDS,
     ends::HAZARDS,
     loops::HAZARDS,
     memory::HAZARDS,

@@ -12,6 +12,7 @@ use nix::libc::{
     self, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP, c_int, sigaction, siginfo_t,
 };
 
+use super::owners::{self, Owner};
 use super::{Control, HERE, PARKED};
 
 /// What a program dies of by its own doing.
@@ -22,6 +23,9 @@ const FATAL: [c_int; 6] = [SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT];
 const SENT_BY_PROCESS: [c_int; 2] = [0x10001, 0x10002];
 #[cfg(not(target_vendor = "apple"))]
 const SENT_BY_PROCESS: [c_int; 2] = [libc::SI_USER, libc::SI_QUEUE];
+
+/// What is known of a failure on a thread that does not say what it did.
+const OTHERS_THREAD: &str = "a thread that the engine uses for the script failed natively";
 
 /// The pipe that handlers report to.
 static REPORTS: AtomicI32 = AtomicI32::new(-1);
@@ -71,25 +75,76 @@ fn exchange(number: c_int, new: *const sigaction) -> io::Result<sigaction> {
     }
 }
 
+/// What a handler reports, in two words.
+#[derive(Clone, Copy)]
+enum Report {
+    /// The thread held this.
+    Held(*const Control),
+    Unheld(Owner),
+}
+
+const WORD: usize = size_of::<usize>();
+
+impl Report {
+    fn to_bytes(self) -> [u8; 2 * WORD] {
+        let (kind, what) = match self {
+            Self::Held(control) => (0, control.addr()),
+            Self::Unheld(Owner::Number(number)) => (1, number),
+            Self::Unheld(Owner::Isolate(address)) => (2_usize, address),
+        };
+        let mut bytes = [0; 2 * WORD];
+        bytes[..WORD].copy_from_slice(&kind.to_ne_bytes());
+        bytes[WORD..].copy_from_slice(&what.to_ne_bytes());
+        bytes
+    }
+
+    fn of_bytes(bytes: [u8; 2 * WORD]) -> Self {
+        let word = |at: usize| {
+            let mut word = [0; WORD];
+            word.copy_from_slice(&bytes[at * WORD..][..WORD]);
+            usize::from_ne_bytes(word)
+        };
+        match (word(0), word(1)) {
+            (0, address) => Self::Held(address as *const Control),
+            (1, number) => Self::Unheld(Owner::Number(number)),
+            (_, address) => Self::Unheld(Owner::Isolate(address)),
+        }
+    }
+}
+
 /// Wakes the keepers. A handler cannot: that takes a lock.
 fn pass_on(mut reports: PipeReader) {
-    let mut address = [0; size_of::<usize>()];
-    while reports.read_exact(&mut address).is_ok() {
-        let control = usize::from_ne_bytes(address) as *const Control;
-        // SAFETY: the thread that reported this holds the control, and never lets go of it.
-        unsafe { &*control }.crash.tell();
+    // Started by the engine's thread, and no process's.
+    owners::unmark();
+    let mut bytes = [0; 2 * WORD];
+    while reports.read_exact(&mut bytes).is_ok() {
+        match Report::of_bytes(bytes) {
+            // SAFETY: the thread that reported this holds the control, and never lets go of it.
+            Report::Held(control) => unsafe { &*control }.crash.tell(),
+            Report::Unheld(owner) => {
+                for process in owners::processes_of(owner) {
+                    process.crash.note_if_silent(OTHERS_THREAD);
+                    process.crash.tell();
+                }
+            }
+        }
     }
 }
 
 extern "C" fn on_fatal(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    let control = HERE.get();
+    let held = HERE.get();
     // SAFETY: the system hands over a description of the signal.
     let code = unsafe { (*info).si_code };
-    if control.is_null() || SENT_BY_PROCESS.contains(&code) {
-        return leave_to_others(number, info, context);
-    }
+    let report = if SENT_BY_PROCESS.contains(&code) {
+        None
+    } else if held.is_null() {
+        owners::of_this_thread().map(Report::Unheld)
+    } else {
+        Some(Report::Held(held))
+    };
+    let Some(report) = report else { return leave_to_others(number, info, context) };
     PARKED.fetch_add(1, Ordering::AcqRel);
-    let address = (control as usize).to_ne_bytes();
+    let report = report.to_bytes();
     // SAFETY: a handler may block signals, write to a descriptor, and wait. The pipe has room: a thread
     // reports once. `all` is filled before it is read.
     unsafe {
@@ -97,7 +152,7 @@ extern "C" fn on_fatal(number: c_int, info: *mut siginfo_t, context: *mut c_void
         let mut all = std::mem::zeroed();
         libc::sigfillset(&raw mut all);
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
-        libc::write(REPORTS.load(Ordering::Acquire), address.as_ptr().cast(), address.len());
+        libc::write(REPORTS.load(Ordering::Acquire), report.as_ptr().cast(), report.len());
         loop {
             libc::pause();
         }

@@ -1,0 +1,120 @@
+//! Threads that the engine starts for isolates fail, on purpose: the isolates concerned end, and nothing else.
+
+use std::collections::HashSet;
+use std::process::Command;
+
+use nix::libc;
+
+use crate::patience::{becomes, finishes};
+use crate::{Event, ExitReason, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow};
+
+/// Begins with a line when its thread of the blocking pool is there, and then never ends.
+const POOL: &str =
+    "await Deno.stat(import.meta.filename); console.log('there'); setInterval(() => {}, 1000)";
+
+const WORKERS_POOL: &str = "
+    const code = `await Deno.stat('${import.meta.filename}'); postMessage(0); setInterval(() => {}, 1000)`;
+    const worker = new Worker('data:text/javascript,' + encodeURIComponent(code), { type: 'module' });
+    worker.onmessage = () => console.log('there')";
+
+const NEIGHBOUR: &str =
+    "for await (const part of Deno.stdin.readable) await Deno.stdout.write(part)";
+
+/// The names of the threads that fail.
+const TOKIOS: &str = "tokio-rt-worker";
+const V8S: &str = "V8 DefaultWorke";
+
+/// Tells the test that it is to go through the cases itself.
+const INSIDE: &str = "JS_RUNTIME_TEST_THREADS";
+
+/// In a program of its own, as the threads that are parked stay.
+#[test]
+fn a_thread_that_works_for_an_isolate_ends_that_and_nothing_else_when_it_fails() {
+    if std::env::var_os(INSIDE).is_some() {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        return executor.expect("an executor").block_on(goes_on_after_each());
+    }
+    let this = std::env::current_exe().expect("a program");
+    let name = std::thread::current().name().map(str::to_owned).expect("the test's name");
+    let ended =
+        Command::new(this).args(["--exact", &name, "--nocapture"]).env(INSIDE, "1").output();
+    let ended = ended.expect("it starts");
+    let said = String::from_utf8_lossy(&ended.stdout);
+    let failed = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && said.contains("1 passed"), "{said}{failed}");
+}
+
+async fn goes_on_after_each() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let supervisor = Supervisor::builder().warm_isolates(0).build().expect("a thread");
+    let start = async |name: &str, script: &str| {
+        let file = folder.path().join(format!("{name}.mjs"));
+        std::fs::write(&file, script).expect("it is ours");
+        let config = SpawnConfig::script(Runtime::Embedded, file.to_string_lossy());
+        let spawned = supervisor.spawn_subscribed(name, config, WhenSlow::Wait).await;
+        spawned.expect("it starts").1
+    };
+    let mut neighbour = start("neighbour", NEIGHBOUR).await;
+    for (name, script) in [("pool", POOL), ("worker", WORKERS_POOL)] {
+        for signal in [libc::SIGSEGV, libc::SIGABRT] {
+            let name = format!("{name}-{signal}");
+            let before = threads(TOKIOS);
+            let mut events = start(&name, script).await;
+            assert_eq!(finishes(line(&mut events)).await.as_deref(), Some("there"), "{name}");
+            let begun: Vec<_> = threads(TOKIOS).difference(&before).copied().collect();
+            assert!(!begun.is_empty(), "{name}: no thread of the pool");
+            fail(begun[0], signal);
+            let reason = finishes(exit(&mut events)).await;
+            assert!(matches!(reason, Some(ExitReason::Crashed { .. })), "{name}: {reason:?}");
+            supervisor.write_stdin("neighbour", format!("{name}\n")).await.expect("it lives");
+            assert_eq!(finishes(line(&mut neighbour)).await, Some(name));
+        }
+    }
+    // V8's own threads work for all isolates.
+    let v8s = threads(V8S);
+    assert!(!v8s.is_empty(), "V8 has no threads");
+    for thread in v8s {
+        fail(thread, libc::SIGILL);
+    }
+    let reason = finishes(exit(&mut neighbour)).await;
+    assert!(matches!(reason, Some(ExitReason::Crashed { .. })), "{reason:?}");
+    assert!(becomes(|| crate::parked_threads() >= 5).await, "the threads are not parked");
+    let mut again = start("again", NEIGHBOUR).await;
+    supervisor.write_stdin("again", "again\n").await.expect("it lives");
+    assert_eq!(finishes(line(&mut again)).await.as_deref(), Some("again"));
+    supervisor.shutdown().await;
+}
+
+/// The numbers of the threads of this name.
+fn threads(name: &str) -> HashSet<i32> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("it is there");
+    let named = tasks.flatten().filter(|task| {
+        std::fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+    });
+    named.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// As a failure of the thread itself, which is how the system knows `abort`.
+fn fail(thread: i32, signal: i32) {
+    // SAFETY: sends a signal to a thread of this program.
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal) };
+    assert_eq!(sent, 0, "the thread is gone");
+}
+
+async fn exit(events: &mut Subscription) -> ExitReason {
+    loop {
+        if let Event::Exit { reason, .. } = events.recv().await.expect("an exit").event {
+            return reason;
+        }
+    }
+}
+
+async fn line(events: &mut Subscription) -> String {
+    loop {
+        match events.recv().await.expect("it lives").event {
+            Event::Stdout(line) => return String::from_utf8_lossy(&line).into_owned(),
+            Event::Exit { reason, .. } => panic!("{reason:?}"),
+            _ => {}
+        }
+    }
+}
