@@ -8,6 +8,7 @@
 //! application from here.
 
 mod bell;
+mod blobs;
 mod buffers;
 mod certificates;
 mod code_cache;
@@ -45,6 +46,8 @@ mod process_threads;
 mod program;
 mod proxies;
 mod pulse;
+#[cfg(unix)]
+mod remove_tree;
 mod signals;
 mod sources;
 mod sqlite;

@@ -16,6 +16,7 @@ use deno_runtime::deno_permissions::PermissionsContainer;
 use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel};
 use deno_runtime::worker::WorkerServiceOptions;
 
+use super::blobs::BlobSlices;
 use super::buffers::Buffers;
 use super::certificates::Certificates;
 use super::code_cache;
@@ -59,6 +60,7 @@ pub(super) struct Commons {
     pub(super) control: Arc<Control>,
     pub(super) buffers: Arc<Buffers>,
     blobs: Arc<dyn BlobStoreTrait>,
+    blob_slices: Arc<BlobSlices>,
     broadcasts: InMemoryBroadcastChannel,
     pub(super) certificates: Arc<Certificates>,
     shared_memory: SharedArrayBufferStore,
@@ -95,6 +97,7 @@ impl Commons {
             control,
             buffers,
             blobs: BlobStore::default_arc(),
+            blob_slices: Arc::default(),
             broadcasts: InMemoryBroadcastChannel::default(),
             certificates: Arc::default(),
             shared_memory: CrossIsolateStore::default(),
@@ -113,6 +116,12 @@ impl Commons {
     /// The process, while it lives.
     pub(super) fn program(&self) -> Option<Arc<Program>> {
         self.program.get()?.upgrade()
+    }
+
+    /// Drops what scripts have stored. Called on the script's own thread when its isolates are gone: whatever
+    /// dropping does, it does it there.
+    pub(super) fn clear(&self) {
+        self.blobs.clear();
     }
 
     /// Called on an isolate's thread before the isolate is made; its heap ends the process when it holds
@@ -138,7 +147,12 @@ impl Commons {
 
     /// Puts in place what needs a live isolate, before any script runs in it.
     pub(super) fn furnish(&self, runtime: &mut JsRuntime, around: &Around) -> Result<(), String> {
-        runtime.op_state().borrow_mut().put(around.adopted.clone());
+        {
+            let state = runtime.op_state();
+            let mut state = state.borrow_mut();
+            state.put(around.adopted.clone());
+            state.put(self.blob_slices.clone());
+        }
         let isolate = runtime.v8_isolate();
         around.entered.has_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);

@@ -97,9 +97,12 @@ thread_local! {
     static IS_SCRIPTS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While it lives, this thread's failures are those of one process.
+/// While it lives, this thread's failures are those of one process. Those of one thread end in the order
+/// opposite to that in which they began.
 pub(crate) struct Entered {
     control: Arc<Control>,
+    /// What the thread belonged to before.
+    outer: *const Control,
     /// The address of the thread's isolate, once it has one.
     isolate: Cell<usize>,
 }
@@ -108,8 +111,8 @@ pub(crate) struct Entered {
 pub(crate) fn enter(control: &Arc<Control>) -> Entered {
     #[cfg(unix)]
     owners::number(control);
-    HERE.set(Arc::as_ptr(control));
-    Entered { control: control.clone(), isolate: Cell::default() }
+    let outer = HERE.replace(Arc::as_ptr(control));
+    Entered { control: control.clone(), outer, isolate: Cell::default() }
 }
 
 impl Entered {
@@ -166,7 +169,7 @@ pub(crate) fn process_here() -> Option<Arc<Control>> {
 impl Drop for Entered {
     fn drop(&mut self) {
         debug_assert_eq!(HERE.get(), Arc::as_ptr(&self.control));
-        HERE.set(ptr::null());
+        HERE.set(self.outer);
         #[cfg(unix)]
         owners::forget_isolate(self.isolate.get());
     }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
 use super::{
-    code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
+    blobs, code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
     op_buffers, proxies, signals, tls,
 };
 
@@ -94,6 +94,7 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_napi_open" => native::op_host_no_addon(),
         // An asynchronous one needs a library that was opened before.
         name if name.starts_with("op_ffi_") && !op.is_async => native::op_host_no_library(),
+        "op_blob_slice_part" => blobs::op_host_blob_slice_part(),
         "op_env" => env::op_host_env(),
         "op_get_env" => env::op_host_get_env(),
         "op_get_env_no_permission_check" => env::op_host_get_env_no_permission_check(),

@@ -184,12 +184,12 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
     if !is_read {
         return throw(scope, v8::Exception::type_error, REFUSED);
     }
-    let mut copies = Vec::with_capacity(usize::try_from(args.length()).unwrap_or_default());
+    let mut values = Vec::with_capacity(usize::try_from(args.length()).unwrap_or_default());
     for at in 0..args.length() {
         let value = args.get(at);
         match needs_copy(value).then(|| copy(scope, value)) {
-            None => copies.push(value),
-            Some(Some(copied)) => copies.push(copied),
+            None => values.push(value),
+            Some(Some(copied)) => values.push(copied),
             Some(None) => {
                 return throw(scope, v8::Exception::range_error, "Array buffer allocation failed");
             }
@@ -197,7 +197,7 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
     }
     let own = v8::Function::builder_raw(unchecked).data(args.data()).build(scope);
     // `None` stands for an exception, which V8 throws when this returns.
-    if let Some(result) = own.and_then(|own| own.call(scope, args.this().into(), &copies)) {
+    if let Some(result) = own.and_then(|own| own.call(scope, args.this().into(), &values)) {
         v8::ReturnValue::from_function_callback_info(this).set(result);
     }
 }

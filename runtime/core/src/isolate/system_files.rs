@@ -4,17 +4,24 @@
 //! What reaches the application is refused, the standard streams are the isolate's own, and everything
 //! else is the file itself.
 
+#[macro_use]
+mod delegation;
+
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 
+#[cfg(unix)]
+use deno_runtime::deno_core::unsync::spawn_blocking;
 use deno_runtime::deno_fs::{FileSystem, FsDirEntry, FsFileType, FsReadDirRc, OpenOptions, RealFs};
 use deno_runtime::deno_io::fs::{File, FsResult, FsStat, FsStatFs};
 use deno_runtime::deno_permissions::{CheckedPath, CheckedPathBuf};
 
 use super::permissions::system::{self, Target};
+#[cfg(unix)]
+use super::remove_tree;
 use super::stdio;
 
 /// What `async_trait` makes of an async method's result.
@@ -100,78 +107,6 @@ fn to_copy() -> OpenOptions {
 fn reopened(file: &Rc<dyn File>) -> io::Result<CheckedPathBuf> {
     let descriptor = file.clone().backing_fd().ok_or(io::ErrorKind::Unsupported)?;
     Ok(CheckedPathBuf::unsafe_new(format!("/proc/self/fd/{descriptor}").into()))
-}
-
-/// Methods of the trait that do to a file what Deno's do. A path is followed by what is done to it.
-macro_rules! passed_on {
-    ($($now:ident, $later:ident(
-        $($path:ident: $access:ident),+; $($name:ident: $kind:ty),*
-    ) -> $result:ty;)+) => {$(
-        fn $now(&self, $($path: &CheckedPath,)+ $($name: $kind),*) -> FsResult<$result> {
-            $(
-                let original = renamed($path, Access::$access)?;
-                let $path = original.as_ref().unwrap_or($path);
-            )+
-            RealFs.$now($($path,)+ $($name),*)
-        }
-
-        passed_on_later! { $later($($path: $access),+; $($name: $kind),*) -> $result }
-    )+};
-}
-
-macro_rules! passed_on_later {
-    ($later:ident(
-        $($path:ident: $access:ident),+; $($name:ident: $kind:ty),*
-    ) -> $result:ty) => {
-        fn $later<'this, 'async_trait>(
-            &'this self,
-            $($path: CheckedPathBuf,)+
-            $($name: $kind),*
-        ) -> Later<'async_trait, $result>
-        where
-            'this: 'async_trait,
-            Self: 'async_trait,
-        {
-            Box::pin(async move {
-                $(
-                    let original = renamed(&$path.as_checked_path(), Access::$access)?;
-                    let $path = original.map_or($path, CheckedPath::into_owned);
-                )+
-                RealFs.$later($($path,)+ $($name),*).await
-            })
-        }
-    };
-}
-
-/// Methods that only look at a file, and do for a stream what `$of_stream` does.
-macro_rules! looked_at {
-    ($($now:ident, $later:ident -> $result:ty, $of_stream:expr;)+) => {$(
-        fn $now(&self, path: &CheckedPath) -> FsResult<$result> {
-            match Place::of(path, Access::Reads)? {
-                Place::File(original) => RealFs.$now(original.as_ref().unwrap_or(path)),
-                Place::Stream(number) => $of_stream(number),
-            }
-        }
-
-        fn $later<'this, 'async_trait>(
-            &'this self,
-            path: CheckedPathBuf,
-        ) -> Later<'async_trait, $result>
-        where
-            'this: 'async_trait,
-            Self: 'async_trait,
-        {
-            Box::pin(async move {
-                match Place::of(&path.as_checked_path(), Access::Reads)? {
-                    Place::File(original) => {
-                        let path = original.map_or(path, CheckedPath::into_owned);
-                        RealFs.$later(path).await
-                    }
-                    Place::Stream(number) => $of_stream(number),
-                }
-            })
-        }
-    )+};
 }
 
 /// The file system of every isolate.
@@ -363,12 +298,41 @@ impl FileSystem for SystemFiles {
     #[cfg(not(target_os = "linux"))]
     passed_on! { copy_file_sync, copy_file_async(from: Reads, to: Writes;) -> (); }
 
+    fn remove_sync(&self, path: &CheckedPath, recursive: bool) -> FsResult<()> {
+        let original = renamed(path, Access::Writes)?;
+        let path = original.as_ref().unwrap_or(path);
+        #[cfg(unix)]
+        if recursive {
+            return Ok(remove_tree::remove(path)?);
+        }
+        RealFs.remove_sync(path, recursive)
+    }
+
+    fn remove_async<'this, 'async_trait>(
+        &'this self,
+        path: CheckedPathBuf,
+        recursive: bool,
+    ) -> Later<'async_trait, ()>
+    where
+        'this: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(async move {
+            let original = renamed(&path.as_checked_path(), Access::Writes)?;
+            let path = original.map_or(path, CheckedPath::into_owned);
+            #[cfg(unix)]
+            if recursive {
+                return Ok(spawn_blocking(move || remove_tree::remove(&path)).await??);
+            }
+            RealFs.remove_async(path, recursive).await
+        })
+    }
+
     passed_on! {
         mkdir_sync, mkdir_async(path: Writes; recursive: bool, mode: Option<u32>) -> ();
         chown_sync, chown_async(path: Writes; uid: Option<u32>, gid: Option<u32>) -> ();
         lchmod_sync, lchmod_async(path: Writes; mode: u32) -> ();
         lchown_sync, lchown_async(path: Writes; uid: Option<u32>, gid: Option<u32>) -> ();
-        remove_sync, remove_async(path: Writes; recursive: bool) -> ();
         cp_sync, cp_async(from: Reads, to: Writes;) -> ();
         statfs_sync, statfs_async(path: Reads; bigint: bool) -> FsStatFs;
         rename_sync, rename_async(from: Writes, to: Writes;) -> ();

@@ -46,6 +46,8 @@ pub(super) fn run(
     order: oneshot::Receiver<Order>,
     prepared: &watch::Sender<bool>,
 ) {
+    // Also for what the executor drops when the isolate is gone.
+    let _entered = crash::enter(&commons.control);
     let mut report = None;
     commons.control.threads.join();
     let exit = catch_unwind(AssertUnwindSafe(|| {
@@ -66,6 +68,8 @@ pub(super) fn run(
     if !members.wait_for_others(patience) && !is_exhausted {
         // A worker that fills its heap inside one call cannot be ended, and is parked some time later.
         exit = exit::unresponsive();
+    } else {
+        commons.clear();
     }
     members.leave();
     if let Some(report) = report {
