@@ -116,3 +116,13 @@ fn the_invariants_of_the_crate_and_the_readme_are_the_same() {
     };
     assert_eq!(list(&crate_docs), list(&readme));
 }
+
+#[test]
+fn every_limit_has_a_row_in_the_page_of_limits() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/limits.md");
+    let page = std::fs::read_to_string(page).expect("the page of limits");
+    let limits = serde_json::to_value(js_runtime::Limits::standard()).expect("JSON");
+    for name in limits.as_object().expect("an object").keys() {
+        assert!(page.contains(&format!("\n| `{name}` |")), "'{name}' has no row in docs/limits.md");
+    }
+}
