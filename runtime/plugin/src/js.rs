@@ -209,9 +209,15 @@ impl<R: TauriRuntime> Js<R> {
     }
 
     /// Lets a window start a process, unless it has too many. What comes back is held until the start is over.
-    pub(crate) fn begin_start(&self, rights: &Rights, name: &str) -> Result<Start<'_>, Error> {
+    /// `joins` says that a live process of that name is as good.
+    pub(crate) fn begin_start(
+        &self,
+        rights: &Rights,
+        name: &str,
+        joins: bool,
+    ) -> Result<Start<'_>, Error> {
         let most = self.config.max_processes_per_window();
-        self.started.begin(&self.supervisor, rights.label(), name, most)
+        self.started.begin(&self.supervisor, rights.label(), name, most, joins)
     }
 
     pub(crate) fn is_bundled(&self, module: &str) -> bool {

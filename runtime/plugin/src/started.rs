@@ -7,6 +7,9 @@ use js_runtime::Supervisor;
 
 use crate::error::Error;
 
+/// Most starts of one window that are under way at once: each keeps its configuration.
+const MOST_PENDING: usize = 256;
+
 /// What each window has started, by its label.
 #[derive(Default)]
 pub(crate) struct Started(Mutex<HashMap<String, Own>>);
@@ -31,13 +34,15 @@ pub(crate) struct Start<'a> {
 
 impl Started {
     /// Lets a window start a process called `name`, unless `most` of those that it has started are live. Of those
-    /// that have exited as many stay listed: the one that was started first is removed.
+    /// that have exited as many stay listed: the one that was started first is removed. `joins` says that a live
+    /// process of that name is as good, which takes no room.
     pub(crate) fn begin<'a>(
         &'a self,
         supervisor: &'a Supervisor,
         label: &str,
         name: &str,
         most: usize,
+        joins: bool,
     ) -> Result<Start<'a>, Error> {
         let before = generation(supervisor, name);
         let mut windows = self.lock();
@@ -51,8 +56,12 @@ impl Started {
             own.names.iter().filter(is_other).partition(|name| supervisor.is_live(name));
         let live: HashSet<_> =
             live.into_iter().chain(own.pending.keys().filter(is_other)).collect();
-        if live.len() >= most {
-            return Err(Error::TooManyOfWindow { label: label.to_owned(), limit: most });
+        let too_many = |limit| Err(Error::TooManyOfWindow { label: label.to_owned(), limit });
+        if own.pending.values().sum::<usize>() >= MOST_PENDING {
+            return too_many(MOST_PENDING);
+        }
+        if live.len() >= most && !(joins && supervisor.is_live(name)) {
+            return too_many(most);
         }
         let exited: Vec<_> = exited.into_iter().filter(|name| !live.contains(name)).collect();
         let surplus = (exited.len() + 1).saturating_sub(most);
@@ -104,7 +113,7 @@ mod tests {
     fn starts_that_are_under_way_are_counted() {
         let supervisor = Supervisor::new().expect("a supervisor");
         let started = Started::default();
-        let begin = |label: &str, name: &str| started.begin(&supervisor, label, name, 2);
+        let begin = |label: &str, name: &str| started.begin(&supervisor, label, name, 2, false);
         let first = begin("main", "a").expect("room");
         let again = begin("main", "a").expect("the same name");
         let second = begin("main", "b").expect("room");
@@ -116,5 +125,16 @@ mod tests {
         assert!(begin("main", "c").is_ok(), "it has not started anything");
         drop(second);
         assert!(started.lock().values().all(|own| own.names.is_empty() && own.pending.is_empty()));
+    }
+
+    #[test]
+    fn starts_of_one_name_that_are_under_way_are_bounded() {
+        let supervisor = Supervisor::new().expect("a supervisor");
+        let started = Started::default();
+        let begin = || started.begin(&supervisor, "main", "a", 2, true);
+        let starts: Vec<_> = (0..MOST_PENDING).map(|_| begin().expect("room")).collect();
+        assert!(begin().is_err());
+        drop(starts);
+        assert!(begin().is_ok());
     }
 }

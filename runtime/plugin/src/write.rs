@@ -14,6 +14,12 @@ const WRITERS: usize = 256;
 /// Most bytes of one window's `write_stdin` calls that may wait for processes to read.
 const MOST_WAITING: usize = 64 * 1024 * 1024;
 
+/// Most calls of one window that may wait until some stdin has room.
+const MOST_DRAINS: usize = 1024;
+
+/// What a call that waits takes at the least, whatever it has to write.
+const LEAST_WAITING: usize = 1024;
+
 /// What is known of the windows that write.
 #[derive(Default)]
 pub(crate) struct Writers(Mutex<HashMap<String, Window>>);
@@ -25,19 +31,23 @@ struct Window {
     writers: VecDeque<(String, u64)>,
     /// Bytes that wait in commands.
     waiting: usize,
+    /// Calls that wait for room.
+    drains: usize,
 }
 
-/// Bytes that wait, until it is dropped.
+/// Bytes or a call that wait, until it is dropped.
 pub(crate) struct Waiting<'a> {
     writers: &'a Writers,
     label: String,
     bytes: usize,
+    drains: usize,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(window) = self.writers.lock().get_mut(&self.label) {
             window.waiting = window.waiting.saturating_sub(self.bytes);
+            window.drains = window.drains.saturating_sub(self.drains);
         }
     }
 }
@@ -68,6 +78,7 @@ impl Writers {
 
     /// Lets so many bytes wait for a process, unless too many of that window do already.
     pub(crate) fn wait(&self, label: &str, name: &str, bytes: usize) -> Result<Waiting<'_>, Error> {
+        let bytes = bytes.max(LEAST_WAITING);
         let mut windows = self.lock();
         let window = windows.entry(label.to_owned()).or_default();
         if window.waiting > 0 && window.waiting.saturating_add(bytes) > MOST_WAITING {
@@ -76,7 +87,20 @@ impl Writers {
             return Err(full.into());
         }
         window.waiting += bytes;
-        Ok(Waiting { writers: self, label: label.to_owned(), bytes })
+        Ok(Waiting { writers: self, label: label.to_owned(), bytes, drains: 0 })
+    }
+
+    /// Lets a call wait for room, unless too many of that window do already.
+    pub(crate) fn wait_for_room(&self, label: &str) -> Result<Waiting<'_>, Error> {
+        let mut windows = self.lock();
+        let window = windows.entry(label.to_owned()).or_default();
+        if window.drains >= MOST_DRAINS {
+            return Err(Error::invalid(format!(
+                "{MOST_DRAINS} calls of window '{label}' wait for room in stdin already"
+            )));
+        }
+        window.drains += 1;
+        Ok(Waiting { writers: self, label: label.to_owned(), bytes: 0, drains: 1 })
     }
 
     pub(crate) fn windows_gone(&self, is_gone: impl Fn(&str) -> bool) {
@@ -101,9 +125,7 @@ pub(crate) struct Head {
 impl Head {
     pub(crate) fn parse(request: &Request<'_>) -> Result<Self, Error> {
         let writer = header(request, "js-writer")?;
-        if writer.is_empty() || writer.len() > 64 {
-            return Err(Error::invalid("the header 'js-writer' must have 1 to 64 characters"));
-        }
+        check_id("header 'js-writer'", writer)?;
         let has_generation = request.headers().contains_key("js-generation");
         let generation = has_generation.then(|| number(request, "js-generation")).transpose()?;
         Ok(Self {
@@ -113,6 +135,14 @@ impl Head {
             generation,
         })
     }
+}
+
+/// Refuses what a page calls its writer or its attachment by if it is a burden to remember.
+pub(crate) fn check_id(what: &str, id: &str) -> Result<(), Error> {
+    if (1..=64).contains(&id.len()) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("the {what} must have 1 to 64 characters")))
 }
 
 fn number(request: &Request<'_>, name: &str) -> Result<u64, Error> {
@@ -184,6 +214,21 @@ mod tests {
         assert!(writers.wait("other", "p", 1).is_ok());
         drop(one);
         assert!(writers.wait("main", "p", 1).is_ok());
+        let most = MOST_WAITING / LEAST_WAITING;
+        let empty: Vec<_> = (0..most).map_while(|_| writers.wait("main", "p", 0).ok()).collect();
+        assert_eq!(empty.len(), most);
+        assert!(writers.wait("main", "p", 0).is_err(), "calls that write nothing wait too");
+    }
+
+    #[test]
+    fn calls_that_wait_for_room_are_bounded_and_given_back() {
+        let writers = Writers::default();
+        let wait = || writers.wait_for_room("main").ok();
+        let waiting: Vec<_> = std::iter::from_fn(wait).take(MOST_DRAINS + 1).collect();
+        assert_eq!(waiting.len(), MOST_DRAINS);
+        assert!(writers.wait("main", "p", 1).is_ok() && writers.wait_for_room("other").is_ok());
+        drop(waiting);
+        assert!(wait().is_some());
     }
 
     #[test]

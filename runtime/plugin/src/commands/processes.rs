@@ -9,6 +9,9 @@ use crate::js::{Js, JsExt};
 use crate::scope::{Request, Rights, check_name};
 use crate::wire::{BackendInfo, Ensured, ProcessConfig};
 
+/// Most bytes of text in a configuration from a page: it is kept for as long as its process is listed.
+const MOST_TEXT: usize = 1024 * 1024;
+
 #[tauri::command]
 pub(crate) async fn spawn<R: Runtime>(
     app: AppHandle<R>,
@@ -17,7 +20,7 @@ pub(crate) async fn spawn<R: Runtime>(
     config: Option<Value>,
 ) -> Result<ProcessInfo, Error> {
     let config = wanted(app.js(), &rights, &name, config)?;
-    let _start = app.js().begin_start(&rights, &name)?;
+    let _start = app.js().begin_start(&rights, &name, false)?;
     Ok(app.js().supervisor().spawn(&name, config).await?)
 }
 
@@ -29,9 +32,7 @@ pub(crate) async fn ensure<R: Runtime>(
     config: Option<Value>,
 ) -> Result<Ensured, Error> {
     let config = wanted(app.js(), &rights, &name, config)?;
-    // One that is live is joined, which takes no room.
-    let is_live = app.js().is_live(&name);
-    let _start = (!is_live).then(|| app.js().begin_start(&rights, &name)).transpose()?;
+    let _start = app.js().begin_start(&rights, &name, true)?;
     app.js().ensure_process(&name, config).await
 }
 
@@ -47,7 +48,7 @@ pub(crate) async fn restart<R: Runtime>(
         None => None,
     };
     app.js().require(&rights, &name)?;
-    let _start = app.js().begin_start(&rights, &name)?;
+    let _start = app.js().begin_start(&rights, &name, false)?;
     Ok(app.js().supervisor().restart(&name, config).await?)
 }
 
@@ -158,6 +159,11 @@ fn wanted<R: Runtime>(
 /// A configuration from a page. `null` stands for "not given", as in `tauri-plugin-js`.
 fn parse(config: Option<Value>) -> Result<SpawnConfig, Error> {
     let mut config = config.unwrap_or(Value::Null);
+    if text_bytes(&config) > MOST_TEXT {
+        return Err(Error::invalid(format!(
+            "a configuration from a page may have {MOST_TEXT} bytes of text; give more by stdin or in a file"
+        )));
+    }
     match &mut config {
         Value::Null => return Ok(SpawnConfig::default()),
         Value::Object(fields) => fields.retain(|_, value| !value.is_null()),
@@ -167,4 +173,16 @@ fn parse(config: Option<Value>) -> Result<SpawnConfig, Error> {
         // It quotes what it was given, which may be long.
         Error::invalid(error.to_string().chars().take(300).collect::<String>())
     })
+}
+
+/// Bytes of all texts in it, keys included.
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(text_bytes).sum(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| key.len() + text_bytes(value)).sum()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
 }

@@ -13,7 +13,7 @@ use crate::js::JsExt;
 use crate::scope::Rights;
 use crate::viewers::PAGE;
 use crate::wire::{Attached, WatchMessage};
-use crate::write::{Head, body};
+use crate::write::{Head, body, check_id};
 
 #[tauri::command]
 pub(crate) async fn write_stdin<R: Runtime>(
@@ -70,8 +70,11 @@ pub(crate) async fn drain<R: Runtime>(
     name: String,
     generation: Option<u64>,
 ) -> Result<(), Error> {
-    app.js().require(&rights, &name)?;
-    Ok(app.js().stdin(&name, generation)?.room().await?)
+    let js = app.js();
+    js.require(&rights, &name)?;
+    let stdin = js.stdin(&name, generation)?;
+    let _waiting = js.writers.wait_for_room(rights.label())?;
+    Ok(stdin.room().await?)
 }
 
 /// On the main thread, so that it comes before the news that the page which asked was left.
@@ -90,6 +93,7 @@ pub(crate) fn attach<R: Runtime>(
     let js = webview.js();
     let channel = PageChannel::new(channel, evaluated, &webview);
     js.require(&rights, name)?;
+    check_id("attachment", &attachment)?;
     let attach = Attach { channel, attachment, after };
     let begin = js.bridges.attach(js.supervisor(), webview.label(), name, attach)?;
     Ok(Attached { process: js.get_status(name)?, next: begin.next, fresh: begin.fresh })

@@ -51,8 +51,8 @@ pub(crate) struct Entry {
     /// (`LD_PRELOAD`, `NODE_OPTIONS`, `PATH`, `HOME`, …): they must be spelt out.
     #[serde(default)]
     pub(crate) env: Vec<String>,
-    /// The folder that the working directory it chooses must lie in. Bun reads its `bunfig.toml` from
-    /// there. Not together with relative paths in `command`, `permissions` or `runtimeArgs`; of the latter
+    /// The folder that the working directory it chooses must lie in. Programs read configuration from there,
+    /// which may name code: Bun its `bunfig.toml`, Git its `.git/config`. Not together with relative paths in `command`, `permissions` or `runtimeArgs`; of the latter
     /// everything counts but numbers, addresses and absolute paths.
     #[serde(default)]
     pub(crate) cwd: Option<String>,

@@ -121,13 +121,15 @@ pub(super) fn replaced(
     let writable = listed(&most.write);
     let folders = folders.iter().map(|folder| folder.to_path_buf());
     let mut paths = listed(&most.read).into_iter().chain(writable.clone()).chain(folders);
+    let writable: Vec<_> = writable.iter().filter_map(|folder| real(folder).ok()).collect();
     paths.find(|path| {
-        let leads_out = |folder: &PathBuf| match (real(path), real(folder)) {
-            (Ok(path), Ok(folder)) => !path.starts_with(folder),
-            // It grants nothing.
-            _ => false,
-        };
-        writable.iter().filter(|folder| path.starts_with(folder) && path != *folder).any(leads_out)
+        let above: Vec<_> = path.ancestors().skip(1).filter_map(|it| real(it).ok()).collect();
+        // One that the system does not resolve grants nothing.
+        real(path).is_ok_and(|path| {
+            writable.iter().any(|folder| {
+                !path.starts_with(folder) && above.iter().any(|above| above.starts_with(folder))
+            })
+        })
     })
 }
 

@@ -32,6 +32,7 @@ fn app(scripts: &str) -> Bench {
         { "name": "flagged", "script": "allowed/*.mjs", "runtime": ["node"], "args": true,
           "runtimeArgs": ["-C", "development"] },
         { "name": "mat*", "script": "allowed/*.mjs" },
+        { "name": "deep", "script": "allowed/**/*.mjs", "runtime": runtime },
     ], "deny": [{ "name": "own-secret" }, { "name": "strange*" }] });
     let capabilities = json!([
         capability("main", json!(["js:default", own])),
@@ -59,6 +60,8 @@ fn scripts() -> tempfile::TempDir {
         link(at("private/secret.mjs"), at("allowed/inside.mjs")).expect("a link");
         link(fixtures().join("echo.mjs"), at("allowed/outside.mjs")).expect("a link");
         link("/".into(), at("root")).expect("a link");
+        link(at("private"), at("allowed/out")).expect("a link");
+        link(at("private/none.mjs"), at("allowed/lost.mjs")).expect("a link");
         link(at("private"), at("data/link")).expect("a link");
         link(at("private"), at("data/moved")).expect("a link");
         link(at("private/none"), at("data/dangling")).expect("a link");
@@ -131,6 +134,24 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         ("main", script(json!({ "script": "allowed/inside.mjs" })), "is a link to a file"),
         ("main", script(json!({ "script": "allowed/outside.mjs" })), "is a link to a file"),
         ("main", script(json!({ "script": "allowed/missing.mjs" })), "No such file"),
+        // Of what lies elsewhere a page does not find out whether it is there.
+        (
+            "main",
+            spawn("deep", json!({ "script": "allowed/out/no-such-file.mjs" })),
+            "is a link to a file",
+        ),
+        (
+            "main",
+            spawn("deep", json!({ "script": "allowed/out/secret.mjs" })),
+            "is a link to a file",
+        ),
+        ("main", script(json!({ "script": "allowed/lost.mjs" })), "is a link to a file"),
+        ("main", script(json!({ "script": "allowed/%2e%2e/private/secret.mjs" })), "not one that"),
+        ("main", script(json!({ "script": "allowed%2fgood.mjs" })), "not one that"),
+        ("main", script(json!({ "script": r"allowed\..\private\secret.mjs" })), ""),
+        ("main", script(json!({ "script": "file:///etc/passwd" })), "not one that"),
+        ("main", script(json!({ "script": r"\\?\C:\allowed\good.mjs" })), ""),
+        ("main", script(json!({ "script": r"\\localhost\c$\allowed\good.mjs" })), ""),
         ("main", script(json!({ "script": "echo" })), "not one that the entry names"),
         (
             "main",
@@ -161,6 +182,8 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         ("main", script(json!({ "cwd": "/no/such/folder" })), "lies outside of"),
         ("main", script(json!({ "cwd": "allowed/.." })), "lies outside of"),
         ("main", script(json!({ "cwd": "root/etc" })), "lies outside of"),
+        ("main", script(json!({ "cwd": "root/no/such/folder" })), "lies outside of"),
+        ("main", script(json!({ "cwd": "allowed/no-such-folder" })), "No such file"),
         ("main", script(json!({ "permissions": { "net": true } })), "'net' for everything"),
         ("main", script(json!({ "permissions": { "net": ["evil.com"] } })), "'net' for 'evil.com'"),
         ("main", script(json!({ "permissions": { "run": ["sh"] } })), "'run' for 'sh'"),

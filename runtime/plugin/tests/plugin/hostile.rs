@@ -26,6 +26,9 @@ fn arguments_of_any_type_and_size_are_answered() {
         Value::Null,
         json!(1),
         json!(-1e308),
+        json!(u64::MAX),
+        json!(u64::from(u32::MAX)),
+        json!(i64::MIN),
         json!(""),
         json!(long),
         json!("a\u{0}b"),
@@ -157,4 +160,38 @@ fn raw_writes_that_make_no_sense_are_refused() {
     bench.request("main", "write", numbers, &good).expect("the isolation pattern's form");
     bench.attach("main", "echo", 3).expect("attached");
     wait_for("the echo", || (bench.stdout(3) == ["echo hi"]).then_some(()));
+}
+
+#[test]
+fn a_configuration_with_too_much_in_it_is_refused_whatever_its_entry_allows() {
+    let bench = simple(config(), &[anything()]);
+    let long = "x".repeat(1024 * 1024);
+    for (config, expected) in [
+        (json!({ "script": "echo", "args": [long] }), "bytes of text"),
+        (json!({ "script": "echo", "env": { "APP_A": long } }), "bytes of text"),
+        (json!({ "script": "echo", "env": { long.as_str(): "" } }), "bytes of text"),
+        (json!({ "script": long }), "bytes of text"),
+        (json!({ "script": "echo", "args": vec!["x"; 1001] }), "1000 arguments"),
+        (json!({ "script": "echo", "fallback": vec![RUNTIME; 5] }), "4 runtimes in 'fallback'"),
+        (
+            json!({ "script": "echo", "permissions": { "read": vec!["/a"; 600], "net": vec!["a"; 600] } }),
+            "1000 items in 'permissions'",
+        ),
+    ] {
+        let error = bench.call("main", "spawn", json!({ "name": "a", "config": config }));
+        let error = error.expect_err(expected).to_string();
+        assert!(error.contains(expected) && error.len() < 2000, "{error}");
+    }
+}
+
+#[test]
+fn an_attachment_has_a_short_name() {
+    let bench = simple(config(), &[]);
+    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    for attachment in [String::new(), "x".repeat(65), "x".repeat(1 << 20)] {
+        let args = json!({ "name": "echo", "channel": "__CHANNEL__:1", "attachment": attachment });
+        let error = bench.call("main", "attach", args).expect_err("refused");
+        assert!(error.to_string().contains("1 to 64 characters"), "{error}");
+    }
+    bench.attach("main", "echo", 1).expect("attached");
 }
