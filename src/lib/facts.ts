@@ -21,6 +21,7 @@ export function facts(config: ProcessConfig, info: ProcessInfo): Fact[] {
     ['Heap limit', ofEngine(amount(limits?.heapMb, 'MB'))],
     ['Buffer limit', ofEngine(amount(limits?.arrayBufferMb, 'MB'))],
     ['Memory limit', ofEngine(amount(limits?.memoryMb, 'MB'))],
+    ['Open files', ofEngine(limits?.openFiles !== undefined && `${limits.openFiles} at most`)],
     ['Longest line', amount(limits?.lineMb, 'MB')],
     ['Time to start', amount(limits?.startTimeoutMs, 'ms')],
     [

@@ -144,14 +144,13 @@ fn die_with_the_host(command: &mut tokio::process::Command) {
         let arm = move || {
             nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
             // The host may have died before the signal was armed.
-            if nix::unistd::Pid::parent() == host {
-                Ok(())
-            } else {
-                Err(std::io::Error::from_raw_os_error(nix::libc::ESRCH))
+            if nix::unistd::Pid::parent() != host {
+                return Err(std::io::Error::from_raw_os_error(nix::libc::ESRCH));
             }
+            crate::close_on_exec::seal_this_child()
         };
-        // SAFETY: the closure runs between fork and exec and makes two async-signal-safe system
-        // calls; it allocates nothing and takes no lock.
+        // SAFETY: the closure runs between fork and exec and makes async-signal-safe system calls
+        // only; it allocates nothing and takes no lock.
         unsafe { command.pre_exec(arm) };
     }
     #[cfg(not(target_os = "linux"))]

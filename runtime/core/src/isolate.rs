@@ -24,6 +24,7 @@ mod files;
 mod folder;
 mod footprint;
 mod guards;
+mod handles;
 mod inherit;
 mod interrupt;
 mod keeper;
@@ -35,7 +36,9 @@ mod meter;
 mod native;
 mod offspring;
 mod op_buffers;
+pub(crate) mod open_files;
 mod options;
+mod originals;
 #[cfg(test)]
 mod panics;
 mod partial_lines;
@@ -50,6 +53,7 @@ mod pulse;
 mod remove_tree;
 mod signals;
 mod sources;
+mod spawn;
 mod sqlite;
 mod stdio;
 mod system_files;
@@ -58,6 +62,7 @@ mod tls;
 mod watch;
 mod web_worker;
 mod worker;
+mod worker_args;
 
 use tokio::sync::oneshot;
 

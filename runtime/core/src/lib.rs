@@ -47,6 +47,7 @@ mod backend;
 mod bundled;
 mod changes;
 mod child;
+mod close_on_exec;
 mod command_line;
 mod detect;
 mod error;

@@ -56,6 +56,7 @@ impl Plan {
                 array_buffers: bytes(limits.array_buffer_mb),
             },
             all_memory: bytes(Some(limits.memory_mb_or_default())),
+            open_files: limits.open_files.unwrap_or_default() as usize,
             unresponsive: (!unresponsive.is_zero()).then_some(unresponsive),
             kill_unresponsive: limits.kill_unresponsive.unwrap_or_default(),
         }
@@ -77,6 +78,7 @@ pub(crate) struct EngineLimits {
     pub(crate) memory: MemoryLimits,
     /// Memory of the process as a whole, in bytes.
     pub(crate) all_memory: usize,
+    pub(crate) open_files: usize,
     /// `None` is never.
     pub(crate) unresponsive: Option<Duration>,
     pub(crate) kill_unresponsive: bool,

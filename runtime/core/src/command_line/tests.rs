@@ -286,6 +286,7 @@ fn bad_input_is_refused_in_words_that_name_the_field() {
         (r#"{"script":"a","limits":{"memoryMb":63}}"#, "'limits.memoryMb' is 63"),
         (r#"{"command":"a","limits":{"lineMb":0}}"#, "'limits.lineMb' is 0"),
         (r#"{"script":"a","limits":{"arrayBufferMb":0}}"#, "'limits.arrayBufferMb' is 0"),
+        (r#"{"script":"a","limits":{"openFiles":0}}"#, "'limits.openFiles' is 0"),
         (r#"{"command":"a","limits":{"startTimeoutMs":0}}"#, "'limits.startTimeoutMs' is 0"),
         (
             r#"{"script":"a","runtime":"embedded","runtimeArgs":["-x"]}"#,

@@ -98,6 +98,7 @@ fn limits(config: &SpawnConfig) -> Result<(), Error> {
         ("lineMb", limits.line_mb),
         ("stdinBufferMb", limits.stdin_buffer_mb),
         ("stdoutBufferMb", limits.stdout_buffer_mb),
+        ("openFiles", limits.open_files),
         ("startTimeoutMs", limits.start_timeout_ms),
     ] {
         if limit == Some(0) {

@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use deno_runtime::FeatureChecker;
 use deno_runtime::deno_core::{
-    CompiledWasmModuleStore, CrossIsolateStore, JsRuntime, ModuleLoader, SharedArrayBufferStore, v8,
+    CompiledWasmModuleStore, CrossIsolateStore, JsRuntime, ModuleLoader, SharedArrayBufferStore,
+    scope, v8,
 };
 use deno_runtime::deno_fetch::dns::Resolver;
 use deno_runtime::deno_node::NodeExtInitServices;
@@ -22,9 +23,12 @@ use super::certificates::Certificates;
 use super::code_cache;
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
-use super::descriptors::Adopted;
+use super::descriptors::Descriptors;
+use super::handles;
 use super::line_door;
 use super::loader::Sys;
+use super::open_files::OpenFiles;
+use super::originals::Originals;
 use super::program::Program;
 use super::system_files::SystemFiles;
 use super::watch::Watch;
@@ -51,6 +55,10 @@ const PREPARATIONS: [(&str, &str); 3] = [
     ("js-runtime:lines", line_door::SCRIPT),
 ];
 
+/// Evaluates to where ops are, as `natives.js` has left it behind, and takes it away.
+const TAKE_NATIVES: &str =
+    "((natives) => { delete globalThis.jsRuntimeNatives; return natives })(jsRuntimeNatives)";
+
 /// Tells the engine's own modules whose isolate it is. Being a property that cannot be configured, it
 /// can be neither changed nor hidden by a variable.
 const PROCESS: &str = "Object.defineProperty(globalThis, 'jsRuntimeProcess', { value: ";
@@ -59,6 +67,7 @@ pub(super) struct Commons {
     pub(super) memory: MemoryLimits,
     pub(super) control: Arc<Control>,
     pub(super) buffers: Arc<Buffers>,
+    pub(super) open_files: Arc<OpenFiles>,
     blobs: Arc<dyn BlobStoreTrait>,
     blob_slices: Arc<BlobSlices>,
     broadcasts: InMemoryBroadcastChannel,
@@ -73,7 +82,7 @@ pub(super) struct Commons {
 /// What must live for longer than an isolate, on its thread.
 pub(super) struct Around {
     watch: Box<Watch>,
-    adopted: Adopted,
+    descriptors: Descriptors,
     entered: Entered,
 }
 
@@ -96,6 +105,7 @@ impl Commons {
             memory,
             control,
             buffers,
+            open_files: Arc::default(),
             blobs: BlobStore::default_arc(),
             blob_slices: Arc::default(),
             broadcasts: InMemoryBroadcastChannel::default(),
@@ -130,7 +140,7 @@ impl Commons {
         let limits = MemoryLimits { heap, ..self.memory };
         Around {
             watch: Box::new(Watch::new(&self.control, limits)),
-            adopted: Adopted::default(),
+            descriptors: Descriptors::new(self.open_files.clone()),
             entered: enter(&self.control),
         }
     }
@@ -147,12 +157,14 @@ impl Commons {
 
     /// Puts in place what needs a live isolate, before any script runs in it.
     pub(super) fn furnish(&self, runtime: &mut JsRuntime, around: &Around) -> Result<(), String> {
+        around.descriptors.follow(&runtime.op_state());
         {
             let state = runtime.op_state();
             let mut state = state.borrow_mut();
-            state.put(around.adopted.clone());
+            state.put(around.descriptors.clone());
             state.put(self.blob_slices.clone());
         }
+        install_natives(runtime)?;
         let isolate = runtime.v8_isolate();
         around.entered.has_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);
@@ -201,6 +213,24 @@ impl Commons {
             bundle_provider: None,
         }
     }
+}
+
+/// Puts functions of Rust in the place of what scripts would else have natively.
+fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
+    let counted = runtime.execute_script("js-runtime:open-files", include_str!("open_files.js"));
+    counted.map_err(|error| error.to_string())?;
+    let natives = runtime.execute_script("js-runtime:natives", TAKE_NATIVES);
+    let natives = natives.map_err(|error| error.to_string())?;
+    let state = runtime.op_state();
+    scope!(scope, runtime);
+    let natives = v8::Local::<v8::Array>::try_from(v8::Local::new(scope, natives)).ok();
+    let installed = natives.and_then(|natives| {
+        let ops: v8::Local<v8::Object> = natives.get_index(scope, 0)?.try_into().ok()?;
+        let left: v8::Local<v8::Object> = natives.get_index(scope, 1)?.try_into().ok()?;
+        state.borrow_mut().put(Originals::take(scope, ops, left)?);
+        handles::install(scope, ops)
+    });
+    installed.ok_or_else(|| "the engine's native classes are not what they should be".to_owned())
 }
 
 /// Calls `act` when the heap is nearly full, and leaves room for the script to be interrupted: twice, and the

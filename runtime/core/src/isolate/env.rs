@@ -3,7 +3,7 @@
 //! A copy: what a script sets is seen by that script alone. The real environment belongs to the
 //! application, and changing it while other threads run is undefined behaviour on most systems.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,6 @@ use deno_runtime::deno_permissions::{
 };
 
 use super::stdio::{Log, Stdio};
-use crate::guardian::{self, Mark};
 
 /// The variables that this process has. Its isolates share them.
 #[derive(Clone)]
@@ -65,6 +64,14 @@ impl Env {
         self.lock().get(key).cloned()
     }
 
+    /// Those that may be seen.
+    pub(super) fn granted(&self, permissions: &PermissionsContainer) -> BTreeMap<String, String> {
+        let is_granted = |key: &str| permissions.query_env(Some(key)) == PermissionState::Granted;
+        let env = self.lock();
+        let granted = env.iter().filter(|(key, _)| is_granted(key));
+        granted.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
     fn of(state: &OpState) -> MutexGuard<'_, BTreeMap<String, String>> {
         state.borrow::<Self>().lock()
     }
@@ -112,12 +119,8 @@ fn permitted(state: &mut OpState, key: &str) -> Result<bool, PermissionCheckErro
 
 #[op2]
 #[serde]
-pub(super) fn op_host_env(state: &mut OpState) -> HashMap<String, String> {
-    let permissions = state.borrow::<PermissionsContainer>();
-    let is_granted = |key: &str| permissions.query_env(Some(key)) == PermissionState::Granted;
-    let env = Env::of(state);
-    let granted = env.iter().filter(|(key, _)| is_granted(key));
-    granted.map(|(key, value)| (key.clone(), value.clone())).collect()
+pub(super) fn op_host_env(state: &mut OpState) -> BTreeMap<String, String> {
+    state.borrow::<Env>().granted(state.borrow::<PermissionsContainer>())
 }
 
 #[op2(stack_trace)]
@@ -139,10 +142,6 @@ pub(super) fn op_host_get_env_no_permission_check(
     state: &mut OpState,
     #[string] key: &str,
 ) -> Result<Option<String>, JsErrorBox> {
-    if key == guardian::VARIABLE {
-        // Asked by what starts programs for the script.
-        return Ok(state.borrow::<Mark>().value());
-    }
     checked(key)?;
     Ok(Env::of(state).get(key).cloned())
 }

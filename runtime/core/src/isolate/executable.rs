@@ -55,6 +55,12 @@ impl Executable {
         path.unwrap_or_else(|| NO_EXECUTABLE.to_owned())
     }
 
+    /// The path of it, after looking everywhere.
+    pub(super) fn searched(&self) -> Option<String> {
+        let (_, path) = self.search().runtime?;
+        path.into_os_string().into_string().ok()
+    }
+
     fn on_path(&self) -> Found {
         let mut found = self.lock();
         if !found.is_path_searched {
@@ -139,7 +145,7 @@ mod tests {
     #[test]
     fn the_modules_of_the_engine_know_the_name_of_none() {
         let name = NO_EXECUTABLE.replace('\\', r"\\");
-        assert!(include_str!("sources/descriptors.js").contains(&format!("'{name}'")));
+        assert!(include_str!("sources/children.js").contains(&format!("'{name}'")));
     }
 
     #[test]

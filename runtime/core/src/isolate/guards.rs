@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use deno_error::JsErrorBox;
-use deno_runtime::deno_core::{Extension, OpDecl, OpState, op2};
+use deno_runtime::deno_core::{
+    Extension, ExtensionFileSource, OpDecl, OpState, ascii_str_include, op2,
+};
 use deno_runtime::deno_os::ExitCode;
 use deno_runtime::deno_permissions::PermissionsContainer;
 use serde::Deserialize;
@@ -16,13 +18,18 @@ use super::control::{Control, SelfEnded};
 use super::folder::Folder;
 use super::{
     blobs, code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
-    op_buffers, proxies, signals, tls,
+    op_buffers, originals, proxies, signals, spawn, tls, worker_args,
 };
+
+/// Leaves behind where ops are.
+pub(super) const NATIVES: ExtensionFileSource =
+    ExtensionFileSource::new("ext:js_runtime_guards/natives.js", ascii_str_include!("natives.js"));
 
 /// The extension that puts the replacements in place, with what they work on.
 pub(super) fn extension(folder: Folder, state: impl FnOnce(&mut OpState) + 'static) -> Extension {
     Extension {
         name: "js_runtime_guards",
+        js_files: vec![NATIVES].into(),
         middleware_fn: Some(Box::new(move |op| op_buffers::checked(op.name, replace(op, folder)))),
         op_state_fn: Some(Box::new(state)),
         ..Extension::default()
@@ -42,7 +49,12 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_desktop_recv_event" => line_door::op_host_read_lines(),
         "op_desktop_send_error_report" => line_door::op_host_write_line(),
         "op_desktop_confirm" => proxies::op_host_client(),
-        "op_require_break_on_next_statement" => descriptors::op_host_adopted(),
+        "op_require_break_on_next_statement" => descriptors::op_host_descriptor(),
+        "op_node_create_pipe" => descriptors::op_host_create_pipe(),
+        "op_spawn_child" => spawn::op_host_spawn_child(),
+        "op_node_spawn_child" => spawn::op_host_node_spawn_child(),
+        "op_spawn_sync" => spawn::op_host_spawn_sync(),
+        "op_create_worker" => worker_args::op_host_create_worker(),
         "op_node_process_set_title"
         | "op_v8_set_flags_from_string"
         | "op_v8_set_heap_snapshot_near_heap_limit" => op_host_ignored(),
@@ -62,15 +74,12 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
             op_host_ignored()
         }
         "op_create_gpu" => op_host_no_gpu(),
+        "op_node_udp_fd_for_ipc" => op_host_no_duplicate(),
         "op_node_udp_open" => op_host_no_udp_open(),
         "op_fs_chdir" if folder == Folder::Applications => op_host_no_chdir(),
         "op_fs_umask" if folder == Folder::Applications => op_host_no_umask(),
         "op_tty_check_fd_permission" => descriptors::op_host_check_descriptor(),
-        "op_desktop_confirm_update" => inherit::op_host_inherit(),
-        "op_desktop_verify_ed25519" => inherit::op_host_inherit_given(),
-        "op_desktop_reject_bind_call" => inherit::op_host_inherited(),
-        "op_desktop_alert" => inherit::op_host_inherited_taken(),
-        "op_desktop_apply_patch" => inherit::op_host_inherited_settle(),
+        "op_desktop_apply_patch" => inherit::op_host_settle_child(),
         "op_desktop_init" => executable::op_host_runtime(),
         "op_node_fd_set_blocking" => descriptors::op_host_set_blocking(),
         "op_fs_flock_sync" => files::op_host_flock_sync(),
@@ -108,7 +117,7 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_gid" => super::panics::op_test_sync(),
         #[cfg(test)]
         "op_dns_resolve" => super::panics::op_test_async(),
-        _ => op,
+        name => originals::carried(name).unwrap_or(op),
     }
 }
 
@@ -217,6 +226,13 @@ fn op_host_guess_handle_type(descriptor: u32) -> u32 {
     const PIPE: u32 = 4;
     const FILE: u32 = 3;
     if descriptor <= 2 { PIPE } else { FILE }
+}
+
+/// Sockets for datagrams are not sent to children.
+#[op2(fast)]
+#[smi]
+fn op_host_no_duplicate(#[smi] _rid: u32) -> i32 {
+    -1
 }
 
 /// `prompt()` answers as if there were no terminal, which is so.

@@ -12,8 +12,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 
-use deno_error::JsErrorBox;
-use deno_runtime::deno_core::{OpState, op2};
+use deno_runtime::deno_core::{OpState, ResourceId, op2};
 use parking_lot::Mutex;
 
 use self::pipes::{Mover, task};
@@ -57,9 +56,18 @@ struct Request {
     done: mpsc::Sender<()>,
 }
 
-/// stdin of a child, and of one whose end the script waits for doing nothing else.
-const INPUT: i32 = 0;
-const INPUT_WHILE_WAITED_FOR: i32 = 3;
+/// Where a stream of a child leads to, or comes from.
+pub(super) enum Source {
+    Stdout,
+    Stderr,
+    /// The script's own input.
+    Input {
+        /// The script does nothing else until the child has ended.
+        is_waited_for: bool,
+    },
+    /// Bytes that the script has for the child.
+    Given(Vec<u8>),
+}
 
 type Requests = tokio::sync::mpsc::UnboundedSender<Request>;
 
@@ -83,6 +91,8 @@ struct State {
     watched: Option<Arc<Control>>,
     pipes: HashMap<i32, Pipe>,
     next: i32,
+    /// The pipes of children that have been started, by the resources that those are.
+    children: HashMap<ResourceId, Vec<i32>>,
     /// Started with the first pipe.
     mover: Option<Mover>,
 }
@@ -93,35 +103,35 @@ impl Inherited {
         outputs: [Option<Shared>; 2],
         watched: Option<Arc<Control>>,
     ) -> Self {
-        let pipes = HashMap::new();
-        Self(Rc::new(RefCell::new(State { input, outputs, watched, pipes, next: 0, mover: None })))
+        let (pipes, children) = (HashMap::new(), HashMap::new());
+        let state = State { input, outputs, watched, pipes, next: 0, children, mover: None };
+        Self(Rc::new(RefCell::new(state)))
     }
 
-    fn open(&self, stream: i32) -> std::io::Result<i32> {
-        let from = {
+    /// Opens a pipe, and gives its number; `None` where there is none to be had.
+    pub(super) fn open(&self, source: Source) -> std::io::Result<Option<i32>> {
+        let moved = {
             let state = self.0.borrow();
-            let output = match stream {
-                INPUT | INPUT_WHILE_WAITED_FOR => None,
-                1 => state.outputs[0].clone(),
-                _ => state.outputs[1].clone(),
-            };
-            let is_waited_for = stream == INPUT_WHILE_WAITED_FOR;
-            output.map_or_else(
-                || Moved::Input { input: state.input.clone(), is_waited_for },
-                Moved::Output,
-            )
+            let input = |is_waited_for| Moved::Input { input: state.input.clone(), is_waited_for };
+            let output = |at: usize| state.outputs[at].clone();
+            match source {
+                Source::Stdout => output(0).map_or_else(|| input(false), Moved::Output),
+                Source::Stderr => output(1).map_or_else(|| input(false), Moved::Output),
+                Source::Input { is_waited_for } => input(is_waited_for),
+                Source::Given(bytes) => Moved::Given(bytes),
+            }
         };
-        self.open_for(from)
+        self.open_for(moved)
     }
 
-    fn open_for(&self, moved: Moved) -> std::io::Result<i32> {
+    fn open_for(&self, moved: Moved) -> std::io::Result<Option<i32>> {
         let state = &mut *self.0.borrow_mut();
         // Those of children that nobody waited for.
         state.pipes.retain(|_, pipe| !pipe.requests.is_closed() || pipe.child.is_some());
         let (requests, inbox) = tokio::sync::mpsc::unbounded_channel();
         let is_input = !matches!(moved, Moved::Output(_));
         let Some((task, child)) = task(moved, inbox)? else {
-            return Ok(-1);
+            return Ok(None);
         };
         if state.mover.is_none() {
             state.mover = Some(Mover::start()?);
@@ -131,11 +141,31 @@ impl Inherited {
         }
         state.next += 1;
         state.pipes.insert(state.next, Pipe { requests, child: Some(child), is_input });
-        Ok(state.next)
+        Ok(Some(state.next))
+    }
+
+    /// The descriptor that the child is to get.
+    pub(super) fn child_end(&self, id: i32) -> Option<i32> {
+        let state = self.0.borrow();
+        state.pipes.get(&id)?.child.as_ref().map(pipes::number)
+    }
+
+    /// The child has its end, or was not started.
+    pub(super) fn taken(&self, id: i32) {
+        if let Some(pipe) = self.0.borrow_mut().pipes.get_mut(&id) {
+            pipe.child = None;
+        }
+    }
+
+    /// Pipes of a child that has been started.
+    pub(super) fn belong_to(&self, child: ResourceId, pipes: Vec<i32>) {
+        if !pipes.is_empty() {
+            self.0.borrow_mut().children.insert(child, pipes);
+        }
     }
 
     /// Waits until everything that the child wrote is moved.
-    fn settle(&self, id: i32) {
+    pub(super) fn settle(&self, id: i32) {
         let (waiting, watched) = {
             let mut state = self.0.borrow_mut();
             let Some(pipe) = state.pipes.get_mut(&id) else { return };
@@ -176,47 +206,21 @@ impl Pipe {
     }
 }
 
-/// Opens a pipe to one of the three; its number, or -1 where there is none to be had. Takes the place of
-/// `op_desktop_confirm_update`, as the others do of ops that only a desktop program of Deno's has.
+/// Whether a child has streams of the script's; when it has ended, all that it wrote is moved first. Takes the place
+/// of `op_desktop_apply_patch`, which only a desktop program of Deno's has.
 #[op2(fast)]
-#[smi]
-pub(super) fn op_host_inherit(state: &mut OpState, #[smi] stream: i32) -> Result<i32, JsErrorBox> {
-    let inherited = state.borrow::<Inherited>().clone();
-    inherited.open(stream).map_err(JsErrorBox::from_err)
-}
-
-/// Opens a pipe that brings `input` to a child; its number, or -1 where there is none to be had. Takes
-/// the place of `op_desktop_verify_ed25519`.
-#[op2(fast)]
-#[smi]
-pub(super) fn op_host_inherit_given(
+pub(super) fn op_host_settle_child(
     state: &mut OpState,
-    #[buffer] input: &[u8],
-) -> Result<i32, JsErrorBox> {
+    #[smi] child: ResourceId,
+    has_ended: bool,
+) -> bool {
     let inherited = state.borrow::<Inherited>().clone();
-    inherited.open_for(Moved::Given(input.to_vec())).map_err(JsErrorBox::from_err)
-}
-
-/// The descriptor that the child is to get.
-#[op2(fast)]
-#[smi]
-pub(super) fn op_host_inherited(state: &mut OpState, #[smi] id: i32) -> i32 {
-    let inherited = state.borrow::<Inherited>().0.borrow();
-    let child = inherited.pipes.get(&id).and_then(|pipe| pipe.child.as_ref());
-    child.map_or(-1, pipes::number)
-}
-
-/// The child has its end, or was not started.
-#[op2(fast)]
-pub(super) fn op_host_inherited_taken(state: &mut OpState, #[smi] id: i32) {
-    if let Some(pipe) = state.borrow::<Inherited>().0.borrow_mut().pipes.get_mut(&id) {
-        pipe.child = None;
+    if !has_ended {
+        return inherited.0.borrow().children.contains_key(&child);
     }
-}
-
-/// The child has ended.
-#[op2(fast)]
-pub(super) fn op_host_inherited_settle(state: &mut OpState, #[smi] id: i32) {
-    let inherited = state.borrow::<Inherited>().clone();
-    inherited.settle(id);
+    let pipes = inherited.0.borrow_mut().children.remove(&child);
+    for pipe in pipes.iter().flatten() {
+        inherited.settle(*pipe);
+    }
+    pipes.is_some()
 }

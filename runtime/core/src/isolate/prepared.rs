@@ -159,7 +159,7 @@ fn worker_options(commons: &Arc<Commons>, folder: Folder) -> Result<WorkerOption
     let guards = guards::extension(folder, move |state| state.put(control));
     Ok(WorkerOptions {
         bootstrap: options::bootstrap(Vec::new()),
-        extensions: vec![Extension { js_files: vec![BEGIN].into(), ..guards }],
+        extensions: vec![Extension { js_files: vec![guards::NATIVES, BEGIN].into(), ..guards }],
         startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
         residual_lazy_js_sources: sources::scripts()?,
         residual_lazy_esm_sources: sources::modules()?,

@@ -70,6 +70,7 @@ impl Program {
             sinks,
         });
         program.commons.belong_to(&program);
+        program.commons.open_files.bound(program.limits.open_files);
         let env = &program.env;
         program.commons.certificates.follow(&program.cwd, |name| env.value(name));
         program

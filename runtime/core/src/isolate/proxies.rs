@@ -14,6 +14,8 @@ use deno_runtime::deno_fetch::{self, HttpClientResource};
 use deno_runtime::deno_permissions::PermissionsContainer;
 use deno_runtime::deno_tls::Proxy;
 
+use super::descriptors::Descriptors;
+
 /// The variables of one configuration, and the clients that were made for them.
 #[derive(Debug)]
 pub(super) struct Proxies {
@@ -125,6 +127,8 @@ pub(super) fn op_host_client(
     state: &mut OpState,
     #[string] url: &str,
 ) -> Result<Option<ResourceId>, JsErrorBox> {
+    // Each request may take a connection.
+    Descriptors::room_for(state, 1).map_err(JsErrorBox::from_err)?;
     let Some(proxies) = state.try_borrow::<Proxies>() else { return Ok(None) };
     let Ok(url) = Url::parse(url) else { return Ok(None) };
     if url.host().is_none() {

@@ -24,24 +24,9 @@ struct Guard {
     modules: &'static [&'static str],
 }
 
-const GUARDS: [Guard; 8] = [
-    Guard {
-        text: include_str!("sources/descriptors.js"),
-        modules: &[
-            "ext:deno_node/internal_binding/pipe_wrap.ts",
-            "ext:deno_node/internal_binding/tcp_wrap.ts",
-            "ext:deno_node/internal_binding/tls_wrap.ts",
-            "ext:deno_node/internal_binding/tty_wrap.ts",
-            "ext:deno_node/tty.js",
-            "ext:deno_node/wasi.ts",
-            "ext:deno_process/40_process.js",
-        ],
-    },
+const GUARDS: [Guard; 7] = [
+    Guard { text: include_str!("sources/waits.js"), modules: &["ext:deno_process/40_process.js"] },
     Guard { text: include_str!("sources/images.js"), modules: &["ext:deno_web/16_image_data.js"] },
-    Guard {
-        text: include_str!("sources/workers.js"),
-        modules: &["ext:deno_node/worker_threads.ts"],
-    },
     Guard { text: include_str!("sources/copies.js"), modules: &["ext:deno_node/_fs/cp/cp.ts"] },
     Guard {
         text: include_str!("sources/copies_sync.js"),
@@ -73,6 +58,12 @@ const LOCKS_WORDS: [Words; 2] = [
 ];
 const LOCKS_TAIL: &str = include_str!("sources/locks.js");
 
+/// A module of our own that gives `natives.js` the ops that the engine's modules see.
+const OPS: (&str, &str) = (
+    "ext:js_runtime/ops.js",
+    "\"use strict\"; return ((function() { return __bootstrap.core.ops; })());",
+);
+
 /// `require()` and `module.registerHooks()`.
 const MODULE: &str = "node:module";
 
@@ -101,6 +92,8 @@ fn guard(sources: Sources) -> Result<Sources, String> {
     for Amendment { module, words } in AMENDMENTS {
         amend(&mut guarded, module, |source| with_words(source, words))?;
     }
+    let at = guarded.partition_point(|(address, _)| *address < OPS.0);
+    guarded.insert(at, OPS);
     Ok(keep(guarded))
 }
 
@@ -159,7 +152,7 @@ mod tests {
     fn this_engines_modules_are_amended() {
         let scripts = scripts().unwrap();
         assert!(scripts.is_sorted_by_key(|(address, _)| *address));
-        assert_eq!(scripts.len(), deno_snapshots::RESIDUAL_LAZY_JS.len());
+        assert_eq!(scripts.len(), deno_snapshots::RESIDUAL_LAZY_JS.len() + 1);
         for Guard { text, modules } in GUARDS {
             let guarded = scripts.iter().filter(|(_, source)| source.contains(text));
             assert!(guarded.map(|(address, _)| address).eq(modules));
@@ -180,9 +173,8 @@ mod tests {
     #[test]
     fn no_other_module_uses_what_is_guarded() {
         let dangerous = [
-            ["PipeWrap", "TCPWrap", "TTY", "WasiContext", "op_run", "op_spawn_child"].as_slice(),
+            ["op_spawn_wait", "op_run", "op_run_status"].as_slice(),
             &["ImageData"],
-            &["op_create_worker"],
             &["op_node_cp_fast", "op_node_cp_on_link"],
             &["op_node_cp_sync"],
             &["TLSWrap"],
@@ -210,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_module_that_is_not_as_expected_is_an_error() {
-        assert!(guard(&[]).unwrap_err().contains("pipe_wrap"));
+        assert!(guard(&[]).unwrap_err().contains("40_process"));
         assert!(part_locks(&[(LOCKS, "export {}")]).unwrap_err().contains("locks"));
         assert_eq!(with_head("return 1", "guard"), None);
         assert_eq!(with_head(&format!("{HEAD} (a) {{}})())"), "guard"), None);

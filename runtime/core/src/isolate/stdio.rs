@@ -8,11 +8,12 @@ mod file;
 
 use std::cell::RefCell;
 use std::io;
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use deno_runtime::deno_core::OpState;
-use deno_runtime::deno_io::fs::{File, FileResource, FsError, FsResult};
+use deno_runtime::deno_io::fs::{File, FileResource, FsError, FsResult, FsStat};
 use deno_runtime::deno_io::{FdTable, StdioPipe};
 use parking_lot::Mutex;
 
@@ -64,6 +65,16 @@ pub(super) fn of_this_thread(number: usize) -> FsResult<Rc<dyn File>> {
         FsError::Io(io::Error::new(io::ErrorKind::NotFound, "the stream has been closed"))
     })?;
     Ok(stream)
+}
+
+/// What a stream looks like that is opened by its path.
+pub(super) fn stat(number: usize) -> FsResult<FsStat> {
+    of_this_thread(number)?.stat_sync()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one signature for all")]
+pub(super) fn path(number: usize) -> FsResult<PathBuf> {
+    Ok(PathBuf::from(format!("/dev/fd/{number}")))
 }
 
 /// Says something on the stderr of this thread's isolate.

@@ -6,6 +6,7 @@
 
 #[macro_use]
 mod delegation;
+mod open_folders;
 
 use std::future::Future;
 use std::io;
@@ -22,7 +23,7 @@ use deno_runtime::deno_permissions::{CheckedPath, CheckedPathBuf};
 use super::permissions::system::{self, Target};
 #[cfg(unix)]
 use super::remove_tree;
-use super::stdio;
+use super::{descriptors, stdio};
 
 /// What `async_trait` makes of an async method's result.
 type Later<'a, T> = Pin<Box<dyn Future<Output = FsResult<T>> + 'a>>;
@@ -73,15 +74,18 @@ fn renamed(path: &CheckedPath, access: Access) -> io::Result<Option<CheckedPath<
     }
 }
 
-fn access_of(options: &OpenOptions) -> Access {
+/// What a file is opened for, if the script may open one more.
+fn access_of(options: &OpenOptions) -> io::Result<Access> {
+    descriptors::room_for_file()?;
     let writes = options.write || options.append || options.create || options.truncate;
-    if writes { Access::Writes } else { Access::Reads }
+    Ok(if writes { Access::Writes } else { Access::Reads })
 }
 
 /// Sees that a file is still the one that was checked.
 #[cfg(unix)]
 fn checked(file: Rc<dyn File>, access: Access) -> FsResult<Rc<dyn File>> {
     if let Some(descriptor) = file.clone().backing_fd() {
+        descriptors::opened_file(descriptor);
         // SAFETY: the file owns the descriptor, and lives until the check is done.
         let descriptor = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
         system::check_open_file(descriptor, matches!(access, Access::Writes))?;
@@ -132,7 +136,7 @@ impl FileSystem for SystemFiles {
     }
 
     fn open_sync(&self, path: &CheckedPath, options: OpenOptions) -> FsResult<Rc<dyn File>> {
-        let access = access_of(&options);
+        let access = access_of(&options)?;
         match Place::of(path, access)? {
             Place::File(original) => {
                 checked(RealFs.open_sync(original.as_ref().unwrap_or(path), options)?, access)
@@ -151,7 +155,7 @@ impl FileSystem for SystemFiles {
         Self: 'async_trait,
     {
         Box::pin(async move {
-            let access = access_of(&options);
+            let access = access_of(&options)?;
             match Place::of(&path.as_checked_path(), access)? {
                 Place::File(original) => {
                     let path = original.map_or(path, CheckedPath::into_owned);
@@ -163,9 +167,9 @@ impl FileSystem for SystemFiles {
     }
 
     looked_at! {
-        stat_sync, stat_async -> FsStat, stream_stat;
-        lstat_sync, lstat_async -> FsStat, stream_stat;
-        realpath_sync, realpath_async -> PathBuf, stream_path;
+        stat_sync, stat_async -> FsStat, stdio::stat;
+        lstat_sync, lstat_async -> FsStat, stdio::stat;
+        realpath_sync, realpath_async -> PathBuf, stdio::path;
     }
 
     fn exists_sync(&self, path: &CheckedPath) -> bool {
@@ -201,7 +205,19 @@ impl FileSystem for SystemFiles {
         RealFs.read_dir_sync(original.as_ref().unwrap_or(path))
     }
 
-    passed_on_later! { read_dir_async(path: Reads;) -> FsReadDirRc }
+    fn read_dir_async<'this, 'async_trait>(
+        &'this self,
+        path: CheckedPathBuf,
+    ) -> Later<'async_trait, FsReadDirRc>
+    where
+        'this: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(async move {
+            let original = renamed(&path.as_checked_path(), Access::Reads)?;
+            open_folders::open(original.map_or(path, CheckedPath::into_owned)).await
+        })
+    }
 
     fn chmod_sync(&self, path: &CheckedPath, mode: Mode) -> FsResult<()> {
         match Place::of(path, Access::Writes)? {
@@ -349,13 +365,4 @@ impl FileSystem for SystemFiles {
             accessed: i64, accessed_nanos: u32, modified: i64, modified_nanos: u32
         ) -> ();
     }
-}
-
-fn stream_stat(number: usize) -> FsResult<FsStat> {
-    stdio::of_this_thread(number)?.stat_sync()
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "one signature for all")]
-fn stream_path(number: usize) -> FsResult<PathBuf> {
-    Ok(PathBuf::from(format!("/dev/fd/{number}")))
 }

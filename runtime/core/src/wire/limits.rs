@@ -40,6 +40,10 @@ pub struct Limits {
     /// Output, in MiB, kept for late and slow subscribers. **Default:** 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdout_buffer_mb: Option<u32>,
+    /// Files, sockets, pipes and watchers that may be open at once, embedded engine only; shared with the workers of
+    /// the script. Opening one more fails with `EMFILE`. **Default:** 1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u32>,
     /// Milliseconds a process gets to end by itself when it is killed, before it is made to. An embedded
     /// script that neither has read its stdin nor listens for SIGTERM ends at once. **Default:** 500.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +77,7 @@ impl Limits {
             line_mb: Some(64),
             stdin_buffer_mb: Some(16),
             stdout_buffer_mb: Some(4),
+            open_files: Some(1024),
             kill_grace_ms: Some(500),
             start_timeout_ms: Some(30_000),
             unresponsive_ms: Some(5000),
@@ -90,6 +95,7 @@ impl Limits {
             line_mb: self.line_mb.or(defaults.line_mb),
             stdin_buffer_mb: self.stdin_buffer_mb.or(defaults.stdin_buffer_mb),
             stdout_buffer_mb: self.stdout_buffer_mb.or(defaults.stdout_buffer_mb),
+            open_files: self.open_files.or(defaults.open_files),
             kill_grace_ms: self.kill_grace_ms.or(defaults.kill_grace_ms),
             start_timeout_ms: self.start_timeout_ms.or(defaults.start_timeout_ms),
             unresponsive_ms: self.unresponsive_ms.or(defaults.unresponsive_ms),

@@ -1,6 +1,7 @@
 //! The table: every hazard is in one of these files, by what it is about.
 
 mod buffers;
+mod descriptors;
 mod ends;
 mod globals;
 mod loops;
@@ -87,8 +88,9 @@ macro_rules! hazards {
 }
 use hazards;
 
-const ALL: [&[Hazard]; 10] = [
+const ALL: [&[Hazard]; 11] = [
     buffers::HAZARDS,
+    descriptors::HAZARDS,
     ends::HAZARDS,
     loops::HAZARDS,
     memory::HAZARDS,

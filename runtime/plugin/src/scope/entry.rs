@@ -126,6 +126,8 @@ pub(crate) struct EntryLimits {
     pub(crate) stdin_buffer_mb: Option<u32>,
     /// Output that is kept, in MiB.
     pub(crate) stdout_buffer_mb: Option<u32>,
+    /// Files, sockets, pipes and watchers that are open at once.
+    pub(crate) open_files: Option<u32>,
     /// Milliseconds to end by itself when killed.
     pub(crate) kill_grace_ms: Option<u32>,
     /// Milliseconds to start.

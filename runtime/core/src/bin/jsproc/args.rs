@@ -65,6 +65,9 @@ pub(crate) struct RunArgs {
     /// Limit to all memory of the script in MiB (embedded engine).
     #[arg(long, value_name = "N")]
     memory_mb: Option<u32>,
+    /// Limit to the files, sockets, pipes and watchers that are open at once (embedded engine).
+    #[arg(long, value_name = "N")]
+    open_files: Option<u32>,
     /// End the script when its event loop does not turn for so many milliseconds (embedded engine).
     #[arg(long, value_name = "N")]
     unresponsive_ms: Option<u32>,
@@ -112,6 +115,7 @@ impl RunArgs {
                 heap_mb: self.heap_mb,
                 array_buffer_mb: self.array_buffer_mb,
                 memory_mb: self.memory_mb,
+                open_files: self.open_files,
                 unresponsive_ms: self.unresponsive_ms,
                 kill_unresponsive: self.unresponsive_ms.map(|_| true),
                 ..Limits::default()
@@ -182,6 +186,7 @@ mod tests {
         assert_eq!((given.array_buffer_mb, given.unresponsive_ms), (Some(8), Some(300)));
         assert_eq!(given.memory_mb, Some(99));
         assert_eq!(given.kill_unresponsive, Some(true));
+        assert_eq!(limits(&["--open-files", "9", "x.ts"]).open_files, Some(9));
         assert_eq!(limits(&["x.ts"]), Limits::default());
     }
 

@@ -8,7 +8,7 @@ pub(super) struct Amendment {
     pub(super) words: &'static [Words],
 }
 
-pub(super) const AMENDMENTS: [Amendment; 7] = [
+pub(super) const AMENDMENTS: [Amendment; 8] = [
     // Odd names and values, as in Node.
     Amendment {
         module: "ext:deno_node/_process/process.ts",
@@ -58,6 +58,17 @@ pub(super) const AMENDMENTS: [Amendment; 7] = [
                 "stdin: stdin_ == \"inherit\" ? \"inherit\" : \"null\",",
                 "stdin: stdinOf(stdin_, toDenoStdio),",
             ),
+            // What a child gets is a duplicate that was made for it, and what a child sends is closed with the isolate.
+            (
+                "writeFn(ipc, handleInfo.message, handleInfo.rawFd, queueOk)",
+                "writeFn(ipc, handleInfo.message, \
+                 core.ops.op_require_break_on_next_statement(3, handleInfo.rawFd), queueOk)",
+            ),
+            (
+                "const rawFd = read[1];",
+                "const rawFd = typeof read[1] === \"number\"\n            \
+                 ? core.ops.op_require_break_on_next_statement(4, read[1]) : read[1];",
+            ),
             (
                 "error.path = command;",
                 "core.ops.addRemedy(error, command);\n    error.path = command;",
@@ -74,14 +85,26 @@ pub(super) const AMENDMENTS: [Amendment; 7] = [
         module: "ext:deno_node/sqlite.ts",
         words: &[(
             "return ReflectConstruct(DatabaseSyncOp, [",
-            "if (options?.allowExtension === true) {
+            "core.ops.op_require_break_on_next_statement(1, 0);
+    if (options?.allowExtension === true) {
       throw new core.NotCapable(
         'Requires ffi access, which no embedded process has: an extension of SQLite is native code, ' +
         'which cannot run inside the app\\'s process. ' +
         'Run this backend on a child runtime: runtime \"node\", \"deno\" or \"bun\"'
       );
     }
-    return ReflectConstruct(DatabaseSyncOp, [",
+    const database = ReflectConstruct(DatabaseSyncOp, [",
+        ), (
+            "      options\n    ], new.target);",
+            "      options\n    ], new.target);\n    \
+             core.ops.op_require_break_on_next_statement(2, 0);\n    return database;",
+        )],
+    },
+    Amendment {
+        module: "ext:deno_node/internal_binding/udp_wrap.ts",
+        words: &[(
+            "const result = op_node_udp_bind(",
+            "core.ops.op_require_break_on_next_statement(0, 0);\n        const result = op_node_udp_bind(",
         )],
     },
     // A request gets the client for the proxies of its process.

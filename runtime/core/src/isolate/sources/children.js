@@ -11,6 +11,29 @@
       if (!isOfProcess) throw new __bootstrap.primordials.Error('nothing to translate')
       return { denoArgs: args, nodeOptions: [], needsNpmProcessState: false }
     }
+
+    // Without these a child would find no program, or could not run. They are no secret.
+    const { op_get_env_no_permission_check: look } = ops
+    const isWindows = __bootstrap.core.build.os === 'windows'
+    const needed = isWindows
+      ? ['PATH', 'PATHEXT', 'SystemRoot', 'SystemDrive', 'windir', 'TEMP']
+      : ['PATH']
+    ops.withSearchPath = (env) => {
+      __bootstrap.primordials.ArrayPrototypeForEach(needed, (name) => {
+        const value = env[name] ?? look(name)
+        if (value != null) env[name] = value
+      })
+      return env
+    }
+
+    // Starting this is starting a script; see `executable.rs`.
+    const noExecutable = isWindows ? 'NUL\\js-runtime' : '/proc/js-runtime/no-node-deno-or-bun'
+    ops.addRemedy = (error, command) => {
+      if (command !== noExecutable) return
+      error.message +=
+        ': an embedded backend starts other scripts with node, deno or bun, and none of them was found that it' +
+        ' may run; install one, or set its path (setRuntimePath), and grant it in permissions.run'
+    }
     ops.isCommandLineGuarded = true
   }
 }

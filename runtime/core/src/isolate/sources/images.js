@@ -9,13 +9,13 @@
   ops.ImageData = new Proxy(Native, {
     __proto__: null,
     construct(target, args, newTarget) {
-      let [first, second, settings] = args
-      if (args.length >= 2 && !ArrayBufferIsView(first)) {
-        // Once: an object could be one number for the question and another one for the call.
-        first = first >>> 0
-        second = second >>> 0
+      if (args.length >= 2 && !ArrayBufferIsView(args[0])) {
+        // Once: an object could be one number for the question and another one for the call. By their places: what
+        // goes through an array is the script's to say.
+        const first = args[0] >>> 0
+        const second = args[1] >>> 0
         new Uint8Array(MathMin(first * second * mostBytes, 2 ** 53 - 1))
-        args = [first, second, settings]
+        args = [first, second, args[2]]
       }
       return ReflectConstruct(target, args, newTarget)
     },

@@ -12,6 +12,8 @@ use crate::support::{Bench, Case, Outcome, cases};
 pub(crate) const CASES: &[Case] = cases![
     the_applications_descriptors_are_out_of_reach,
     a_child_shares_no_stream_with_the_application,
+    a_child_has_no_descriptor_of_the_application,
+    more_files_than_the_limit_are_refused_of_every_kind,
     only_its_own_packages_may_be_read,
     a_group_of_its_own_may_be_killed,
     a_signal_to_the_applications_group_is_one_to_itself,
@@ -68,6 +70,46 @@ async fn a_child_shares_no_stream_with_the_application(bench: &Bench) -> Outcome
         SpawnConfig { permissions: Some(may_run()), ..hostile(bench, "child-streams.mjs", &[]) };
     let ended = bench.run(config, b"").await?;
     assert_eq!(ended.lines(), [r#"{"leaks":[],"own":"piped"}"#], "{}", ended.log());
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+async fn a_child_has_no_descriptor_of_the_application(bench: &Bench) -> Outcome {
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+    use std::os::fd::AsRawFd;
+
+    let (_reader, writer) = std::io::pipe()?;
+    // As a library of the application may have opened it: programs would inherit it.
+    fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    let number = writer.as_raw_fd().to_string();
+    let target = fs::read_link(format!("/proc/self/fd/{number}"))?;
+    let target = target.to_str().ok_or("not UTF-8")?;
+    let config = hostile(bench, "child-descriptors.mjs", &[&number, target]);
+    let run = Grant::Some(vec!["sh".to_owned(), "sleep".to_owned()]);
+    let permissions = Some(Permissions { run, ..Permissions::default() });
+    let ended = bench.run(SpawnConfig { permissions, ..config }, b"").await?;
+    assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn a_child_has_no_descriptor_of_the_application(_: &Bench) -> Outcome {
+    Ok(())
+}
+
+async fn more_files_than_the_limit_are_refused_of_every_kind(bench: &Bench) -> Outcome {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path().to_str().ok_or("not UTF-8")?;
+    let limits = Some(Limits { open_files: Some(40), ..Limits::default() });
+    let all = || Grant::All(true);
+    let permissions = Permissions { read: all(), write: all(), net: all(), ..may_run() };
+    let config = bench.fixture("open-files.mjs", &[folder]);
+    let config = SpawnConfig { permissions: Some(permissions), limits, ..config };
+    let ended = bench.run(config, b"").await?;
+    assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
     Ok(())
 }
 

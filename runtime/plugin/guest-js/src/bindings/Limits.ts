@@ -41,6 +41,11 @@ export type Limits = {
    */
   stdoutBufferMb?: number
   /**
+   * Files, sockets, pipes and watchers that may be open at once, embedded engine only; shared with the workers of
+   * the script. Opening one more fails with `EMFILE`. **Default:** 1024.
+   */
+  openFiles?: number
+  /**
    * Milliseconds a process gets to end by itself when it is killed, before it is made to. An embedded
    * script that neither has read its stdin nor listens for SIGTERM ends at once. **Default:** 500.
    */

@@ -1,0 +1,396 @@
+//! Node's native handles, which take any number for a descriptor: `new Pipe().open(1)` is the application's stdout.
+//!
+//! They are classes of the engine's, whose methods no op can stand in for. So functions of Rust take the place of
+//! the methods before a script runs. What a method was is known to its function alone, and between what the function
+//! checks and what it then does no JavaScript runs.
+
+#![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
+
+use std::cell::RefCell;
+
+use deno_runtime::deno_core::error::throw_js_error_class;
+use deno_runtime::deno_core::{JsRuntime, OpState, v8};
+
+use super::descriptors::{self, Descriptors, Seen};
+use super::open_files;
+
+/// What a method answers when there are too many open files: the negative of the system's number.
+const TOO_MANY: i32 = -24;
+
+/// Marks a handle that has an address of its own.
+const BOUND: &str = "js-runtime.bound";
+
+/// Marks a handle that has a socket.
+const OPEN: &str = "js-runtime.open";
+
+/// Sockets that listen without an address would get one that no permission was asked for.
+const ANY_ADDRESS: &str = "0.0.0.0";
+
+/// The handles of an isolate that have sockets.
+#[derive(Default)]
+struct Handles {
+    list: RefCell<Vec<v8::Weak<v8::Object>>>,
+}
+
+/// Replaces methods of the classes in `ops`, and classes that no script may have.
+pub(super) fn install<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    ops: v8::Local<'s, v8::Object>,
+) -> Option<()> {
+    JsRuntime::op_state_from(scope).borrow_mut().put(Handles::default());
+    let pipe = prototype(scope, ops, "PipeWrap")?;
+    let tcp = prototype(scope, ops, "TCPWrap")?;
+    for class in [pipe, tcp] {
+        replace(scope, class, "open", &[], v8::Function::builder(open))?;
+        replace(scope, class, "fdForIpc", &[], v8::Function::builder(duplicate))?;
+        replace(scope, class, "accept", &[], v8::Function::builder(accept))?;
+        replace(scope, class, "close", &[], v8::Function::builder(close))?;
+        replace(scope, class, "connect", &[], v8::Function::builder(connect))?;
+        replace(scope, class, "bind", &[], v8::Function::builder(bind))?;
+    }
+    // Before `bind` is asked for it has been replaced, which makes no difference here.
+    replace(scope, tcp, "listen", &["bind"], v8::Function::builder(listen))?;
+    replace(scope, tcp, "openFromRid", &[], v8::Function::builder(connect))?;
+    replace(scope, tcp, "connect6", &[], v8::Function::builder(connect))?;
+    replace(scope, tcp, "bind6", &[], v8::Function::builder(bind))?;
+    replace(scope, tcp, "bindWithFlags", &[], v8::Function::builder(bind))?;
+    let database = prototype(scope, ops, "DatabaseSync")?;
+    replace(scope, database, "open", &[], v8::Function::builder(open_database))?;
+    for name in ["TTY", "WasiContext"] {
+        refuse(scope, ops, name)?;
+    }
+    Some(())
+}
+
+fn prototype<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    ops: v8::Local<'s, v8::Object>,
+    class: &str,
+) -> Option<v8::Local<'s, v8::Object>> {
+    let class: v8::Local<v8::Object> = get(scope, ops, class)?.try_into().ok()?;
+    get(scope, class, "prototype")?.try_into().ok()
+}
+
+fn get<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'_, v8::Object>,
+    name: &str,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let name = v8::String::new(scope, name)?;
+    object.get(scope, name.into())
+}
+
+/// Puts a function in the place of a method. It gets that, and others, with its data.
+fn replace<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Object>,
+    name: &str,
+    others: &[&str],
+    function: v8::FunctionBuilder<'s, v8::Function>,
+) -> Option<()> {
+    let mut methods = Vec::new();
+    for name in [&[name], others].concat() {
+        methods.push(get(scope, class, name).filter(|method| method.is_function())?);
+    }
+    let methods = v8::Array::new_with_elements(scope, &methods);
+    let function = function
+        .data(methods.into())
+        .constructor_behavior(v8::ConstructorBehavior::Throw)
+        .build(scope)?;
+    define(scope, class, name, function.into())
+}
+
+/// For good: the engine would put faster ones in their place later.
+fn define(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    name: &str,
+    value: v8::Local<'_, v8::Value>,
+) -> Option<()> {
+    let name = v8::String::new(scope, name)?;
+    let fixed = v8::PropertyAttribute::READ_ONLY
+        | v8::PropertyAttribute::DONT_DELETE
+        | v8::PropertyAttribute::DONT_ENUM;
+    object
+        .define_own_property(scope, name.into(), value, fixed)
+        .filter(|defined| *defined)
+        .map(drop)
+}
+
+/// The terminal is the application's, and the standard streams of WASI are, whatever it is told.
+fn refuse<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    ops: v8::Local<'s, v8::Object>,
+    name: &str,
+) -> Option<()> {
+    let prototype = prototype(scope, ops, name)?;
+    let class = v8::FunctionTemplate::new(scope, refused).get_function(scope)?;
+    let no = v8::FunctionTemplate::new(scope, answer_no).get_function(scope)?;
+    define(scope, class.into(), "isTTY", no.into())?;
+    define(scope, prototype, "constructor", class.into())?;
+    let name = v8::String::new(scope, name)?;
+    ops.set(scope, name.into(), class.into()).map(drop)
+}
+
+fn refused<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    _: v8::FunctionCallbackArguments<'s>,
+    _: v8::ReturnValue<'s, v8::Value>,
+) {
+    throw_js_error_class(scope, &descriptors::refusal());
+}
+
+fn answer_no<'s>(
+    _: &mut v8::PinScope<'s, '_>,
+    _: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    answer.set_bool(false);
+}
+
+/// A call of a method that was replaced.
+struct Call<'s> {
+    this: v8::Local<'s, v8::Object>,
+    methods: v8::Local<'s, v8::Array>,
+    arguments: Vec<v8::Local<'s, v8::Value>>,
+}
+
+impl<'s> Call<'s> {
+    fn of(arguments: &v8::FunctionCallbackArguments<'s>) -> Option<Self> {
+        Some(Self {
+            this: arguments.this(),
+            methods: arguments.data().try_into().ok()?,
+            arguments: (0..arguments.length()).map(|at| arguments.get(at)).collect(),
+        })
+    }
+
+    /// Calls one of the methods; `None` when it has thrown.
+    fn pass(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        method: u32,
+        arguments: &[v8::Local<'s, v8::Value>],
+    ) -> Option<v8::Local<'s, v8::Value>> {
+        let method = self.methods.get_index(scope, method)?;
+        v8::Local::<v8::Function>::try_from(method).ok()?.call(scope, self.this.into(), arguments)
+    }
+
+    /// The same for the method that is called, which opens something: it answers with a number, and a negative one
+    /// is an error.
+    fn open(&self, scope: &mut v8::PinScope<'s, '_>) -> Option<i32> {
+        if !has_room(scope) {
+            return Some(TOO_MANY);
+        }
+        let answer = self.pass(scope, 0, &self.arguments)?.int32_value(scope)?;
+        if answer == 0 {
+            has_socket(scope, self.this)?;
+        }
+        Some(answer)
+    }
+}
+
+fn has_room(scope: &mut v8::PinScope<'_, '_>) -> bool {
+    let state = JsRuntime::op_state_from(scope);
+    let state = state.borrow();
+    Descriptors::room_for(&state, 1).is_ok()
+}
+
+fn mark<'s>(scope: &mut v8::PinScope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Private>> {
+    let name = v8::String::new(scope, name)?;
+    Some(v8::Private::for_api(scope, Some(name)))
+}
+
+fn has_mark(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: v8::Local<'_, v8::Object>,
+    name: &str,
+) -> bool {
+    mark(scope, name).is_some_and(|mark| handle.has_private(scope, mark) == Some(true))
+}
+
+fn set_mark(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: v8::Local<'_, v8::Object>,
+    name: &str,
+) -> Option<()> {
+    let mark = mark(scope, name)?;
+    let value = v8::Boolean::new(scope, true).into();
+    handle.set_private(scope, mark, value).map(drop)
+}
+
+/// Counts a handle as long as it lives and is not closed.
+fn has_socket<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    handle: v8::Local<'s, v8::Object>,
+) -> Option<()> {
+    if has_mark(scope, handle, OPEN) {
+        return Some(());
+    }
+    set_mark(scope, handle, OPEN)?;
+    let state = JsRuntime::op_state_from(scope);
+    let weak = v8::Weak::new(scope, handle);
+    with_handles(&state.borrow(), scope, |list| list.push(weak));
+    Some(())
+}
+
+fn with_handles(
+    state: &OpState,
+    scope: &mut v8::PinScope<'_, '_>,
+    act: impl FnOnce(&mut Vec<v8::Weak<v8::Object>>),
+) {
+    let mut list = state.borrow::<Handles>().list.borrow_mut();
+    act(&mut list);
+    list.retain(|handle| {
+        handle.to_local(scope).is_some_and(|handle| has_mark(scope, handle, OPEN))
+    });
+    Descriptors::of(state).handles(list.len());
+}
+
+fn open<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    // Once, and before anything is checked: an object may be another number each time.
+    let Some(number) = arguments.get(0).int32_value(scope) else { return };
+    let Some(call) = Call::of(&arguments) else { return };
+    let state = JsRuntime::op_state_from(scope);
+    let own = Descriptors::of(&state.borrow()).clone();
+    if !own.take(number) {
+        return throw_js_error_class(scope, &descriptors::refusal());
+    }
+    let argument = v8::Integer::new(scope, number).into();
+    if let Some(code) = call.pass(scope, 0, &[argument]) {
+        answer.set(code);
+    }
+}
+
+/// A duplicate is the script's to be sent to a child, and closed with the isolate.
+fn duplicate<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if !has_room(scope) {
+        return answer.set_int32(-1);
+    }
+    let Some(number) = call.pass(scope, 0, &[]) else { return };
+    if let Some(number) = number.int32_value(scope)
+        && number >= 0
+    {
+        let state = JsRuntime::op_state_from(scope);
+        Descriptors::of(&state.borrow()).adopt(number);
+    }
+    answer.set(number);
+}
+
+fn connect<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if let Some(code) = call.open(scope) {
+        answer.set_int32(code);
+    }
+}
+
+fn bind<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if let Some(code) = call.open(scope) {
+        if code == 0 && set_mark(scope, call.this, BOUND).is_none() {
+            return;
+        }
+        answer.set_int32(code);
+    }
+}
+
+fn listen<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    const BIND: u32 = 1;
+    let Some(call) = Call::of(&arguments) else { return };
+    if !has_mark(scope, call.this, BOUND) {
+        let Some(address) = v8::String::new(scope, ANY_ADDRESS) else { return };
+        let port = v8::Integer::new(scope, 0).into();
+        let Some(code) = call.pass(scope, BIND, &[address.into(), port]) else { return };
+        if code.int32_value(scope) != Some(0) {
+            return answer.set(code);
+        }
+    }
+    if let Some(code) = call.open(scope) {
+        answer.set_int32(code);
+    }
+}
+
+/// The socket belongs to the handle that is the argument.
+fn accept<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let accepted = call.pass(scope, 0, &call.arguments);
+    let Some(code) = accepted.and_then(|code| code.int32_value(scope)) else { return };
+    let Some(handle) = call.arguments.first().and_then(|it| (*it).try_into().ok()) else { return };
+    if code == 0 {
+        if !has_room(scope) {
+            // It has been accepted, and is closed with its handle.
+            close_handle(scope, handle);
+            return answer.set_int32(TOO_MANY);
+        }
+        if has_socket(scope, handle).is_none() {
+            return;
+        }
+    }
+    answer.set_int32(code);
+}
+
+fn close_handle<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    handle: v8::Local<'s, v8::Object>,
+) -> Option<()> {
+    let close: v8::Local<v8::Function> = get(scope, handle, "close")?.try_into().ok()?;
+    close.call(scope, handle.into(), &[]).map(drop)
+}
+
+fn close<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if let Some(mark) = mark(scope, OPEN) {
+        // Fails for what is no handle, and then the method says so.
+        let _ = call.this.delete_private(scope, mark);
+    }
+    let state = JsRuntime::op_state_from(scope);
+    with_handles(&state.borrow(), scope, |_| {});
+    if let Some(done) = call.pass(scope, 0, &call.arguments) {
+        answer.set(done);
+    }
+}
+
+/// A database opens files without telling their numbers.
+fn open_database<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if !has_room(scope) {
+        return throw_js_error_class(scope, &open_files::too_many());
+    }
+    let before = Seen::now();
+    if let Some(opened) = call.pass(scope, 0, &call.arguments) {
+        answer.set(opened);
+    }
+    before.count_others();
+}

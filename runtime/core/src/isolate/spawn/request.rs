@@ -1,0 +1,155 @@
+//! What a program is started with: read once from what a script gives, and handed on as an object that no script
+//! has seen.
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::serde_v8::{JsBuffer, ToJsBuffer};
+use deno_runtime::deno_core::{serde_v8, v8};
+use serde::{Deserialize, Serialize};
+
+/// As `deno_process` has it. What is not listed is not handed on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "options of Deno's")]
+pub(super) struct Request {
+    pub(super) cmd: String,
+    #[serde(default)]
+    pub(super) args: Vec<String>,
+    #[serde(default)]
+    pub(super) clear_env: bool,
+    #[serde(default)]
+    pub(super) env: Vec<(String, String)>,
+    pub(super) stdin: Stream,
+    pub(super) stdout: Stream,
+    pub(super) stderr: Stream,
+    #[serde(default)]
+    pub(super) extra_stdio: Option<Vec<Stream>>,
+    pub(super) input: Option<JsBuffer>,
+    #[serde(default)]
+    pub(super) detached: bool,
+    cwd: Option<String>,
+    gid: Option<u32>,
+    uid: Option<u32>,
+    #[serde(default)]
+    windows_raw_arguments: bool,
+    #[serde(default)]
+    windows_hide: bool,
+    ipc: Option<i32>,
+    serialization: Option<String>,
+    argv0: Option<String>,
+    timeout: Option<u64>,
+    kill_signal: Option<Signal>,
+    max_buffer: Option<u64>,
+}
+
+/// Where a stream of a child leads: a word, or a descriptor.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum Stream {
+    Word(String),
+    Number(i32),
+    /// What is no descriptor at all.
+    Other(f64),
+}
+
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(untagged)]
+enum Signal {
+    Name(String),
+    Number(i32),
+}
+
+/// What Deno's own op gets.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "as above")]
+struct Checked<'a> {
+    cmd: &'a str,
+    args: &'a [String],
+    cwd: Option<&'a str>,
+    clear_env: bool,
+    env: &'a [(String, String)],
+    gid: Option<u32>,
+    uid: Option<u32>,
+    windows_raw_arguments: bool,
+    windows_hide: bool,
+    ipc: Option<i32>,
+    serialization: Option<&'a str>,
+    stdin: &'a Stream,
+    stdout: &'a Stream,
+    stderr: &'a Stream,
+    input: Option<ToJsBuffer>,
+    extra_stdio: &'a [Stream],
+    detached: bool,
+    needs_npm_process_state: bool,
+    argv0: Option<&'a str>,
+    timeout: Option<u64>,
+    kill_signal: Option<&'a Signal>,
+    max_buffer: Option<u64>,
+}
+
+impl Stream {
+    pub(super) fn null() -> Self {
+        Self::Word("null".to_owned())
+    }
+
+    pub(super) fn is_inherited(&self) -> bool {
+        matches!(self, Self::Word(word) if word == "inherit")
+    }
+
+    /// How many descriptors it takes.
+    fn takes(&self) -> usize {
+        if matches!(self, Self::Word(word) if word == "null") { 1 } else { 2 }
+    }
+}
+
+impl Request {
+    /// What a script asks for. Getters of it run here, and never again.
+    pub(super) fn read<'s>(
+        scope: &mut v8::PinScope<'s, '_>,
+        given: v8::Local<'s, v8::Value>,
+    ) -> Result<Self, JsErrorBox> {
+        serde_v8::from_v8(scope, given).map_err(|error| JsErrorBox::type_error(error.to_string()))
+    }
+
+    /// How many descriptors a start takes at the most.
+    pub(super) fn takes(&self) -> usize {
+        const CHANNEL: usize = 2;
+        const PROCESS: usize = 2;
+        let streams = [&self.stdin, &self.stdout, &self.stderr].into_iter();
+        let streams = streams.chain(self.extra_stdio.iter().flatten());
+        streams.map(Stream::takes).sum::<usize>() + CHANNEL + PROCESS
+    }
+
+    /// For Deno's own op.
+    pub(super) fn to_v8<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+    ) -> Result<v8::Local<'s, v8::Value>, JsErrorBox> {
+        let checked = Checked {
+            cmd: &self.cmd,
+            args: &self.args,
+            cwd: self.cwd.as_deref(),
+            clear_env: true,
+            env: &self.env,
+            gid: self.gid,
+            uid: self.uid,
+            windows_raw_arguments: self.windows_raw_arguments,
+            windows_hide: self.windows_hide,
+            ipc: self.ipc,
+            serialization: self.serialization.as_deref(),
+            stdin: &self.stdin,
+            stdout: &self.stdout,
+            stderr: &self.stderr,
+            input: self.input.as_ref().map(|input| ToJsBuffer::from(input.to_vec())),
+            extra_stdio: self.extra_stdio.as_deref().unwrap_or_default(),
+            detached: self.detached,
+            // There is nothing that a Deno would have to know of this process's packages.
+            needs_npm_process_state: false,
+            argv0: self.argv0.as_deref(),
+            timeout: self.timeout,
+            kill_signal: self.kill_signal.as_ref(),
+            max_buffer: self.max_buffer,
+        };
+        serde_v8::to_v8(scope, &checked).map_err(|error| JsErrorBox::type_error(error.to_string()))
+    }
+}

@@ -1,0 +1,209 @@
+//! Scripts that call what there is with what it does not expect, by chance: `storm TARGET SECONDS [SEED]` goes on for
+//! so long. What such a script does to itself is its own affair; the application and a new process go on.
+//!
+//! The application is this program started again. One that dies is told with the seed of the script that it died of,
+//! and the next one goes on with the seed after it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use js_runtime::{
+    Event, Grant, Limits, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow,
+};
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+
+use crate::patience::finishes;
+use crate::pings::echo;
+
+pub(crate) const TARGETS: [&str; 4] = ["ops", "vm", "zlib", "handles"];
+
+/// Calls of one script.
+const CALLS: u32 = 2000;
+
+/// After that a script is killed. Many hang.
+const SCRIPT: Duration = Duration::from_secs(8);
+
+/// What a run of all tests has time for.
+const SHORT: u32 = 2;
+const SHORT_CALLS: u32 = 300;
+
+/// What came of some scripts.
+#[derive(Default)]
+struct Came {
+    scripts: u32,
+    /// Scripts whose engine has failed, which the application survives.
+    crashed: Vec<String>,
+    /// The application has died, or hung.
+    failures: Vec<String>,
+}
+
+/// The command line.
+pub(crate) fn print(words: &[String]) -> ExitCode {
+    let [target, seconds, seed @ ..] = words else {
+        println!("storm TARGET SECONDS [SEED], where TARGET is one of {TARGETS:?}");
+        return ExitCode::FAILURE;
+    };
+    let seconds = Duration::from_secs(seconds.parse().expect("a number of seconds"));
+    let seed = seed.first().map_or(1, |seed| seed.parse().expect("a seed"));
+    let until = Instant::now() + seconds;
+    let came = rage(target, seed, CALLS, |_| Instant::now() < until);
+    let Came { scripts, crashed, failures } = &came;
+    println!("{target}: {scripts} scripts, {} crashes of the engine", crashed.len());
+    crashed.iter().chain(failures).for_each(|line| println!("{line}"));
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A few scripts of every target.
+pub(crate) fn short() -> Result<(), Failed> {
+    for target in TARGETS {
+        let came = rage(target, 1, SHORT_CALLS, |scripts| scripts < SHORT);
+        if !came.failures.is_empty() {
+            return Err(came.failures.join("\n").into());
+        }
+    }
+    Ok(())
+}
+
+fn rage(target: &str, mut seed: u32, calls: u32, goes_on: impl Fn(u32) -> bool) -> Came {
+    let mut came = Came::default();
+    while goes_on(came.scripts) {
+        seed = application(target, seed, calls, &mut came, &goes_on);
+    }
+    came
+}
+
+/// Runs scripts in one application until it dies or none is to follow; the seed that comes next.
+fn application(
+    target: &str,
+    mut seed: u32,
+    calls: u32,
+    came: &mut Came,
+    goes_on: &impl Fn(u32) -> bool,
+) -> u32 {
+    let this = std::env::current_exe().expect("a program knows where it is");
+    let mut host = Command::new(this)
+        .args(["storm-host", target, &seed.to_string(), &calls.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("this program starts");
+    let lines = BufReader::new(host.stdout.take().expect("it is a pipe")).lines();
+    let mut is_over = false;
+    for line in lines.map_while(Result::ok) {
+        let Ok(value) = serde_json::from_str::<Value>(&line) else { continue };
+        came.scripts += 1;
+        seed += 1;
+        if let Some(crash) = value["crashed"].as_str() {
+            came.crashed.push(format!("{target} {}: {crash}", value["seed"]));
+        }
+        if let Some(failure) = value["failure"].as_str() {
+            came.failures.push(format!("{target} {}: {failure}", value["seed"]));
+            break;
+        }
+        if !goes_on(came.scripts) {
+            is_over = true;
+            break;
+        }
+    }
+    // Fails for one that has died.
+    let _ = host.kill();
+    let ended = host.wait().expect("it has been started");
+    if !is_over && came.failures.is_empty() {
+        came.scripts += 1;
+        came.failures.push(format!("{target} {seed}: THE APPLICATION DIED: {ended}"));
+        seed += 1;
+    }
+    seed
+}
+
+/// The application: it runs one script after the other until it is killed.
+pub(crate) fn host(words: &[String]) -> ExitCode {
+    let [target, seed, calls] = words else { return ExitCode::FAILURE };
+    let first = seed.parse().expect("a seed");
+    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    tokio::task::LocalSet::new().block_on(&executor.expect("an executor"), async {
+        let supervisor = Supervisor::builder().warm_isolates(0).build().expect("a thread");
+        for seed in first..=u32::MAX {
+            let mut line = json!({ "seed": seed });
+            match finishes(survive(&supervisor, target, seed, calls)).await {
+                Some(Ok(Some(crash))) => line["crashed"] = json!(crash),
+                Some(Ok(None)) => {}
+                Some(Err(failure)) => line["failure"] = json!(failure),
+                None => line["failure"] = json!("it hangs"),
+            }
+            println!("{line}");
+        }
+    });
+    ExitCode::SUCCESS
+}
+
+/// Runs one script to its end, and then one that does no harm. What is told is how the engine has failed.
+async fn survive(
+    supervisor: &Supervisor,
+    target: &str,
+    seed: u32,
+    calls: &str,
+) -> Result<Option<String>, String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/storms");
+    let limits = Limits {
+        heap_mb: Some(64),
+        array_buffer_mb: Some(64),
+        open_files: Some(200),
+        ..Limits::default()
+    };
+    // The network of this machine is needed for sockets, and nothing is listened for on it.
+    let net = Grant::Some(vec!["127.0.0.1".to_owned()]);
+    let run = Grant::Some(vec!["true".to_owned()]);
+    let config = SpawnConfig {
+        args: vec![seed.to_string(), calls.to_owned()],
+        permissions: Some(Permissions { net, run, ..Permissions::default() }),
+        limits: Some(limits),
+        ..SpawnConfig::script(Runtime::Embedded, format!("{folder}/{target}.mjs"))
+    };
+    let failed = |error: js_runtime::Error| error.to_string();
+    let started = supervisor.spawn_subscribed(target, config, WhenSlow::Drop).await;
+    let (_, mut events) = started.map_err(failed)?;
+    let ended = tokio::time::timeout(SCRIPT, exit(&mut events)).await;
+    let reason = match ended {
+        Ok(reason) => reason,
+        Err(_) => {
+            // Fails for one that has ended meanwhile.
+            let _ = supervisor.kill(target).await;
+            exit(&mut events).await
+        }
+    };
+    supervisor.remove(target).map_err(failed)?;
+    lives(supervisor).await?;
+    Ok(reason.filter(|reason| reason.starts_with("Crashed")))
+}
+
+async fn exit(events: &mut Subscription) -> Option<String> {
+    while let Some(record) = events.recv().await {
+        if let Event::Exit { reason, .. } = record.event {
+            return Some(format!("{reason:?}"));
+        }
+    }
+    None
+}
+
+async fn lives(supervisor: &Supervisor) -> Result<(), String> {
+    const NAME: &str = "well-behaved";
+    let failed = |error: js_runtime::Error| format!("a new process: {error}");
+    let config = SpawnConfig::script(Runtime::Embedded, echo());
+    let started = supervisor.spawn_subscribed(NAME, config, WhenSlow::Drop).await;
+    let (_, mut events) = started.map_err(failed)?;
+    supervisor.write_stdin(NAME, "again\n").await.map_err(failed)?;
+    let mut has_answered = false;
+    while let Some(record) = events.recv().await {
+        if matches!(record.event, Event::Stdout(line) if line == "again") {
+            has_answered = true;
+            break;
+        }
+    }
+    supervisor.kill(NAME).await.map_err(failed)?;
+    supervisor.remove(NAME).map_err(failed)?;
+    if has_answered { Ok(()) } else { Err("a new process does not answer".to_owned()) }
+}
