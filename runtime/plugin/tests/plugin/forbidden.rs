@@ -288,6 +288,12 @@ fn what_a_capability_names_is_allowed_in_just_that_form() {
         .call("main", "spawn", json!({ "name": "tool", "config": { "command": "true" } }))
         .expect("allowed");
 
+    // A flag that restricts a script cannot be left out. There may be no Node to start.
+    let config = json!({ "script": "allowed/good.mjs" });
+    let _ = bench.call("main", "spawn", json!({ "name": "flagged", "config": config }));
+    let started = bench.call("main", "get_config", json!({ "name": "flagged" })).expect("known");
+    assert_eq!(started["runtimeArgs"], json!(["-C", "development"]));
+
     // Paths come to the engine by their real names: a link that stays in the folder is itself and its target.
     let inner = folder.path().join("data/inner");
     let config = json!({ "script": "allowed/good.mjs", "permissions": { "read": [inner] } });

@@ -4,6 +4,8 @@
 mod contract;
 mod forbidden;
 mod hostile;
+#[cfg(all(unix, feature = "embedded"))]
+mod links;
 #[path = "../../../core/tests/common/patience.rs"]
 mod patience;
 mod streams;
