@@ -5,6 +5,7 @@
 //! more places, in a fixed order, and remembers the answer. It must not start a runtime to find it:
 //! starting a process waits for [`Detector::find`], and only a list for people waits for versions.
 
+mod detections;
 mod login;
 mod places;
 mod probe;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use self::detections::Detections;
 use self::login::LoginPath;
 use crate::error::Error;
 use crate::wire::{Runtime, RuntimeInfo};
@@ -30,6 +32,7 @@ pub(crate) struct Detector {
 struct Shared {
     known: Mutex<Known>,
     login: LoginPath,
+    detections: Detections,
     /// What the next question to the file system waits for.
     #[cfg(test)]
     gate: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
@@ -137,12 +140,15 @@ impl Detector {
 
     /// Deno, Bun and Node, in this order, asked for their versions side by side.
     pub(crate) async fn detect_all(&self) -> Vec<RuntimeInfo> {
-        let (deno, bun, node) = tokio::join!(
-            self.describe(Runtime::Deno),
-            self.describe(Runtime::Bun),
-            self.describe(Runtime::Node),
-        );
-        vec![deno, bun, node]
+        let detect = async {
+            let (deno, bun, node) = tokio::join!(
+                self.describe(Runtime::Deno),
+                self.describe(Runtime::Bun),
+                self.describe(Runtime::Node),
+            );
+            vec![deno, bun, node]
+        };
+        self.shared.detections.share(detect).await
     }
 
     /// `PATH` as the user's login shell sets it. The shell is started with a time limit.

@@ -172,6 +172,30 @@ async fn versions_are_asked_for_side_by_side_and_remembered_until_the_file_chang
 }
 
 #[tokio::test]
+async fn however_many_ask_at_once_a_runtime_is_started_twice_at_the_most() {
+    let folder = Folder::new();
+    let starts = folder.file("starts", "");
+    // It fails, so that no version is remembered.
+    let body = format!("echo started >> '{}'; exit 1", starts.display());
+    let script = folder.script("runtime", &body);
+    let detector = Detector::new();
+    for runtime in [Runtime::Deno, Runtime::Bun, Runtime::Node] {
+        let path = folder.0.join(runtime.as_str());
+        fs::hard_link(&script, &path).expect("a second name");
+        detector.set_path(runtime, Some(path)).expect("it is executable");
+    }
+    let asked = (0..50).map(|_| detector.detect_all());
+    for list in finishes(futures_util::future::join_all(asked)).await.expect("it answers") {
+        assert!(list.len() == 3 && !list[0].available, "{list:?}");
+    }
+    let count = || fs::read_to_string(&starts).expect("it is there").lines().count();
+    assert!((3..=6).contains(&count()), "{} starts", count());
+    let before = count();
+    detector.detect_all().await;
+    assert_eq!(count(), before + 3, "who asks later gets a new list");
+}
+
+#[tokio::test]
 async fn what_fails_or_says_no_version_is_unavailable() {
     let folder = Folder::new();
     let detector = Detector::new();
