@@ -57,7 +57,11 @@ pub(super) fn install(runtime: &mut JsRuntime) -> Result<(), String> {
 
 /// Takes the place of `op_vm_create_script`.
 #[op2(reentrant)]
-#[allow(clippy::too_many_arguments, reason = "the signature of the op that is replaced")]
+#[allow(
+    clippy::too_many_arguments,
+    clippy::needless_pass_by_value,
+    reason = "the signature of an op that calls others"
+)]
 pub(super) fn op_host_vm_create_script<'a>(
     scope: &mut v8::PinScope<'a, '_>,
     state: Rc<RefCell<OpState>>,
@@ -77,7 +81,11 @@ pub(super) fn op_host_vm_create_script<'a>(
 
 /// Takes the place of `op_vm_compile_function`.
 #[op2(reentrant)]
-#[allow(clippy::too_many_arguments, reason = "the signature of the op that is replaced")]
+#[allow(
+    clippy::too_many_arguments,
+    clippy::needless_pass_by_value,
+    reason = "the signature of an op that calls others"
+)]
 pub(super) fn op_host_vm_compile_function<'a>(
     scope: &mut v8::PinScope<'a, '_>,
     state: Rc<RefCell<OpState>>,

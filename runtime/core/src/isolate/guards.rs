@@ -18,7 +18,7 @@ use super::control::{Control, SelfEnded};
 use super::folder::Folder;
 use super::{
     blobs, code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
-    op_buffers, originals, proxies, signals, spawn, tls, worker_args,
+    op_buffers, originals, proxies, signals, spawn, tls, verdicts, worker_args,
 };
 
 /// Leaves behind where ops are.
@@ -117,7 +117,7 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_gid" => super::panics::op_test_sync(),
         #[cfg(test)]
         "op_dns_resolve" => super::panics::op_test_async(),
-        name => originals::carried(name).unwrap_or(op),
+        name => originals::carried(name).unwrap_or_else(|| verdicts::judged(op)),
     }
 }
 

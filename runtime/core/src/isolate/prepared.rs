@@ -78,6 +78,11 @@ impl Prepared {
         Ok(Self { load, begin, worker, place, folder, around })
     }
 
+    #[cfg(test)]
+    pub(super) fn op_names(&self) -> Vec<&'static str> {
+        self.worker.js_runtime.op_names()
+    }
+
     /// Loads what nearly every script asks for first, and takes longer than all else: Node's `process`,
     /// and some hundred modules behind it. For when nobody waits.
     pub(super) fn load(mut self) -> Result<Self, String> {

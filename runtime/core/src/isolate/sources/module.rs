@@ -2,7 +2,7 @@
 
 use super::amendments::Words;
 
-pub(super) const WORDS: [Words; 9] = [
+pub(super) const WORDS: [Words; 10] = [
     // What Node has under its scheme only is a package without it.
     (
         "return request in nativeModuleExports;",
@@ -22,6 +22,16 @@ pub(super) const WORDS: [Words; 9] = [
     (
         "normalizedRequest in nativeModuleExports",
         "normalizedRequest !== request && normalizedRequest in nativeModuleExports",
+    ),
+    // Sets up a worker, once, before its script runs. The script's own isolate has kept the arguments instead.
+    (
+        "globalThis.nodeBootstrap = initialize;",
+        "if (internals.__nodeBootstrapArgs === undefined) {
+  globalThis.nodeBootstrap = (args) => {
+    delete globalThis.nodeBootstrap;
+    initialize(args);
+  };
+}",
     ),
     // The text of a hook is loaded with all that it imports.
     ("op_import_sync_with_source(specifier, code)", "op_import_sync(specifier, code)"),

@@ -1,5 +1,7 @@
 //! What the engine is made of is out of the reach of scripts.
 
+use std::collections::BTreeSet;
+
 use js_runtime::{Permissions, SpawnConfig};
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     no_op_is_within_reach,
+    every_global_is_judged,
     compiled_code_of_a_script_is_never_run,
     no_script_inspects_its_own_engine,
     no_script_gets_a_gpu,
@@ -38,6 +41,28 @@ async fn no_op_is_within_reach(bench: &Bench) -> Outcome {
         let ops = ["AsyncWrap", "HandleWrap", "LibUvStreamWrap", "TCPWrap", "op_require_stat"];
         assert_eq!(found["names"].take(), json!(ops));
     }
+    Ok(())
+}
+
+/// What a script finds, by verdict: sections with the verdict and its reason in their first line.
+const GLOBALS: &str = include_str!("../../../src/isolate/verdicts/globals.txt");
+
+async fn every_global_is_judged(bench: &Bench) -> Outcome {
+    let verdicts = ["harmless", "permission", "bounded", "replaced", "refused"];
+    let mut judged = BTreeSet::new();
+    for section in GLOBALS.split("\n\n") {
+        let (head, names) = section.split_once('\n').ok_or("a section without names")?;
+        let verdict = head.strip_prefix('[').and_then(|head| head.split_once("] "));
+        assert!(verdict.is_some_and(|(verdict, _)| verdicts.contains(&verdict)), "{head}");
+        for name in names.lines() {
+            assert!(judged.insert(name.to_owned()), "{name} is judged twice");
+        }
+    }
+    let found: BTreeSet<String> = serde_json::from_value(said(bench, "globals.mjs").await?)?;
+    let missing: Vec<_> = found.difference(&judged).collect();
+    let gone: Vec<_> = judged.difference(&found).collect();
+    assert!(missing.is_empty(), "not judged in verdicts/globals.txt: {missing:#?}");
+    assert!(gone.is_empty(), "no longer there, but in verdicts/globals.txt: {gone:#?}");
     Ok(())
 }
 
