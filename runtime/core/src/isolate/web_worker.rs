@@ -25,7 +25,7 @@ use super::folder::Folder;
 use super::loader::{Modules, WorkerEntry};
 use super::program::Program;
 use super::stdio::{Streams, null_device};
-use super::{options, sources, watch};
+use super::{exit, options, sources, watch};
 
 /// Workers that may live at once, as each may fill a heap of its own.
 pub(crate) const MOST: usize = 16;
@@ -163,6 +163,7 @@ pub(super) fn report(error: &JsError) -> String {
 fn report_text(error: &str) {
     LIFE.with_borrow(|life| {
         if let Some(life) = life {
+            let error = exit::shortened(error.to_owned());
             life.streams.stderr.say(&format!("error: Uncaught (in worker) {error}\n"));
         }
     });
