@@ -116,6 +116,19 @@ fn compiler(
     compilers.map(|compilers| choose(compilers).clone()).ok_or_else(missing)
 }
 
+/// A column that the engine can point at in a message: it writes as many spaces, and takes a negative number for a
+/// very large one.
+fn bounded<'a>(
+    scope: &mut v8::PinScope<'a, '_>,
+    column: v8::Local<'a, v8::Value>,
+) -> v8::Local<'a, v8::Value> {
+    const LAST: i32 = 1 << 16;
+    match v8::Local::<v8::Int32>::try_from(column) {
+        Ok(column) => v8::Integer::new(scope, column.value().clamp(0, LAST)).into(),
+        Err(_) => column,
+    }
+}
+
 /// `None` when the engine's op has thrown.
 fn without_cache<'a>(
     scope: &mut v8::PinScope<'a, '_>,
@@ -125,7 +138,8 @@ fn without_cache<'a>(
     rest: &[v8::Local<'a, v8::Value>],
 ) -> Option<v8::Local<'a, v8::Value>> {
     let nothing = v8::undefined(scope).into();
-    let mut arguments = place.to_vec();
+    let [source, filename, line, column] = place;
+    let mut arguments = vec![source, filename, line, bounded(scope, column)];
     arguments.push(nothing);
     arguments.extend_from_slice(rest);
     let compile = v8::Local::new(scope, compile);

@@ -21,6 +21,7 @@ use super::blobs::BlobSlices;
 use super::buffers::Buffers;
 use super::certificates::Certificates;
 use super::code_cache;
+use super::compressors;
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
 use super::descriptors::Descriptors;
@@ -49,10 +50,9 @@ const LEEWAY: usize = 4 << 20;
 const MOST_YOUNG: usize = 24 << 20;
 
 /// What scripts find already done, in this order.
-const PREPARATIONS: [(&str, &str); 4] = [
+const PREPARATIONS: [(&str, &str); 3] = [
     ("js-runtime:park", crate::command_line::PARK),
     ("js-runtime:memories", include_str!("memories.js")),
-    ("js-runtime:key-sizes", include_str!("key_sizes.js")),
     ("js-runtime:lines", line_door::SCRIPT),
 ];
 
@@ -229,7 +229,8 @@ fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
         let ops: v8::Local<v8::Object> = natives.get_index(scope, 0)?.try_into().ok()?;
         let left: v8::Local<v8::Object> = natives.get_index(scope, 1)?.try_into().ok()?;
         state.borrow_mut().put(Originals::take(scope, ops, left)?);
-        handles::install(scope, ops)
+        handles::install(scope, ops)?;
+        compressors::install(scope, ops)
     });
     installed.ok_or_else(|| "the engine's native classes are not what they should be".to_owned())
 }

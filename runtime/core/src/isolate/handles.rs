@@ -12,7 +12,7 @@ use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{JsRuntime, OpState, v8};
 
 use super::descriptors::{self, Descriptors, Seen};
-use super::{open_files, unix_sockets};
+use super::open_files;
 
 /// What a method answers when there are too many open files: the negative of the system's number.
 const TOO_MANY: i32 = -24;
@@ -62,7 +62,7 @@ pub(super) fn install<'s>(
     Some(())
 }
 
-fn prototype<'s>(
+pub(super) fn prototype<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     ops: v8::Local<'s, v8::Object>,
     class: &str,
@@ -81,7 +81,7 @@ fn get<'s>(
 }
 
 /// Puts a function in the place of a method. It gets that, and others, with its data.
-fn replace<'s>(
+pub(super) fn replace<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     class: v8::Local<'s, v8::Object>,
     name: &str,
@@ -149,14 +149,14 @@ fn answer_no<'s>(
 }
 
 /// A call of a method that was replaced.
-struct Call<'s> {
-    this: v8::Local<'s, v8::Object>,
+pub(super) struct Call<'s> {
+    pub(super) this: v8::Local<'s, v8::Object>,
     methods: v8::Local<'s, v8::Array>,
-    arguments: Vec<v8::Local<'s, v8::Value>>,
+    pub(super) arguments: Vec<v8::Local<'s, v8::Value>>,
 }
 
 impl<'s> Call<'s> {
-    fn of(arguments: &v8::FunctionCallbackArguments<'s>) -> Option<Self> {
+    pub(super) fn of(arguments: &v8::FunctionCallbackArguments<'s>) -> Option<Self> {
         Some(Self {
             this: arguments.this(),
             methods: arguments.data().try_into().ok()?,
@@ -165,7 +165,7 @@ impl<'s> Call<'s> {
     }
 
     /// Calls one of the methods; `None` when it has thrown.
-    fn pass(
+    pub(super) fn pass(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
         method: u32,
@@ -176,11 +176,8 @@ impl<'s> Call<'s> {
     }
 
     /// The same for the method that is called, which opens something: it answers with a number, and a negative one
-    /// is an error. Where its address is among the arguments is `address`.
-    fn open(&mut self, scope: &mut v8::PinScope<'s, '_>, address: usize) -> Option<i32> {
-        if !unix_sockets::is_allowed(scope, &mut self.arguments, address) {
-            return None;
-        }
+    /// is an error.
+    fn open(&self, scope: &mut v8::PinScope<'s, '_>) -> Option<i32> {
         if !has_room(scope) {
             return Some(TOO_MANY);
         }
@@ -198,12 +195,15 @@ fn has_room(scope: &mut v8::PinScope<'_, '_>) -> bool {
     Descriptors::room_for(&state, 1).is_ok()
 }
 
-fn mark<'s>(scope: &mut v8::PinScope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Private>> {
+pub(super) fn mark<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    name: &str,
+) -> Option<v8::Local<'s, v8::Private>> {
     let name = v8::String::new(scope, name)?;
     Some(v8::Private::for_api(scope, Some(name)))
 }
 
-fn has_mark(
+pub(super) fn has_mark(
     scope: &mut v8::PinScope<'_, '_>,
     handle: v8::Local<'_, v8::Object>,
     name: &str,
@@ -211,7 +211,7 @@ fn has_mark(
     mark(scope, name).is_some_and(|mark| handle.has_private(scope, mark) == Some(true))
 }
 
-fn set_mark(
+pub(super) fn set_mark(
     scope: &mut v8::PinScope<'_, '_>,
     handle: v8::Local<'_, v8::Object>,
     name: &str,
@@ -293,8 +293,8 @@ fn connect<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
-    if let Some(code) = call.open(scope, 1) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if let Some(code) = call.open(scope) {
         answer.set_int32(code);
     }
 }
@@ -304,8 +304,8 @@ fn bind<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
-    if let Some(code) = call.open(scope, 0) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if let Some(code) = call.open(scope) {
         if code == 0 && set_mark(scope, call.this, BOUND).is_none() {
             return;
         }
@@ -319,7 +319,7 @@ fn listen<'s>(
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     const BIND: u32 = 1;
-    let Some(mut call) = Call::of(&arguments) else { return };
+    let Some(call) = Call::of(&arguments) else { return };
     if !has_mark(scope, call.this, BOUND) {
         let Some(address) = v8::String::new(scope, ANY_ADDRESS) else { return };
         let port = v8::Integer::new(scope, 0).into();
@@ -328,7 +328,7 @@ fn listen<'s>(
             return answer.set(code);
         }
     }
-    if let Some(code) = call.open(scope, 1) {
+    if let Some(code) = call.open(scope) {
         answer.set_int32(code);
     }
 }

@@ -20,7 +20,6 @@ mod require;
 mod resolve;
 mod shared;
 mod source;
-mod specifier;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -25,8 +25,6 @@ mod projects;
 mod readers;
 mod rpc;
 mod scripts;
-#[cfg(target_os = "linux")]
-mod sockets;
 mod stdio;
 mod stops;
 #[cfg(target_os = "linux")]
@@ -68,8 +66,6 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     modules::CASES,
     #[cfg(unix)]
     loads::CASES,
-    #[cfg(target_os = "linux")]
-    sockets::CASES,
     hooks::CASES,
     internals::CASES,
     projects::CASES,

@@ -5,6 +5,7 @@
 //! and the next one goes on with the seed after it.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -126,9 +127,10 @@ pub(crate) fn host(words: &[String]) -> ExitCode {
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
     tokio::task::LocalSet::new().block_on(&executor.expect("an executor"), async {
         let supervisor = Supervisor::builder().warm_isolates(0).build().expect("a thread");
+        let folder = tempfile::tempdir().expect("a folder");
         for seed in first..=u32::MAX {
             let mut line = json!({ "seed": seed });
-            match finishes(survive(&supervisor, target, seed, calls)).await {
+            match finishes(survive(&supervisor, folder.path(), target, seed, calls)).await {
                 Some(Ok(Some(crash))) => line["crashed"] = json!(crash),
                 Some(Ok(None)) => {}
                 Some(Err(failure)) => line["failure"] = json!(failure),
@@ -143,11 +145,12 @@ pub(crate) fn host(words: &[String]) -> ExitCode {
 /// Runs one script to its end, and then one that does no harm. What is told is how the engine has failed.
 async fn survive(
     supervisor: &Supervisor,
+    cwd: &Path,
     target: &str,
     seed: u32,
     calls: &str,
 ) -> Result<Option<String>, String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/storms");
+    let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/storms");
     let limits = Limits {
         heap_mb: Some(64),
         array_buffer_mb: Some(64),
@@ -157,23 +160,27 @@ async fn survive(
     // The network of this machine is needed for sockets, and nothing is listened for on it.
     let net = Grant::Some(vec!["127.0.0.1".to_owned()]);
     let run = Grant::Some(vec!["true".to_owned()]);
+    // And a folder for what takes files.
+    let files = || Grant::Some(vec![cwd.to_string_lossy().into_owned()]);
+    let permissions =
+        Permissions { net, run, read: files(), write: files(), ..Permissions::default() };
     let config = SpawnConfig {
         args: vec![seed.to_string(), calls.to_owned()],
-        permissions: Some(Permissions { net, run, ..Permissions::default() }),
+        permissions: Some(permissions),
+        cwd: Some(cwd.to_path_buf()),
         limits: Some(limits),
-        ..SpawnConfig::script(Runtime::Embedded, format!("{folder}/{target}.mjs"))
+        ..SpawnConfig::script(Runtime::Embedded, format!("{scripts}/{target}.mjs"))
     };
     let failed = |error: js_runtime::Error| error.to_string();
     let started = supervisor.spawn_subscribed(target, config, WhenSlow::Drop).await;
     let (_, mut events) = started.map_err(failed)?;
     let ended = tokio::time::timeout(SCRIPT, exit(&mut events)).await;
-    let reason = match ended {
-        Ok(reason) => reason,
-        Err(_) => {
-            // Fails for one that has ended meanwhile.
-            let _ = supervisor.kill(target).await;
-            exit(&mut events).await
-        }
+    let reason = if let Ok(reason) = ended {
+        reason
+    } else {
+        // Fails for one that has ended meanwhile.
+        let _ = supervisor.kill(target).await;
+        exit(&mut events).await
     };
     supervisor.remove(target).map_err(failed)?;
     lives(supervisor).await?;

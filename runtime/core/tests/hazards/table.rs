@@ -4,6 +4,7 @@ mod buffers;
 mod descriptors;
 mod ends;
 mod globals;
+mod handles;
 mod loops;
 mod memory;
 mod nesting;
@@ -88,7 +89,7 @@ macro_rules! hazards {
 }
 use hazards;
 
-const ALL: [&[Hazard]; 11] = [
+const ALL: [&[Hazard]; 12] = [
     buffers::HAZARDS,
     descriptors::HAZARDS,
     ends::HAZARDS,
@@ -97,6 +98,7 @@ const ALL: [&[Hazard]; 11] = [
     nesting::HAZARDS,
     one_call::HAZARDS,
     globals::HAZARDS,
+    handles::HAZARDS,
     threads::HAZARDS,
     others::HAZARDS,
     outside::HAZARDS,
