@@ -39,8 +39,11 @@ pub(super) async fn exceeded(program: &Program) {
     let mut worked = control.threads.worked().time;
     loop {
         if !is_busy && control.members.count() <= 1 {
-            let before = if footprint::KNOWS_WORK { None } else { Sample::take(control) };
-            before.into_iter().for_each(|sample| account.add(sample));
+            if !footprint::KNOWS_WORK
+                && let Some(sample) = Sample::take(control)
+            {
+                account.add(sample);
+            }
             control.pulse.begun().await;
             // Where nothing tells who has taken it meanwhile, it was another.
             if !footprint::KNOWS_WORK

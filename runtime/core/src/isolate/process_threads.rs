@@ -92,12 +92,12 @@ mod tests {
         let threads = Arc::new(ProcessThreads::default());
         touch(8 << 20);
         assert_eq!(threads.worked(), Work::default(), "this thread does not belong to them");
-        let worker = threads.clone();
+        let shared = threads.clone();
         let while_it_lives = std::thread::spawn(move || {
-            worker.join();
+            shared.join();
             touch(8 << 20);
-            let worked = worker.worked();
-            worker.leave();
+            let worked = shared.worked();
+            shared.leave();
             worked
         });
         let while_it_lives = while_it_lives.join().expect("no panic");
