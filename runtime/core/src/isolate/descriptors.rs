@@ -141,22 +141,31 @@ pub(super) fn count_one() -> io::Result<Option<Counted>> {
 }
 
 /// What a call of the engine's opens without telling its number.
-pub(super) struct Seen(Vec<i32>);
+pub(super) struct Seen(HashMap<i32, Identity>);
 
 impl Seen {
     /// Before the call.
     pub(super) fn now() -> Self {
-        let mut open: Vec<_> = close_on_exec::numbers().collect();
-        // The one by which they were listed is closed.
-        open.retain(|number| Identity::of(*number).is_some());
-        Self(open)
+        Self(open_now().collect())
     }
 
-    /// After it, on the same thread: what is new is the isolate's. What another thread has opened meanwhile is taken for the isolate's, too: it
-    /// is counted, as long as it is open.
+    /// After it, on the same thread: what is new is the isolate's. What another thread has opened meanwhile is
+    /// taken for the isolate's, too: it is counted, as long as it is open.
     pub(super) fn count_others(&self) {
-        close_on_exec::numbers().filter(|number| !self.0.contains(number)).for_each(opened_file);
+        for (number, identity) in open_now() {
+            // Another thread may have closed one whose number then stands for something else.
+            if self.0.get(&number) != Some(&identity) {
+                opened_file(number);
+            }
+        }
     }
+}
+
+/// The application's descriptors, and what they stand for.
+fn open_now() -> impl Iterator<Item = (i32, Identity)> {
+    // All of them first: the one by which they are listed is then closed.
+    let numbers: Vec<_> = close_on_exec::numbers().collect();
+    numbers.into_iter().filter_map(|number| Some((number, Identity::of(number)?)))
 }
 
 /// A file that this thread's isolate has opened, and closes.
