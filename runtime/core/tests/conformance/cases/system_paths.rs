@@ -11,6 +11,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_grant_of_one_system_folder_is_for_that_folder,
     the_standard_streams_have_paths,
     the_applications_memory_descriptors_and_environment_stay_closed,
+    whatever_opens_files_opens_none_that_reaches_the_application,
 ];
 
 async fn files_of_the_system_need_the_permission_to_read_like_any_other(bench: &Bench) -> Outcome {
@@ -97,6 +98,16 @@ async fn the_applications_memory_descriptors_and_environment_stay_closed(bench: 
             bench.run(SpawnConfig { permissions: Some(permissions), ..config }, b"").await?;
         assert_eq!(ended.lines(), ["[]", "tried more than 500"], "{}", ended.log());
     }
+    Ok(())
+}
+
+async fn whatever_opens_files_opens_none_that_reaches_the_application(bench: &Bench) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let at = folder.path().to_str().ok_or("not UTF-8")?;
+    let permissions = Permissions { net: Grant::All(true), ..may_read_and_write() };
+    let config = bench.fixture("hostile/loading-system.mjs", &[at]);
+    let ended = bench.run(SpawnConfig { permissions: Some(permissions), ..config }, b"").await?;
+    assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
     Ok(())
 }
 
