@@ -13,14 +13,14 @@ interface LineDoor {
 
 type Bytes = AsyncIterable<Uint8Array>
 
-/** As `Bun`, `Deno` and the line door are: there in one runtime, absent in the others. */
+/** As `Bun` and `Deno` are: there in one runtime, absent in the others. */
 interface Surroundings {
   Bun?: { version: string; stdin: { stream(): Bytes } }
   Deno?: { version: { deno: string }; stdin: { readable: Bytes } }
-  [lineDoor]?: LineDoor
 }
 
-const lineDoor = Symbol.for('js-runtime.lines')
+/** Node, Deno and Bun know no such module. */
+const lineDoor = process.getBuiltinModule?.('js-runtime:lines') as LineDoor | undefined
 const here = globalThis as unknown as Surroundings
 
 /**
@@ -100,8 +100,7 @@ class NodeLineIo extends NodeIo {
 }
 
 function chooseIo(): IoInterface {
-  const door = here[lineDoor]
-  if (door) return new EmbeddedIo(door)
+  if (lineDoor) return new EmbeddedIo(lineDoor)
   if (here.Deno) return new DenoIo(lineStream(here.Deno.stdin.readable))
   if (here.Bun) return inTurn(new BunIo(lineStream(here.Bun.stdin.stream())))
   return new NodeLineIo()
@@ -112,7 +111,7 @@ export function systemInfo(): SystemInfo {
   const { pid, platform, arch, versions } = process
   const common = { pid, platform, arch }
   const deno = here.Deno?.version.deno
-  if (here[lineDoor]) return { runtime: 'embedded', version: deno ?? versions.v8, ...common }
+  if (lineDoor) return { runtime: 'embedded', version: deno ?? versions.v8, ...common }
   if (deno) return { runtime: 'deno', version: deno, ...common }
   if (here.Bun) return { runtime: 'bun', version: here.Bun.version, ...common }
   return { runtime: 'node', version: versions.node, ...common }

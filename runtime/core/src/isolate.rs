@@ -60,6 +60,7 @@ mod stdio;
 mod system_files;
 mod thread_clock;
 mod tls;
+mod unix_sockets;
 mod verdicts;
 mod watch;
 mod web_worker;

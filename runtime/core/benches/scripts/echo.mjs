@@ -1,5 +1,5 @@
 // Sends every line back, by the shortest way that each runtime has.
-const door = globalThis[Symbol.for('js-runtime.lines')]
+const door = globalThis.process?.getBuiltinModule?.('js-runtime:lines')
 if (door) {
   for (let lines; (lines = await door.readAll()) !== null;) door.writeAll(lines)
 } else if (globalThis.Bun) {

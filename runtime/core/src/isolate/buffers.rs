@@ -2,7 +2,8 @@
 //!
 //! One allocator for all isolates of a process, as buffers go from one to another. What would be too
 //! much is refused, and becomes a `RangeError`. What V8 does not ask an allocator for (WebAssembly's
-//! memory, buffers that ops hand over) is only seen afterwards, by [`super::watch`].
+//! memory, buffers that can be resized, buffers that ops hand over) is only seen afterwards, by [`super::watch`]
+//! and [`super::memory_limit`]; no buffer that can be resized is larger than all may be together (`largest`).
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::cell::Cell;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use deno_runtime::deno_core::v8;
+
+mod largest;
 
 /// What V8 asks of the memory that it gets.
 const ALIGNMENT: usize = 16;
@@ -48,7 +51,10 @@ impl Buffers {
 
     pub(super) fn allocator(self: &Arc<Self>) -> v8::UniqueRef<v8::Allocator> {
         // SAFETY: the handle is what the functions of the table expect, and the last of them drops it.
-        unsafe { v8::new_rust_allocator(Arc::into_raw(self.clone()), &FUNCTIONS) }
+        let mut allocator =
+            unsafe { v8::new_rust_allocator(Arc::into_raw(self.clone()), &FUNCTIONS) };
+        largest::limit(&mut allocator);
+        allocator
     }
 
     /// Whether V8 speaks of the end of its memory because of a buffer that this thread was refused, and

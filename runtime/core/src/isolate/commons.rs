@@ -50,9 +50,10 @@ const LEEWAY: usize = 4 << 20;
 const MOST_YOUNG: usize = 24 << 20;
 
 /// What scripts find already done, in this order.
-const PREPARATIONS: [(&str, &str); 3] = [
+const PREPARATIONS: [(&str, &str); 4] = [
     ("js-runtime:park", crate::command_line::PARK),
     ("js-runtime:memories", include_str!("memories.js")),
+    ("js-runtime:key-sizes", include_str!("key_sizes.js")),
     ("js-runtime:lines", line_door::SCRIPT),
 ];
 

@@ -153,6 +153,15 @@ pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> thread::Result<T> {
     done
 }
 
+/// Whether this thread works for a process, or descends from one that does, where the system tells.
+pub(super) fn is_for_a_process() -> bool {
+    #[cfg(unix)]
+    let descends = owners::of_this_thread().is_some();
+    #[cfg(not(unix))]
+    let descends = false;
+    !HERE.get().is_null() || descends
+}
+
 /// The process that this thread belongs to, for the threads that help it.
 pub(crate) fn process_here() -> Option<Arc<Control>> {
     let here = HERE.get();

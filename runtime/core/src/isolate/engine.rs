@@ -28,8 +28,15 @@ const STACK_BYTES: usize = 16 * 1024 * 1024;
 /// stopped at its heap limit.
 ///
 /// Pool: pages of an isolate that has ended are else kept for others, and for ever if none comes.
-const V8_FLAGS: [&str; 3] =
-    ["js-runtime", "--no-turboshaft-loop-unrolling", "--no-memory-pool-share-memory-on-teardown"];
+///
+/// WebAssembly: a module may fill its memory in one call, which nothing interrupts, so a memory has 1 GiB at the
+/// most.
+const V8_FLAGS: [&str; 4] = [
+    "js-runtime",
+    "--no-turboshaft-loop-unrolling",
+    "--no-memory-pool-share-memory-on-teardown",
+    "--wasm-max-mem-pages=16384",
+];
 
 /// From the end of an isolate until its memory is given back: so that many ends are one occasion.
 const SETTLES: Duration = Duration::from_secs(2);

@@ -4,6 +4,7 @@
 //! application, and changing it while other threads run is undefined behaviour on most systems.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,7 @@ use deno_runtime::deno_permissions::{
 };
 
 use super::stdio::{Log, Stdio};
+use super::system_files;
 
 /// The variables that this process has. Its isolates share them.
 #[derive(Clone)]
@@ -191,7 +193,9 @@ pub(super) fn op_host_load_env_file(
     let path = permissions
         .check_open(Path::new(path).into(), OpenAccessKind::Read, Some("process.loadEnvFile"))
         .map_err(JsErrorBox::from_err)?;
-    let text = std::fs::read_to_string(&*path).map_err(JsErrorBox::from_err)?;
+    let mut file = system_files::to_load(&path).map_err(JsErrorBox::from_err)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(JsErrorBox::from_err)?;
     let mut env = Env::of(state);
     deno_dotenv::parse_env_content_hook(&text, &mut |key, value| {
         if is_key(key) && permissions.query_env(Some(key)) == PermissionState::Granted {

@@ -41,6 +41,7 @@ pub(super) fn of(
         Some(Err(_)) if program.control.is_asked() => killed(),
         Some(Err(error)) => {
             let (message, stack) = describe(&error);
+            let (message, stack) = (shortened(message), stack.map(shortened));
             let (mut message, stack) = (in_own_words(&message), stack.as_deref().map(in_own_words));
             if program.commons.buffers.have_refused() && message.contains(REFUSED) {
                 message.push_str(" (limits.arrayBufferMb)");
@@ -104,6 +105,19 @@ fn describe(error: &CoreError) -> (String, Option<String>) {
     }
 }
 
+/// The longest message and the longest stack in bytes: they are kept with the process, and sent to all that listen.
+const LONGEST_TEXT: usize = 64 << 10;
+
+pub(super) fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST_TEXT {
+        let all = text.len();
+        text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+        text.shrink_to_fit();
+        let _ = write!(text, "… ({all} bytes)");
+    }
+    text
+}
+
 /// Deno tells of its command line's flags. A process is granted `permissions`; `jsproc` has the flags
 /// too.
 fn in_own_words(text: &str) -> String {
@@ -126,6 +140,16 @@ fn in_own_words(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_two_characters() {
+        let short = "x".repeat(LONGEST_TEXT);
+        assert_eq!(shortened(short.clone()), short);
+        let long = format!("x{}", "ü".repeat(LONGEST_TEXT));
+        let cut = shortened(long);
+        assert!(cut.ends_with(&format!("ü… ({} bytes)", 2 * LONGEST_TEXT + 1)), "{}", cut.len());
+        assert!(cut.len() < LONGEST_TEXT + 64);
+    }
 
     #[test]
     fn a_refusal_names_the_permission_that_allows_it() {

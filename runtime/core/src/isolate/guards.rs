@@ -16,6 +16,8 @@ use serde::Deserialize;
 
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
+#[cfg(unix)]
+use super::unix_sockets;
 use super::{
     blobs, code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
     op_buffers, originals, proxies, signals, spawn, tls, verdicts, worker_args,
@@ -110,6 +112,10 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_set_env" => env::op_host_set_env(),
         "op_delete_env" => env::op_host_delete_env(),
         "op_node_load_env_file" => env::op_host_load_env_file(),
+        #[cfg(unix)]
+        "op_net_connect_unix" => unix_sockets::op_host_connect_unix(),
+        #[cfg(unix)]
+        "op_net_listen_unix" => unix_sockets::op_host_listen_unix(),
         "op_signal_bind" => signals::op_host_signal_bind(),
         "op_signal_poll" => signals::op_host_signal_poll(),
         "op_signal_unbind" => signals::op_host_signal_unbind(),

@@ -12,7 +12,7 @@ use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{JsRuntime, OpState, v8};
 
 use super::descriptors::{self, Descriptors, Seen};
-use super::open_files;
+use super::{open_files, unix_sockets};
 
 /// What a method answers when there are too many open files: the negative of the system's number.
 const TOO_MANY: i32 = -24;
@@ -176,8 +176,11 @@ impl<'s> Call<'s> {
     }
 
     /// The same for the method that is called, which opens something: it answers with a number, and a negative one
-    /// is an error.
-    fn open(&self, scope: &mut v8::PinScope<'s, '_>) -> Option<i32> {
+    /// is an error. Where its address is among the arguments is `address`.
+    fn open(&mut self, scope: &mut v8::PinScope<'s, '_>, address: usize) -> Option<i32> {
+        if !unix_sockets::is_allowed(scope, &mut self.arguments, address) {
+            return None;
+        }
         if !has_room(scope) {
             return Some(TOO_MANY);
         }
@@ -293,8 +296,8 @@ fn connect<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
-    if let Some(code) = call.open(scope) {
+    let Some(mut call) = Call::of(&arguments) else { return };
+    if let Some(code) = call.open(scope, 1) {
         answer.set_int32(code);
     }
 }
@@ -304,8 +307,8 @@ fn bind<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
-    if let Some(code) = call.open(scope) {
+    let Some(mut call) = Call::of(&arguments) else { return };
+    if let Some(code) = call.open(scope, 0) {
         if code == 0 && set_mark(scope, call.this, BOUND).is_none() {
             return;
         }
@@ -319,7 +322,7 @@ fn listen<'s>(
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     const BIND: u32 = 1;
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(mut call) = Call::of(&arguments) else { return };
     if !has_mark(scope, call.this, BOUND) {
         let Some(address) = v8::String::new(scope, ANY_ADDRESS) else { return };
         let port = v8::Integer::new(scope, 0).into();
@@ -328,7 +331,7 @@ fn listen<'s>(
             return answer.set(code);
         }
     }
-    if let Some(code) = call.open(scope) {
+    if let Some(code) = call.open(scope, 1) {
         answer.set_int32(code);
     }
 }

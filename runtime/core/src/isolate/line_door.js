@@ -1,6 +1,7 @@
 // Whole frames in and out, without their terminators; see backends/serve.ts for a user.
 ;(() => {
-  const { core } = Deno[Deno.internal]
+  const internals = Deno[Deno.internal]
+  const { core } = internals
   const { op_desktop_recv_event: readLines, op_desktop_send_error_report: writeLine } = core.ops
 
   // As it is: whoever puts another in its place may, but not here.
@@ -53,7 +54,8 @@
       if (lines.length > 0) writeLine(lines.join('\n'))
     },
   }
-  Object.defineProperty(globalThis, Symbol.for('js-runtime.lines'), { value: Object.freeze(door) })
+  // Where node:module finds it.
+  internals.jsRuntimeLines = Object.freeze(door)
 
   // Deno's own modules have theirs. Left to scripts are such that end the application when they are
   // called in the wrong way. Frozen, as the engine adds faster ones later.

@@ -15,7 +15,8 @@ use super::stdio::LineOut;
 use crate::input::{Input, Line, LineTooLong};
 use crate::lines::WholeLine;
 
-/// Installs `globalThis[Symbol.for('js-runtime.lines')]`.
+/// Installs the built-in module that `process.getBuiltinModule('js-runtime:lines')` returns. It grants nothing that
+/// standard input and output do not.
 pub(super) const SCRIPT: &str = include_str!("line_door.js");
 
 /// Lines are told as one text if they are no longer than this in all: V8 is quicker at cutting a text than

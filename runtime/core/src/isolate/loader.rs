@@ -20,6 +20,7 @@ mod require;
 mod resolve;
 mod shared;
 mod source;
+mod specifier;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

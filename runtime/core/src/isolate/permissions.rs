@@ -3,6 +3,7 @@
 mod links;
 #[cfg(all(test, unix))]
 mod model;
+mod resolve;
 pub(super) mod system;
 
 use std::path::Path;
@@ -12,7 +13,8 @@ use deno_runtime::deno_permissions::{
     Permissions as DenoPermissions, PermissionsContainer, PermissionsOptions,
 };
 
-pub(super) use self::links::{Writable, existing, resolved};
+pub(super) use self::links::Writable;
+pub(super) use self::resolve::{existing, resolved};
 use crate::wire::{Grant, Links, Permissions};
 
 /// Relative paths are taken from the thread's working directory. `script_dir` may always be read. Where links are

@@ -22,7 +22,7 @@ use super::folder::Folder;
 use super::loader::{Modules, Place};
 use super::program::Program;
 use super::stdio::{Streams, null_device};
-use super::{crash, guards, options, permissions, sources, watch, web_worker};
+use super::{crash, guards, options, permissions, sources, system_files, watch, web_worker};
 use crate::wire::{Links, Permissions};
 
 /// Leaves behind two functions: what loads Node's modules, and what sets the arguments and the clock.
@@ -115,6 +115,7 @@ impl Prepared {
         {
             let state = runtime.op_state();
             let mut state = state.borrow_mut();
+            system_files::enter(permissions.clone());
             state.put(permissions);
             state.put(main.clone());
             state.put(node_require_loader);

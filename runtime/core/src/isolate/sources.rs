@@ -24,9 +24,18 @@ struct Guard {
     modules: &'static [&'static str],
 }
 
-const GUARDS: [Guard; 7] = [
+const GUARDS: [Guard; 8] = [
     Guard { text: include_str!("sources/waits.js"), modules: &["ext:deno_process/40_process.js"] },
     Guard { text: include_str!("sources/images.js"), modules: &["ext:deno_web/16_image_data.js"] },
+    Guard {
+        text: include_str!("sources/sizes.js"),
+        modules: &[
+            "ext:deno_node/internal/crypto/diffiehellman.ts",
+            "ext:deno_node/internal/crypto/keygen.ts",
+            "ext:deno_node/internal/crypto/random.ts",
+            "ext:deno_node/internal/crypto/scrypt.ts",
+        ],
+    },
     Guard { text: include_str!("sources/copies.js"), modules: &["ext:deno_node/_fs/cp/cp.ts"] },
     Guard {
         text: include_str!("sources/copies_sync.js"),
@@ -63,6 +72,12 @@ const OPS: (&str, &str) = (
     "ext:js_runtime/ops.js",
     "\"use strict\"; return ((function() { return __bootstrap.core.ops; })());",
 );
+
+/// Image bitmaps.
+const BITMAPS: &str = "ext:deno_image/01_image.js";
+const BITMAPS_WORDS: [Words; 1] =
+    [("return op_create_image_bitmap(\n      buf,", "return withMemory(\n      buf,")];
+const BITMAPS_TAIL: &str = include_str!("sources/bitmaps.js");
 
 /// `require()` and `module.registerHooks()`.
 const MODULE: &str = "node:module";
@@ -101,6 +116,9 @@ fn part_locks(sources: Sources) -> Result<Sources, String> {
     let mut parted = sources.to_vec();
     amend(&mut parted, LOCKS, |source| {
         with_words(source, &LOCKS_WORDS).map(|source| source + LOCKS_TAIL)
+    })?;
+    amend(&mut parted, BITMAPS, |source| {
+        with_words(source, &BITMAPS_WORDS).map(|source| source + BITMAPS_TAIL)
     })?;
     amend(&mut parted, MODULE, |source| with_words(source, &module::WORDS))?;
     for Amendment { module, words } in MODULE_AMENDMENTS {
@@ -163,7 +181,7 @@ mod tests {
         }
         let changed = modules().unwrap().iter().zip(deno_snapshots::RESIDUAL_LAZY_ESM);
         let changed = changed.filter(|(ours, theirs)| ours != theirs);
-        let mut ours = vec![LOCKS, MODULE];
+        let mut ours = vec![LOCKS, MODULE, BITMAPS];
         ours.extend(MODULE_AMENDMENTS.map(|amendment| amendment.module));
         ours.sort_unstable();
         assert!(changed.map(|((address, _), _)| *address).eq(ours));
@@ -175,6 +193,26 @@ mod tests {
         let dangerous = [
             ["op_spawn_wait", "op_run", "op_run_status"].as_slice(),
             &["ImageData"],
+            &[
+                "op_node_scrypt_sync",
+                "op_node_scrypt_async",
+                "op_node_generate_secret_key",
+                "op_node_generate_secret_key_async",
+                "op_node_generate_rsa_key",
+                "op_node_generate_rsa_key_async",
+                "op_node_generate_rsa_pss_key",
+                "op_node_generate_rsa_pss_key_async",
+                "op_node_generate_dsa_key",
+                "op_node_generate_dsa_key_async",
+                "op_node_generate_dh_key",
+                "op_node_generate_dh_key_async",
+                "op_node_dh_keys_generate_and_export",
+                "op_node_dh_compute_secret",
+                "op_node_gen_prime",
+                "op_node_gen_prime_async",
+                "op_node_check_prime_bytes",
+                "op_node_check_prime_bytes_async",
+            ],
             &["op_node_cp_fast", "op_node_cp_on_link"],
             &["op_node_cp_sync"],
             &["TLSWrap"],
@@ -194,7 +232,8 @@ mod tests {
     /// The engine takes the text for Latin-1 without looking.
     #[test]
     fn what_is_put_in_is_ascii() {
-        assert!(GUARDS.iter().all(|guard| guard.text.is_ascii()) && LOCKS_TAIL.is_ascii());
+        assert!(GUARDS.iter().all(|guard| guard.text.is_ascii()));
+        assert!(LOCKS_TAIL.is_ascii() && BITMAPS_TAIL.is_ascii());
         assert!(module::WORDS.iter().all(|(_, ours)| ours.is_ascii()));
         let amended = AMENDMENTS.iter().chain(&MODULE_AMENDMENTS);
         assert!(amended.flat_map(|it| it.words).all(|(_, ours)| ours.is_ascii()));

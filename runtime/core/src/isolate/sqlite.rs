@@ -10,6 +10,8 @@
 //! there nothing is counted and nothing is interrupted. Where it has used SQLite before the engine starts,
 //! the allocator can no longer be changed, and memory is only bounded by `limits.memoryMb`.
 
+mod temporary_files;
+
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 use std::sync::{Arc, Once, OnceLock};
@@ -38,6 +40,7 @@ pub(super) fn prepare() {
     PREPARED.call_once(|| {
         // Fails when the application uses SQLite already, see above.
         let _ = count_memory();
+        temporary_files::keep_in_memory();
         // SAFETY: the function has the form that SQLite calls, and is there for the life of the application.
         unsafe { sqlite::sqlite3_auto_extension(Some(opened)) };
     });

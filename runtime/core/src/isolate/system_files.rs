@@ -2,28 +2,37 @@
 //!
 //! A path below `/dev`, `/proc` and `/sys` comes here under the alias that `permissions::system` describes.
 //! What reaches the application is refused, the standard streams are the isolate's own, and everything
-//! else is the file itself.
+//! else is the file itself. A path is held while it is used, so that it leads where it was checked.
 
 #[macro_use]
 mod delegation;
+mod held;
 mod open_folders;
+mod opening;
+mod place;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 
 use std::future::Future;
+#[cfg(target_os = "linux")]
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 
-#[cfg(unix)]
 use deno_runtime::deno_core::unsync::spawn_blocking;
 use deno_runtime::deno_fs::{FileSystem, FsDirEntry, FsFileType, FsReadDirRc, OpenOptions, RealFs};
 use deno_runtime::deno_io::fs::{File, FsResult, FsStat, FsStatFs};
 use deno_runtime::deno_permissions::{CheckedPath, CheckedPathBuf};
 
-use super::permissions::system::{self, Target};
+pub(super) use self::held::enter;
+use self::held::{Access, End};
+pub(super) use self::opening::to_load;
+use self::opening::{Opened, into_file, make_folders};
+use self::place::{Place, of_file};
 #[cfg(unix)]
 use super::remove_tree;
-use super::{descriptors, stdio};
+use super::stdio;
 
 /// What `async_trait` makes of an async method's result.
 type Later<'a, T> = Pin<Box<dyn Future<Output = FsResult<T>> + 'a>>;
@@ -33,70 +42,8 @@ type Mode = u32;
 #[cfg(not(unix))]
 type Mode = i32;
 
-/// Whether what is done to a file changes it.
-#[derive(Clone, Copy)]
-enum Access {
-    Reads,
-    Writes,
-}
-
-/// Where a checked path leads.
-enum Place {
-    /// To a file, under this name if the path is an alias.
-    File(Option<CheckedPath<'static>>),
-    Stream(usize),
-}
-
-impl Place {
-    fn of(path: &CheckedPath, access: Access) -> io::Result<Self> {
-        let Some(original) = system::original(path) else { return Ok(Self::File(None)) };
-        match system::judge(&original) {
-            Target::Stream(number) => Ok(Self::Stream(number)),
-            target => {
-                system::check(&original, target, matches!(access, Access::Writes))?;
-                // The system opens a direct path, and Deno has resolved that to the end.
-                let is_alias = !system::is_direct(path);
-                let original = is_alias.then(|| CheckedPath::unsafe_new(original.into()));
-                Ok(Self::File(original))
-            }
-        }
-    }
-}
-
-/// The name of a file that is no stream, if it is another one than `path`.
-fn renamed(path: &CheckedPath, access: Access) -> io::Result<Option<CheckedPath<'static>>> {
-    match Place::of(path, access)? {
-        Place::File(original) => Ok(original),
-        Place::Stream(number) => {
-            let original = system::original(path).unwrap_or_default();
-            system::check(&original, Target::Stream(number), true).map(|()| None)
-        }
-    }
-}
-
-/// What a file is opened for, if the script may open one more.
-fn access_of(options: &OpenOptions) -> io::Result<Access> {
-    descriptors::room_for_file()?;
-    let writes = options.write || options.append || options.create || options.truncate;
-    Ok(if writes { Access::Writes } else { Access::Reads })
-}
-
-/// Sees that a file is still the one that was checked.
-#[cfg(unix)]
-fn checked(file: Rc<dyn File>, access: Access) -> FsResult<Rc<dyn File>> {
-    if let Some(descriptor) = file.clone().backing_fd() {
-        descriptors::opened_file(descriptor);
-        // SAFETY: the file owns the descriptor, and lives until the check is done.
-        let descriptor = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
-        system::check_open_file(descriptor, matches!(access, Access::Writes))?;
-    }
-    Ok(file)
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
-fn checked(file: Rc<dyn File>, _: Access) -> FsResult<Rc<dyn File>> {
-    Ok(file)
+fn to_write() -> OpenOptions {
+    OpenOptions { read: false, write: true, ..OpenOptions::read() }
 }
 
 /// Opens the target of a copy. The copy itself empties the file and sets its mode.
@@ -127,8 +74,7 @@ impl FileSystem for SystemFiles {
     }
 
     fn chdir(&self, path: &CheckedPath) -> FsResult<()> {
-        let original = renamed(path, Access::Reads)?;
-        RealFs.chdir(original.as_ref().unwrap_or(path))
+        RealFs.chdir(&of_file(path, Access::Reads, End::Followed)?.checked())
     }
 
     fn umask(&self, mask: Option<u32>) -> FsResult<u32> {
@@ -136,12 +82,9 @@ impl FileSystem for SystemFiles {
     }
 
     fn open_sync(&self, path: &CheckedPath, options: OpenOptions) -> FsResult<Rc<dyn File>> {
-        let access = access_of(&options)?;
-        match Place::of(path, access)? {
-            Place::File(original) => {
-                checked(RealFs.open_sync(original.as_ref().unwrap_or(path), options)?, access)
-            }
-            Place::Stream(number) => stdio::of_this_thread(number),
+        match opening::prepare(path, options)? {
+            Opened::Later(opening) => Ok(into_file(opening.open()?)),
+            Opened::Stream(number) => stdio::of_this_thread(number),
         }
     }
 
@@ -155,26 +98,23 @@ impl FileSystem for SystemFiles {
         Self: 'async_trait,
     {
         Box::pin(async move {
-            let access = access_of(&options)?;
-            match Place::of(&path.as_checked_path(), access)? {
-                Place::File(original) => {
-                    let path = original.map_or(path, CheckedPath::into_owned);
-                    checked(RealFs.open_async(path, options).await?, access)
-                }
-                Place::Stream(number) => stdio::of_this_thread(number),
+            match opening::prepare(&path.as_checked_path(), options)? {
+                // A pipe is opened when its other end is.
+                Opened::Later(opening) => Ok(into_file(spawn_blocking(|| opening.open()).await??)),
+                Opened::Stream(number) => stdio::of_this_thread(number),
             }
         })
     }
 
     looked_at! {
-        stat_sync, stat_async -> FsStat, stdio::stat;
-        lstat_sync, lstat_async -> FsStat, stdio::stat;
-        realpath_sync, realpath_async -> PathBuf, stdio::path;
+        stat_sync, stat_async Followed -> FsStat, stdio::stat;
+        lstat_sync, lstat_async Itself -> FsStat, stdio::stat;
+        realpath_sync, realpath_async Followed -> PathBuf, stdio::path;
     }
 
     fn exists_sync(&self, path: &CheckedPath) -> bool {
-        match Place::of(path, Access::Reads) {
-            Ok(Place::File(original)) => RealFs.exists_sync(original.as_ref().unwrap_or(path)),
+        match Place::of(path, Access::Reads, End::Followed) {
+            Ok(Place::File(held)) => RealFs.exists_sync(&held.checked()),
             Ok(Place::Stream(_)) => true,
             Err(_) => false,
         }
@@ -189,11 +129,8 @@ impl FileSystem for SystemFiles {
         Self: 'async_trait,
     {
         Box::pin(async move {
-            let place = Place::of(&path.as_checked_path(), Access::Reads);
-            match place {
-                Ok(Place::File(original)) => {
-                    RealFs.exists_async(original.map_or(path, CheckedPath::into_owned)).await
-                }
+            match Place::of(&path.as_checked_path(), Access::Reads, End::Followed) {
+                Ok(Place::File(held)) => RealFs.exists_async(held.owned()).await,
                 Ok(Place::Stream(_)) => Ok(true),
                 Err(_) => Ok(false),
             }
@@ -201,8 +138,7 @@ impl FileSystem for SystemFiles {
     }
 
     fn read_dir_sync(&self, path: &CheckedPath) -> FsResult<Vec<FsDirEntry>> {
-        let original = renamed(path, Access::Reads)?;
-        RealFs.read_dir_sync(original.as_ref().unwrap_or(path))
+        RealFs.read_dir_sync(&of_file(path, Access::Reads, End::Followed)?.checked())
     }
 
     fn read_dir_async<'this, 'async_trait>(
@@ -214,14 +150,41 @@ impl FileSystem for SystemFiles {
         Self: 'async_trait,
     {
         Box::pin(async move {
-            let original = renamed(&path.as_checked_path(), Access::Reads)?;
-            open_folders::open(original.map_or(path, CheckedPath::into_owned)).await
+            let held = of_file(&path.as_checked_path(), Access::Reads, End::Followed)?;
+            open_folders::open(held).await
+        })
+    }
+
+    fn mkdir_sync(&self, path: &CheckedPath, recursive: bool, mode: Option<u32>) -> FsResult<()> {
+        if recursive {
+            return make_folders(path, mode);
+        }
+        let held = of_file(path, Access::Writes, End::Itself)?;
+        RealFs.mkdir_sync(&held.checked(), false, mode)
+    }
+
+    fn mkdir_async<'this, 'async_trait>(
+        &'this self,
+        path: CheckedPathBuf,
+        recursive: bool,
+        mode: Option<u32>,
+    ) -> Later<'async_trait, ()>
+    where
+        'this: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(async move {
+            if recursive {
+                return make_folders(&path.as_checked_path(), mode);
+            }
+            let held = of_file(&path.as_checked_path(), Access::Writes, End::Itself)?;
+            RealFs.mkdir_async(held.owned(), false, mode).await
         })
     }
 
     fn chmod_sync(&self, path: &CheckedPath, mode: Mode) -> FsResult<()> {
-        match Place::of(path, Access::Writes)? {
-            Place::File(original) => RealFs.chmod_sync(original.as_ref().unwrap_or(path), mode),
+        match Place::of(path, Access::Writes, End::Followed)? {
+            Place::File(held) => RealFs.chmod_sync(&held.checked(), mode),
             // `node:fs` sets a mode whenever it writes a whole file.
             Place::Stream(_) => Ok(()),
         }
@@ -237,10 +200,8 @@ impl FileSystem for SystemFiles {
         Self: 'async_trait,
     {
         Box::pin(async move {
-            match Place::of(&path.as_checked_path(), Access::Writes)? {
-                Place::File(original) => {
-                    RealFs.chmod_async(original.map_or(path, CheckedPath::into_owned), mode).await
-                }
+            match Place::of(&path.as_checked_path(), Access::Writes, End::Followed)? {
+                Place::File(held) => RealFs.chmod_async(held.owned(), mode).await,
                 Place::Stream(_) => Ok(()),
             }
         })
@@ -269,18 +230,33 @@ impl FileSystem for SystemFiles {
         Box::pin(async move { RealFs.symlink_async(target, link, kind).await })
     }
 
+    fn truncate_sync(&self, path: &CheckedPath, length: u64) -> FsResult<()> {
+        self.open_sync(path, to_write())?.truncate_sync(length)
+    }
+
+    fn truncate_async<'this, 'async_trait>(
+        &'this self,
+        path: CheckedPathBuf,
+        length: u64,
+    ) -> Later<'async_trait, ()>
+    where
+        'this: 'async_trait,
+        Self: 'async_trait,
+    {
+        Box::pin(
+            async move { self.open_async(path, to_write()).await?.truncate_async(length).await },
+        )
+    }
+
     // A link may change after its check, so a copy is made of files that are open.
     #[cfg(target_os = "linux")]
     fn copy_file_sync(&self, from: &CheckedPath, to: &CheckedPath) -> FsResult<()> {
-        let original = renamed(from, Access::Reads)?;
-        let (from, read) = (original.as_ref().unwrap_or(from), OpenOptions::read());
-        let source = checked(RealFs.open_sync(from, read)?, Access::Reads)?;
-        let original = renamed(to, Access::Writes)?;
-        let to = original.as_ref().unwrap_or(to);
+        let source = self.open_sync(from, OpenOptions::read())?;
         if !source.clone().stat_sync()?.is_file {
-            return RealFs.copy_file_sync(&reopened(&source)?.as_checked_path(), to);
+            let to = of_file(to, Access::Writes, End::Followed)?;
+            return RealFs.copy_file_sync(&reopened(&source)?.as_checked_path(), &to.checked());
         }
-        let target = checked(RealFs.open_sync(to, to_copy())?, Access::Writes)?;
+        let target = self.open_sync(to, to_copy())?;
         let (from, to) = (reopened(&source)?, reopened(&target)?);
         RealFs.copy_file_sync(&from.as_checked_path(), &to.as_checked_path())
     }
@@ -296,32 +272,29 @@ impl FileSystem for SystemFiles {
         Self: 'async_trait,
     {
         Box::pin(async move {
-            let original = renamed(&from.as_checked_path(), Access::Reads)?;
-            let from = original.map_or(from, CheckedPath::into_owned);
-            let read = OpenOptions::read();
-            let source = checked(RealFs.open_async(from, read).await?, Access::Reads)?;
-            let original = renamed(&to.as_checked_path(), Access::Writes)?;
-            let to = original.map_or(to, CheckedPath::into_owned);
+            let source = self.open_async(from, OpenOptions::read()).await?;
             if !source.clone().stat_async().await?.is_file {
-                return RealFs.copy_file_async(reopened(&source)?, to).await;
+                let to = of_file(&to.as_checked_path(), Access::Writes, End::Followed)?;
+                return RealFs.copy_file_async(reopened(&source)?, to.owned()).await;
             }
-            let target = checked(RealFs.open_async(to, to_copy()).await?, Access::Writes)?;
+            let target = self.open_async(to, to_copy()).await?;
             // Both files stay open until the copy is made.
             RealFs.copy_file_async(reopened(&source)?, reopened(&target)?).await
         })
     }
 
     #[cfg(not(target_os = "linux"))]
-    passed_on! { copy_file_sync, copy_file_async(from: Reads, to: Writes;) -> (); }
+    passed_on! {
+        copy_file_sync, copy_file_async(from: Reads Followed, to: Writes Followed;) -> ();
+    }
 
     fn remove_sync(&self, path: &CheckedPath, recursive: bool) -> FsResult<()> {
-        let original = renamed(path, Access::Writes)?;
-        let path = original.as_ref().unwrap_or(path);
+        let held = of_file(path, Access::Writes, End::Itself)?;
         #[cfg(unix)]
         if recursive {
-            return Ok(remove_tree::remove(path)?);
+            return Ok(remove_tree::remove(&held.checked())?);
         }
-        RealFs.remove_sync(path, recursive)
+        RealFs.remove_sync(&held.checked(), recursive)
     }
 
     fn remove_async<'this, 'async_trait>(
@@ -334,34 +307,33 @@ impl FileSystem for SystemFiles {
         Self: 'async_trait,
     {
         Box::pin(async move {
-            let original = renamed(&path.as_checked_path(), Access::Writes)?;
-            let path = original.map_or(path, CheckedPath::into_owned);
+            let held = of_file(&path.as_checked_path(), Access::Writes, End::Itself)?;
             #[cfg(unix)]
             if recursive {
-                return Ok(spawn_blocking(move || remove_tree::remove(&path)).await??);
+                return Ok(spawn_blocking(move || remove_tree::remove(&held.checked())).await??);
             }
-            RealFs.remove_async(path, recursive).await
+            RealFs.remove_async(held.owned(), recursive).await
         })
     }
 
     passed_on! {
-        mkdir_sync, mkdir_async(path: Writes; recursive: bool, mode: Option<u32>) -> ();
-        chown_sync, chown_async(path: Writes; uid: Option<u32>, gid: Option<u32>) -> ();
-        lchmod_sync, lchmod_async(path: Writes; mode: u32) -> ();
-        lchown_sync, lchown_async(path: Writes; uid: Option<u32>, gid: Option<u32>) -> ();
-        cp_sync, cp_async(from: Reads, to: Writes;) -> ();
-        statfs_sync, statfs_async(path: Reads; bigint: bool) -> FsStatFs;
-        rename_sync, rename_async(from: Writes, to: Writes;) -> ();
-        rmdir_sync, rmdir_async(path: Writes;) -> ();
-        link_sync, link_async(from: Writes, to: Writes;) -> ();
-        read_link_sync, read_link_async(path: Reads;) -> PathBuf;
-        truncate_sync, truncate_async(path: Writes; length: u64) -> ();
+        chown_sync, chown_async(
+            path: Writes Followed; uid: Option<u32>, gid: Option<u32>
+        ) -> ();
+        lchmod_sync, lchmod_async(path: Writes Itself; mode: u32) -> ();
+        lchown_sync, lchown_async(path: Writes Itself; uid: Option<u32>, gid: Option<u32>) -> ();
+        cp_sync, cp_async(from: Reads Itself, to: Writes Itself;) -> ();
+        statfs_sync, statfs_async(path: Reads Followed; bigint: bool) -> FsStatFs;
+        rename_sync, rename_async(from: Writes Itself, to: Writes Itself;) -> ();
+        rmdir_sync, rmdir_async(path: Writes Itself;) -> ();
+        link_sync, link_async(from: Writes Itself, to: Writes Itself;) -> ();
+        read_link_sync, read_link_async(path: Reads Itself;) -> PathBuf;
         utime_sync, utime_async(
-            path: Writes;
+            path: Writes Followed;
             accessed: i64, accessed_nanos: u32, modified: i64, modified_nanos: u32
         ) -> ();
         lutime_sync, lutime_async(
-            path: Writes;
+            path: Writes Itself;
             accessed: i64, accessed_nanos: u32, modified: i64, modified_nanos: u32
         ) -> ();
     }

@@ -25,7 +25,7 @@ use super::folder::Folder;
 use super::loader::{Modules, WorkerEntry};
 use super::program::Program;
 use super::stdio::{Streams, null_device};
-use super::{options, sources, watch};
+use super::{exit, options, sources, system_files, watch};
 
 /// Workers that may live at once, as each may fill a heap of its own.
 pub(crate) const MOST: usize = 16;
@@ -79,6 +79,7 @@ fn create(
         failed: report_text,
     };
     let permissions = args.permissions.clone();
+    system_files::enter(permissions.clone());
     let modules = Modules::for_worker(&program.entry, entry, permissions, program.writable.clone())
         .unwrap_or_else(|error| panic!("a worker has no modules: {error}"));
     let node = Some(modules.node_services());
@@ -163,6 +164,7 @@ pub(super) fn report(error: &JsError) -> String {
 fn report_text(error: &str) {
     LIFE.with_borrow(|life| {
         if let Some(life) = life {
+            let error = exit::shortened(error.to_owned());
             life.streams.stderr.say(&format!("error: Uncaught (in worker) {error}\n"));
         }
     });

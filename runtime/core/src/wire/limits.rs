@@ -19,9 +19,9 @@ pub struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heap_mb: Option<u32>,
     /// Memory of `ArrayBuffer`s, which is no part of the heap, in MiB, embedded engine only; shared with
-    /// the workers of the script. More of it is refused with a `RangeError`; what WebAssembly and the
-    /// engine itself allocate cannot be refused, and ends the process as its heap's limit does.
-    /// **Default:** an eighth of the memory.
+    /// the workers of the script. Memory that SQLite takes counts too. More of it is refused with a
+    /// `RangeError`, by SQLite as `out of memory`; what WebAssembly and the engine itself allocate cannot
+    /// be refused, and ends the process as its heap's limit does. **Default:** an eighth of the memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub array_buffer_mb: Option<u32>,
     /// All memory of the process in MiB, embedded engine only; at least 64. It includes the heaps of its

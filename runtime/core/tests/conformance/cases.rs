@@ -25,6 +25,8 @@ mod projects;
 mod readers;
 mod rpc;
 mod scripts;
+#[cfg(target_os = "linux")]
+mod sockets;
 mod stdio;
 mod stops;
 #[cfg(target_os = "linux")]
@@ -66,6 +68,8 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     modules::CASES,
     #[cfg(unix)]
     loads::CASES,
+    #[cfg(target_os = "linux")]
+    sockets::CASES,
     hooks::CASES,
     internals::CASES,
     projects::CASES,

@@ -15,7 +15,6 @@ use deno_resolver::npm::{
 };
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_node::NodeResolver;
-use deno_semver::jsr::JsrPackageReqReference;
 use deno_semver::npm::NpmPackageReqReference;
 use node_resolver::cache::NodeResolutionSys;
 use node_resolver::{
@@ -27,6 +26,7 @@ use node_resolver::{
 use super::Sys;
 use super::errors::{ImportedFrom, LoadError};
 use super::installed::Installed;
+use super::specifier::{is_builtin, is_relative, jsr_on_npm, leaves_package, package_name};
 use crate::isolate::permissions::Writable;
 use crate::project::{Project, ProjectError, Projects, Target};
 
@@ -246,6 +246,7 @@ impl Packages {
         if referrer.scheme() != "file" {
             return Err(not_installed(specifier, specifier, referrer));
         }
+        stays_in_package(specifier, referrer)?;
         let found = self.requests.resolve_if_for_npm_pkg(
             specifier,
             referrer,
@@ -273,6 +274,7 @@ impl Packages {
         specifier: &str,
         referrer: &Url,
     ) -> Result<Url, LoadError> {
+        stays_in_package(specifier, referrer)?;
         // The folder is asked for first: only its absence means that nothing is installed.
         self.npm
             .resolve_pkg_folder_from_deno_module_req(request.req(), referrer)
@@ -296,37 +298,25 @@ impl Packages {
     }
 }
 
-/// Built-in modules that Node knows by their scheme only. Without it these are names of packages.
-const WITH_SCHEME_ONLY: [&str; 4] = ["sea", "sqlite", "test", "test/reporters"];
-
-/// Whether a specifier without a scheme names a built-in module. No package can replace that.
-fn is_builtin(specifier: &str) -> bool {
-    !WITH_SCHEME_ONLY.contains(&specifier)
-        && DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(specifier)
-}
-
-fn is_relative(specifier: &str) -> bool {
-    specifier.starts_with('/')
-        || specifier.starts_with("./")
-        || specifier.starts_with("../")
-        || matches!(specifier, "." | "..")
-}
-
-/// JSR publishes every package to an npm registry of its own, as `@jsr/scope__name`.
-fn jsr_on_npm(url: &Url) -> Option<NpmPackageReqReference> {
-    let reference = JsrPackageReqReference::from_specifier(url).ok()?;
-    let (scope, name) = reference.req().name.strip_prefix('@')?.split_once('/')?;
-    let version = reference.req().version_req.version_text();
-    let path = reference.sub_path().map(|path| format!("/{path}")).unwrap_or_default();
-    NpmPackageReqReference::from_str(&format!("npm:@jsr/{scope}__{name}@{version}{path}")).ok()
-}
-
 fn into_url(resolution: NodeResolution, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
     resolution.into_url().map_err(|error| failed(specifier, referrer, &error))
 }
 
 fn url_of(found: UrlOrPath, specifier: &str, referrer: &Url) -> Result<Url, LoadError> {
     found.into_url().map_err(|error| failed(specifier, referrer, &error))
+}
+
+/// Whether there is a file, an address beside a package must not tell.
+fn stays_in_package(specifier: &str, referrer: &Url) -> Result<(), LoadError> {
+    if !leaves_package(specifier) {
+        return Ok(());
+    }
+    Err(LoadError::Specifier {
+        specifier: specifier.to_owned(),
+        from: ImportedFrom::url(referrer),
+        reason: "a path in a package has no \"..\"; import the other file by a relative path"
+            .to_owned(),
+    })
 }
 
 /// Deno says the same of a package that is declared but not there; the remedy is one for both.
@@ -351,34 +341,4 @@ fn failed(specifier: &str, referrer: &Url, error: &dyn std::error::Error) -> Loa
         ImportedFrom::url(referrer)
     };
     LoadError::Package { specifier: specifier.to_owned(), from, reason }
-}
-
-/// `@scope/name/sub/path` → `@scope/name`.
-fn package_name(specifier: &str) -> &str {
-    let slashes = usize::from(specifier.starts_with('@'));
-    match specifier.match_indices('/').nth(slashes) {
-        Some((at, _)) => &specifier[..at],
-        None => specifier,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_package_is_named_without_its_path() {
-        assert_eq!(package_name("kkrpc"), "kkrpc");
-        assert_eq!(package_name("kkrpc/deno"), "kkrpc");
-        assert_eq!(package_name("@scope/name/sub/path"), "@scope/name");
-        assert_eq!(package_name("@scope"), "@scope");
-    }
-
-    #[test]
-    fn jsr_packages_are_looked_for_under_their_npm_name() {
-        let on_npm = |text: &str| jsr_on_npm(&Url::parse(text).unwrap()).map(|it| it.to_string());
-        assert_eq!(on_npm("jsr:@std/path@1/posix").unwrap(), "npm:@jsr/std__path@1/posix");
-        assert!(on_npm("jsr:@std/path").unwrap().starts_with("npm:@jsr/std__path"));
-        assert_eq!(on_npm("jsr:path"), None);
-    }
 }

@@ -26,7 +26,7 @@ use super::Loader;
 use super::commonjs;
 use super::errors::{ImportedFrom, LoadError};
 use super::missing;
-use crate::isolate::permissions::system;
+use crate::isolate::system_files;
 use crate::transpile::{self, Cjs};
 
 /// A byte order mark.
@@ -327,19 +327,9 @@ impl CjsAnalysisSourceProvider for Reexported<'_> {
     }
 }
 
-/// Reads a file and nothing that only looks like one: a pipe could keep the thread for ever. A script that
-/// may read everything is not asked for the permission before, so that what is closed is closed here too.
+/// Reads a file that may be loaded, by the path that links lead to.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    if let Some(original) = system::original(path) {
-        system::check(&original, system::judge(&original), false)?;
-    }
-    let kind = std::fs::metadata(path)?.file_type();
-    if !kind.is_file() && !kind.is_dir() {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    let mut file = std::fs::File::open(path)?;
-    #[cfg(unix)]
-    system::check_open_file(std::os::fd::AsFd::as_fd(&file), false)?;
+    let mut file = system_files::to_load(path)?;
     let mut bytes = Vec::with_capacity(
         usize::try_from(file.metadata()?.len()).unwrap_or_default().saturating_add(1),
     );

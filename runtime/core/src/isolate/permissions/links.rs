@@ -4,7 +4,6 @@
 //! a path is where it leads, and a link that leads out of what was granted is as closed as its target.
 
 use std::borrow::Cow;
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -15,13 +14,11 @@ use deno_runtime::deno_permissions::{
     RunQueryDescriptor, RuntimePermissionDescriptorParser, SpecialFilePathQueryDescriptor,
     SysDescriptor, SysDescriptorParseError, WriteDescriptor,
 };
+use sys_traits::BaseFsCanonicalize;
 use sys_traits::impls::RealSys;
-use sys_traits::{BaseFsCanonicalize, FsCanonicalize};
 
+use super::resolve::{existing, itself, target, without_parents};
 use super::system;
-
-/// A chain of more links is taken for a circle, as Linux does.
-const MAX_LINKS: usize = 40;
 
 /// The paths of one grant by the names that they will be asked for: a granted link is both itself and
 /// what it leads to. As in Deno, an empty list is everything.
@@ -121,55 +118,6 @@ impl Parser {
     }
 }
 
-/// A path whose folder is known by its real name. Of its last part nothing is said.
-fn itself(path: &Path) -> PathBuf {
-    match (path.parent(), path.file_name()) {
-        (Some(folder), Some(name)) => existing(folder).join(name),
-        _ => existing(path),
-    }
-}
-
-/// The path of the file that a path leads to in the end, whether it is there or not.
-pub(in crate::isolate) fn resolved(path: &Path) -> PathBuf {
-    let here = itself(path);
-    target(&here).unwrap_or(here)
-}
-
-/// The real name of a path, or of as much of it as there is.
-pub(in crate::isolate) fn existing(path: &Path) -> PathBuf {
-    match (RealSys.fs_canonicalize(path), path.parent(), path.file_name()) {
-        (Ok(real), ..) => real,
-        (Err(error), Some(folder), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
-            existing(folder).join(name)
-        }
-        _ => path.to_owned(),
-    }
-}
-
-/// Where a link leads in the end, even if there is nothing.
-fn target(link: &Path) -> Option<PathBuf> {
-    let mut at = step(link)?;
-    for _ in 0..MAX_LINKS {
-        match step(&at) {
-            Some(next) => at = next,
-            None => return Some(at),
-        }
-    }
-    None
-}
-
-fn step(link: &Path) -> Option<PathBuf> {
-    if system::judge(link).is_closed() {
-        return None;
-    }
-    let next = fs::read_link(link).ok()?;
-    // An entry of `/proc` may be a link to a thing without a path, such as `pipe:[1]`.
-    if link.starts_with("/proc") && next.to_string_lossy().contains(":[") {
-        return None;
-    }
-    Some(itself(&link.parent()?.join(next)))
-}
-
 /// What Deno's checks take a resolved path for.
 fn checked(path: PathBuf) -> PathBuf {
     if system::is_guarded(&path) { system::alias(&path) } else { path }
@@ -198,13 +146,16 @@ impl PermissionDescriptorParser for Parser {
         &self,
         path: Cow<'a, Path>,
     ) -> Result<PathQueryDescriptor<'a>, PathResolveError> {
+        let resolved =
+            without_parents(&path).map(|real| (real, path.to_string_lossy().into_owned()));
         let written = self.deno.parse_path_query(path)?;
-        let path = written.as_descriptor().into_path_buf();
-        let real = checked(self.real(&system::original(&path).unwrap_or_else(|| path.clone())));
-        if real == path {
+        let plain = written.as_descriptor().into_path_buf();
+        let (path, name) =
+            resolved.unwrap_or_else(|| (plain.clone(), written.display_name().into_owned()));
+        let real = checked(self.real(&system::original(&path).unwrap_or(path)));
+        if real == plain {
             return Ok(written);
         }
-        let name = written.display_name().into_owned();
         Ok(PathQueryDescriptor::new_known_absolute(real.into()).with_requested(name))
     }
 
@@ -287,6 +238,7 @@ impl PermissionDescriptorParser for Parser {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use super::amendments::Words;
 
-pub(super) const WORDS: [Words; 10] = [
+pub(super) const WORDS: [Words; 11] = [
     // What Node has under its scheme only is a package without it.
     (
         "return request in nativeModuleExports;",
@@ -22,6 +22,11 @@ pub(super) const WORDS: [Words; 10] = [
     (
         "normalizedRequest in nativeModuleExports",
         "normalizedRequest !== request && normalizedRequest in nativeModuleExports",
+    ),
+    // Whole lines of standard input and output; see `line_door`.
+    (
+        "function getBuiltinModule(id) {",
+        "function getBuiltinModule(id) {\n  if (id === \"js-runtime:lines\") return internals.jsRuntimeLines;",
     ),
     // Sets up a worker, once, before its script runs. The script's own isolate has kept the arguments instead.
     (

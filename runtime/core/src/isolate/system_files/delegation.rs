@@ -1,26 +1,16 @@
 //! Methods of the trait `FileSystem` that are Deno's own, but for the path.
 
-/// Methods of the trait that do to a file what Deno's do. A path is followed by what is done to it.
+/// Methods of the trait that do to a file what Deno's do. A path is followed by what is done to it, and by
+/// what a link at its end is.
 macro_rules! passed_on {
     ($($now:ident, $later:ident(
-        $($path:ident: $access:ident),+; $($name:ident: $kind:ty),*
+        $($path:ident: $access:ident $end:ident),+; $($name:ident: $kind:ty),*
     ) -> $result:ty;)+) => {$(
         fn $now(&self, $($path: &CheckedPath,)+ $($name: $kind),*) -> FsResult<$result> {
-            $(
-                let original = renamed($path, Access::$access)?;
-                let $path = original.as_ref().unwrap_or($path);
-            )+
-            RealFs.$now($($path,)+ $($name),*)
+            $(let $path = of_file($path, Access::$access, End::$end)?;)+
+            RealFs.$now($(&$path.checked(),)+ $($name),*)
         }
 
-        passed_on_later! { $later($($path: $access),+; $($name: $kind),*) -> $result }
-    )+};
-}
-
-macro_rules! passed_on_later {
-    ($later:ident(
-        $($path:ident: $access:ident),+; $($name:ident: $kind:ty),*
-    ) -> $result:ty) => {
         fn $later<'this, 'async_trait>(
             &'this self,
             $($path: CheckedPathBuf,)+
@@ -31,22 +21,19 @@ macro_rules! passed_on_later {
             Self: 'async_trait,
         {
             Box::pin(async move {
-                $(
-                    let original = renamed(&$path.as_checked_path(), Access::$access)?;
-                    let $path = original.map_or($path, CheckedPath::into_owned);
-                )+
-                RealFs.$later($($path,)+ $($name),*).await
+                $(let $path = of_file(&$path.as_checked_path(), Access::$access, End::$end)?;)+
+                RealFs.$later($($path.owned(),)+ $($name),*).await
             })
         }
-    };
+    )+};
 }
 
 /// Methods that only look at a file, and do for a stream what `$of_stream` does.
 macro_rules! looked_at {
-    ($($now:ident, $later:ident -> $result:ty, $of_stream:expr;)+) => {$(
+    ($($now:ident, $later:ident $end:ident -> $result:ty, $of_stream:expr;)+) => {$(
         fn $now(&self, path: &CheckedPath) -> FsResult<$result> {
-            match Place::of(path, Access::Reads)? {
-                Place::File(original) => RealFs.$now(original.as_ref().unwrap_or(path)),
+            match Place::of(path, Access::Reads, End::$end)? {
+                Place::File(held) => RealFs.$now(&held.checked()),
                 Place::Stream(number) => $of_stream(number),
             }
         }
@@ -60,11 +47,8 @@ macro_rules! looked_at {
             Self: 'async_trait,
         {
             Box::pin(async move {
-                match Place::of(&path.as_checked_path(), Access::Reads)? {
-                    Place::File(original) => {
-                        let path = original.map_or(path, CheckedPath::into_owned);
-                        RealFs.$later(path).await
-                    }
+                match Place::of(&path.as_checked_path(), Access::Reads, End::$end)? {
+                    Place::File(held) => RealFs.$later(held.owned()).await,
                     Place::Stream(number) => $of_stream(number),
                 }
             })

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use deno_runtime::deno_fs::{FileSystem, FsDirEntry, FsReadDir, FsReadDirRc, RealFs};
 use deno_runtime::deno_io::fs::FsResult;
-use deno_runtime::deno_permissions::CheckedPathBuf;
 
+use super::held::Held;
 use crate::isolate::descriptors;
 use crate::isolate::open_files::Counted;
 
@@ -13,6 +13,7 @@ use crate::isolate::open_files::Counted;
 #[derive(Debug)]
 struct OpenFolder {
     folder: FsReadDirRc,
+    _held: Held,
     _counted: Option<Counted>,
 }
 
@@ -24,8 +25,8 @@ impl FsReadDir for OpenFolder {
 }
 
 /// Opens a folder if the script may open one more.
-pub(super) async fn open(path: CheckedPathBuf) -> FsResult<FsReadDirRc> {
+pub(super) async fn open(held: Held) -> FsResult<FsReadDirRc> {
     let counted = descriptors::count_one()?;
-    let folder = RealFs.read_dir_async(path).await?;
-    Ok(Arc::new(OpenFolder { folder, _counted: counted }))
+    let folder = RealFs.read_dir_async(held.owned()).await?;
+    Ok(Arc::new(OpenFolder { folder, _held: held, _counted: counted }))
 }

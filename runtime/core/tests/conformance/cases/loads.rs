@@ -290,11 +290,14 @@ async fn an_error_does_not_tell_whether_a_file_outside_is_there(bench: &Bench) -
         "./linked/../../outside/${name}.mjs",
         "@/../../outside/${name}",
         "@out/${name}",
+        "q/../../../outside/${name}.mjs",
+        "npm:q/../../../outside/${name}.mjs",
     ] {
         let project = world(&[(
             "app/tsconfig.json",
             r#"{ "compilerOptions": { "paths": { "@/*": ["./backend/*"], "@out/*": ["../outside/*"] } } }"#,
         )])?;
+        project.write("app/node_modules/q/package.json", "{}")?;
         let out = project.path("outside").display().to_string();
         let text = outside(&specifier.replace("$OUT", &out));
         project.write("app/node_modules/p/index.js", &text)?;

@@ -15,9 +15,9 @@ export type Limits = {
   heapMb?: number
   /**
    * Memory of `ArrayBuffer`s, which is no part of the heap, in MiB, embedded engine only; shared with
-   * the workers of the script. More of it is refused with a `RangeError`; what WebAssembly and the
-   * engine itself allocate cannot be refused, and ends the process as its heap's limit does.
-   * **Default:** an eighth of the memory.
+   * the workers of the script. Memory that SQLite takes counts too. More of it is refused with a
+   * `RangeError`, by SQLite as `out of memory`; what WebAssembly and the engine itself allocate cannot
+   * be refused, and ends the process as its heap's limit does. **Default:** an eighth of the memory.
    */
   arrayBufferMb?: number
   /**

@@ -1,0 +1,86 @@
+//! Real paths: where the links in a path lead.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use sys_traits::FsCanonicalize;
+use sys_traits::impls::RealSys;
+
+use super::system;
+
+/// A chain of more links is taken for a circle, as Linux does.
+const MAX_LINKS: usize = 40;
+
+/// A path with `..` in it as an absolute one without, if it has any. What is above a link is what is above its target:
+/// so the system has it, and Windows alone does not.
+#[cfg(unix)]
+pub(super) fn without_parents(path: &Path) -> Option<PathBuf> {
+    if !path.components().any(|part| part == Component::ParentDir) {
+        return None;
+    }
+    let mut at = PathBuf::new();
+    for part in std::path::absolute(path).ok()?.components() {
+        if part == Component::ParentDir {
+            at = existing(&at);
+            at.pop();
+        } else {
+            at.push(part);
+        }
+    }
+    Some(at)
+}
+
+#[cfg(not(unix))]
+pub(super) fn without_parents(_: &Path) -> Option<PathBuf> {
+    None
+}
+
+/// A path whose folder is known by its real name. Of its last part nothing is said.
+pub(super) fn itself(path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) => existing(folder).join(name),
+        _ => existing(path),
+    }
+}
+
+/// The path of the file that a path leads to in the end, whether it is there or not.
+pub(in crate::isolate) fn resolved(path: &Path) -> PathBuf {
+    let here = itself(path);
+    target(&here).unwrap_or(here)
+}
+
+/// The real name of a path, or of as much of it as there is.
+pub(in crate::isolate) fn existing(path: &Path) -> PathBuf {
+    match (RealSys.fs_canonicalize(path), path.parent(), path.file_name()) {
+        (Ok(real), ..) => real,
+        (Err(error), Some(folder), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
+            existing(folder).join(name)
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// Where a link leads in the end, even if there is nothing.
+pub(super) fn target(link: &Path) -> Option<PathBuf> {
+    let mut at = step(link)?;
+    for _ in 0..MAX_LINKS {
+        match step(&at) {
+            Some(next) => at = next,
+            None => return Some(at),
+        }
+    }
+    None
+}
+
+fn step(link: &Path) -> Option<PathBuf> {
+    if system::judge(link).is_closed() {
+        return None;
+    }
+    let next = fs::read_link(link).ok()?;
+    // An entry of `/proc` may be a link to a thing without a path, such as `pipe:[1]`.
+    if link.starts_with("/proc") && next.to_string_lossy().contains(":[") {
+        return None;
+    }
+    Some(itself(&link.parent()?.join(next)))
+}

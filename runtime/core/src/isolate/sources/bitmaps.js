@@ -1,0 +1,69 @@
+// Stands at the end of the module of image bitmaps. The size of an image is in its file, whatever the length of that:
+// whether there is so much memory is asked before it is decoded, in a way that can be refused.
+function withMemory(file, ...args) {
+  const { ArrayBuffer, MathAbs, MathCeil, MathMax, MathMin, RangeError } = primordials
+  const pixelBytes = 4
+  // Width and height as the head of a file tells them, before it is decoded.
+  const sizes = {
+    __proto__: null,
+    // PNG
+    1: (file) => [big(file, 16, 4), big(file, 20, 4)],
+    // JPEG: in the segment of the frame
+    2(file) {
+      for (let at = 2; at + 9 < file.length; at += 2 + big(file, at + 2, 2)) {
+        while (file[at + 1] === 0xff) at++
+        const kind = file[at + 1]
+        const isFrame = kind >= 0xc0 && kind <= 0xcf && kind !== 0xc4 && kind !== 0xc8
+        if (isFrame && kind !== 0xcc) return [big(file, at + 7, 2), big(file, at + 5, 2)]
+      }
+      return [65535, 65535]
+    },
+    // GIF
+    3: (file) => [little(file, 6, 2), little(file, 8, 2)],
+    // BMP
+    4: (file) =>
+      little(file, 14, 4) === 12
+        ? [little(file, 18, 2), little(file, 20, 2)]
+        : [MathAbs(little(file, 18, 4) | 0), MathAbs(little(file, 22, 4) | 0)],
+    // ICO, of which the decoder refuses more
+    5: () => [256, 256],
+    // WebP
+    6(file) {
+      const kind = file[15]
+      if (kind === 0x58) return [little(file, 24, 3) + 1, little(file, 27, 3) + 1]
+      if (kind === 0x4c) {
+        const both = little(file, 21, 4)
+        return [(both & 0x3fff) + 1, ((both >>> 14) & 0x3fff) + 1]
+      }
+      return [little(file, 26, 2) & 0x3fff, little(file, 28, 2) & 0x3fff]
+    },
+  }
+  const big = (file, at, length) => {
+    let number = 0
+    for (let i = 0; i < length; i++) number = number * 256 + (file[at + i] ?? 0)
+    return number
+  }
+  const little = (file, at, length) => {
+    let number = 0
+    for (let i = length; i-- > 0;) number = number * 256 + (file[at + i] ?? 0)
+    return number
+  }
+  const [width, height, , , cutWidth, cutHeight, , , , toWidth, toHeight, , source, kind] = args
+  const from = source === 0 ? sizes[kind](file) : [width, height]
+  const depth = kind === 1 && file[24] === 16 ? 2 : 1
+  const cut = [cutWidth ? MathAbs(cutWidth) : from[0], cutHeight ? MathAbs(cutHeight) : from[1]]
+  const to = [
+    toWidth || (toHeight ? MathCeil((cut[0] * toHeight) / MathMax(cut[1], 1)) : cut[0]),
+    toHeight || (toWidth ? MathCeil((cut[1] * toWidth) / MathMax(cut[0], 1)) : cut[1]),
+  ]
+  const largest = MathMax(from[0] * from[1] * depth, cut[0] * cut[1], to[0] * to[1])
+  const bytes = largest * pixelBytes
+  try {
+    new ArrayBuffer(MathMin(bytes, 2 ** 53 - 1))
+  } catch {
+    throw new RangeError(
+      `The image takes ${bytes} bytes, which are not to be had (limits.arrayBufferMb)`,
+    )
+  }
+  return op_create_image_bitmap(file, ...args)
+}

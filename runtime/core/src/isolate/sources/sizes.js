@@ -1,0 +1,78 @@
+// Stands at the head of modules of keys and primes, whose sizes a script names: natively they become memory that
+// nothing refuses, and calls that nothing interrupts. Whether there is so much memory is asked first, in a way
+// that can be refused.
+{
+  const { ops } = __bootstrap.core
+  const {
+    ArrayBuffer,
+    MathMax,
+    MathMin,
+    PromisePrototypeThen,
+    RangeError,
+    ReflectApply,
+    SafeSet,
+    SetPrototypeAdd,
+    SetPrototypeDelete,
+    TypedArrayPrototypeGetByteLength,
+  } = __bootstrap.primordials
+
+  // As OpenSSL has it for RSA.
+  const mostBits = 16384
+  const held = new SafeSet()
+
+  const bits = (count) => {
+    if (count > mostBits) {
+      throw new RangeError(
+        `A key or prime of ${count} bits is too large; an embedded script may have ${mostBits} bits at the most`,
+      )
+    }
+  }
+  const ofNumber = (bytes) => 8 * (bytes ? TypedArrayPrototypeGetByteLength(bytes) : 0)
+  const memory = (bytes) => {
+    try {
+      return new ArrayBuffer(MathMin(bytes, 2 ** 53 - 1))
+    } catch {
+      throw new RangeError(
+        `This takes ${bytes} bytes, which are not to be had (limits.arrayBufferMb)`,
+      )
+    }
+  }
+  // What `check` returns is held until the op is done.
+  const bound = (name, check) => {
+    const op = ops[name]
+    if (!op || op.isBounded) return
+    const bounded = (...args) => {
+      const taken = ReflectApply(check, undefined, args)
+      const result = ReflectApply(op, undefined, args)
+      if (taken === undefined || typeof result?.then !== 'function') return result
+      SetPrototypeAdd(held, taken)
+      const done = () => SetPrototypeDelete(held, taken)
+      PromisePrototypeThen(result, done, done)
+      return result
+    }
+    bounded.isBounded = true
+    ops[name] = bounded
+  }
+  const boundBoth = (name, check) => {
+    bound(name, check)
+    bound(`${name}_async`, check)
+  }
+
+  const scrypt = (_password, _salt, length, cost, block, parallel) =>
+    memory(128 * block * (2 ** cost + parallel) + length)
+  bound('op_node_scrypt_sync', scrypt)
+  bound('op_node_scrypt_async', scrypt)
+  boundBoth('op_node_generate_secret_key', memory)
+  boundBoth('op_node_generate_rsa_key', bits)
+  boundBoth('op_node_generate_rsa_pss_key', bits)
+  boundBoth('op_node_generate_dsa_key', (modulus, divisor) => bits(MathMax(modulus, divisor)))
+  boundBoth('op_node_generate_dh_key', (prime, length) => bits(MathMax(ofNumber(prime), length)))
+  bound('op_node_dh_keys_generate_and_export', (prime, length) =>
+    bits(MathMax(ofNumber(prime), length)),
+  )
+  bound('op_node_dh_compute_secret', (...numbers) => {
+    for (let i = 0; i < numbers.length; i++) bits(ofNumber(numbers[i]))
+  })
+  boundBoth('op_node_gen_prime', bits)
+  boundBoth('op_node_check_prime_bytes', (number) => bits(ofNumber(number)))
+}
