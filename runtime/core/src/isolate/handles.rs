@@ -178,9 +178,7 @@ impl<'s> Call<'s> {
     /// The same for the method that is called, which opens something: it answers with a number, and a negative one
     /// is an error. Where its address is among the arguments is `address`.
     fn open(&mut self, scope: &mut v8::PinScope<'s, '_>, address: usize) -> Option<i32> {
-        if !unix_sockets::is_allowed(scope, &mut self.arguments, address) {
-            return None;
-        }
+        unix_sockets::is_allowed(scope, &mut self.arguments, address).then_some(())?;
         if !has_room(scope) {
             return Some(TOO_MANY);
         }
