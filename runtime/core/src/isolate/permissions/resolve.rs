@@ -12,6 +12,9 @@ use super::system;
 /// A chain of more links is taken for a circle, as Linux does.
 const MAX_LINKS: usize = 40;
 
+/// The system opens no path of as many bytes, so it leads nowhere.
+const LONGEST: usize = if cfg!(windows) { 1 << 15 } else { 1 << 12 };
+
 /// A path with `..` in it as an absolute one without, if it has any. What is above a link is what is above its target:
 /// so the system has it, and Windows alone does not.
 #[cfg(unix)]
@@ -52,12 +55,19 @@ pub(in crate::isolate) fn resolved(path: &Path) -> PathBuf {
 
 /// The real name of a path, or of as much of it as there is.
 pub(in crate::isolate) fn existing(path: &Path) -> PathBuf {
-    match (RealSys.fs_canonicalize(path), path.parent(), path.file_name()) {
-        (Ok(real), ..) => real,
-        (Err(error), Some(folder), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
-            existing(folder).join(name)
+    if path.as_os_str().len() >= LONGEST {
+        return path.to_owned();
+    }
+    let (mut at, mut missing) = (path, Vec::new());
+    loop {
+        match (RealSys.fs_canonicalize(at), at.parent(), at.file_name()) {
+            (Ok(real), ..) => return missing.into_iter().rfold(real, |path, name| path.join(name)),
+            (Err(error), Some(folder), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
+                missing.push(name);
+                at = folder;
+            }
+            _ => return path.to_owned(),
         }
-        _ => path.to_owned(),
     }
 }
 
