@@ -79,7 +79,7 @@ fn address(part: &Part) -> usize {
     Arc::as_ptr(part).addr()
 }
 
-#[derive(FromV8)]
+#[derive(Clone, Copy, FromV8)]
 struct SliceOptions {
     start: usize,
     len: usize,

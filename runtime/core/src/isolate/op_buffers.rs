@@ -128,17 +128,15 @@ unsafe extern "C" fn with_copies(info: *const v8::FunctionCallbackInfo) {
 unsafe extern "C" fn unchecked(info: *const v8::FunctionCallbackInfo) {
     // SAFETY: V8 calls this with the data of the op.
     unsafe {
-        call(
-            info,
-            declaration(v8::FunctionCallbackArguments::from_function_callback_info(&*info).data()),
-        )
+        let args = v8::FunctionCallbackArguments::from_function_callback_info(&*info);
+        call(info, declaration(args.data()));
     }
 }
 
 /// # Safety
 ///
 /// The data must be that of an op's function.
-unsafe fn declaration<'a>(data: v8::Local<'a, v8::Value>) -> &'a OpDecl {
+unsafe fn declaration(data: v8::Local<'_, v8::Value>) -> &OpDecl {
     // SAFETY: `deno_core` gives each op's function its context, which lives for as long as the isolate.
     unsafe {
         let context: *mut c_void = v8::Local::<v8::External>::cast_unchecked(data).value();
@@ -232,12 +230,11 @@ fn copy<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     value: v8::Local<'s, v8::Value>,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    let view = match v8::Local::<v8::ArrayBufferView>::try_from(value) {
-        Ok(view) => view,
-        Err(_) => {
-            let buffer = v8::Local::<v8::ArrayBuffer>::try_from(value).ok()?;
-            v8::Uint8Array::new(scope, buffer, 0, buffer.byte_length())?.into()
-        }
+    let view = if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
+        view
+    } else {
+        let buffer = v8::Local::<v8::ArrayBuffer>::try_from(value).ok()?;
+        v8::Uint8Array::new(scope, buffer, 0, buffer.byte_length())?.into()
     };
     let length = view.byte_length();
     let mut bytes = Vec::new();
@@ -274,7 +271,9 @@ mod tests {
     use super::*;
 
     #[op2]
-    async fn op_test_waits() {}
+    async fn op_test_waits() {
+        std::future::ready(()).await;
+    }
 
     #[op2(fast)]
     fn op_test_returns() {}
