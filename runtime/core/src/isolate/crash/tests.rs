@@ -55,6 +55,9 @@ async fn goes_on_after_each() {
         spawned.expect("it starts").1
     };
     let mut neighbour = start("neighbour", NEIGHBOUR).await;
+    // From its first answer on it starts no thread: those that are new are another's.
+    supervisor.write_stdin("neighbour", "first\n").await.expect("it lives");
+    assert_eq!(finishes(line(&mut neighbour)).await.as_deref(), Some("first"));
     for (name, script) in [("pool", POOL), ("worker", WORKERS_POOL)] {
         for signal in [libc::SIGSEGV, libc::SIGABRT] {
             let name = format!("{name}-{signal}");
