@@ -148,7 +148,8 @@ impl Detector {
             );
             vec![deno, bun, node]
         };
-        self.shared.detections.share(detect).await
+        // Asking three programs takes a large future.
+        self.shared.detections.share(Box::pin(detect)).await
     }
 
     /// `PATH` as the user's login shell sets it. The shell is started with a time limit.
