@@ -199,10 +199,8 @@ impl Host {
         let script = self.folder.join(format!("{}.mjs", hazard.name));
         std::fs::write(&script, hazard.script).map_err(|error| error.to_string())?;
         let is_small = hazard.ends.is_bounded();
-        let [heap, buffers, memory] = match is_small {
-            true => [SMALL_MB, SMALL_MB, MEMORY_MB],
-            false => [HEAP_MB, 64, AMPLE_MB],
-        };
+        let [heap, buffers, memory] =
+            if is_small { [SMALL_MB, SMALL_MB, MEMORY_MB] } else { [HEAP_MB, 64, AMPLE_MB] };
         let limits = Limits {
             heap_mb: Some(heap),
             array_buffer_mb: Some(buffers),

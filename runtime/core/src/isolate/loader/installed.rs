@@ -226,8 +226,9 @@ mod tests {
         fn new(files: &[&str], links: &[(&str, &str)]) -> Self {
             let root = tempfile::tempdir().expect("a folder");
             let at = root.path().canonicalize().expect("it is there");
-            let parent =
-                |path: &Path| fs::create_dir_all(path.parent().unwrap()).expect("a folder");
+            let parent = |path: &Path| {
+                fs::create_dir_all(path.parent().expect("it is below")).expect("a folder");
+            };
             for file in files {
                 let path = at.join(file);
                 parent(&path);

@@ -118,7 +118,7 @@ mod linux {
             return by_name::hold(path, access, end);
         }
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return hold_end(path.to_owned(), path, access);
+            return hold_end(path, path, access);
         };
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
         let folder = locate(parent, OFlag::O_DIRECTORY.bits())?;
@@ -129,13 +129,13 @@ mod linux {
         let below = below(&folder, name);
         match end {
             End::Itself => Ok(Held { path: below, _open: Some(folder) }),
-            End::Followed => hold_end(below, &real.join(name), access),
+            End::Followed => hold_end(&below, &real.join(name), access),
         }
     }
 
     /// Holds what a path leads to, which is to be `expected`.
-    fn hold_end(path: PathBuf, expected: &Path, access: Access) -> io::Result<Held> {
-        let file = locate(&path, 0)?;
+    fn hold_end(path: &Path, expected: &Path, access: Access) -> io::Result<Held> {
+        let file = locate(path, 0)?;
         let real = real(&file)?;
         if real != expected {
             also_granted(&real, access)?;

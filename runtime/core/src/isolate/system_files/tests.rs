@@ -63,8 +63,10 @@ impl World {
             .map(|entry| {
                 let path = entry.expect("an entry").path();
                 let about = path.symlink_metadata().expect("it is there");
-                let text = if about.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
-                format!("{path:?} {:?} {:o} {text:?}", about.modified(), about.permissions().mode())
+                let text =
+                    if about.is_file() { fs::read(&path).expect("a file") } else { Vec::new() };
+                let mode = about.permissions().mode();
+                format!("{} {:?} {mode:o} {text:?}", path.display(), about.modified())
             })
             .collect();
         entries.sort();

@@ -50,7 +50,7 @@ async fn memory_that_the_application_takes_is_not_that_of_a_process_that_works_m
     const CHUNK: usize = 4 << 20;
     let mut works = bench.start(limited(bench.fixture("busy.mjs", &[]))).await?;
     works.until_ready().await?;
-    let takes = tokio::task::spawn_blocking(|| {
+    let application = tokio::task::spawn_blocking(|| {
         let chunks = 3 * (LIMIT_MB as usize) * (1 << 20) / CHUNK;
         let take = |_| {
             // As fast as the script computes, so that there are measurements in between.
@@ -59,7 +59,7 @@ async fn memory_that_the_application_takes_is_not_that_of_a_process_that_works_m
         };
         (0..chunks).map(take).collect::<Vec<_>>()
     });
-    let taken = takes.await?;
+    let taken = application.await?;
     // A whole life passes, in which it would be ended.
     let ended = bench.run(bench.fixture("echo-lines.mjs", &[]), b"x\n").await?;
     assert_eq!(ended.lines(), ["x"]);
