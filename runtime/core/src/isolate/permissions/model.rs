@@ -78,6 +78,20 @@ fn is_below(path: &Path, granted: &[PathBuf]) -> bool {
     granted.iter().any(|granted| path.starts_with(granted))
 }
 
+/// The system gets nowhere through `b`. Without the part before its `..` the target of `b` would be `a`.
+#[test]
+fn a_link_that_leads_through_itself_does_not_lead_to_what_is_beside_it() {
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path().canonicalize().expect("it is there");
+    make(&root, &[Entry::Link("a".into(), "..".into()), Entry::Link("b".into(), "b/../a".into())]);
+    let list = Grant::Some(vec![root.join("a").to_string_lossy().into_owned()]);
+    let wanted = Permissions { read: list, ..Permissions::default() };
+    let container = container(&wanted, None, Links::Refuse).expect("good permissions");
+    let asked = Cow::Owned(root.join("b"));
+    let opened = container.check_open(asked, OpenAccessKind::Read, Some("open"));
+    assert!(opened.is_err(), "{:?}", opened.map(|path| path.to_path_buf()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

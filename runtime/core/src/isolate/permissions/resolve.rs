@@ -92,5 +92,7 @@ fn step(link: &Path) -> Option<PathBuf> {
     if link.starts_with("/proc") && next.to_string_lossy().contains(":[") {
         return None;
     }
-    Some(itself(&link.parent()?.join(next)))
+    // A `..` that stayed would be taken away later, with a part before it that the system does not get past.
+    let next = link.parent()?.join(next);
+    Some(itself(&without_parents(&next).unwrap_or(next)))
 }

@@ -31,8 +31,13 @@ pub(super) enum Opened {
 }
 
 pub(super) fn access_of(options: &OpenOptions) -> Access {
-    let writes = options.write || options.append || options.create || options.truncate;
+    let writes = options.write || options.append || may_make(options) || options.truncate;
     if writes { Access::Writes } else { Access::Reads }
+}
+
+/// Whether a file that is not there is made. One that must not be there is asked for by `create_new` alone.
+fn may_make(options: &OpenOptions) -> bool {
+    options.create || options.create_new
 }
 
 /// Holds the place of a file. Called on the isolate's thread.
@@ -47,7 +52,7 @@ pub(super) fn prepare(path: &CheckedPath, options: OpenOptions) -> FsResult<Open
         Place::of(path, access, End::Itself)
     } else {
         match Place::of(path, access, End::Followed) {
-            Err(error) if error.kind() == ErrorKind::NotFound && options.create => {
+            Err(error) if error.kind() == ErrorKind::NotFound && may_make(&options) => {
                 no_follow(&mut options);
                 let target = CheckedPath::unsafe_new(resolved(path).into());
                 Place::of(&target, access, End::Itself)
@@ -156,7 +161,7 @@ fn no_follow(options: &mut OpenOptions) {
 fn creating(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptions {
     use nix::fcntl::OFlag;
 
-    if options.create && !options.write && !options.append {
+    if may_make(options) && !options.write && !options.append {
         let flags = options.custom_flags.get_or_insert(0);
         *flags |= OFlag::O_CREAT.bits();
         if options.create_new {
@@ -189,7 +194,7 @@ fn no_follow(_: &mut OpenOptions) {}
 
 #[cfg(not(unix))]
 fn creating(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptions {
-    if options.create && !options.write && !options.append {
+    if may_make(options) && !options.write && !options.append {
         // Only one that may be written can be made.
         options.write = true;
         options.truncate = false;

@@ -8,6 +8,7 @@ use crate::support::{Bench, Case, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     a_copy_replaces_links_and_not_what_they_lead_to,
+    a_file_is_made_where_there_is_none,
     temporary_files_of_sqlite_are_in_memory,
 ];
 
@@ -26,6 +27,30 @@ async fn a_copy_replaces_links_and_not_what_they_lead_to(bench: &Bench) -> Outco
     };
     let ways = [("sync", true), ("filtered", true), ("promise", true), ("selective", false)];
     let expected = ways.map(|(way, is_skipped)| expected(way, is_skipped));
+    assert_eq!(ended.lines(), expected, "{}", ended.log());
+    Ok(())
+}
+
+async fn a_file_is_made_where_there_is_none(bench: &Bench) -> Outcome {
+    let config = SpawnConfig {
+        permissions: Some(Permissions::all()),
+        ..bench.fixture("made-files.mjs", &[])
+    };
+    let ended = bench.run(config, b"").await?;
+    let expected = [
+        "r made ENOENT",
+        "r+ made ENOENT",
+        "w made made",
+        "wx EEXIST made",
+        "wx+ EEXIST made",
+        "a made made",
+        "ax EEXIST made",
+        "ax+ EEXIST made",
+        "create made made",
+        "createNew EEXIST made",
+        "createNew and append EEXIST made",
+        "temporary true true true true",
+    ];
     assert_eq!(ended.lines(), expected, "{}", ended.log());
     Ok(())
 }
