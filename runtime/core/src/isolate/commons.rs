@@ -170,6 +170,7 @@ impl Commons {
         let isolate = runtime.v8_isolate();
         around.entered.has_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);
+        isolate.add_message_listener(ignore_message);
         around.watch.over(isolate);
         code_cache::install(runtime)?;
         for (name, script) in PREPARATIONS {
@@ -257,3 +258,7 @@ pub(super) fn at_heap_limit(runtime: &mut JsRuntime, limit: usize, act: impl Fn(
         most.max(current)
     });
 }
+
+/// Without a listener V8 prints what nothing has caught, such as an error that a script is ended in, on the
+/// application's stdout. Deno reports what is to be reported.
+extern "C" fn ignore_message(_: v8::Local<v8::Message>, _: v8::Local<v8::Value>) {}
