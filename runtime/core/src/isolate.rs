@@ -26,6 +26,7 @@ mod folder;
 mod footprint;
 mod guards;
 mod handles;
+mod held_memory;
 mod inherit;
 mod interrupt;
 mod keeper;

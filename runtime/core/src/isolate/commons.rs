@@ -21,7 +21,6 @@ use super::blobs::BlobSlices;
 use super::buffers::Buffers;
 use super::certificates::Certificates;
 use super::code_cache;
-use super::compressors;
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
 use super::descriptors::Descriptors;
@@ -33,6 +32,7 @@ use super::originals::Originals;
 use super::program::Program;
 use super::system_files::SystemFiles;
 use super::watch::Watch;
+use super::{compressors, held_memory};
 use crate::plan::MemoryLimits;
 
 /// How far what V8 holds may go over a heap's limit, whatever one call does: until the script is interrupted
@@ -232,7 +232,8 @@ fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
         let left: v8::Local<v8::Object> = natives.get_index(scope, 1)?.try_into().ok()?;
         state.borrow_mut().put(Originals::take(scope, ops, left)?);
         handles::install(scope, ops)?;
-        compressors::install(scope, ops)
+        compressors::install(scope, ops)?;
+        held_memory::install(scope, ops)
     });
     installed.ok_or_else(|| "the engine's native classes are not what they should be".to_owned())
 }

@@ -201,14 +201,14 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
 }
 
 #[derive(Clone, Copy)]
-enum Memory {
+pub(super) enum Memory {
     None,
     Fixed,
     Shared,
     Resizable,
 }
 
-fn memory_of(value: v8::Local<v8::Value>) -> Memory {
+pub(super) fn memory_of(value: v8::Local<v8::Value>) -> Memory {
     let store = if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
         // Without a buffer its memory is on V8's heap so far, and of a fixed length.
         if view.has_buffer() { view.get_backing_store() } else { return Memory::Fixed }
@@ -226,7 +226,7 @@ fn memory_of(value: v8::Local<v8::Value>) -> Memory {
 }
 
 /// A copy of fixed length; `None` without memory for it.
-fn copy<'s>(
+pub(super) fn copy<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     value: v8::Local<'s, v8::Value>,
 ) -> Option<v8::Local<'s, v8::Value>> {

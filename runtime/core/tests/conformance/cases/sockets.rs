@@ -1,4 +1,5 @@
-//! Unix sockets: their paths are where the system finds them, and their names are no way around the paths.
+//! Sockets: the paths of Unix sockets are where the system finds them, and their names are no way around the paths; what a
+//! socket reads into and writes from stays.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,7 +13,20 @@ use crate::support::{Bench, Case, Outcome, Project, cases};
 pub(crate) const CASES: &[Case] = cases![
     what_is_above_a_link_is_what_is_above_its_target,
     a_socket_without_a_path_needs_everything_to_be_read_and_written,
+    a_socket_uses_no_memory_that_was_given_away,
 ];
+
+async fn a_socket_uses_no_memory_that_was_given_away(bench: &Bench) -> Outcome {
+    let net = Grant::Some(vec!["127.0.0.1".to_owned()]);
+    let config = SpawnConfig {
+        permissions: Some(Permissions { net, ..Permissions::default() }),
+        ..bench.fixture("node/memory-of-sockets.mjs", &[])
+    };
+    let ended = bench.run(config, b"").await?;
+    let expected = ["write true 0 8", "writev true 0 8", "one request twice true 0 8", "read 0"];
+    assert_eq!(ended.lines(), expected, "{}", ended.log());
+    Ok(())
+}
 
 /// Tries to connect to `$A`, and to listen at `$B`, in each way; prints what was done, or the permission it lacked.
 const TRIES: &str = r"
