@@ -112,18 +112,19 @@ fn isolates_that_were_prepared_go_with_their_supervisor() {
         Holds::now()
     };
     life();
-    let first = life();
-    let mut last = life();
-    for _ in 0..3 {
-        last = life();
-    }
+    let mut lives: Vec<Holds> = (0..5).map(|_| life()).collect();
+    let mut last = lives.pop().expect("there are five");
+    let first = &lives[0];
     // At first the thread of a test that has just passed may still be listed; it ends and does not come back.
     patience::eventually(|| {
         last.threads = own::threads().len();
         last.threads <= first.threads
     });
     assert!(last.threads <= first.threads, "threads: {:?}", own::threads());
-    assert_eq!(last.files, first.files, "open files");
+    // The counters of V8's threads are opened when they are first read, and stay open.
+    let files: Vec<_> = lives.iter().chain([&last]).map(|life| life.files).collect();
+    let opening = files.windows(2).filter(|files| files[1] > files[0]).count();
+    assert!(opening <= 1, "open files after each life: {files:?}");
     assert!(last.memory_kb.saturating_sub(first.memory_kb) < SLACK_KB, "memory");
     assert!(!own::threads().iter().any(|name| name.starts_with("js-vacant")));
 }
