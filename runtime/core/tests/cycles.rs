@@ -121,7 +121,7 @@ fn isolates_that_were_prepared_go_with_their_supervisor() {
         last.threads <= first.threads
     });
     assert!(last.threads <= first.threads, "threads: {:?}", own::threads());
-    // The counters of V8's threads are opened when they are first read, and stay open.
+    // A file of the system that is opened when it is first needed stays open. A leak would grow in each life.
     let files: Vec<_> = lives.iter().chain([&last]).map(|life| life.files).collect();
     let opening = files.windows(2).filter(|files| files[1] > files[0]).count();
     assert!(opening <= 1, "open files after each life: {files:?}");
