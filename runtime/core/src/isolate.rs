@@ -42,6 +42,8 @@ pub(crate) mod open_files;
 mod options;
 mod originals;
 #[cfg(test)]
+mod own_program;
+#[cfg(test)]
 mod panics;
 mod partial_lines;
 mod permissions;

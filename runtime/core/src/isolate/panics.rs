@@ -1,16 +1,13 @@
 //! Panics of the engine, on purpose: they end one process and nothing else.
 
-use std::process::Command;
 use std::time::Duration;
 
-use bytes::Bytes;
 use deno_runtime::deno_core::op2;
 use deno_runtime::deno_core::url::Url;
 
+use super::own_program::{self, ECHO, exit, line};
 use crate::patience::{eventually, finishes};
-use crate::{
-    Event, ExitReason, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow,
-};
+use crate::{ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, WhenSlow};
 
 /// Behind `Deno.gid()`: nothing can unwind, as V8 is on the stack.
 #[op2(nofast)]
@@ -61,26 +58,14 @@ const INSIDE: &str = "JS_RUNTIME_TEST_PANICS";
 /// In a program of its own, as the threads that are parked stay.
 #[test]
 fn a_panic_in_an_op_or_in_the_loader_ends_one_process_and_nothing_else() {
-    if std::env::var_os(INSIDE).is_some() {
-        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        return executor.expect("an executor").block_on(goes_on_after_each());
-    }
-    let this = std::env::current_exe().expect("a program");
-    let name = std::thread::current().name().map(str::to_owned).expect("the test's name");
-    // When output is captured, the harness itself keeps stdout locked after such a panic.
-    let ended =
-        Command::new(this).args(["--exact", &name, "--nocapture"]).env(INSIDE, "1").output();
-    let ended = ended.expect("it starts");
-    let said = String::from_utf8_lossy(&ended.stdout);
-    assert!(ended.status.success() && said.contains("1 passed"), "{said}");
+    own_program::run(INSIDE, &["panics"], |_| goes_on_after_each());
 }
 
 async fn goes_on_after_each() {
     let folder = tempfile::tempdir().expect("a folder");
     let supervisor = Supervisor::new().expect("there is room for a thread");
     let neighbour = folder.path().join("neighbour.mjs");
-    let echo = "for await (const part of Deno.stdin.readable) await Deno.stdout.write(part)";
-    std::fs::write(&neighbour, echo).expect("it is ours");
+    std::fs::write(&neighbour, ECHO).expect("it is ours");
     let config = SpawnConfig::script(Runtime::Embedded, neighbour.to_string_lossy());
     let spawned = supervisor.spawn_subscribed("neighbour", config, WhenSlow::Wait).await;
     let (_, mut answers) = spawned.expect("it starts");
@@ -115,20 +100,4 @@ fn busy_workers() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
     stats.filter(|stat| stat.contains("(worker-") && stat.contains(") R ")).count()
-}
-
-async fn exit(events: &mut Subscription) -> ExitReason {
-    loop {
-        if let Event::Exit { reason, .. } = events.recv().await.expect("an exit").event {
-            return reason;
-        }
-    }
-}
-
-async fn line(events: &mut Subscription) -> Bytes {
-    loop {
-        if let Event::Stdout(line) = events.recv().await.expect("it lives").event {
-            return line;
-        }
-    }
 }

@@ -58,10 +58,10 @@ pub(super) fn op_host_tls_cert_resolver_create<'s>(
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
+    use crate::isolate::own_program;
     use crate::{Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, WhenSlow};
 
     /// Whether the provider was installed here.
@@ -98,28 +98,17 @@ mod tests {
     /// In programs of their own: each installs one provider.
     #[test]
     fn a_provider_is_installed_at_the_first_use_of_tls_unless_the_application_has_one() {
-        if let Ok(way) = std::env::var(WAY) {
-            let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            return executor.expect("an executor").block_on(application(&way));
-        }
-        let this = std::env::current_exe().expect("a program");
-        let name = std::thread::current().name().map(str::to_owned).expect("the test's name");
-        for way in WAYS.map(|(way, _)| way).into_iter().chain(["own"]) {
-            let mut program = Command::new(&this);
-            program.args(["--exact", &name, "--nocapture"]).env(WAY, way);
-            let ended = program.output().expect("it starts");
-            let output = String::from_utf8_lossy(&ended.stdout);
-            let errors = String::from_utf8_lossy(&ended.stderr);
-            assert!(ended.status.success() && output.contains("1 passed"), "{way}: {errors}");
-        }
+        let mut ways = WAYS.map(|(way, _)| way).to_vec();
+        ways.push("own");
+        own_program::run(WAY, &ways, application);
     }
 
-    async fn application(way: &str) {
+    async fn application(way: String) {
         let supervisor = Supervisor::new().expect("a thread");
         run(&supervisor, "without TLS", WITHOUT_TLS).await;
         assert!(CryptoProvider::get_default().is_none(), "it is installed without need");
         if let Some((_, script)) = WAYS.iter().find(|(name, _)| *name == way) {
-            run(&supervisor, way, script).await;
+            run(&supervisor, &way, script).await;
             assert!(IS_OURS.load(Ordering::Relaxed), "rustls was left to choose by itself");
         } else {
             let mut own = aws_lc_rs::default_provider();

@@ -1,12 +1,12 @@
 //! Threads that the engine starts for isolates fail, on purpose: the isolates concerned end, and nothing else.
 
 use std::collections::HashSet;
-use std::process::Command;
 
 use nix::libc;
 
+use crate::isolate::own_program::{self, ECHO, exit, line};
 use crate::patience::{becomes, finishes};
-use crate::{Event, ExitReason, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow};
+use crate::{ExitReason, Runtime, SpawnConfig, Supervisor, WhenSlow};
 
 /// Begins with a line when its thread of the blocking pool is there, and then never ends.
 const POOL: &str =
@@ -16,9 +16,6 @@ const WORKERS_POOL: &str = "
     const code = `await Deno.stat('${import.meta.filename}'); postMessage(0); setInterval(() => {}, 1000)`;
     const worker = new Worker('data:text/javascript,' + encodeURIComponent(code), { type: 'module' });
     worker.onmessage = () => console.log('there')";
-
-const NEIGHBOUR: &str =
-    "for await (const part of Deno.stdin.readable) await Deno.stdout.write(part)";
 
 /// The names of the threads that fail.
 const TOKIOS: &str = "tokio-rt-worker";
@@ -30,18 +27,7 @@ const INSIDE: &str = "JS_RUNTIME_TEST_THREADS";
 /// In a program of its own, as the threads that are parked stay.
 #[test]
 fn a_thread_that_works_for_an_isolate_ends_that_and_nothing_else_when_it_fails() {
-    if std::env::var_os(INSIDE).is_some() {
-        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        return executor.expect("an executor").block_on(goes_on_after_each());
-    }
-    let this = std::env::current_exe().expect("a program");
-    let name = std::thread::current().name().map(str::to_owned).expect("the test's name");
-    let ended =
-        Command::new(this).args(["--exact", &name, "--nocapture"]).env(INSIDE, "1").output();
-    let ended = ended.expect("it starts");
-    let said = String::from_utf8_lossy(&ended.stdout);
-    let failed = String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success() && said.contains("1 passed"), "{said}{failed}");
+    own_program::run(INSIDE, &["threads"], |_| goes_on_after_each());
 }
 
 async fn goes_on_after_each() {
@@ -54,7 +40,7 @@ async fn goes_on_after_each() {
         let spawned = supervisor.spawn_subscribed(name, config, WhenSlow::Wait).await;
         spawned.expect("it starts").1
     };
-    let mut neighbour = start("neighbour", NEIGHBOUR).await;
+    let mut neighbour = start("neighbour", ECHO).await;
     // From its first answer on it starts no thread: those that are new are another's.
     supervisor.write_stdin("neighbour", "first\n").await.expect("it lives");
     assert_eq!(finishes(line(&mut neighbour)).await.as_deref(), Some("first"));
@@ -82,7 +68,7 @@ async fn goes_on_after_each() {
     let reason = finishes(exit(&mut neighbour)).await;
     assert!(matches!(reason, Some(ExitReason::Crashed { .. })), "{reason:?}");
     assert!(becomes(|| crate::parked_threads() >= 5).await, "the threads are not parked");
-    let mut again = start("again", NEIGHBOUR).await;
+    let mut again = start("again", ECHO).await;
     supervisor.write_stdin("again", "again\n").await.expect("it lives");
     assert_eq!(finishes(line(&mut again)).await.as_deref(), Some("again"));
     supervisor.shutdown().await;
@@ -102,22 +88,4 @@ fn fail(thread: i32, signal: i32) {
     // SAFETY: sends a signal to a thread of this program.
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal) };
     assert_eq!(sent, 0, "the thread is gone");
-}
-
-async fn exit(events: &mut Subscription) -> ExitReason {
-    loop {
-        if let Event::Exit { reason, .. } = events.recv().await.expect("an exit").event {
-            return reason;
-        }
-    }
-}
-
-async fn line(events: &mut Subscription) -> String {
-    loop {
-        match events.recv().await.expect("it lives").event {
-            Event::Stdout(line) => return String::from_utf8_lossy(&line).into_owned(),
-            Event::Exit { reason, .. } => panic!("{reason:?}"),
-            _ => {}
-        }
-    }
 }
