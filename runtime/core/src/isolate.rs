@@ -36,6 +36,8 @@ mod members;
 mod memory_limit;
 mod meter;
 mod native;
+mod native_methods;
+mod objects;
 mod offspring;
 mod op_buffers;
 pub(crate) mod open_files;

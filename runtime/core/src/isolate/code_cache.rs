@@ -7,53 +7,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use deno_error::JsErrorBox;
-use deno_runtime::deno_core::{JsRuntime, OpDecl, OpState, op2, scope, v8};
-use deno_runtime::deno_node::ops::vm;
+use deno_runtime::deno_core::{OpState, op2, v8};
 
-type Function = v8::Global<v8::Function>;
-
-/// Where scripts cannot reach them, the engine's own ops have the names of ops that only `deno desktop`
-/// uses: a replacement cannot call the op that it replaces.
-const FIND_OWN: &str = "(({ ops }) => [ops.op_desktop_prompt, ops.op_desktop_resolve_bind_call])(\
-                        Deno[Deno.internal].core)";
-
-/// The engine's ops that compile.
-pub(super) struct Compilers {
-    script: Function,
-    function: Function,
-}
-
-/// Gives `carrier`, an op of the snapshot that nothing uses, the implementation of `op_vm_create_script`.
-pub(super) fn script_compiler(carrier: OpDecl) -> OpDecl {
-    carrier.with_implementation_from(&vm::op_vm_create_script())
-}
-
-/// The same for `op_vm_compile_function`.
-pub(super) fn function_compiler(carrier: OpDecl) -> OpDecl {
-    carrier.with_implementation_from(&vm::op_vm_compile_function())
-}
-
-/// Hands the engine's ops to the replacements, before `core.ops` is emptied.
-pub(super) fn install(runtime: &mut JsRuntime) -> Result<(), String> {
-    let found = runtime.execute_script("js-runtime:compilers", FIND_OWN);
-    let found = found.map_err(|error| error.to_string())?;
-    let compilers = {
-        scope!(scope, runtime);
-        let found = v8::Local::new(scope, found);
-        let found = v8::Local::<v8::Array>::try_from(found).map_err(|error| error.to_string())?;
-        let get = |index| {
-            let function = found.get_index(scope, index)?;
-            let function = v8::Local::<v8::Function>::try_from(function).ok()?;
-            Some(v8::Global::new(scope, function))
-        };
-        let own = get(0).zip(get(1));
-        let (script, function) = own.ok_or("the engine's ops of node:vm were not found")?;
-        Compilers { script, function }
-    };
-    runtime.op_state().borrow_mut().put(compilers);
-    Ok(())
-}
+use super::originals::{Original, call};
 
 /// Takes the place of `op_vm_create_script`.
 #[op2(reentrant)]
@@ -73,10 +29,10 @@ pub(super) fn op_host_vm_create_script<'a>(
     produce: v8::Local<'a, v8::Value>,
     context: v8::Local<'a, v8::Value>,
     importer: v8::Local<'a, v8::Value>,
-) -> Result<Option<v8::Local<'a, v8::Value>>, JsErrorBox> {
-    let compile = compiler(&state, |compilers| &compilers.script)?;
+) -> Option<v8::Local<'a, v8::Value>> {
     let place = [source, filename, line, column];
-    Ok(without_cache(scope, &compile, place, cached, &[produce, context, importer]))
+    let rest = [produce, context, importer];
+    without_cache(scope, &state, Original::VmScript, place, cached, &rest)
 }
 
 /// Takes the place of `op_vm_compile_function`.
@@ -99,21 +55,10 @@ pub(super) fn op_host_vm_compile_function<'a>(
     extensions: v8::Local<'a, v8::Value>,
     parameters: v8::Local<'a, v8::Value>,
     importer: v8::Local<'a, v8::Value>,
-) -> Result<Option<v8::Local<'a, v8::Value>>, JsErrorBox> {
-    let compile = compiler(&state, |compilers| &compilers.function)?;
+) -> Option<v8::Local<'a, v8::Value>> {
     let place = [source, filename, line, column];
     let rest = [produce, context, extensions, parameters, importer];
-    Ok(without_cache(scope, &compile, place, cached, &rest))
-}
-
-fn compiler(
-    state: &RefCell<OpState>,
-    choose: impl FnOnce(&Compilers) -> &Function,
-) -> Result<Function, JsErrorBox> {
-    let state = state.borrow();
-    let compilers = state.try_borrow::<Compilers>();
-    let missing = || JsErrorBox::generic("node:vm is not available before the script has begun");
-    compilers.map(|compilers| choose(compilers).clone()).ok_or_else(missing)
+    without_cache(scope, &state, Original::VmFunction, place, cached, &rest)
 }
 
 /// A column that the engine can point at in a message: it writes as many spaces, and takes a negative number for a
@@ -132,18 +77,17 @@ fn bounded<'a>(
 /// `None` when the engine's op has thrown.
 fn without_cache<'a>(
     scope: &mut v8::PinScope<'a, '_>,
-    compile: &Function,
+    state: &Rc<RefCell<OpState>>,
+    compile: Original,
     place: [v8::Local<'a, v8::Value>; 4],
     cached: v8::Local<'a, v8::Value>,
     rest: &[v8::Local<'a, v8::Value>],
 ) -> Option<v8::Local<'a, v8::Value>> {
-    let nothing = v8::undefined(scope).into();
+    let no_cache = v8::undefined(scope).into();
     let [source, filename, line, column] = place;
-    let mut arguments = vec![source, filename, line, bounded(scope, column)];
-    arguments.push(nothing);
+    let mut arguments = vec![source, filename, line, bounded(scope, column), no_cache];
     arguments.extend_from_slice(rest);
-    let compile = v8::Local::new(scope, compile);
-    let compiled = compile.call(scope, nothing, &arguments)?;
+    let compiled = call(scope, state, compile, &arguments)?;
     if !cached.is_null_or_undefined()
         && let Ok(compiled) = v8::Local::<v8::Object>::try_from(compiled)
     {

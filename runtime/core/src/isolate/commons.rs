@@ -20,7 +20,6 @@ use deno_runtime::worker::WorkerServiceOptions;
 use super::blobs::BlobSlices;
 use super::buffers::Buffers;
 use super::certificates::Certificates;
-use super::code_cache;
 use super::control::{Control, Memory, SelfEnded};
 use super::crash::{self, Entered};
 use super::descriptors::Descriptors;
@@ -172,7 +171,6 @@ impl Commons {
         isolate.set_oom_error_handler(crash::out_of_memory);
         isolate.add_message_listener(ignore_message);
         around.watch.over(isolate);
-        code_cache::install(runtime)?;
         for (name, script) in PREPARATIONS {
             runtime.execute_script(name, script).map_err(|error| error.to_string())?;
         }

@@ -1,8 +1,8 @@
 //! The native handles of `node:zlib`, which trust that the engine's own module calls them in the right order.
 //!
 //! A script has them as `stream._handle`. One that is written to before it is set up, or used after it was closed, or
-//! that has nobody to tell of an error, ends in a panic. So functions of Rust take the place of the methods, as those
-//! of `handles` do.
+//! that has no listener for errors, ends in a panic. So functions of Rust take the place of the methods
+//! (`native_methods`).
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -10,7 +10,7 @@ use deno_error::JsErrorBox;
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::v8;
 
-use super::handles::{Call, has_mark, mark, prototype, replace, set_mark};
+use super::native_methods::{Call, has_mark, prototype, remove_mark, replace, set_mark};
 
 const CLASSES: [&str; 5] =
     ["Zlib", "BrotliEncoder", "BrotliDecoder", "ZstdCompress", "ZstdDecompress"];
@@ -53,34 +53,27 @@ fn init<'s>(
 fn work<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(call) = Call::of(&arguments) else { return };
     if !has_mark(scope, call.this, READY) || !hears_of_errors(scope, call.this) {
         let error = JsErrorBox::type_error("the handle of node:zlib is not set up, or closed");
         return throw_js_error_class(scope, &error);
     }
-    if let Some(done) = call.pass(scope, 0, &call.arguments) {
-        answer.set(done);
-    }
+    call.pass_on(scope, answer);
 }
 
 fn close<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(call) = Call::of(&arguments) else { return };
     if !has_mark(scope, call.this, READY) {
         return;
     }
-    if let Some(mark) = mark(scope, READY) {
-        // It has the mark.
-        let _ = call.this.delete_private(scope, mark);
-    }
-    if let Some(done) = call.pass(scope, 0, &call.arguments) {
-        answer.set(done);
-    }
+    remove_mark(scope, call.this, READY);
+    call.pass_on(scope, answer);
 }
 
 /// A value of the handle itself, so that the engine finds what is found here.

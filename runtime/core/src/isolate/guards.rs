@@ -99,8 +99,6 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_tls_cert_resolver_create" => tls::op_host_tls_cert_resolver_create(),
         "op_vm_create_script" => code_cache::op_host_vm_create_script(),
         "op_vm_compile_function" => code_cache::op_host_vm_compile_function(),
-        "op_desktop_prompt" => code_cache::script_compiler(op),
-        "op_desktop_resolve_bind_call" => code_cache::function_compiler(op),
         "op_panic" => op_host_no_panic(),
         "op_napi_open" => native::op_host_no_addon(),
         // An asynchronous one needs a library that was opened before.

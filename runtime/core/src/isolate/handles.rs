@@ -1,8 +1,7 @@
 //! Node's native handles, which take any number for a descriptor: `new Pipe().open(1)` is the application's stdout.
 //!
-//! They are classes of the engine's, whose methods no op can stand in for. So functions of Rust take the place of
-//! the methods before a script runs. What a method was is known to its function alone, and between what the function
-//! checks and what it then does no JavaScript runs.
+//! So functions of Rust take the place of their methods before a script runs (`native_methods`). Between what such a
+//! function checks and what it then does no JavaScript runs.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -12,6 +11,9 @@ use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{JsRuntime, OpState, v8};
 
 use super::descriptors::{self, Descriptors, Seen};
+use super::native_methods::{
+    Call, define, get, has_mark, prototype, remove_mark, replace, set_mark,
+};
 use super::{open_files, unix_sockets};
 
 /// What a method answers when there are too many open files: the negative of the system's number.
@@ -62,61 +64,6 @@ pub(super) fn install<'s>(
     Some(())
 }
 
-pub(super) fn prototype<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    ops: v8::Local<'s, v8::Object>,
-    class: &str,
-) -> Option<v8::Local<'s, v8::Object>> {
-    let class: v8::Local<v8::Object> = get(scope, ops, class)?.try_into().ok()?;
-    get(scope, class, "prototype")?.try_into().ok()
-}
-
-fn get<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    object: v8::Local<'_, v8::Object>,
-    name: &str,
-) -> Option<v8::Local<'s, v8::Value>> {
-    let name = v8::String::new(scope, name)?;
-    object.get(scope, name.into())
-}
-
-/// Puts a function in the place of a method. It gets that, and others, with its data.
-pub(super) fn replace<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    class: v8::Local<'s, v8::Object>,
-    name: &str,
-    others: &[&str],
-    function: v8::FunctionBuilder<'s, v8::Function>,
-) -> Option<()> {
-    let mut methods = Vec::new();
-    for name in [&[name], others].concat() {
-        methods.push(get(scope, class, name).filter(|method| method.is_function())?);
-    }
-    let methods = v8::Array::new_with_elements(scope, &methods);
-    let function = function
-        .data(methods.into())
-        .constructor_behavior(v8::ConstructorBehavior::Throw)
-        .build(scope)?;
-    define(scope, class, name, function.into())
-}
-
-/// For good: the engine would put faster ones in their place later.
-fn define(
-    scope: &mut v8::PinScope<'_, '_>,
-    object: v8::Local<'_, v8::Object>,
-    name: &str,
-    value: v8::Local<'_, v8::Value>,
-) -> Option<()> {
-    let name = v8::String::new(scope, name)?;
-    let fixed = v8::PropertyAttribute::READ_ONLY
-        | v8::PropertyAttribute::DONT_DELETE
-        | v8::PropertyAttribute::DONT_ENUM;
-    object
-        .define_own_property(scope, name.into(), value, fixed)
-        .filter(|defined| *defined)
-        .map(drop)
-}
-
 /// The terminal is the application's, and the standard streams of WASI are, whatever it is told.
 fn refuse<'s>(
     scope: &mut v8::PinScope<'s, '_>,
@@ -148,78 +95,28 @@ fn answer_no<'s>(
     answer.set_bool(false);
 }
 
-/// A call of a method that was replaced.
-pub(super) struct Call<'s> {
-    pub(super) this: v8::Local<'s, v8::Object>,
-    methods: v8::Local<'s, v8::Array>,
-    pub(super) arguments: Vec<v8::Local<'s, v8::Value>>,
-}
-
-impl<'s> Call<'s> {
-    pub(super) fn of(arguments: &v8::FunctionCallbackArguments<'s>) -> Option<Self> {
-        Some(Self {
-            this: arguments.this(),
-            methods: arguments.data().try_into().ok()?,
-            arguments: (0..arguments.length()).map(|at| arguments.get(at)).collect(),
-        })
+/// Calls a method that opens something: it answers with a number, and a negative one is an error. Where its address is
+/// among the arguments is `address`.
+fn call_to_open<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    call: &mut Call<'s>,
+    address: usize,
+) -> Option<i32> {
+    unix_sockets::is_allowed(scope, &mut call.arguments, address).then_some(())?;
+    if !has_room(scope) {
+        return Some(TOO_MANY);
     }
-
-    /// Calls one of the methods; `None` when it has thrown.
-    pub(super) fn pass(
-        &self,
-        scope: &mut v8::PinScope<'s, '_>,
-        method: u32,
-        arguments: &[v8::Local<'s, v8::Value>],
-    ) -> Option<v8::Local<'s, v8::Value>> {
-        let method = self.methods.get_index(scope, method)?;
-        v8::Local::<v8::Function>::try_from(method).ok()?.call(scope, self.this.into(), arguments)
+    let answer = call.pass(scope, 0, &call.arguments)?.int32_value(scope)?;
+    if answer == 0 {
+        has_socket(scope, call.this)?;
     }
-
-    /// The same for the method that is called, which opens something: it answers with a number, and a negative one
-    /// is an error. Where its address is among the arguments is `address`.
-    fn open(&mut self, scope: &mut v8::PinScope<'s, '_>, address: usize) -> Option<i32> {
-        unix_sockets::is_allowed(scope, &mut self.arguments, address).then_some(())?;
-        if !has_room(scope) {
-            return Some(TOO_MANY);
-        }
-        let answer = self.pass(scope, 0, &self.arguments)?.int32_value(scope)?;
-        if answer == 0 {
-            has_socket(scope, self.this)?;
-        }
-        Some(answer)
-    }
+    Some(answer)
 }
 
 fn has_room(scope: &mut v8::PinScope<'_, '_>) -> bool {
     let state = JsRuntime::op_state_from(scope);
     let state = state.borrow();
     Descriptors::room_for(&state, 1).is_ok()
-}
-
-pub(super) fn mark<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    name: &str,
-) -> Option<v8::Local<'s, v8::Private>> {
-    let name = v8::String::new(scope, name)?;
-    Some(v8::Private::for_api(scope, Some(name)))
-}
-
-pub(super) fn has_mark(
-    scope: &mut v8::PinScope<'_, '_>,
-    handle: v8::Local<'_, v8::Object>,
-    name: &str,
-) -> bool {
-    mark(scope, name).is_some_and(|mark| handle.has_private(scope, mark) == Some(true))
-}
-
-pub(super) fn set_mark(
-    scope: &mut v8::PinScope<'_, '_>,
-    handle: v8::Local<'_, v8::Object>,
-    name: &str,
-) -> Option<()> {
-    let mark = mark(scope, name)?;
-    let value = v8::Boolean::new(scope, true).into();
-    handle.set_private(scope, mark, value).map(drop)
 }
 
 /// Counts a handle as long as it lives and is not closed.
@@ -295,7 +192,7 @@ fn connect<'s>(
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(mut call) = Call::of(&arguments) else { return };
-    if let Some(code) = call.open(scope, 1) {
+    if let Some(code) = call_to_open(scope, &mut call, 1) {
         answer.set_int32(code);
     }
 }
@@ -306,7 +203,7 @@ fn bind<'s>(
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(mut call) = Call::of(&arguments) else { return };
-    if let Some(code) = call.open(scope, 0) {
+    if let Some(code) = call_to_open(scope, &mut call, 0) {
         if code == 0 && set_mark(scope, call.this, BOUND).is_none() {
             return;
         }
@@ -329,7 +226,7 @@ fn listen<'s>(
             return answer.set(code);
         }
     }
-    if let Some(code) = call.open(scope, 1) {
+    if let Some(code) = call_to_open(scope, &mut call, 1) {
         answer.set_int32(code);
     }
 }
@@ -368,18 +265,13 @@ fn close_handle<'s>(
 fn close<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(call) = Call::of(&arguments) else { return };
-    if let Some(mark) = mark(scope, OPEN) {
-        // Fails for what is no handle, and then the method says so.
-        let _ = call.this.delete_private(scope, mark);
-    }
+    remove_mark(scope, call.this, OPEN);
     let state = JsRuntime::op_state_from(scope);
     with_handles(&state.borrow(), scope, |_| {});
-    if let Some(done) = call.pass(scope, 0, &call.arguments) {
-        answer.set(done);
-    }
+    call.pass_on(scope, answer);
 }
 
 /// A database opens files without telling their numbers.

@@ -11,7 +11,7 @@ use deno_error::JsErrorBox;
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::v8;
 
-use super::handles::{Call, mark, prototype, replace};
+use super::native_methods::{Call, mark, prototype, replace};
 use super::op_buffers::{Memory, copy, memory_of};
 
 /// Where a handle or a request has the memory that is kept for it.
@@ -67,7 +67,7 @@ fn kept<'s>(
 fn use_buffer<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(call) = Call::of(&arguments) else { return };
     let buffer = arguments.get(0);
@@ -75,17 +75,15 @@ fn use_buffer<'s>(
         let message = "what a socket reads into cannot be resizable or shared memory";
         return throw_js_error_class(scope, &JsErrorBox::type_error(message));
     }
-    if kept(scope, call.this, buffer).is_some()
-        && let Some(done) = call.pass(scope, 0, &[buffer])
-    {
-        answer.set(done);
+    if kept(scope, call.this, buffer).is_some() {
+        call.pass_on(scope, answer);
     }
 }
 
 fn write_buffer<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(mut call) = Call::of(&arguments) else { return };
     if let Ok(request) = v8::Local::<v8::Object>::try_from(arguments.get(0))
@@ -94,15 +92,13 @@ fn write_buffer<'s>(
         let Some(data) = kept(scope, request, data) else { return no_memory(scope) };
         call.arguments[1] = data;
     }
-    if let Some(done) = call.pass(scope, 0, &call.arguments) {
-        answer.set(done);
-    }
+    call.pass_on(scope, answer);
 }
 
 fn write_many<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(mut call) = Call::of(&arguments) else { return };
     if let Ok(request) = v8::Local::<v8::Object>::try_from(arguments.get(0))
@@ -120,9 +116,7 @@ fn write_many<'s>(
         }
         call.arguments[1] = v8::Array::new_with_elements(scope, &values).into();
     }
-    if let Some(done) = call.pass(scope, 0, &call.arguments) {
-        answer.set(done);
-    }
+    call.pass_on(scope, answer);
 }
 
 fn no_memory(scope: &mut v8::PinScope<'_, '_>) {

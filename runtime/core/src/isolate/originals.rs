@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use deno_runtime::deno_core::{Extension, OpDecl, OpState, v8};
+use deno_runtime::deno_node::ops::vm;
 use deno_runtime::deno_process::deno_process;
 use deno_runtime::ops::worker_host::deno_worker_host;
 
 /// The functions, in the order of [`Original`].
-pub(super) struct Originals([v8::Global<v8::Function>; 4]);
+pub(super) struct Originals([v8::Global<v8::Function>; 6]);
 
 /// One of them.
 #[derive(Clone, Copy)]
@@ -18,23 +19,41 @@ pub(super) enum Original {
     NodeChild,
     Sync,
     Worker,
+    VmScript,
+    VmFunction,
 }
 
-/// Names under which the snapshot has room for an op, as only a desktop program of Deno's has those, and the ops that
-/// get it. In the order of [`Original`].
-const CARRIERS: [(&str, &str); 4] = [
-    ("op_desktop_confirm_update", "op_spawn_child"),
-    ("op_desktop_reject_bind_call", "op_node_spawn_child"),
-    ("op_desktop_alert", "op_spawn_sync"),
-    ("op_desktop_verify_ed25519", "op_create_worker"),
+/// A name under which the snapshot has room for an op, as only a desktop program of Deno's has that, and the op that
+/// gets it.
+type Carrier = (&'static str, fn() -> Option<OpDecl>);
+
+/// In the order of [`Original`].
+const CARRIERS: [Carrier; 6] = [
+    ("op_desktop_confirm_update", || of_process("op_spawn_child")),
+    ("op_desktop_reject_bind_call", || of_process("op_node_spawn_child")),
+    ("op_desktop_alert", || of_process("op_spawn_sync")),
+    ("op_desktop_verify_ed25519", of_worker),
+    ("op_desktop_prompt", || Some(vm::op_vm_create_script())),
+    ("op_desktop_resolve_bind_call", || Some(vm::op_vm_compile_function())),
 ];
 
 /// Deno's own op that is to have this name.
 pub(super) fn carried(name: &str) -> Option<OpDecl> {
     let (_, original) = CARRIERS.iter().find(|(carrier, _)| *carrier == name)?;
-    let find = |extension: Extension| extension.ops.iter().find(|op| op.name == *original).copied();
+    original()
+}
+
+fn of_process(name: &str) -> Option<OpDecl> {
+    find(&deno_process::init(None), name)
+}
+
+fn of_worker() -> Option<OpDecl> {
     let no_worker = Arc::new(|_| unreachable!("only the op is taken from this extension"));
-    find(deno_process::init(None)).or_else(|| find(deno_worker_host::init(no_worker, None)))
+    find(&deno_worker_host::init(no_worker, None), "op_create_worker")
+}
+
+fn find(extension: &Extension, name: &str) -> Option<OpDecl> {
+    extension.ops.iter().find(|op| op.name == name).copied()
 }
 
 impl Originals {

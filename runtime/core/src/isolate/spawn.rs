@@ -18,6 +18,7 @@ use self::request::{Request, Stream};
 use super::descriptors::{self, Descriptors};
 use super::executable::{Executable, NO_EXECUTABLE};
 use super::inherit::{Inherited, Source};
+use super::objects::own;
 use super::originals::{Original, call};
 use crate::close_on_exec;
 
@@ -209,19 +210,19 @@ fn began<'s>(
     sharing: Sharing,
 ) {
     let Ok(child) = v8::Local::<v8::Object>::try_from(child) else { return };
-    let own = Descriptors::of(state);
+    let descriptors = Descriptors::of(state);
     for name in ["stdinFd", "stdoutFd", "stderrFd"] {
         if let Some(number) = number(scope, child, name) {
-            own.offer(number);
+            descriptors.offer(number);
         }
     }
-    if let Some(extra) = property(scope, child, "extraPipeFds")
+    if let Some(extra) = own(scope, child, "extraPipeFds")
         && let Ok(extra) = v8::Local::<v8::Array>::try_from(extra)
     {
         for at in 0..extra.length() {
             let number = extra.get_index(scope, at).filter(|number| number.is_number());
             if let Some(number) = number.and_then(|number| number.int32_value(scope)) {
-                own.offer(number);
+                descriptors.offer(number);
             }
         }
     }
@@ -232,24 +233,13 @@ fn began<'s>(
     }
 }
 
-/// A property that the object itself has.
-fn property<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    object: v8::Local<'s, v8::Object>,
-    name: &str,
-) -> Option<v8::Local<'s, v8::Value>> {
-    let name = v8::String::new(scope, name)?;
-    // The engine has made it, but not what it inherits.
-    let is_own = object.has_own_property(scope, name.into())?;
-    if is_own { object.get(scope, name.into()) } else { None }
-}
-
+/// The engine has made the object, but not what it inherits.
 fn number<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     object: v8::Local<'s, v8::Object>,
     name: &str,
 ) -> Option<i32> {
-    property(scope, object, name).filter(|value| value.is_number())?.int32_value(scope)
+    own(scope, object, name).filter(|value| value.is_number())?.int32_value(scope)
 }
 
 #[op2(reentrant)]

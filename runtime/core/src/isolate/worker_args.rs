@@ -10,6 +10,7 @@ use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, op2, v8};
 
 use super::descriptors::Descriptors;
+use super::objects::{empty, own, set};
 use super::originals::{Original, call};
 
 /// What a worker takes for its event loop.
@@ -80,33 +81,4 @@ fn bounded<'s>(
     let stack = v8::Integer::new(scope, stack.clamp(SMALLEST_STACK_MB, LARGEST_STACK_MB));
     set(scope, bounded, STACK, stack.into())?;
     Some(bounded)
-}
-
-/// An object without a prototype, in which nothing is found but what it is given.
-fn empty<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Object> {
-    let null = v8::null(scope).into();
-    v8::Object::with_prototype_and_properties(scope, null, &[], &[])
-}
-
-/// A property that the object itself has; `None` when its getter has thrown.
-fn own<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    object: v8::Local<'s, v8::Object>,
-    name: &str,
-) -> Option<v8::Local<'s, v8::Value>> {
-    let name = v8::String::new(scope, name)?;
-    if object.has_own_property(scope, name.into())? {
-        return object.get(scope, name.into());
-    }
-    Some(v8::undefined(scope).into())
-}
-
-fn set(
-    scope: &mut v8::PinScope<'_, '_>,
-    object: v8::Local<'_, v8::Object>,
-    name: &str,
-    value: v8::Local<'_, v8::Value>,
-) -> Option<()> {
-    let name = v8::String::new(scope, name)?;
-    object.create_data_property(scope, name.into(), value).map(drop)
 }

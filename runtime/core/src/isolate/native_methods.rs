@@ -1,0 +1,139 @@
+//! Functions of Rust in the place of the methods of the engine's native classes.
+//!
+//! No op can stand in for such a method. What a method was is known to its function alone, which checks what it gets
+//! and calls it. A function may mark the object, out of a script's reach.
+
+use deno_runtime::deno_core::v8;
+
+/// The prototype of a class in `ops`.
+pub(super) fn prototype<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    ops: v8::Local<'s, v8::Object>,
+    class: &str,
+) -> Option<v8::Local<'s, v8::Object>> {
+    let class: v8::Local<v8::Object> = get(scope, ops, class)?.try_into().ok()?;
+    get(scope, class, "prototype")?.try_into().ok()
+}
+
+/// A property, which may be inherited.
+pub(super) fn get<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'_, v8::Object>,
+    name: &str,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let name = v8::String::new(scope, name)?;
+    object.get(scope, name.into())
+}
+
+/// Puts a function in the place of a method. It gets that, and others, with its data.
+pub(super) fn replace<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Object>,
+    name: &str,
+    others: &[&str],
+    function: v8::FunctionBuilder<'s, v8::Function>,
+) -> Option<()> {
+    let mut methods = Vec::new();
+    for name in [&[name], others].concat() {
+        methods.push(get(scope, class, name).filter(|method| method.is_function())?);
+    }
+    let methods = v8::Array::new_with_elements(scope, &methods);
+    let function = function
+        .data(methods.into())
+        .constructor_behavior(v8::ConstructorBehavior::Throw)
+        .build(scope)?;
+    define(scope, class, name, function.into())
+}
+
+/// Defines a property for good: the engine would put faster ones in their place later.
+pub(super) fn define(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    name: &str,
+    value: v8::Local<'_, v8::Value>,
+) -> Option<()> {
+    let name = v8::String::new(scope, name)?;
+    let fixed = v8::PropertyAttribute::READ_ONLY
+        | v8::PropertyAttribute::DONT_DELETE
+        | v8::PropertyAttribute::DONT_ENUM;
+    object
+        .define_own_property(scope, name.into(), value, fixed)
+        .filter(|defined| *defined)
+        .map(drop)
+}
+
+/// A call of a method that was replaced.
+pub(super) struct Call<'s> {
+    pub(super) this: v8::Local<'s, v8::Object>,
+    methods: v8::Local<'s, v8::Array>,
+    pub(super) arguments: Vec<v8::Local<'s, v8::Value>>,
+}
+
+impl<'s> Call<'s> {
+    pub(super) fn of(arguments: &v8::FunctionCallbackArguments<'s>) -> Option<Self> {
+        Some(Self {
+            this: arguments.this(),
+            methods: arguments.data().try_into().ok()?,
+            arguments: (0..arguments.length()).map(|at| arguments.get(at)).collect(),
+        })
+    }
+
+    /// Calls one of the methods; `None` when it has thrown.
+    pub(super) fn pass(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        method: u32,
+        arguments: &[v8::Local<'s, v8::Value>],
+    ) -> Option<v8::Local<'s, v8::Value>> {
+        let method = self.methods.get_index(scope, method)?;
+        v8::Local::<v8::Function>::try_from(method).ok()?.call(scope, self.this.into(), arguments)
+    }
+
+    /// Calls the method that was replaced with the arguments, and answers with what it returns.
+    pub(super) fn pass_on(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        mut answer: v8::ReturnValue<'s, v8::Value>,
+    ) {
+        if let Some(done) = self.pass(scope, 0, &self.arguments) {
+            answer.set(done);
+        }
+    }
+}
+
+pub(super) fn mark<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    name: &str,
+) -> Option<v8::Local<'s, v8::Private>> {
+    let name = v8::String::new(scope, name)?;
+    Some(v8::Private::for_api(scope, Some(name)))
+}
+
+pub(super) fn has_mark(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: v8::Local<'_, v8::Object>,
+    name: &str,
+) -> bool {
+    mark(scope, name).is_some_and(|mark| handle.has_private(scope, mark) == Some(true))
+}
+
+pub(super) fn set_mark(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: v8::Local<'_, v8::Object>,
+    name: &str,
+) -> Option<()> {
+    let mark = mark(scope, name)?;
+    let value = v8::Boolean::new(scope, true).into();
+    handle.set_private(scope, mark, value).map(drop)
+}
+
+pub(super) fn remove_mark(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: v8::Local<'_, v8::Object>,
+    name: &str,
+) {
+    if let Some(mark) = mark(scope, name) {
+        // Fails for an object that is no handle, and then the method says so.
+        let _ = handle.delete_private(scope, mark);
+    }
+}
