@@ -90,24 +90,25 @@ async fn the_standard_streams_have_paths(bench: &Bench) -> Outcome {
 }
 
 async fn the_applications_memory_descriptors_and_environment_stay_closed(bench: &Bench) -> Outcome {
-    for permissions in [Permissions::all(), may_read_and_write()] {
+    let permissions = [Permissions::all(), may_read_and_write()];
+    nothing_is_open(bench, "hostile/system.mjs", permissions).await
+}
+
+async fn whatever_opens_files_opens_none_that_reaches_the_application(bench: &Bench) -> Outcome {
+    let with_network = Permissions { net: Grant::All(true), ..may_read_and_write() };
+    nothing_is_open(bench, "hostile/loading-system.mjs", [Permissions::all(), with_network]).await
+}
+
+/// Runs a script that tries what is closed, with each of `permissions`.
+async fn nothing_is_open(bench: &Bench, script: &str, permissions: [Permissions; 2]) -> Outcome {
+    for permissions in permissions {
         let folder = tempfile::tempdir()?;
         let at = folder.path().to_str().ok_or("not UTF-8")?;
-        let config = bench.fixture("hostile/system.mjs", &[at]);
+        let config = bench.fixture(script, &[at]);
         let ended =
             bench.run(SpawnConfig { permissions: Some(permissions), ..config }, b"").await?;
         assert_eq!(ended.lines(), ["[]", "tried more than 500"], "{}", ended.log());
     }
-    Ok(())
-}
-
-async fn whatever_opens_files_opens_none_that_reaches_the_application(bench: &Bench) -> Outcome {
-    let folder = tempfile::tempdir()?;
-    let at = folder.path().to_str().ok_or("not UTF-8")?;
-    let permissions = Permissions { net: Grant::All(true), ..may_read_and_write() };
-    let config = bench.fixture("hostile/loading-system.mjs", &[at]);
-    let ended = bench.run(SpawnConfig { permissions: Some(permissions), ..config }, b"").await?;
-    assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
     Ok(())
 }
 
