@@ -4,7 +4,7 @@
 #[allow(dead_code, unreachable_pub, reason = "the schema needs the types only")]
 mod entry;
 
-/// Every command but `spawn`, whose permission covers more than itself: permissions/spawn.toml.
+/// Every command but `spawn`, whose permission covers more than itself: permissions/sets.toml.
 const COMMANDS: &[&str] = &[
     "ack",
     "attach",

@@ -13,22 +13,24 @@
 //!
 //! # Invariants
 //!
-//! 1. Rust never parses an RPC frame. stdout is protocol, stderr is log, for every backend alike.
-//! 2. A name has at most one live generation; two concurrent spawns of one name start one process.
-//!    Generations of a name never repeat, whatever was removed meanwhile.
+//! 1. The relay never parses an RPC frame. stdout is protocol and stderr is log, for every runtime.
+//! 2. A name has at most one live generation. Two concurrent spawns of one name start one process.
+//!    Generations of a name never repeat.
 //! 3. Exit is reported exactly once per generation, after the last line of output, whatever ended it.
-//! 4. No lock is held across an await or a pipe write. A worker that stops reading blocks nobody else.
-//! 5. Memory is bounded end to end: stdin queue, line length, history. What was dropped is counted and
-//!    said; a subscriber that chose [`WhenSlow::Wait`] misses nothing and slows the worker down.
-//! 6. Bytes that are not UTF-8 are neither fatal nor reordered; a UTF-8 sequence is never split on its
-//!    way into an embedded process.
-//! 7. Nothing JavaScript does in an embedded process ends or blocks the application, but for the
-//!    native failures that the README names.
-//! 8. Dropping the supervisor leaves no thread, no child and no grandchild, and nothing that a process has
-//!    started outlives the application, however that ends. (V8 itself, once started, keeps its sleeping
-//!    threads for the life of the application.)
-//! 9. Only Rust decides what a process may do: its permissions are fixed when it starts.
-//! 10. A write is for one generation and never reaches another: [`Stdin`] stays that of its own.
+//! 4. No lock is held across an await or a blocking write. A worker that stops reading blocks nobody else.
+//! 5. Memory is bounded end to end: stdin queue, line length, history, delivery to pages, heap (limit plus a
+//!    fixed slack, inside one call too). What is dropped is counted and reported. RPC frames to an attached
+//!    page are never dropped; they slow the worker down.
+//! 6. Bytes that are not UTF-8 are neither fatal nor reordered. A UTF-8 sequence is never split on its way
+//!    into an embedded backend.
+//! 7. Nothing JavaScript does in an embedded backend ends or blocks the app. `docs/limits.md` lists what
+//!    native code can still do; the remedy is a child process.
+//! 8. Dropping the supervisor leaves no thread, no child and no grandchild. `docs/limits.md` lists the
+//!    exceptions.
+//! 9. Only Rust decides what a process may do. A page may start, see, write to and kill only what its
+//!    capability names.
+//! 10. A write, a call or an acknowledgement is for one generation and never reaches another.
+//! 11. A fault outside the embedded isolates ends the app exactly as it would without the engine.
 
 #![cfg_attr(
     not(feature = "embedded"),

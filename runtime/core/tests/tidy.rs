@@ -7,9 +7,6 @@ use std::process::Command;
 /// Longest file, in lines.
 const LONGEST: usize = 400;
 
-/// What half of the files stay under.
-const MEDIAN: usize = 170;
-
 /// Every file that git knows or would take, with its text.
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -33,10 +30,6 @@ fn is_code(path: &Path) -> bool {
     ["rs", "ts", "tsx", "js", "mjs", "cjs", "svelte"].contains(&ending)
 }
 
-fn is_fixture(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "fixtures")
-}
-
 /// Fails with one line for each file that `fault` finds something in.
 fn assert_none(rule: &str, fault: impl Fn(&Path, &str) -> Option<String>) {
     let faults: Vec<String> = sources()
@@ -52,18 +45,6 @@ fn no_file_is_too_long() {
         let lines = text.lines().count();
         (is_code(path) && lines > LONGEST).then(|| format!("{lines} lines"))
     });
-}
-
-#[test]
-fn most_files_are_short() {
-    let mut lengths: Vec<usize> = sources()
-        .iter()
-        .filter(|(path, _)| is_code(path) && !is_fixture(path))
-        .map(|(_, text)| text.lines().count())
-        .collect();
-    lengths.sort_unstable();
-    let median = lengths[lengths.len() / 2];
-    assert!(median <= MEDIAN, "the median file has {median} lines");
 }
 
 #[test]
@@ -100,21 +81,54 @@ fn no_file_names_the_machine_it_was_written_on() {
     });
 }
 
+/// The numbered list in `text` that begins with `first`, on one line, without the marks of comments and code.
+fn numbered_list(text: &str, first: &str) -> String {
+    let plain = text.replace("//! ", "").replace("//!", "").replace('`', "");
+    let list = plain.find(first).map(|start| &plain[start..]).expect(first);
+    let list = list.split("\n\n").next().unwrap_or_default();
+    list.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
-fn the_invariants_of_the_crate_and_the_readme_are_the_same() {
-    let find = |name: &str| {
-        let files = sources();
-        let (_, text) = files.iter().find(|(path, _)| path == Path::new(name)).expect(name).clone();
-        let plain = text.replace("//! ", "").replace("//!", "").replace(['`', '[', ']'], "");
-        plain.split_whitespace().collect::<Vec<_>>().join(" ")
+fn the_invariants_in_the_documentation_of_the_crates_are_those_of_the_architecture() {
+    let files = sources();
+    let read = |name: &str| {
+        let is_named = |(path, _): &&(PathBuf, String)| path == Path::new(name);
+        files.iter().find(is_named).map(|(_, text)| text.as_str()).expect(name)
     };
-    let (crate_docs, readme) = (find("runtime/core/src/lib.rs"), find("README.md"));
-    let list = |text: &str| {
-        let start = text.find("1. Rust never parses").expect("the first invariant");
-        let end = text[start..].find("stays that of its own.").expect("the last invariant");
-        text[start..start + end].to_owned()
+    for (crate_docs, first) in [
+        ("runtime/core/src/lib.rs", "1. The relay never"),
+        ("runtime/plugin/src/lib.rs", "1. A page never"),
+    ] {
+        let of_crate = numbered_list(read(crate_docs), first);
+        let of_architecture = numbered_list(read("ARCHITECTURE.md"), first);
+        assert_eq!(of_crate, of_architecture, "{crate_docs} and ARCHITECTURE.md");
+    }
+}
+
+#[test]
+fn the_tests_that_the_architecture_names_exist() {
+    let files = sources();
+    let (_, page) =
+        files.iter().find(|(path, _)| path == Path::new("ARCHITECTURE.md")).expect("the page");
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains("| `"));
+    let exists = |name: &str| {
+        let is_path = name.contains('/');
+        let (function, quoted) = (format!("fn {name}("), format!("\"{name}\""));
+        files.iter().any(|(path, text)| {
+            if is_path {
+                path.starts_with(name)
+            } else {
+                is_code(path) && (text.contains(&function) || text.contains(&quoted))
+            }
+        })
     };
-    assert_eq!(list(&crate_docs), list(&readme));
+    let mut count = 0;
+    for name in rows.flat_map(|row| row.split('`').skip(1).step_by(2)) {
+        count += 1;
+        assert!(exists(name), "ARCHITECTURE.md names the test '{name}', which does not exist");
+    }
+    assert!(count > 20, "only {count} names were found");
 }
 
 #[test]

@@ -30,12 +30,11 @@
 //!
 //! On top of those of [`js_runtime`]:
 //!
-//! 1. A page may only start, see, write to and kill what its capability names; it never chooses a
-//!    script, folder, environment or permission that Rust or the capability did not allow.
-//! 2. A page that reloads goes on where it was: nothing it had not handled is lost, nothing it had
-//!    handled comes again.
+//! 1. A page never chooses a script, folder, environment or permission that Rust or its
+//!    capability did not allow.
+//! 2. A reload of a page neither loses nor repeats RPC frames. Listeners for output get the history again.
 //! 3. Nothing a page sends blocks the main thread or makes Rust panic.
-//! 4. What waits for a page is bounded; a page that does not keep up slows its process down.
+//! 4. What waits for a page is bounded. A page that does not keep up slows its process down.
 
 mod bridge;
 mod builder;
