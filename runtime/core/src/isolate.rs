@@ -90,7 +90,7 @@ use crate::plan::Plan;
 use crate::stop::StopRequest;
 
 /// The version of Deno that the engine is made of.
-pub(crate) const DENO_VERSION: &str = "2.9.6";
+pub(crate) const DENO_VERSION: &str = "2.9.8";
 
 /// An isolate that is being told what to run, and that is watched over from here on.
 pub(crate) struct Starting {
