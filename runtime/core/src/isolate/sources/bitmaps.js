@@ -48,15 +48,30 @@ function withMemory(file, ...args) {
     for (let i = length; i-- > 0;) number = number * 256 + (file[at + i] ?? 0)
     return number
   }
-  const [width, height, , , cutWidth, cutHeight, , , , toWidth, toHeight, , source, kind] = args
+  const [width, height, left, top, cutWidth, cutHeight, , , , toWidth, toHeight, , source, kind] =
+    args
   const from = source === 0 ? sizes[kind](file) : [width, height]
   const depth = kind === 1 && file[24] === 16 ? 2 : 1
-  const cut = [cutWidth ? MathAbs(cutWidth) : from[0], cutHeight ? MathAbs(cutHeight) : from[1]]
-  const to = [
-    toWidth || (toHeight ? MathCeil((cut[0] * toHeight) / MathMax(cut[1], 1)) : cut[0]),
-    toHeight || (toWidth ? MathCeil((cut[1] * toWidth) / MathMax(cut[0], 1)) : cut[1]),
-  ]
-  const largest = MathMax(from[0] * from[1] * depth, cut[0] * cut[1], to[0] * to[1])
+  // The engine takes what follows from these for numbers of 32 bits, and some for none where they are 0.
+  const isBeyond = left + cutWidth > 2 ** 31 - 1 || top + cutHeight > 2 ** 31 - 1
+  if (cutWidth < 0 || cutHeight < 0 || isBeyond) {
+    throw new RangeError('The part of an image must have a positive size, and end before 2 ** 31')
+  }
+  const scaled = (length, to, of) => {
+    if (of === 0 || length * to >= 2 ** 32) {
+      throw new RangeError(`The image cannot be resized to ${to}: name its width and its height`)
+    }
+    return MathCeil((length * to) / of)
+  }
+  // The pixels of a part of the image, before and after it is resized.
+  const pixels = (width, height) =>
+    MathMax(
+      width * height,
+      (toWidth || (toHeight ? scaled(width, toHeight, height) : width)) *
+        (toHeight || (toWidth ? scaled(height, toWidth, width) : height)),
+    )
+  const whole = MathMax(pixels(from[0], from[1]), from[0] * from[1] * depth)
+  const largest = MathMax(whole, pixels(cutWidth || from[0], cutHeight || from[1]))
   const bytes = largest * pixelBytes
   try {
     new ArrayBuffer(MathMin(bytes, 2 ** 53 - 1))

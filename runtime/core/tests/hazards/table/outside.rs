@@ -1,6 +1,6 @@
 //! Ways to take memory that is on no heap and in no buffer.
 
-use super::Ends::{MemoryLimit, Refused, SmallHeapLimit};
+use super::Ends::{Fine, MemoryLimit, Refused, SmallHeapLimit};
 use super::{Hazard, hazards};
 
 pub(super) const HAZARDS: &[Hazard] = hazards! {
@@ -37,6 +37,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing web_hmac_key => Refused("limits.arrayBufferMb"), "await crypto.subtle.generateKey({ name: 'HMAC', length: 2 ** 32 - 8, hash: 'SHA-256' }, true, ['sign'])";
     Nothing large_png => Refused("limits.arrayBufferMb"), "const { deflateSync, crc32 } = await import('node:zlib'); const big = (n) => [n >>> 24, n >>> 16 & 255, n >>> 8 & 255, n & 255]; const chunk = (name, body) => { const all = Buffer.concat([Buffer.from(name), Buffer.from(body)]); return Buffer.concat([Buffer.from(big(body.length)), all, Buffer.from(big(crc32(all)))]) }; const png = (size) => new Blob([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), chunk('IHDR', [...big(size), ...big(size), 8, 6, 0, 0, 0]), chunk('IDAT', deflateSync(Buffer.alloc(Math.min(1e7, size * (size * 4 + 1))))), chunk('IEND', [])]); if ((await createImageBitmap(png(100))).width !== 100) throw 'no image'; await createImageBitmap(png(20000))";
     Nothing large_cut_of_an_image => Refused("limits.arrayBufferMb"), "await createImageBitmap(new ImageData(10, 10), 0, 0, 20000, 20000)";
+    Nothing cuts_of_an_image_that_are_no_size => Fine, "const image = new ImageData(4, 4); const cuts = [[1, 1, -1, 1], [-1, -1, -5, -5], [2 ** 31 - 1, 1, 5, 5], [1, 2, 3, -(2 ** 31)], [1, 1, 2 ** 31 - 1, 2 ** 31 - 1], [0, 1, 1, 1e6, { resizeHeight: 2 ** 31 }], [1, 1, 1, 2, { resizeHeight: 2 ** 32 - 1 }], [1, 1, 65536, 1, { resizeHeight: 65536 }]]; for (const cut of cuts) { const error = await createImageBitmap(image, ...cut).catch((error) => error); if (!(error instanceof RangeError)) throw new Error(`${cut}: ${error}`) } if ((await createImageBitmap(image, 1, 1, 2, 2)).width === 2) console.log('fine')";
     Nothing image_that_is_made_larger => Refused("limits.arrayBufferMb"), "await createImageBitmap(new ImageData(10, 10), { resizeWidth: 20000 })";
     Nothing error_of_many_characters => Refused("bytes)"), "throw new Error('x'.repeat(1e7))";
 };
