@@ -20,7 +20,7 @@ use super::folder::Folder;
 use super::unix_sockets;
 use super::{
     blobs, code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
-    op_buffers, originals, proxies, signals, spawn, tls, verdicts, worker_args,
+    op_buffers, originals, ports, proxies, signals, spawn, tls, verdicts, worker_args,
 };
 
 /// Leaves behind where ops are.
@@ -32,7 +32,10 @@ pub(super) fn extension(folder: Folder, state: impl FnOnce(&mut OpState) + 'stat
     Extension {
         name: "js_runtime_guards",
         js_files: vec![NATIVES].into(),
-        middleware_fn: Some(Box::new(move |op| op_buffers::checked(op.name, replace(op, folder)))),
+        middleware_fn: Some(Box::new(move |op| {
+            let name = op.name;
+            ports::wrapped(name, op_buffers::checked(name, replace(op, folder)))
+        })),
         op_state_fn: Some(Box::new(state)),
         ..Extension::default()
     }

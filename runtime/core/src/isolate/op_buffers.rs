@@ -9,15 +9,12 @@
 //! The check stands before V8's way into the op, so that no script can go around it. Ops that V8 enters by its
 //! fast way keep no memory: their arguments live for the call alone.
 
-use std::ffi::c_void;
-use std::ptr;
-use std::sync::LazyLock;
+use deno_runtime::deno_core::{OpDecl, v8};
 
-use deno_runtime::deno_core::_ops::OpCtx;
-use deno_runtime::deno_core::{AccessorType, OpDecl, OpMetadata, ascii_str, v8};
+use super::op_entry::{self, Callback, call, declaration};
 
 /// Ops that get a copy of every buffer.
-const COPIED: [&str; 4] = [
+pub(super) const COPIED: [&str; 4] = [
     "op_node_gen_prime_async",
     "op_node_hkdf_async",
     "op_node_pbkdf2_async",
@@ -26,9 +23,9 @@ const COPIED: [&str; 4] = [
 ];
 
 /// Ops that read what they are given, and get a copy of memory that can be resized or is shared. Those that are
-/// not asynchronous keep the memory after their call, call JavaScript meanwhile, or read it twice and rely on that
-/// it is the same.
-const READ: [&str; 21] = [
+/// not asynchronous keep the memory after their call, call JavaScript meanwhile (which the conversion of a later
+/// argument to a string does), or read it twice and rely on that it is the same.
+pub(super) const READ: [&str; 26] = [
     "op_broadcast_deserialize",
     "op_decode",
     "op_deserialize",
@@ -41,9 +38,14 @@ const READ: [&str; 21] = [
     "op_http_write",
     "op_net_send_udp",
     "op_net_send_unixpacket",
+    "op_node_create_private_key",
+    "op_node_create_public_key",
     "op_node_encoding_slice",
     "op_node_fs_write_deferred",
+    "op_node_pbkdf2",
+    "op_node_sign",
     "op_node_udp_send",
+    "op_node_verify",
     "op_quic_connection_send_datagram",
     "op_readable_stream_resource_write_buf",
     "op_readable_stream_resource_write_sync",
@@ -55,9 +57,6 @@ const READ: [&str; 21] = [
 const REFUSED: &str = "A resizable ArrayBuffer cannot be given to an asynchronous operation: it could shrink \
     meanwhile. Use a buffer of fixed length, such as that of `new Uint8Array(buffer).slice()`";
 
-type Callback = unsafe extern "C" fn(*const v8::FunctionCallbackInfo);
-type Implementation = fn(*const v8::FunctionCallbackInfo) -> usize;
-
 /// Puts the check before an op that may keep memory. `name` is the op's in the engine.
 pub(super) fn checked(name: &str, op: OpDecl) -> OpDecl {
     let callback: Callback = if COPIED.contains(&name) {
@@ -67,52 +66,8 @@ pub(super) fn checked(name: &str, op: OpDecl) -> OpDecl {
     } else {
         return op;
     };
-    let mut op = op;
-    // SAFETY: the callback is at this position of every declaration, and has this type.
-    unsafe { (&raw mut op).byte_add(PLACES.callback).cast::<Callback>().write(callback) };
-    op
+    op_entry::with_entry(op, callback)
 }
-
-/// Where a declaration has V8's way into the op, and the op itself. Both are private to `deno_core`.
-struct Places {
-    callback: usize,
-    implementation: usize,
-}
-
-static PLACES: LazyLock<Places> = LazyLock::new(|| {
-    fn nothing(_: *const v8::FunctionCallbackInfo) -> usize {
-        usize::MAX
-    }
-    let (callback, implementation): (Callback, Implementation) = (with_check, nothing);
-    let name = ("op_place", ascii_str!("op_place"));
-    let decl = OpDecl::new_internal_op2(
-        name,
-        false,
-        false,
-        false,
-        0,
-        false,
-        false,
-        callback,
-        implementation,
-        AccessorType::None,
-        None,
-        None,
-        OpMetadata::default(),
-    );
-    let words = ptr::from_ref(&decl).cast::<usize>();
-    let place_of = |function: usize| {
-        let mut places = 0..size_of::<OpDecl>() / size_of::<usize>();
-        // SAFETY: the word is within the declaration, which is aligned for it. Read as volatile, a word of padding
-        // has some value.
-        let found = places.find(|at| unsafe { words.add(*at).read_volatile() } == function);
-        found.expect("a declaration holds what it was made of") * size_of::<usize>()
-    };
-    Places {
-        callback: place_of(callback as usize),
-        implementation: place_of(implementation as usize),
-    }
-});
 
 unsafe extern "C" fn with_check(info: *const v8::FunctionCallbackInfo) {
     // SAFETY: V8 calls this with a call of an op.
@@ -131,29 +86,6 @@ unsafe extern "C" fn unchecked(info: *const v8::FunctionCallbackInfo) {
         let args = v8::FunctionCallbackArguments::from_function_callback_info(&*info);
         call(info, declaration(args.data()));
     }
-}
-
-/// # Safety
-///
-/// The data must be that of an op's function.
-unsafe fn declaration(data: v8::Local<'_, v8::Value>) -> &OpDecl {
-    // SAFETY: `deno_core` gives each op's function its context, which lives for as long as the isolate.
-    unsafe {
-        let context: *mut c_void = v8::Local::<v8::External>::cast_unchecked(data).value();
-        (*context.cast::<OpCtx>()).decl()
-    }
-}
-
-/// # Safety
-///
-/// `info` must be a call that V8 makes, and `op` what it calls.
-unsafe fn call(info: *const v8::FunctionCallbackInfo, op: &OpDecl) {
-    // SAFETY: the implementation is at this position of every declaration, and has this type.
-    let implementation = unsafe {
-        ptr::from_ref(op).byte_add(PLACES.implementation).cast::<Implementation>().read()
-    };
-    // What it returns is for metrics.
-    implementation(info);
 }
 
 /// # Safety
@@ -189,7 +121,7 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
             None => values.push(value),
             Some(Some(copied)) => values.push(copied),
             Some(None) => {
-                return throw(scope, v8::Exception::range_error, "Array buffer allocation failed");
+                return no_memory(scope);
             }
         }
     }
@@ -206,6 +138,13 @@ pub(super) enum Memory {
     Fixed,
     Shared,
     Resizable,
+}
+
+impl Memory {
+    /// Whether it may be taken back, or be written, while it is read.
+    pub(super) fn may_change(self) -> bool {
+        matches!(self, Self::Resizable | Self::Shared)
+    }
 }
 
 pub(super) fn memory_of(value: v8::Local<v8::Value>) -> Memory {
@@ -253,6 +192,31 @@ pub(super) fn copy<'s>(
     Some(v8::Uint8Array::new(scope, buffer, 0, length)?.into())
 }
 
+/// Puts copies in the place of the arguments that are buffers and need one; false when there is no memory for it,
+/// which has been thrown.
+pub(super) fn copied<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: &mut [v8::Local<'s, v8::Value>],
+    needs_copy: impl Fn(Memory) -> bool,
+) -> bool {
+    for argument in arguments {
+        let memory = memory_of(*argument);
+        if matches!(memory, Memory::None) || !needs_copy(memory) {
+            continue;
+        }
+        let Some(copied) = copy(scope, *argument) else {
+            no_memory(scope);
+            return false;
+        };
+        *argument = copied;
+    }
+    true
+}
+
+pub(super) fn no_memory(scope: &mut v8::PinScope<'_, '_>) {
+    throw(scope, v8::Exception::range_error, "Array buffer allocation failed");
+}
+
 fn throw<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     kind: fn(&v8::PinScope<'s, '_>, v8::Local<'s, v8::String>) -> v8::Local<'s, v8::Value>,
@@ -268,6 +232,7 @@ fn throw<'s>(
 mod tests {
     use deno_runtime::deno_core::op2;
 
+    use super::op_entry::tests::callback;
     use super::*;
 
     #[op2]
@@ -277,11 +242,6 @@ mod tests {
 
     #[op2(fast)]
     fn op_test_returns() {}
-
-    fn callback(op: &OpDecl) -> usize {
-        // SAFETY: as in `checked`.
-        unsafe { ptr::from_ref(op).byte_add(PLACES.callback).cast::<usize>().read() }
-    }
 
     #[test]
     fn the_check_stands_before_asynchronous_ops_and_those_that_are_named() {
