@@ -12,10 +12,13 @@ use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::v8;
 
 use super::native_methods::{Call, mark, prototype, replace};
-use super::op_buffers::{Memory, copy, memory_of};
+use super::op_buffers::{Memory, copy, memory_of, no_memory};
 
 /// Where a handle or a request has the memory that is kept for it.
 const KEPT: &str = "js-runtime.kept";
+
+/// Where a handle has the handles that it was attached to.
+const ATTACHED: &str = "js-runtime.attached";
 
 pub(super) fn install<'s>(
     scope: &mut v8::PinScope<'s, '_>,
@@ -26,6 +29,10 @@ pub(super) fn install<'s>(
         replace(scope, class, "useUserBuffer", &[], v8::Function::builder(use_buffer))?;
         replace(scope, class, "writeBuffer", &[], v8::Function::builder(write_buffer))?;
         replace(scope, class, "writev", &[], v8::Function::builder(write_many))?;
+    }
+    let class = prototype(scope, ops, "TLSWrap")?;
+    for name in ["attach", "attachPipe"] {
+        replace(scope, class, name, &[], v8::Function::builder(attach))?;
     }
     Some(())
 }
@@ -119,6 +126,17 @@ fn write_many<'s>(
     call.pass_on(scope, answer);
 }
 
-fn no_memory(scope: &mut v8::PinScope<'_, '_>) {
-    throw_js_error_class(scope, &JsErrorBox::range_error("Array buffer allocation failed"));
+/// Keeps the handle of the socket that is encrypted, whose address the one that encrypts has.
+fn attach<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let Some(mark) = mark(scope, ATTACHED) else { return };
+    let Some(before) = call.this.get_private(scope, mark) else { return };
+    let all = v8::Array::new_with_elements(scope, &[arguments.get(0), before]);
+    if call.this.set_private(scope, mark, all.into()).is_some() {
+        call.pass_on(scope, answer);
+    }
 }
