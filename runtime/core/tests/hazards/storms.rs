@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::patience::finishes;
 use crate::pings::echo;
 
-pub(crate) const TARGETS: [&str; 4] = ["ops", "vm", "zlib", "handles"];
+pub(crate) const TARGETS: [&str; 5] = ["ops", "vm", "zlib", "handles", "buffers"];
 
 /// Calls of one script.
 const CALLS: u32 = 2000;
