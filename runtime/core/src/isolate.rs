@@ -37,6 +37,8 @@ mod loader;
 mod members;
 mod memory_limit;
 mod meter;
+#[cfg(unix)]
+mod multicast;
 mod native;
 mod native_memory;
 mod native_methods;

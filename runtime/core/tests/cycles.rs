@@ -91,6 +91,13 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Event loops of this program.
+fn event_loops() -> usize {
+    let files = fs::read_dir("/proc/self/fd").expect("procfs");
+    let targets = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    targets.filter(|target| target.as_os_str() == "anon_inode:[eventpoll]").count()
+}
+
 /// A supervisor's life with isolates that wait: one that is taken, one that is not.
 fn prepared_and_taken() {
     // Without timers, as an application's may be.
@@ -109,6 +116,10 @@ fn isolates_that_were_prepared_go_with_their_supervisor() {
     let life = || {
         prepared_and_taken();
         settle();
+        // The thread that drops a runtime of Tokio's closes its event loop, a descriptor of epoll and one of an event,
+        // shortly after the supervisor is gone.
+        let is_closed = patience::eventually(|| event_loops() == 0);
+        assert!(is_closed, "an event loop is left");
         Holds::now()
     };
     life();

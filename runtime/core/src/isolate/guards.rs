@@ -16,12 +16,12 @@ use serde::Deserialize;
 
 use super::control::{Control, SelfEnded};
 use super::folder::Folder;
-#[cfg(unix)]
-use super::unix_sockets;
 use super::{
     blobs, code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
     op_buffers, originals, ports, proxies, signals, spawn, tls, verdicts, worker_args,
 };
+#[cfg(unix)]
+use super::{multicast, unix_sockets};
 
 /// Leaves behind where ops are.
 pub(super) const NATIVES: ExtensionFileSource =
@@ -96,12 +96,15 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_node_fs_futimes_sync" => files::op_host_futimes_sync(),
         "op_module_hooks_register" => loader::op_host_register_hooks(),
         "op_module_default_resolve" => loader::op_host_without_hooks(),
+        "op_require_resolve_exports" => loader::op_host_require_resolve_exports(),
         "op_require_try_self" => loader::op_host_require_try_self(),
         "op_tls_key_null" => tls::op_host_tls_key_null(),
         "op_tls_key_static" => tls::op_host_tls_key_static(),
         "op_tls_cert_resolver_create" => tls::op_host_tls_cert_resolver_create(),
         "op_vm_create_script" => code_cache::op_host_vm_create_script(),
         "op_vm_compile_function" => code_cache::op_host_vm_compile_function(),
+        "op_http_serve_address_override" => op_host_no_address(),
+        "op_http_serve_default_compression" => op_host_no_compression(),
         "op_panic" => op_host_no_panic(),
         "op_napi_open" => native::op_host_no_addon(),
         // An asynchronous one needs a library that was opened before.
@@ -117,6 +120,16 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_net_connect_unix" => unix_sockets::op_host_connect_unix(),
         #[cfg(unix)]
         "op_net_listen_unix" => unix_sockets::op_host_listen_unix(),
+        #[cfg(unix)]
+        "op_net_accept_unix" => unix_sockets::op_host_accept_unix(),
+        #[cfg(unix)]
+        "op_node_udp_join_source_specific" => multicast::op_host_join_source_specific(),
+        #[cfg(unix)]
+        "op_close" => unix_sockets::op_host_close(),
+        #[cfg(unix)]
+        "op_try_close" => unix_sockets::op_host_try_close(),
+        #[cfg(not(unix))]
+        "op_close" | "op_try_close" => op,
         "op_signal_bind" => signals::op_host_signal_bind(),
         "op_signal_poll" => signals::op_host_signal_poll(),
         "op_signal_unbind" => signals::op_host_signal_unbind(),
@@ -252,6 +265,17 @@ fn op_host_prompt() -> Option<String> {
 #[op2(fast)]
 fn op_host_no_color() -> bool {
     true
+}
+
+/// Where a script serves is what it says, and not what the application's environment says of Deno.
+#[op2]
+fn op_host_no_address() -> (u8, String, u32, bool) {
+    (0, String::new(), 0, false)
+}
+
+#[op2(fast)]
+fn op_host_no_compression() -> bool {
+    false
 }
 
 #[op2(nofast)]

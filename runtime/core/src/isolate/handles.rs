@@ -5,7 +5,10 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
-use std::cell::RefCell;
+#[cfg(unix)]
+mod pipes;
+
+use std::cell::{Cell, RefCell};
 
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{JsRuntime, OpState, v8};
@@ -32,6 +35,8 @@ const ANY_ADDRESS: &str = "0.0.0.0";
 #[derive(Default)]
 struct Handles {
     list: RefCell<Vec<v8::Weak<v8::Object>>>,
+    /// At least so many of the list are open: some may be gone with what held them.
+    open: Cell<usize>,
 }
 
 /// Replaces methods of the classes in `ops`, and classes that no script may have.
@@ -47,8 +52,13 @@ pub(super) fn install<'s>(
         replace(scope, class, "fdForIpc", &[], v8::Function::builder(duplicate))?;
         replace(scope, class, "accept", &[], v8::Function::builder(accept))?;
         replace(scope, class, "close", &[], v8::Function::builder(close))?;
-        replace(scope, class, "connect", &[], v8::Function::builder(connect))?;
-        replace(scope, class, "bind", &[], v8::Function::builder(bind))?;
+    }
+    #[cfg(unix)]
+    pipes::install(scope, pipe)?;
+    let by_name: &[_] = if cfg!(unix) { &[tcp] } else { &[pipe, tcp] };
+    for class in by_name {
+        replace(scope, *class, "connect", &[], v8::Function::builder(connect))?;
+        replace(scope, *class, "bind", &[], v8::Function::builder(bind))?;
     }
     // Before `bind` is asked for it has been replaced, which makes no difference here.
     replace(scope, tcp, "listen", &["bind"], v8::Function::builder(listen))?;
@@ -116,6 +126,10 @@ fn call_to_open<'s>(
 fn has_room(scope: &mut v8::PinScope<'_, '_>) -> bool {
     let state = JsRuntime::op_state_from(scope);
     let state = state.borrow();
+    if Descriptors::room_for(&state, 1).is_ok() {
+        return true;
+    }
+    recount(&state, scope);
     Descriptors::room_for(&state, 1).is_ok()
 }
 
@@ -129,22 +143,44 @@ fn has_socket<'s>(
     }
     set_mark(scope, handle, OPEN)?;
     let state = JsRuntime::op_state_from(scope);
+    let state = state.borrow();
     let weak = v8::Weak::new(scope, handle);
-    with_handles(&state.borrow(), scope, |list| list.push(weak));
+    let handles = state.borrow::<Handles>();
+    handles.list.borrow_mut().push(weak);
+    count(&state, handles.open.get() + 1);
+    // Looking through the list costs no more than adding to it did.
+    if handles.list.borrow().len() > 2 * handles.open.get() + FEW {
+        recount(&state, scope);
+    }
     Some(())
 }
 
-fn with_handles(
-    state: &OpState,
-    scope: &mut v8::PinScope<'_, '_>,
-    act: impl FnOnce(&mut Vec<v8::Weak<v8::Object>>),
-) {
+/// So many that are closed may be on the list.
+const FEW: usize = 64;
+
+fn has_no_socket<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Object>) {
+    if !has_mark(scope, handle, OPEN) {
+        return;
+    }
+    remove_mark(scope, handle, OPEN);
+    let state = JsRuntime::op_state_from(scope);
+    let state = state.borrow();
+    let open = state.borrow::<Handles>().open.get();
+    count(&state, open.saturating_sub(1));
+}
+
+fn count(state: &OpState, open: usize) {
+    state.borrow::<Handles>().open.set(open);
+    Descriptors::of(state).handles(open);
+}
+
+/// Finds out which handles are still there.
+fn recount(state: &OpState, scope: &mut v8::PinScope<'_, '_>) {
     let mut list = state.borrow::<Handles>().list.borrow_mut();
-    act(&mut list);
     list.retain(|handle| {
         handle.to_local(scope).is_some_and(|handle| has_mark(scope, handle, OPEN))
     });
-    Descriptors::of(state).handles(list.len());
+    count(state, list.len());
 }
 
 fn open<'s>(
@@ -268,10 +304,10 @@ fn close<'s>(
     answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(call) = Call::of(&arguments) else { return };
-    remove_mark(scope, call.this, OPEN);
-    let state = JsRuntime::op_state_from(scope);
-    with_handles(&state.borrow(), scope, |_| {});
+    has_no_socket(scope, call.this);
     call.pass_on(scope, answer);
+    #[cfg(unix)]
+    pipes::closed(scope, call.this);
 }
 
 /// A database opens files without telling their numbers.

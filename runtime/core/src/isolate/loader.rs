@@ -45,7 +45,7 @@ pub(crate) use self::errors::LoadError;
 use self::hooks::Hooks;
 pub(super) use self::hooks::{op_host_register_hooks, op_host_without_hooks};
 pub(super) use self::installed::package_name;
-pub(super) use self::require::op_host_require_try_self;
+pub(super) use self::require::{op_host_require_resolve_exports, op_host_require_try_self};
 use self::resolve::Packages;
 pub(super) use self::shared::Place;
 use super::permissions::Writable;

@@ -1,5 +1,6 @@
 //! A process's permissions, as Deno's own permission system takes them.
 
+mod held;
 mod links;
 #[cfg(all(test, unix))]
 mod model;
@@ -13,6 +14,8 @@ use deno_runtime::deno_permissions::{
     Permissions as DenoPermissions, PermissionsContainer, PermissionsOptions,
 };
 
+#[cfg(unix)]
+pub(super) use self::held::while_held;
 pub(super) use self::links::Writable;
 pub(super) use self::resolve::{existing, resolved};
 use crate::wire::{Grant, Links, Permissions};

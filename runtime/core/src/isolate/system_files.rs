@@ -10,6 +10,8 @@ mod held;
 mod open_folders;
 mod opening;
 mod place;
+#[cfg(unix)]
+mod sockets;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
@@ -25,11 +27,15 @@ use deno_runtime::deno_fs::{FileSystem, FsDirEntry, FsFileType, FsReadDirRc, Ope
 use deno_runtime::deno_io::fs::{File, FsResult, FsStat, FsStatFs};
 use deno_runtime::deno_permissions::{CheckedPath, CheckedPathBuf};
 
+#[cfg(unix)]
+pub(super) use self::held::Held;
 pub(super) use self::held::enter;
 use self::held::{Access, End};
 pub(super) use self::opening::to_load;
 use self::opening::{Opened, into_file, make_folders};
 use self::place::{Place, of_file};
+#[cfg(unix)]
+pub(super) use self::sockets::{socket_to_bind, socket_to_connect};
 #[cfg(unix)]
 use super::remove_tree;
 use super::stdio;

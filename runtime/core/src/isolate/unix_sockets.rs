@@ -1,9 +1,11 @@
-//! Unix sockets without a path: Linux has names for them that are in no folder.
+//! Unix sockets, with and without a path.
 //!
-//! Deno lets a script that may use the network use them. A service of the system or of the user may listen
+//! Linux has names for sockets that are in no folder. Deno lets a script that may use the network use them. A service of the system or of the user may listen
 //! there, such as a session bus or a display, so that all names need what all paths would: everything may
 //! be read and written.
 
+#[cfg(unix)]
+mod files;
 #[cfg(unix)]
 mod ops;
 
@@ -13,7 +15,14 @@ use deno_runtime::deno_core::{JsRuntime, OpState, v8};
 use deno_runtime::deno_permissions::PermissionsContainer;
 
 #[cfg(unix)]
-pub(super) use self::ops::{op_host_connect_unix, op_host_listen_unix};
+pub(super) use self::files::SocketFiles;
+#[cfg(unix)]
+use self::files::connect;
+#[cfg(unix)]
+pub(super) use self::ops::{
+    check, op_host_accept_unix, op_host_close, op_host_connect_unix, op_host_listen_unix,
+    op_host_try_close,
+};
 
 fn check_name(state: &mut OpState, address: &str, api_name: &str) -> Result<(), JsErrorBox> {
     if !address.starts_with('\0') {

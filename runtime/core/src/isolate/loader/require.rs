@@ -3,11 +3,12 @@
 //! Who asks is not to be believed: `createRequire()` takes any path for the file that it works for.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deno_ast::MediaType;
 use deno_error::JsErrorBox;
+use deno_runtime::deno_core::serde_json::{Map, Value};
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_core::{FastString, OpState, op2};
 use deno_runtime::deno_node::{
@@ -67,6 +68,10 @@ impl NodeRequireLoader for Loader {
     }
 
     fn is_maybe_cjs_from_require(&self, specifier: &Url) -> Result<bool, PackageJsonLoadError> {
+        // The answer is in a `package.json` above the file.
+        if !specifier.to_file_path().is_ok_and(|path| self.may_look(&path)) {
+            return Ok(false);
+        }
         self.commonjs.may_be_required(specifier)
     }
 
@@ -100,20 +105,75 @@ pub(in crate::isolate) fn op_host_require_try_self(
     if !inside.is_empty() && !inside.starts_with('/') {
         return Ok(None);
     }
-    let node = state.borrow::<Arc<Node>>();
-    // What was found before may have changed.
-    NodeResolutionThreadLocalCache::clear();
-    let found = node
-        .package_exports_resolve(
-            &package.path,
-            &format!(".{inside}"),
-            exports,
-            Some(&UrlOrPathRef::from_path(&package.path)),
-            ResolutionMode::Require,
-            node.require_conditions(),
-            NodeResolutionKind::Execution,
-        )
-        .map_err(JsErrorBox::from_err)?;
-    let found = found.into_path().map_err(JsErrorBox::from_err)?;
-    Ok(Some(found.to_string_lossy().into_owned()))
+    let package = Exporting { path: &package.path, exports };
+    package.find(state, inside, Some(&UrlOrPathRef::from_path(package.path))).map(Some)
+}
+
+/// What a package exports under the name that `require()` has for it. Deno's own reads the `package.json` of any
+/// folder, and tells what is in it.
+#[op2(stack_trace)]
+#[string]
+pub(in crate::isolate) fn op_host_require_resolve_exports(
+    state: &mut OpState,
+    _uses_local_node_modules: bool,
+    #[string] folder: &str,
+    #[string] _request: &str,
+    #[string] name: &str,
+    #[string] inside: &str,
+    #[string] parent: &str,
+) -> Result<Option<String>, JsErrorBox> {
+    let loader = state.borrow::<NodeRequireLoaderRc>().clone();
+    let permissions = state.borrow_mut::<PermissionsContainer>();
+    let mut found = None;
+    // A package is in a folder with its name, or is the folder itself.
+    for folder in [Path::new(folder).join(name), PathBuf::from(folder)] {
+        let manifest = folder.join("package.json");
+        if loader.ensure_read_permission(permissions, Cow::Borrowed(&manifest)).is_err() {
+            return Ok(None);
+        }
+        if folder.is_dir() {
+            found = Some(manifest);
+            break;
+        }
+    }
+    let Some(manifest) = found else { return Ok(None) };
+    let packages = state.borrow::<Arc<PackageJsonResolver<Sys>>>();
+    let package = packages.load_package_json(&manifest).map_err(JsErrorBox::from_err)?;
+    let Some(package) = package else { return Ok(None) };
+    let Some(exports) = &package.exports else { return Ok(None) };
+    let parent = (!parent.is_empty()).then(|| UrlOrPathRef::from_path(Path::new(parent)));
+    Exporting { path: &package.path, exports }.find(state, inside, parent.as_ref()).map(Some)
+}
+
+/// A package with `exports`.
+struct Exporting<'a> {
+    /// Of its `package.json`.
+    path: &'a Path,
+    exports: &'a Map<String, Value>,
+}
+
+impl Exporting<'_> {
+    fn find(
+        &self,
+        state: &OpState,
+        inside: &str,
+        parent: Option<&UrlOrPathRef<'_>>,
+    ) -> Result<String, JsErrorBox> {
+        let node = state.borrow::<Arc<Node>>();
+        // What was found before may have changed.
+        NodeResolutionThreadLocalCache::clear();
+        let found = node
+            .package_exports_resolve(
+                self.path,
+                &format!(".{inside}"),
+                self.exports,
+                parent,
+                ResolutionMode::Require,
+                node.require_conditions(),
+                NodeResolutionKind::Execution,
+            )
+            .map_err(JsErrorBox::from_err)?;
+        let found = found.into_path().map_err(JsErrorBox::from_err)?;
+        Ok(found.to_string_lossy().into_owned())
+    }
 }

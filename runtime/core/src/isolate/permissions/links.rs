@@ -17,6 +17,7 @@ use deno_runtime::deno_permissions::{
 use sys_traits::BaseFsCanonicalize;
 use sys_traits::impls::RealSys;
 
+use super::held;
 use super::resolve::{existing, itself, target, without_parents};
 use super::system;
 
@@ -146,6 +147,7 @@ impl PermissionDescriptorParser for Parser {
         &self,
         path: Cow<'a, Path>,
     ) -> Result<PathQueryDescriptor<'a>, PathResolveError> {
+        let path = held::meant(path);
         let resolved =
             without_parents(&path).map(|real| (real, path.to_string_lossy().into_owned()));
         let written = self.deno.parse_path_query(path)?;

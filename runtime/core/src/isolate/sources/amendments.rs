@@ -8,7 +8,15 @@ pub(super) struct Amendment {
     pub(super) words: &'static [Words],
 }
 
-pub(super) const AMENDMENTS: [Amendment; 8] = [
+pub(super) const AMENDMENTS: [Amendment; 9] = [
+    // The mode of a socket is changed where the socket was made (`handles/pipes.rs`).
+    Amendment {
+        module: "ext:deno_node/internal_binding/pipe_wrap.ts",
+        words: &[(
+            "const nativeFchmod = PipeWrap.prototype.fchmod;",
+            "const nativeFchmod = PipeWrap.prototype.allowMore;",
+        )],
+    },
     // Odd names and values, as in Node.
     Amendment {
         module: "ext:deno_node/_process/process.ts",

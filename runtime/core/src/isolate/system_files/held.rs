@@ -43,7 +43,7 @@ pub(in crate::isolate) fn enter(permissions: PermissionsContainer) {
 
 /// A path for one operation. It is good as long as this lives.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(in crate::isolate) struct Held {
     path: PathBuf,
     #[cfg(target_os = "linux")]
     _open: Option<std::fs::File>,
@@ -57,6 +57,11 @@ impl Held {
             #[cfg(target_os = "linux")]
             _open: None,
         }
+    }
+
+    #[cfg(unix)]
+    pub(in crate::isolate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn checked(&self) -> CheckedPath<'_> {

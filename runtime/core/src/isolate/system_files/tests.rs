@@ -11,7 +11,7 @@ use deno_runtime::deno_permissions::{
     CheckedPath, CheckedPathBuf, OpenAccessKind, PermissionsContainer,
 };
 
-use super::{SystemFiles, enter};
+use super::{SystemFiles, enter, socket_to_bind, socket_to_connect};
 use crate::isolate::permissions;
 use crate::wire::{Grant, Links, Permissions};
 
@@ -118,6 +118,8 @@ const WAYS: &[(&str, &str, OpenAccessKind, Way)] = &[
     ("rename to", "new", WriteNoFollow, |path, other| SystemFiles.rename_sync(other, path)),
     ("link from", "file", ReadWriteNoFollow, |path, to| SystemFiles.link_sync(path, to)),
     ("link to", "new", WriteNoFollow, |path, other| SystemFiles.link_sync(other, path)),
+    ("bind", "new", ReadWriteNoFollow, |path, _| Ok(socket_to_bind(path).map(drop)?)),
+    ("connect", "file", ReadWriteNoFollow, |path, _| Ok(socket_to_connect(path).map(drop)?)),
     ("copy from", "file", Read, |path, to| SystemFiles.copy_file_sync(path, to)),
     ("copy to", "new", WriteNoFollow, |path, other| SystemFiles.copy_file_sync(other, path)),
     ("copy onto", "file", WriteNoFollow, |path, other| SystemFiles.copy_file_sync(other, path)),

@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_load_from_outside_is_granted_with_the_permission_to_read,
     a_link_that_a_script_made_loads_nothing_from_outside,
     packages_of_the_workspace_and_of_a_store_are_loaded_through_links,
+    what_a_package_outside_exports_is_not_told,
     an_error_does_not_tell_whether_a_file_outside_is_there,
 ];
 
@@ -267,6 +268,35 @@ async fn packages_of_the_workspace_and_of_a_store_are_loaded_through_links(
     let ended = run(bench, &project, Permissions::default()).await?;
     let lib = "lib other dep";
     assert_eq!(ended.lines(), [format!("{lib} stored below {lib}")], "{}", ended.log());
+    Ok(())
+}
+
+async fn what_a_package_outside_exports_is_not_told(bench: &Bench) -> Outcome {
+    let project = Project::new(&[
+        (
+            "app/backend/main.mjs",
+            "import Module, { createRequire } from 'node:module'\n\
+             const folder = new URL('../node_modules', import.meta.url).pathname\n\
+             const ways = [() => Module._findPath('p', [folder]), () => Module._findPath('p/x', [folder]),\n\
+               () => createRequire(import.meta.url).resolve('p'), () => createRequire(import.meta.url)('p/x')]\n\
+             for (const way of ways) try { console.log(way()) } catch (error) { console.log(error.message) }\n\
+             console.log(createRequire(import.meta.url)('own'))",
+        ),
+        ("app/node_modules/own/package.json", r#"{ "exports": "./index.cjs" }"#),
+        ("app/node_modules/own/index.cjs", "module.exports = 'own'"),
+        (
+            "outside/p/package.json",
+            r#"{ "exports": { ".": "./secret.js", "./y": "./secret.js" } }"#,
+        ),
+        ("outside/p/secret.js", ""),
+    ])?;
+    symlink(project.path("outside/p"), project.path("app/node_modules/p"))?;
+    let ended = run(bench, &project, Permissions::default()).await?;
+    assert_eq!(ended.lines().last().map(String::as_str), Some("own"), "{}", ended.log());
+    assert_eq!(ended.lines().len(), 5, "{}", ended.log());
+    let denied = |line: &String| line.starts_with("Requires read access to");
+    assert!(ended.lines()[..4].iter().all(denied), "{}", ended.log());
+    assert!(!ended.log().contains("secret"), "{}", ended.log());
     Ok(())
 }
 

@@ -14,6 +14,8 @@ pub(crate) const CASES: &[Case] = cases![
     what_is_above_a_link_is_what_is_above_its_target,
     a_socket_without_a_path_needs_everything_to_be_read_and_written,
     a_socket_uses_no_memory_that_was_given_away,
+    a_socket_is_used_and_removed_where_its_path_led_at_first,
+    a_multicast_group_needs_permission_with_a_source_too,
 ];
 
 async fn a_socket_uses_no_memory_that_was_given_away(bench: &Bench) -> Outcome {
@@ -169,5 +171,166 @@ async fn a_socket_without_a_path_needs_everything_to_be_read_and_written(bench: 
     assert_eq!(listener.accept().err().map(|error| error.kind()), Some(ErrorKind::WouldBlock));
     let ended = run(Permissions { read: all(), write: all(), ..net() }).await?;
     assert_eq!(ended.lines(), ALL, "{}", ended.log());
+    Ok(())
+}
+
+/// Makes the path of a socket lead elsewhere: `q` becomes `p`, which has a link to a folder that is not granted; or the
+/// working directory becomes one that may only be read.
+const SWAPS: &str = r"
+import fs from 'node:fs'
+import net from 'node:net'
+const [own, readable] = process.argv.slice(2)
+const heard = (it, event) => new Promise((done, fail) => it.once(event, done).once('error', fail))
+const path = `${own}/q/x/s`
+const rename = () => {
+  fs.renameSync(`${own}/q`, `${own}/r`)
+  fs.renameSync(`${own}/p`, `${own}/q`)
+  return () => {
+    fs.renameSync(`${own}/q`, `${own}/p`)
+    fs.renameSync(`${own}/r`, `${own}/q`)
+  }
+}
+const leave = () => {
+  process.chdir(readable)
+  return () => process.chdir(`${own}/q/x`)
+}
+const listening = async (path) => {
+  const server = net.createServer()
+  await heard(server.listen(path), 'listening')
+  return server
+}
+const closed = (server) => new Promise((done) => server.close(done))
+const ways = {
+  'Deno.listen': async () => {
+    const listener = Deno.listen({ transport: 'unix', path })
+    const back = rename()
+    listener.close()
+    back()
+  },
+  'Deno.listen with a call that waits': async () => {
+    const listener = Deno.listen({ transport: 'unix', path })
+    const accepted = listener.accept().catch(() => {})
+    const back = rename()
+    listener.close()
+    await accepted
+    back()
+  },
+  'Deno.serve': async () => {
+    const server = Deno.serve({ path, onListen() {} }, () => new Response())
+    const back = rename()
+    await server.shutdown()
+    back()
+  },
+  'net.listen': async () => {
+    const server = await listening(path)
+    const back = rename()
+    await closed(server)
+    back()
+  },
+  'net.listen at a relative path': async () => {
+    const server = await listening('s')
+    const back = leave()
+    await closed(server)
+    back()
+  },
+  'net.listen, and a mode': async () => {
+    const before = fs.statSync(`${readable}/s`).mode
+    const server = await listening('s')
+    const back = leave()
+    server._handle.fchmod(3)
+    back()
+    if ((fs.statSync('s').mode & 0o666) !== 0o666) throw 'no mode'
+    if (fs.statSync(`${readable}/s`).mode !== before) throw 'the mode of another file'
+    await closed(server)
+  },
+  'net.connect': async () => {
+    const server = await listening(path)
+    const client = net.connect(path)
+    const back = rename()
+    await Promise.all([heard(client, 'connect'), heard(server, 'connection')])
+    back()
+    client.destroy()
+    await closed(server)
+  },
+  'net.connect to a relative path': async () => {
+    const server = await listening('s')
+    const client = net.connect('s')
+    const back = leave()
+    await Promise.all([heard(client, 'connect'), heard(server, 'connection')])
+    back()
+    client.destroy()
+    await closed(server)
+  },
+}
+process.chdir(`${own}/q/x`)
+for (const [name, way] of Object.entries(ways)) {
+  try {
+    await way()
+    // A server closes its socket a moment later.
+    for (let i = 0; i < 1200 && fs.existsSync(path); i++) await new Promise((r) => setTimeout(r, 100))
+    console.log(name, fs.existsSync(path) ? 'is left' : 'is gone')
+  } catch (error) {
+    console.log(name, error)
+  }
+}
+process.exit(0)
+";
+
+async fn a_socket_is_used_and_removed_where_its_path_led_at_first(bench: &Bench) -> Outcome {
+    let project = Project::new(&[
+        ("script/main.mjs", SWAPS),
+        ("own/q/x/file", ""),
+        ("own/p/file", ""),
+        ("outside/file", ""),
+        ("readable/file", ""),
+    ])?;
+    symlink(project.path("outside"), project.path("own/p/x"))?;
+    let others = ["outside/s", "readable/s"].map(|path| project.path(path));
+    let sockets: Vec<_> = others.iter().map(UnixListener::bind).collect::<Result<_, _>>()?;
+    sockets.iter().try_for_each(|socket| socket.set_nonblocking(true))?;
+    let at = |name: &str| project.path(name).display().to_string();
+    let config = bench.script(&project.path("script/main.mjs"), &[&at("own"), &at("readable")]);
+    let permissions = Permissions {
+        read: Grant::Some(vec![at("own"), at("readable")]),
+        write: Grant::Some(vec![at("own")]),
+        net: Grant::All(true),
+        ..Permissions::default()
+    };
+    let config = SpawnConfig { permissions: Some(permissions), ..config };
+    let ended = bench.run(config, b"").await?;
+    assert_eq!(ended.lines().len(), 8, "{}", ended.log());
+    assert!(ended.lines().iter().all(|line| line.ends_with(" is gone")), "{}", ended.log());
+    for (path, socket) in others.iter().zip(&sockets) {
+        assert!(path.exists(), "{}: {}", path.display(), ended.log());
+        let asked = socket.accept().err().map(|error| error.kind());
+        assert_eq!(asked, Some(ErrorKind::WouldBlock), "{}", path.display());
+    }
+    Ok(())
+}
+
+const GROUPS: &str = r"
+import dgram from 'node:dgram'
+const socket = dgram.createSocket('udp4')
+socket.bind(0, '127.0.0.1', () => {
+  for (const group of ['232.1.1.1', '232.1.1.2']) {
+    try {
+      socket.addSourceSpecificMembership('127.0.0.1', group, '127.0.0.1')
+      console.log(group)
+    } catch (error) {
+      console.log(error.code)
+    }
+  }
+  socket.close()
+})
+";
+
+async fn a_multicast_group_needs_permission_with_a_source_too(bench: &Bench) -> Outcome {
+    let project = Project::new(&[("main.mjs", GROUPS)])?;
+    let net = ["127.0.0.1", "232.1.1.1"].map(str::to_owned).to_vec();
+    let permissions = Permissions { net: Grant::Some(net), ..Permissions::default() };
+    let config = bench.script(&project.path("main.mjs"), &[]);
+    let config = SpawnConfig { permissions: Some(permissions), ..config };
+    let ended = bench.run(config, b"").await?;
+    assert_eq!(ended.lines(), ["232.1.1.1", "EINVAL"], "{}", ended.log());
     Ok(())
 }
