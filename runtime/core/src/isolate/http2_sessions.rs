@@ -2,6 +2,8 @@
 //!
 //! nghttp2 must not be given data while it calls JavaScript: it frees streams that it is at. So data that comes while a
 //! method of such a class runs waits until that has returned.
+//!
+//! A stream has the address of its session. So it keeps that, and does nothing when the session is at its end.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -13,44 +15,49 @@ use deno_error::JsErrorBox;
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{JsRuntime, v8};
 
-use super::native_methods::{Call, get, prototype, replace};
+use super::native_methods::{Call, get, has_mark, mark, prototype, replace, set_mark};
 use super::op_buffers::{Memory, copied};
 
 const SESSION: &str = "Http2Session";
 const RECEIVE: &str = "receive";
 
-/// Methods that nghttp2 may call JavaScript in.
-const METHODS: [(&str, &[&str]); 2] = [
-    (
-        SESSION,
-        &[
-            "altsvc",
-            "destroy",
-            "getOutgoingChunk",
-            "goaway",
-            "origin",
-            "ping",
-            "request",
-            "setGracefulClose",
-            "settings",
-            "submitShutdownNotice",
-        ],
-    ),
-    (
-        "Http2Stream",
-        &[
-            "destroy",
-            "info",
-            "priority",
-            "pushPromise",
-            "readStart",
-            "respond",
-            "rstStream",
-            "shutdown",
-            "trailers",
-        ],
-    ),
+/// Methods of a session that nghttp2 may call JavaScript in.
+const OF_SESSION: [&str; 8] = [
+    "altsvc",
+    "getOutgoingChunk",
+    "goaway",
+    "origin",
+    "ping",
+    "setGracefulClose",
+    "settings",
+    "submitShutdownNotice",
 ];
+
+/// Methods of a stream that ask its session. Node's module puts others in the place of those that write.
+const OF_STREAM: [&str; 9] = [
+    "getState",
+    "info",
+    "priority",
+    "readStart",
+    "respond",
+    "rstStream",
+    "shutdown",
+    "trailers",
+    "pushPromise",
+];
+
+/// Where a stream has its session.
+const OWNER: &str = "js-runtime.session";
+
+/// Marks a session that was destroyed.
+const DESTROYED: &str = "js-runtime.destroyed";
+
+/// What a stream of a destroyed session answers: an error, or that it has done so at once.
+const DONE: i32 = 1;
+
+/// The op that gets the functions of Node's module, and which of them gets new streams.
+const CALLBACKS: &str = "op_http2_callbacks";
+const HEADERS: usize = 4;
 
 /// What an isolate's sessions are at.
 struct Sessions {
@@ -72,14 +79,32 @@ pub(super) fn install<'s>(
         waits: RefCell::default(),
     };
     JsRuntime::op_state_from(scope).borrow_mut().put(Rc::new(sessions));
-    for (class, names) in METHODS {
-        let class = prototype(scope, ops, class)?;
-        for name in names {
-            replace(scope, class, name, &[], v8::Function::builder(work))?;
-        }
+    let stream = prototype(scope, ops, "Http2Stream")?;
+    for name in OF_SESSION {
+        replace(scope, session, name, &[], v8::Function::builder(work))?;
     }
+    for name in OF_STREAM {
+        replace(scope, stream, name, &[], v8::Function::builder(work_of_stream))?;
+    }
+    replace(scope, session, "request", &[], v8::Function::builder(request))?;
+    replace(scope, session, "destroy", &[], v8::Function::builder(destroy))?;
+    replace(scope, stream, "destroy", &[], v8::Function::builder(work))?;
+    let original = get(scope, ops, CALLBACKS)?;
+    let with_owners = function(scope, with_owners, original)?;
+    let name = v8::String::new(scope, CALLBACKS)?;
+    ops.set(scope, name.into(), with_owners.into())?;
     replace(scope, session, RECEIVE, &[], v8::Function::builder(receive_data))?;
     replace(scope, session, "consumeStream", &[], v8::Function::builder(refuse))
+}
+
+/// A function with another one behind it.
+fn function<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    callback: impl v8::MapFnTo<v8::FunctionCallback>,
+    original: v8::Local<'s, v8::Value>,
+) -> Option<v8::Local<'s, v8::Function>> {
+    let originals = v8::Array::new_with_elements(scope, &[original]);
+    v8::Function::builder(callback).data(originals.into()).build(scope)
 }
 
 impl Sessions {
@@ -118,6 +143,93 @@ fn work<'s>(
     let Some(call) = Call::of(&arguments) else { return };
     if let Some(done) = Sessions::of(scope).run(scope, &call) {
         answer.set(done);
+    }
+}
+
+/// The functions of Node's module, of which the one that gets new streams links them to their sessions first.
+fn with_owners<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(mut call) = Call::of(&arguments) else { return };
+    if let Some(headers) = call.arguments.get_mut(HEADERS) {
+        let Some(linking) = function(scope, link_new, *headers) else { return };
+        *headers = linking.into();
+    }
+    call.pass_on(scope, answer);
+}
+
+fn link_new<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if link(scope, arguments.get(0), call.this).is_some() {
+        call.pass_on(scope, answer);
+    }
+}
+
+/// Keeps a session for a stream; a number is none.
+fn link<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    stream: v8::Local<'s, v8::Value>,
+    session: v8::Local<'s, v8::Object>,
+) -> Option<()> {
+    let Ok(stream) = v8::Local::<v8::Object>::try_from(stream) else { return Some(()) };
+    let owner = mark(scope, OWNER)?;
+    stream.set_private(scope, owner, session.into()).map(drop)
+}
+
+fn owner<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    stream: v8::Local<'s, v8::Object>,
+) -> Option<v8::Local<'s, v8::Object>> {
+    let owner = mark(scope, OWNER)?;
+    stream.get_private(scope, owner)?.try_into().ok()
+}
+
+fn work_of_stream<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let owner = owner(scope, call.this);
+    if owner.is_some_and(|session| has_mark(scope, session, DESTROYED)) {
+        return answer.set_int32(DONE);
+    }
+    let Some(done) = Sessions::of(scope).run(scope, &call) else { return };
+    // A stream that was pushed.
+    if let Some(session) = owner
+        && link(scope, done, session).is_none()
+    {
+        return;
+    }
+    answer.set(done);
+}
+
+fn request<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if let Some(stream) = Sessions::of(scope).run(scope, &call)
+        && link(scope, stream, call.this).is_some()
+    {
+        answer.set(stream);
+    }
+}
+
+fn destroy<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    if set_mark(scope, arguments.this(), DESTROYED).is_some() {
+        work(scope, arguments, answer);
     }
 }
 
