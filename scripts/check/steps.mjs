@@ -1,4 +1,4 @@
-/** The checks of `npm test`, in the order in which they run: the quick ones first. */
+/** The checks of `npm test` and `npm run test:quick`, in the order in which they run: the quick ones first. */
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { buildApp, buildAppWithoutEngine, withoutEngine, workspace } from '../lib/app.mjs'
@@ -9,7 +9,9 @@ import { cargoTest, nodeTest, vitest } from '../lib/tests.mjs'
 import { ensureRustLinters } from '../setup/rust.mjs'
 import { setUp } from '../setup.mjs'
 import { checkDependencies } from './deny.mjs'
+import { checkDocuments, checkRustOfDocuments } from './documents.mjs'
 import { lint } from './lint.mjs'
+import { quickCargoTest, quickCargoTestLeavesOut } from './quick.mjs'
 
 /** What has a tsconfig.json of its own, beside the page, which svelte-check checks. */
 const typeScriptFolders = ['.', 'runtime/plugin/guest-js', 'runtime/plugin/guest-js/test', 'e2e']
@@ -17,38 +19,93 @@ const typeScriptFolders = ['.', 'runtime/plugin/guest-js', 'runtime/plugin/guest
 /**
  * `env` is what cargo and the tests get. The first step makes node_modules and V8 for the others. A check may
  * return what it counted.
+ *
+ * `npm run test:quick` runs those that have `quick`: `true` stands for the whole check, a function for a part of it.
+ * `without` says what such a part leaves out.
  */
-export function checks(env) {
+function allChecks(env) {
   const nodeTests = (name, folder) => nodeTest({ name }, testsIn(folder), env)
   let app
   return [
-    ['set-up', () => prepare(env)],
-    ['scripts', () => nodeTests('the tests of the scripts', 'scripts/test')],
-    ['prettier', () => tool(env, 'formatting', 'prettier/bin/prettier.cjs', '--check', '.')],
-    ['typescript', () => checkTypes(env)],
-    ['svelte', () => tool(env, 'svelte', 'svelte-check/bin/svelte-check', ...svelteFlags)],
-    [
-      'guest API',
-      () => vitest({ name: 'the tests of the guest API' }, 'runtime/plugin/guest-js', env),
-    ],
-    ['page', () => vitest({ name: 'the tests of the page' }, 'src', env)],
-    ['rustfmt', () => checkFormat(env)],
-    ['app, built', async () => void (app = await buildApp(env))],
-    ['clippy', () => lint('workspace', workspace, env)],
-    [
-      'cargo test',
-      () =>
+    { name: 'set-up', check: () => prepare(env), quick: true },
+    {
+      name: 'scripts',
+      check: () => nodeTests('the tests of the scripts', 'scripts/test'),
+      quick: true,
+    },
+    { name: 'documents', check: () => checkDocuments(env), quick: true },
+    {
+      name: 'prettier',
+      check: () => tool(env, 'formatting', 'prettier/bin/prettier.cjs', '--check', '--cache', '.'),
+      quick: true,
+    },
+    { name: 'typescript', check: () => checkTypes(env), quick: true },
+    {
+      name: 'svelte',
+      check: () => tool(env, 'svelte', 'svelte-check/bin/svelte-check', ...svelteFlags),
+      quick: true,
+    },
+    {
+      name: 'guest API',
+      check: () => vitest({ name: 'the tests of the guest API' }, 'runtime/plugin/guest-js', env),
+      quick: true,
+    },
+    {
+      name: 'page',
+      check: () => vitest({ name: 'the tests of the page' }, 'src', env),
+      quick: true,
+    },
+    { name: 'rustfmt', check: () => checkFormat(env), quick: true },
+    { name: 'app, built', check: async () => void (app = await buildApp(env)) },
+    { name: 'Rust in documents', check: () => checkRustOfDocuments(workspace, env), quick: true },
+    { name: 'clippy', check: () => lint('workspace', workspace, env) },
+    {
+      name: 'cargo test',
+      check: () =>
         cargoTest(
           { name: 'the tests of the workspace', usually: 'four to eight minutes' },
           workspace,
           env,
         ),
-    ],
-    ['wake-ups', () => checkWakes(env)],
-    ['app', () => drive('the app', (file) => !isWithoutEngine(file), { ...env, JS_DEMO_APP: app })],
-    ['without the engine', () => checkWithoutEngine(env)],
-    ['cargo-deny', () => checkDependencies(env)],
-  ].map(([name, check]) => ({ name, check }))
+      quick: () => quickCargoTest(env),
+      without: quickCargoTestLeavesOut,
+    },
+    { name: 'wake-ups', check: () => checkWakes(env) },
+    {
+      name: 'app',
+      check: () => drive('the app', (file) => !isWithoutEngine(file), { ...env, JS_DEMO_APP: app }),
+    },
+    { name: 'without the engine', check: () => checkWithoutEngine(env) },
+    { name: 'cargo-deny', check: () => checkDependencies(env) },
+  ]
+}
+
+/** The checks of `npm test`. */
+export function checks(env) {
+  return allChecks(env).map(({ name, check }) => ({ name, check }))
+}
+
+/**
+ * The checks of `npm run test:quick`: the set-up, then the `others`, the longest first; and what it leaves out of
+ * `npm test`.
+ */
+export function quickChecks(env) {
+  const all = allChecks(env)
+  const [first, ...others] = all
+    .filter(({ quick }) => quick)
+    .map(({ name, quick, check }) => ({ name, check: quick === true ? check : quick }))
+  return {
+    first,
+    others: [...others.filter(isLong), ...others.filter((one) => !isLong(one))],
+    leftOut: all.flatMap(({ name, quick, without }) => {
+      if (!quick) return [name]
+      return without ? [`${name}: ${without}`] : []
+    }),
+  }
+}
+
+function isLong({ name }) {
+  return name === 'cargo test'
 }
 
 const svelteFlags = ['--tsconfig', 'src/tsconfig.json', '--fail-on-warnings']
@@ -104,8 +161,10 @@ export function testsIn(folder) {
 
 async function checkTypes(env) {
   for (const folder of typeScriptFolders) {
-    const project = join(folder, 'tsconfig.json')
-    await tool(env, `types of ${folder}`, 'typescript/bin/tsc', '--noEmit', '--project', project)
+    const project = ['--project', join(folder, 'tsconfig.json')]
+    const cache = join('node_modules', '.cache', 'typescript', folder.replaceAll('/', '-'))
+    const options = ['--noEmit', '--incremental', '--tsBuildInfoFile', cache, ...project]
+    await tool(env, `types of ${folder}`, 'typescript/bin/tsc', ...options)
   }
 }
 

@@ -15,7 +15,12 @@ export class UserError extends Error {
 
 /** One line on stdout, marked with the part of the set-up that speaks. */
 export function say(part, message) {
-  console.log(`${part.padEnd(8)} ${message}`)
+  print(`${part.padEnd(8)} ${message}`)
+}
+
+/** Text on lines of its own: the progress of a step may stand in the line of the cursor. */
+export function print(text) {
+  console.log(process.stdout.isTTY ? `\r\x1b[K${text}` : text)
 }
 
 /** 4200 -> "4.2 s", 192000 -> "3 min 12 s" */

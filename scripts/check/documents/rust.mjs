@@ -1,0 +1,118 @@
+/**
+ * Compiles the `rust` blocks of documents, without code generation and linking, against the libraries that the
+ * build of the workspace has made.
+ *
+ * A block is the body of an asynchronous function, so that it can use `.await` and `?`, and may end with a value.
+ * It has `app`, a `tauri::AppHandle`, and the crates in `crates`. Files of the reader's app do not exist here:
+ * `include_str!` becomes a text, and `tauri::generate_context!()` becomes Tauri's context for tests.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { targetFolder } from '../../lib/app.mjs'
+import { buildArtifacts } from '../../lib/cargo.mjs'
+import { UserError } from '../../lib/log.mjs'
+import { root } from '../../lib/paths.mjs'
+import { runStep } from '../../lib/step.mjs'
+import { blocksOf } from './blocks.mjs'
+
+/** The crates that blocks may name. */
+const crates = ['js_runtime', 'serde_json', 'tauri', 'tauri_plugin_js', 'tokio']
+
+/** `options` are the packages and features of the workspace's build. How many blocks compile. */
+export async function checkRust(documents, options, env) {
+  const blocks = blocksOf(documents, 'rust')
+  if (blocks.length === 0) return 0
+  const step = { name: 'libraries for documents', doing: 'compiling the libraries' }
+  const artifacts = await buildArtifacts(step, ['build', '--lib', ...options], env)
+  await compileBlocks(blocks, librariesOf(artifacts), join(targetFolder(env), 'documents'), env)
+  return blocks.length
+}
+
+/** The files of the crates that blocks may name, by name. */
+function librariesOf(artifacts) {
+  return Object.fromEntries(
+    crates.map((name) => {
+      const made = artifacts.filter(({ target }) => target.name.replaceAll('-', '_') === name)
+      const files = made.flatMap(({ filenames }) =>
+        filenames.filter((file) => file.endsWith('.rlib')),
+      )
+      if (files.length > 0) return [name, files.at(-1)]
+      throw new UserError(
+        `cargo named no library of the crate ${name}: see the log of the step before`,
+      )
+    }),
+  )
+}
+
+/** Compiles all blocks as one crate. `libraries`: the file of each crate that they may name. */
+export async function compileBlocks(blocks, libraries, folder, env) {
+  mkdirSync(folder, { recursive: true })
+  const file = join(folder, 'documents.rs')
+  const { source, origins } = crateOf(blocks, 'tauri' in libraries)
+  writeFileSync(file, source)
+  const folders = [...new Set(Object.values(libraries).map(dirname))]
+  const args = [
+    ...['--edition', '2024', '--crate-type', 'lib', '--emit', 'metadata', '--cap-lints', 'allow'],
+    ...['--error-format', 'json', '--out-dir', folder],
+    ...folders.flatMap((path) => ['-L', `dependency=${path}`]),
+    ...Object.entries(libraries).flatMap(([name, path]) => ['--extern', `${name}=${path}`]),
+    file,
+  ]
+  const step = {
+    name: 'Rust in documents',
+    part: 'check',
+    doing: 'compiling the Rust blocks of the documents',
+    excerpt: (lines) => errorsOf(lines, origins),
+    remedy:
+      'Correct what the lines above name; the head of scripts/check/documents/rust.mjs says what a block has',
+  }
+  await runStep(step, [env.RUSTC || 'rustc', args, { cwd: root, env }])
+}
+
+/** The source of the crate, and where each of its lines comes from. */
+function crateOf(blocks, hasApp) {
+  const lines = []
+  const origins = []
+  const add = (line, origin) => {
+    lines.push(line)
+    origins.push(origin)
+  }
+  for (const [index, { document, block }] of blocks.entries()) {
+    const app = hasApp ? 'app: tauri::AppHandle' : ''
+    const result = 'Result<(), Box<dyn std::error::Error>>'
+    const origin = (line) => `${document.path}:${line}`
+    add(`pub async fn block_${index}(${app}) -> ${result} { let _ = {`, origin(block.line))
+    const code = forChecking(block.code).split('\n')
+    for (const [at, line] of code.entries()) add(line, origin(block.line + 1 + at))
+    add('}; Ok(()) }', origin(block.line + code.length))
+  }
+  return { source: `${lines.join('\n')}\n`, origins }
+}
+
+/** A block without the files of the reader's app, line by line as it was. */
+function forChecking(code) {
+  return code
+    .replace(/\binclude_str!\(("[^"\n]*")\)/g, '$1')
+    .replace(
+      /\btauri::generate_context!\(\)/g,
+      'tauri::test::mock_context(tauri::test::noop_assets())',
+    )
+}
+
+/** rustc's errors, each with the line of its document. */
+function errorsOf(lines, origins) {
+  const errors = lines.flatMap((line) => {
+    if (!line.startsWith('{')) return [line]
+    const { level, message, code, spans = [], children = [] } = JSON.parse(line)
+    // "aborting due to 2 previous errors" has no place.
+    if (level !== 'error' || spans.length === 0) return []
+    const span = spans.find((one) => one.is_primary) ?? spans[0]
+    const label = span.label ? ` (${span.label})` : ''
+    const help = children
+      .filter(({ level }) => level === 'help')
+      .map(({ message }) => `; ${message}`)
+    const name = code ? ` (${code.code})` : ''
+    return [`${origins[span.line_start - 1]}: Rust: ${message}${label}${name}${help.slice(0, 1)}`]
+  })
+  return errors.length > 0 ? errors : lines
+}

@@ -1,0 +1,34 @@
+/** The Rust tests of `npm run test:quick`. They use the features of `npm test`, so that one build serves both. */
+import { workspace } from '../lib/app.mjs'
+import { cargoTest } from '../lib/tests.mjs'
+
+/** Cases of conformance that take more processor time than twenty others. */
+const slowCases = [
+  'a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any',
+  'a_kill_amid_modules_of_the_runtimes_own_is_a_kill_like_any',
+  'a_kill_right_before_an_import_is_a_kill_like_any',
+  'a_script_starts_itself_with_the_first_runtime_that_it_may_run',
+  'a_worker_whose_heap_is_full_amid_modules_of_the_engines_own_ends_alone',
+  'authorities_are_those_of_the_environment_whether_or_not_it_may_be_read',
+  'memory_that_is_given_back_may_be_taken_again',
+  'nothing_gets_at_what_was_not_granted',
+  'the_applications_memory_descriptors_and_environment_stay_closed',
+]
+
+/** The runtimes of conformance other than the embedded engine that starts on request. */
+const otherRuntimes = ['warm', 'deno', 'bun', 'node']
+
+export const quickCargoTestLeavesOut =
+  `conformance on ${otherRuntimes.join(', ')}, and ${slowCases.length} slow cases on embedded; ` +
+  'hazards, guardian, jsproc, fatal signals, cycles; the tests of the plugin in an app; documentation tests'
+
+/** Unit tests, the house rules, and conformance on the embedded engine. How many passed. */
+export async function quickCargoTest(env) {
+  const units = [...workspace, '--lib', '--test', 'tidy']
+  const conformance = [...workspace, '--test', 'conformance']
+  const skip = [...otherRuntimes.map((runtime) => `${runtime}::`), ...slowCases]
+  return (
+    (await cargoTest({ name: 'unit tests and tidy' }, units, env)) +
+    (await cargoTest({ name: 'conformance of the embedded engine' }, conformance, env, skip))
+  )
+}
