@@ -38,7 +38,7 @@ async function runQuick(env) {
     try {
       await timed(titleOf(one, index + 1, list), one.check)
     } catch (error) {
-      if (!failed) print(`\n== ${one.name} failed; what runs comes to its end`)
+      if (!failed) print(`\n== ${one.name} failed; the check that runs beside it ends first`)
       failed ??= error
     }
   })

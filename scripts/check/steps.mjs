@@ -162,7 +162,8 @@ export function testsIn(folder) {
 async function checkTypes(env) {
   for (const folder of typeScriptFolders) {
     const project = ['--project', join(folder, 'tsconfig.json')]
-    const cache = join('node_modules', '.cache', 'typescript', folder.replaceAll('/', '-'))
+    const name = folder === '.' ? 'backends' : folder.replaceAll('/', '-')
+    const cache = join('node_modules', '.cache', 'typescript', `${name}.tsbuildinfo`)
     const options = ['--noEmit', '--incremental', '--tsBuildInfoFile', cache, ...project]
     await tool(env, `types of ${folder}`, 'typescript/bin/tsc', ...options)
   }

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { crateProgress, downloadProgress, firstError } from '../lib/cargo.mjs'
 import { startProgress } from '../lib/progress.mjs'
 import { logFile, runStep } from '../lib/step.mjs'
-import { libtestFailures, libtestProgress } from '../lib/tests.mjs'
+import { countTests, libtestFailures, libtestProgress } from '../lib/tests.mjs'
 import { temporaryFolder } from './helpers.mjs'
 
 /** A step that runs a line of JavaScript, in a folder of its own. */
@@ -158,4 +158,11 @@ test('tests are counted of all, and failures are shown with their reason', () =>
     'boom',
     'test two ... FAILED',
   ])
+})
+
+test('tests that are left out are not counted, and each is there', () => {
+  const names = ['embedded::a', 'embedded::b', 'warm::a']
+  assert.equal(countTests(names, []), 3)
+  assert.equal(countTests(names, ['warm::', '::b']), 1)
+  assert.throws(() => countTests(names, ['warm::', 'gone']), /no test has "gone" in its name/)
 })
