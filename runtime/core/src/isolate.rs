@@ -2,13 +2,14 @@
 //!
 //! Reading order: `engine` (who starts the threads), `worker` (what such a thread does), `prepared` and
 //! `pool` (how much of that comes before a start), `commons`, `program` and `web_worker` (the isolates
-//! of one process), `stdio`, `guards`, `op_buffers` and `sources` (what stands between a
-//! script and the application), `buffers`, `pulse` and `crash` (memory, time, the last resort), `loader`
+//! of one process), `stdio`, `guards`, `op_checks`, `op_buffers` and `sources` (what stands between a
+//! script and the application), `buffers`, `buffer_pages`, `pulse` and `crash` (memory, time, the last resort), `loader`
 //! (modules). An isolate never leaves its thread; only messages do. JavaScript cannot end or block the
 //! application from here.
 
 mod bell;
 mod blobs;
+mod buffer_pages;
 mod buffers;
 mod certificates;
 mod code_cache;
@@ -32,6 +33,7 @@ mod http_parsers;
 mod inherit;
 mod interrupt;
 mod keeper;
+mod key_sizes;
 mod line_door;
 mod loader;
 mod members;
@@ -45,6 +47,7 @@ mod native_methods;
 mod objects;
 mod offspring;
 mod op_buffers;
+mod op_checks;
 mod op_entry;
 pub(crate) mod open_files;
 mod options;
@@ -65,6 +68,7 @@ mod pulse;
 #[cfg(unix)]
 mod remove_tree;
 mod signals;
+mod sizes;
 mod sources;
 mod spawn;
 mod sqlite;

@@ -1,9 +1,9 @@
 //! Memory of `ArrayBuffer`s, which is no part of V8's heap: counted, and limited.
 //!
 //! One allocator for all isolates of a process, as buffers go from one to another. What would be too
-//! much is refused, and becomes a `RangeError`. What V8 does not ask an allocator for (WebAssembly's
-//! memory, buffers that can be resized, buffers that ops hand over) is only seen afterwards, by [`super::watch`]
-//! and [`super::memory_limit`]; no buffer that can be resized is larger than all may be together (`largest`).
+//! much is refused, and becomes a `RangeError`. What V8 takes by pages (WebAssembly's memory, buffers that can be
+//! resized) is counted by [`super::buffer_pages`]; no buffer that can be resized is larger than all may be together
+//! (`largest`). Buffers that ops hand over are only seen afterwards, by [`super::watch`] and [`super::memory_limit`].
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::cell::Cell;
@@ -72,7 +72,8 @@ impl Buffers {
         self.count(size).is_ok()
     }
 
-    fn take(&self, size: usize) -> bool {
+    /// Counts memory for a new buffer, for which V8 tries again when it has collected garbage; whether it may.
+    pub(super) fn take(&self, size: usize) -> bool {
         let taken = self.count(size);
         REFUSAL.set(match (taken, REFUSAL.get()) {
             (Err(_), Refusal::None | Refusal::Refused) => Refusal::Refused,

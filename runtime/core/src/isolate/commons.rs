@@ -31,7 +31,7 @@ use super::originals::Originals;
 use super::program::Program;
 use super::system_files::SystemFiles;
 use super::watch::Watch;
-use super::{compressors, held_memory, http_parsers, http2_sessions, native_memory};
+use super::{compressors, held_memory, http_parsers, http2_sessions, key_sizes, native_memory};
 use crate::plan::MemoryLimits;
 
 /// How far what V8 holds may go over a heap's limit, whatever one call does: until the script is interrupted
@@ -49,12 +49,8 @@ const LEEWAY: usize = 4 << 20;
 const MOST_YOUNG: usize = 24 << 20;
 
 /// What scripts find already done, in this order.
-const PREPARATIONS: [(&str, &str); 4] = [
-    ("js-runtime:park", crate::command_line::PARK),
-    ("js-runtime:memories", include_str!("memories.js")),
-    ("js-runtime:key-sizes", include_str!("key_sizes.js")),
-    ("js-runtime:lines", line_door::SCRIPT),
-];
+const PREPARATIONS: [(&str, &str); 2] =
+    [("js-runtime:park", crate::command_line::PARK), ("js-runtime:lines", line_door::SCRIPT)];
 
 /// Evaluates to where ops are, as `natives.js` has left it behind, and takes it away.
 const TAKE_NATIVES: &str =
@@ -218,8 +214,6 @@ impl Commons {
 
 /// Puts functions of Rust in the place of what scripts would else have natively.
 fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
-    let counted = runtime.execute_script("js-runtime:open-files", include_str!("open_files.js"));
-    counted.map_err(|error| error.to_string())?;
     let natives = runtime.execute_script("js-runtime:natives", TAKE_NATIVES);
     let natives = natives.map_err(|error| error.to_string())?;
     let state = runtime.op_state();
@@ -234,7 +228,8 @@ fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
         held_memory::install(scope, ops)?;
         native_memory::install(scope, ops)?;
         http_parsers::install(scope, ops)?;
-        http2_sessions::install(scope, ops)
+        http2_sessions::install(scope, ops)?;
+        key_sizes::install(scope, ops)
     });
     installed.ok_or_else(|| "the engine's native classes are not what they should be".to_owned())
 }

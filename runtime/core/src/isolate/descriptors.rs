@@ -177,7 +177,7 @@ pub(super) fn opened_file(number: i32) {
 
 /// Resources that have a descriptor whose number is not known.
 fn resources(state: &OpState) -> usize {
-    const NAMES: [&str; 24] = [
+    const NAMES: [&str; 25] = [
         "child",
         "childStderr",
         "childStdin",
@@ -186,6 +186,7 @@ fn resources(state: &OpState) -> usize {
         "fetchRequest",
         "fetchResponse",
         "fsEvents",
+        "http",
         "httpConn",
         "nodeUdpSocket",
         "serverWebSocket",

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
 use tokio::sync::oneshot;
 
-use super::{crash, sqlite};
+use super::{buffer_pages, crash, sqlite};
 use crate::memory;
 
 /// JavaScript recursion ends at V8's own limit long before; the room is for native recursion (deep
@@ -112,6 +112,7 @@ fn start() -> Result<mpsc::Sender<Task>, String> {
             crash::enter_as_engine();
             v8_set_flags(V8_FLAGS.map(str::to_owned).to_vec());
             JsRuntime::init_platform(None);
+            buffer_pages::count();
             sqlite::prepare();
             // Fails without threads or descriptors, and then what it would hold off is not.
             let _ = crash::prepare();

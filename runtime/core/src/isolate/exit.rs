@@ -43,7 +43,9 @@ pub(super) fn of(
             let (message, stack) = describe(&error);
             let (message, stack) = (shortened(message), stack.map(shortened));
             let (mut message, stack) = (in_own_words(&message), stack.as_deref().map(in_own_words));
-            if program.commons.buffers.have_refused() && message.contains(REFUSED) {
+            if program.commons.buffers.have_refused()
+                && REFUSED.iter().any(|it| message.contains(it))
+            {
                 message.push_str(" (limits.arrayBufferMb)");
             }
             stderr.say(&format!("error: {}\n", stack.as_deref().unwrap_or(&message)));
@@ -52,8 +54,14 @@ pub(super) fn of(
     }
 }
 
-/// What V8 throws when there is no memory for a buffer.
-const REFUSED: &str = "Array buffer allocation failed";
+/// What V8 throws when there is no memory for a buffer, or for WebAssembly.
+const REFUSED: [&str; 5] = [
+    "Array buffer allocation failed",
+    "Cannot allocate Wasm memory",
+    "Out of memory",
+    "Unable to grow instance memory",
+    "could not allocate memory",
+];
 
 pub(super) fn exhausted(memory: Memory) -> &'static str {
     match memory {

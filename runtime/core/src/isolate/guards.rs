@@ -18,7 +18,7 @@ use super::control::{Control, SelfEnded};
 use super::folder::Folder;
 use super::{
     blobs, code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
-    op_buffers, originals, ports, proxies, signals, spawn, tls, verdicts, worker_args,
+    op_buffers, op_checks, originals, ports, proxies, signals, spawn, tls, verdicts, worker_args,
 };
 #[cfg(unix)]
 use super::{multicast, unix_sockets};
@@ -34,7 +34,7 @@ pub(super) fn extension(folder: Folder, state: impl FnOnce(&mut OpState) + 'stat
         js_files: vec![NATIVES].into(),
         middleware_fn: Some(Box::new(move |op| {
             let name = op.name;
-            ports::wrapped(name, op_buffers::checked(name, replace(op, folder)))
+            op_checks::checked(ports::wrapped(name, op_buffers::checked(name, replace(op, folder))))
         })),
         op_state_fn: Some(Box::new(state)),
         ..Extension::default()

@@ -25,7 +25,7 @@ pub(super) fn get<'s>(
     object.get(scope, name.into())
 }
 
-/// Puts a function in the place of a method. It gets that, and others, with its data.
+/// Puts a function in the place of a method for good. It gets that, and others, with its data.
 pub(super) fn replace<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     class: v8::Local<'s, v8::Object>,
@@ -33,16 +33,36 @@ pub(super) fn replace<'s>(
     others: &[&str],
     function: v8::FunctionBuilder<'s, v8::Function>,
 ) -> Option<()> {
+    let function = with_methods(scope, class, name, others, function)?;
+    define(scope, class, name, function.into())
+}
+
+/// The same for a method of the Web platform, which a script may replace in its turn.
+pub(super) fn replace_public<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Object>,
+    name: &str,
+    function: v8::FunctionBuilder<'s, v8::Function>,
+) -> Option<()> {
+    let function = with_methods(scope, class, name, &[], function)?;
+    let name = v8::String::new(scope, name)?;
+    function.set_name(name);
+    class.set(scope, name.into(), function.into()).filter(|set| *set).map(drop)
+}
+
+fn with_methods<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Object>,
+    name: &str,
+    others: &[&str],
+    function: v8::FunctionBuilder<'s, v8::Function>,
+) -> Option<v8::Local<'s, v8::Function>> {
     let mut methods = Vec::new();
     for name in [&[name], others].concat() {
         methods.push(get(scope, class, name).filter(|method| method.is_function())?);
     }
     let methods = v8::Array::new_with_elements(scope, &methods);
-    let function = function
-        .data(methods.into())
-        .constructor_behavior(v8::ConstructorBehavior::Throw)
-        .build(scope)?;
-    define(scope, class, name, function.into())
+    function.data(methods.into()).constructor_behavior(v8::ConstructorBehavior::Throw).build(scope)
 }
 
 /// Defines a property for good: the engine would put faster ones in their place later.

@@ -59,14 +59,35 @@ const REFUSED: &str = "A resizable ArrayBuffer cannot be given to an asynchronou
 
 /// Puts the check before an op that may keep memory. `name` is the op's in the engine.
 pub(super) fn checked(name: &str, op: OpDecl) -> OpDecl {
-    let callback: Callback = if COPIED.contains(&name) {
-        with_copies
-    } else if op.is_async || READ.contains(&name) {
-        with_check
+    match callback_of(name, op.is_async) {
+        Some(callback) => op_entry::with_entry(op, callback),
+        None => op,
+    }
+}
+
+fn callback_of(name: &str, is_async: bool) -> Option<Callback> {
+    if COPIED.contains(&name) {
+        Some(with_copies)
+    } else if is_async || READ.contains(&name) {
+        Some(with_check)
     } else {
-        return op;
-    };
-    op_entry::with_entry(op, callback)
+        None
+    }
+}
+
+/// Goes on into an op when another check has let its call pass.
+///
+/// # Safety
+///
+/// `info` must be a call of `op` that V8 makes.
+pub(super) unsafe fn pass(info: *const v8::FunctionCallbackInfo, op: &OpDecl) {
+    // SAFETY: the caller's.
+    unsafe {
+        match callback_of(op.name, op.is_async) {
+            Some(callback) => callback(info),
+            None => call(info, op),
+        }
+    }
 }
 
 unsafe extern "C" fn with_check(info: *const v8::FunctionCallbackInfo) {

@@ -18,7 +18,7 @@ use sys_traits::BaseFsCanonicalize;
 use sys_traits::impls::RealSys;
 
 use super::held;
-use super::resolve::{existing, itself, target, without_parents};
+use super::resolve::{check_length, existing, itself, target, without_parents};
 use super::system;
 
 /// The paths of one grant by the names that they will be asked for: a granted link is both itself and
@@ -148,6 +148,7 @@ impl PermissionDescriptorParser for Parser {
         path: Cow<'a, Path>,
     ) -> Result<PathQueryDescriptor<'a>, PathResolveError> {
         let path = held::meant(path);
+        check_length(&path).map_err(PathResolveError::Canonicalize)?;
         let resolved =
             without_parents(&path).map(|real| (real, path.to_string_lossy().into_owned()));
         let written = self.deno.parse_path_query(path)?;

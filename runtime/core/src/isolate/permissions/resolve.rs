@@ -15,6 +15,20 @@ const MAX_LINKS: usize = 40;
 /// The system opens no path of as many bytes, so it leads nowhere.
 const LONGEST: usize = if cfg!(windows) { 1 << 15 } else { 1 << 12 };
 
+/// Fails as the system does for a path that is too long. Each of its parts would take a call of the system, and nothing
+/// interrupts that.
+pub(super) fn check_length(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    const TOO_LONG: i32 = nix::errno::Errno::ENAMETOOLONG as i32;
+    /// `ERROR_FILENAME_EXCED_RANGE`.
+    #[cfg(not(unix))]
+    const TOO_LONG: i32 = 206;
+    if path.as_os_str().len() < LONGEST {
+        return Ok(());
+    }
+    Err(io::Error::from_raw_os_error(TOO_LONG))
+}
+
 /// A path with `..` in it as an absolute one without, if it has any. What is above a link is what is above its target:
 /// so the system has it, and Windows alone does not.
 #[cfg(unix)]

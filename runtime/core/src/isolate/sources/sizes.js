@@ -18,6 +18,8 @@
 
   // As OpenSSL has it for RSA.
   const mostBits = 16384
+  // Each round finds three of four numbers that are no primes. After so many a mistake is less likely than 2^-128.
+  const mostRounds = 64
   const held = new SafeSet()
 
   const bits = (count) => {
@@ -37,12 +39,13 @@
       )
     }
   }
-  // What `check` returns is held until the op is done.
-  const bound = (name, check) => {
+  // What `check` returns is held until the op is done. `change` may change the arguments afterwards.
+  const bound = (name, check, change) => {
     const op = ops[name]
     if (!op || op.isBounded) return
     const bounded = (...args) => {
       const taken = ReflectApply(check, undefined, args)
+      change?.(args)
       const result = ReflectApply(op, undefined, args)
       if (taken === undefined || typeof result?.then !== 'function') return result
       SetPrototypeAdd(held, taken)
@@ -53,9 +56,9 @@
     bounded.isBounded = true
     ops[name] = bounded
   }
-  const boundBoth = (name, check) => {
-    bound(name, check)
-    bound(`${name}_async`, check)
+  const boundBoth = (name, check, change) => {
+    bound(name, check, change)
+    bound(`${name}_async`, check, change)
   }
 
   const scrypt = (_password, _salt, length, cost, block, parallel) =>
@@ -74,5 +77,9 @@
     for (let i = 0; i < numbers.length; i++) bits(ofNumber(numbers[i]))
   })
   boundBoth('op_node_gen_prime', bits)
-  boundBoth('op_node_check_prime_bytes', (number) => bits(ofNumber(number)))
+  boundBoth(
+    'op_node_check_prime_bytes',
+    (number) => bits(ofNumber(number)),
+    (args) => (args[1] = MathMin(args[1], mostRounds)),
+  )
 }

@@ -14,6 +14,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_child_shares_no_stream_with_the_application,
     a_child_has_no_descriptor_of_the_application,
     more_files_than_the_limit_are_refused_of_every_kind,
+    memory_that_v8_takes_by_pages_is_refused_in_every_realm,
     only_its_own_packages_may_be_read,
     a_group_of_its_own_may_be_killed,
     a_signal_to_the_applications_group_is_one_to_itself,
@@ -108,6 +109,14 @@ async fn more_files_than_the_limit_are_refused_of_every_kind(bench: &Bench) -> O
     let permissions = Permissions { read: all(), write: all(), net: all(), ..may_run() };
     let config = bench.fixture("open-files.mjs", &[folder]);
     let config = SpawnConfig { permissions: Some(permissions), limits, ..config };
+    let ended = bench.run(config, b"").await?;
+    assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
+    Ok(())
+}
+
+async fn memory_that_v8_takes_by_pages_is_refused_in_every_realm(bench: &Bench) -> Outcome {
+    let limits = Some(Limits { array_buffer_mb: Some(32), ..Limits::default() });
+    let config = SpawnConfig { limits, ..bench.fixture("wasm-memories.mjs", &[]) };
     let ended = bench.run(config, b"").await?;
     assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
     Ok(())

@@ -48,5 +48,6 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing deep_async_recursion => Error("Maximum call stack"), "await (async function f() { await f() })()";
     Nothing deep_recursion_caught => Stuck, "(function f() { try { f() } finally { f() } })()";
     Nothing sync_key_derivation => Stuck, "const { pbkdf2Sync } = await import('node:crypto'); for (;;) pbkdf2Sync('a', 'b', 1000, 64, 'sha512')";
+    Everything paths_of_many_parts => Fine, "const fs = await import('node:fs'); const path = 'x/'.repeat(2000) + 'a/../'.repeat(3e5); const calls = [() => Deno.statSync(path), () => Deno.realPathSync(path), () => Deno.readTextFileSync(path), () => Deno.writeTextFileSync(path, ''), () => fs.readFileSync(path), () => fs.mkdirSync(path), () => Deno.stat(path), () => fs.promises.readFile(path), () => Deno.chdir(path)]; for (const call of calls) try { await call(); throw new Error(`${call} found it`) } catch (error) { if (error.code !== 'ENAMETOOLONG') throw error } console.log('fine')";
     Nothing ignores_sigterm => Busy, "process.on('SIGTERM', () => {}); Deno.addSignalListener('SIGTERM', () => {}); setInterval(() => {}, 10)";
 };

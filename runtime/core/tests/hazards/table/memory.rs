@@ -28,7 +28,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing shared_buffers => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "const all = []; for (;;) all.push(new SharedArrayBuffer(2 ** 20))";
     Nothing node_buffers => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "const { Buffer } = await import('node:buffer'); const all = []; for (;;) all.push(Buffer.alloc(2 ** 20))";
     Nothing buffers_in_turns => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "const all = []; for (;;) { all.push(new Uint8Array(2 ** 22).fill(1)); await new Promise((r) => setTimeout(r)) }";
-    Nothing buffers_that_grow => HeapLimit, "const all = []; for (;;) { const b = new ArrayBuffer(1, { maxByteLength: 2 ** 24 }); b.resize(2 ** 24); all.push(b); await new Promise((r) => setTimeout(r)) }";
+    Nothing buffers_that_grow => Error("Out of memory (limits.arrayBufferMb)"), "const all = []; for (;;) { const b = new ArrayBuffer(1, { maxByteLength: 2 ** 24 }); b.resize(2 ** 24); all.push(b); await new Promise((r) => setTimeout(r)) }";
     Nothing buffers_refused_and_caught => Fine, "for (let i = 0; i < 50; i++) try { new ArrayBuffer(2 ** 40); throw 'given' } catch (e) { if (!(e instanceof RangeError)) throw e } console.log('fine')";
     Nothing buffers_given_back => Fine, "for (let i = 0; i < 200; i++) { new Uint8Array(2 ** 24).fill(1); await new Promise((r) => setTimeout(r)) } console.log('fine')";
     Nothing heap_after_refusals => HeapLimit, "for (let i = 0; i < 20; i++) try { new ArrayBuffer(2 ** 40) } catch {} const all = []; for (;;) all.push({})";
@@ -36,9 +36,9 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing two_faced_images => Error("Invalid typed array length"), "let n = 1; const two = { valueOf: () => (n = n === 1 ? 50000 : 1) }; for (;;) new ImageData(two, '50000')";
     Nothing clones => HeapLimit, "let all = []; for (;;) all = [structuredClone(all), structuredClone(all)]";
     Nothing wasm_memories => Error("could not allocate memory (limits.arrayBufferMb)"), "const all = []; for (;;) { const m = new WebAssembly.Memory({ initial: 100 }); new Uint8Array(m.buffer).fill(1); all.push(m) }";
-    Nothing wasm_memory_that_grows => Error("could not allocate memory (limits.arrayBufferMb)"), "const m = new WebAssembly.Memory({ initial: 1 }); for (;;) { m.grow(100); new Uint8Array(m.buffer).fill(1) }";
+    Nothing wasm_memory_that_grows => Error("Unable to grow instance memory (limits.arrayBufferMb)"), "const m = new WebAssembly.Memory({ initial: 1 }); for (;;) { m.grow(100); new Uint8Array(m.buffer).fill(1) }";
     Nothing shared_wasm_memories => Error("could not allocate memory (limits.arrayBufferMb)"), "const all = []; for (;;) all.push(new WebAssembly.Memory({ initial: 100, maximum: 100, shared: true }))";
-    Nothing shared_buffers_that_grow => Error("Array buffer allocation failed"), "const all = []; for (;;) { const b = new SharedArrayBuffer(1, { maxByteLength: 2 ** 24 }); b.grow(2 ** 24); all.push(b) }";
+    Nothing shared_buffers_that_grow => Error("Out of memory (limits.arrayBufferMb)"), "const all = []; for (;;) { const b = new SharedArrayBuffer(1, { maxByteLength: 2 ** 24 }); b.grow(2 ** 24); all.push(b) }";
     Nothing compressed => Error(""), "const { gunzipSync, gzipSync } = await import('node:zlib'); let b = new Uint8Array(2 ** 20); for (;;) { const z = gzipSync(b); b = null; b = gunzipSync(z); b = Buffer.concat([b, b]) }";
     Nothing console_of_giants => Fine, "let deep = []; for (let i = 0; i < 1e5; i++) deep = [deep]; console.log(deep, 'x'.repeat(1e6)); console.log('fine')";
 };
