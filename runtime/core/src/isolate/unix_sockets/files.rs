@@ -200,11 +200,9 @@ fn address(path: &Path) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
     if bytes.len() >= address.sun_path.len() || bytes.contains(&0) {
         return Err(Errno::EINVAL.into());
     }
-    #[expect(clippy::cast_possible_truncation, reason = "a small number in another type")]
-    let family = libc::AF_UNIX as libc::sa_family_t;
-    address.sun_family = family;
+    address.sun_family = libc::AF_UNIX.try_into().map_err(|_| Errno::EINVAL)?;
     for (to, from) in address.sun_path.iter_mut().zip(bytes) {
-        *to = from.cast_signed();
+        *to = libc::c_char::from_ne_bytes([*from]);
     }
     let length = libc::socklen_t::try_from(size_of_val(&address)).map_err(|_| Errno::EINVAL)?;
     Ok((address, length))

@@ -117,6 +117,7 @@ async fn accept(state: &RefCell<OpState>, rid: ResourceId) -> Result<UnixStream,
 }
 
 #[op2(fast)]
+#[allow(clippy::needless_pass_by_value, reason = "an op gets these by value")]
 pub(in crate::isolate) fn op_host_close(
     state: Rc<RefCell<OpState>>,
     #[smi] rid: ResourceId,
@@ -132,6 +133,7 @@ fn close(state: &Rc<RefCell<OpState>>, rid: ResourceId) -> Result<(), ResourceEr
 }
 
 #[op2(fast)]
+#[allow(clippy::needless_pass_by_value, reason = "an op gets these by value")]
 pub(in crate::isolate) fn op_host_try_close(state: Rc<RefCell<OpState>>, #[smi] rid: ResourceId) {
     // One that is closed already is no error.
     let _ = close(&state, rid);
