@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::error::ResourceError;
-use deno_runtime::deno_core::{CancelTryFuture, OpState, RcRef, ResourceId, op2};
+use deno_runtime::deno_core::{CancelTryFuture, OpState, RcRef, Resource, ResourceId, op2};
 use deno_runtime::deno_net::check_unix_socket_path;
 use deno_runtime::deno_net::io::UnixStreamResource;
 use deno_runtime::deno_net::ops::NetError;
@@ -127,7 +127,7 @@ pub(in crate::isolate) fn op_host_close(
 
 fn close(state: &Rc<RefCell<OpState>>, rid: ResourceId) -> Result<(), ResourceError> {
     let resource = state.borrow_mut().resource_table.take_any(rid);
-    let closed = resource.map(|resource| resource.close());
+    let closed = resource.map(Resource::close);
     SocketFiles::remove_closing(state);
     closed
 }
