@@ -23,7 +23,7 @@ export const workspace = ['--workspace', ...features]
 
 /** The same without the engine: app, tests and lints share one build. */
 export const withoutEngine = [
-  ...['js-runtime', 'tauri-plugin-js', name].flatMap((crate) => ['-p', crate]),
+  ...['js-runtime', 'jsproc', 'tauri-plugin-js', name].flatMap((crate) => ['-p', crate]),
   '--no-default-features',
   ...features,
 ]

@@ -4,7 +4,14 @@
 //! as soon as its leader has ended, whatever ended it, and then what has left the group but not the session:
 //! what a backend started never outlives it. The guardian does the same when the application is gone.
 
+pub(crate) mod close_on_exec;
+pub(crate) mod command_line;
+pub(crate) mod detect;
+pub(crate) mod guardian;
+#[cfg(feature = "embedded")]
+pub(crate) mod node_typescript;
 mod reader;
+pub(crate) mod spawner;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,13 +27,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::reader::{DRAIN, Reader};
-use crate::backend::Exit;
-use crate::command_line::CommandLine;
-use crate::event::Stream;
-use crate::guardian::{self, Mark};
-use crate::input::Input;
-use crate::sink::Sinks;
-use crate::stop::StopRequest;
+use crate::backend::running::Exit;
+use crate::backend::stop::StopRequest;
+use crate::child::command_line::CommandLine;
+use crate::child::guardian::Mark;
+use crate::io::event::Stream;
+use crate::io::line_writer::LineWriters;
+use crate::io::stdin_queue::StdinQueue;
 use crate::wire::{Detached, ExitReason, Runtime};
 
 /// A writer fills a pipe in one go.
@@ -41,14 +48,14 @@ const WIDE_PIPE_BYTES: i32 = 256 * 1024;
 const ATOMIC_WRITE: usize = 4096;
 
 /// What a child is started with.
-pub(crate) struct Start {
+pub(crate) struct ChildSpec {
     pub(crate) line: CommandLine,
     pub(crate) runtime: Option<Runtime>,
     pub(crate) cwd: PathBuf,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) detached: Detached,
-    pub(crate) input: Input,
-    pub(crate) sinks: Sinks,
+    pub(crate) input: StdinQueue,
+    pub(crate) sinks: LineWriters,
     /// Sources that the child reads when it starts.
     pub(crate) sources: Option<TempPath>,
 }
@@ -56,10 +63,10 @@ pub(crate) struct Start {
 /// Starts the child: blocks until the system has loaded the program. The receiver resolves when it is reaped and
 /// its output was read to the end.
 pub(crate) fn start(
-    start: Start,
+    start: ChildSpec,
     stop: StopRequest,
 ) -> std::io::Result<(Option<u32>, oneshot::Receiver<Exit>)> {
-    let Start { line, runtime, cwd, env, detached, input, sinks, sources } = start;
+    let ChildSpec { line, runtime, cwd, env, detached, input, sinks, sources } = start;
     let mark = Mark::new(detached == Detached::End);
     let mut command = CommandWrap::with_new(&line.program, |command| {
         command
@@ -107,7 +114,7 @@ pub(crate) fn start(
     });
 
     let (ended, exit) = oneshot::channel();
-    let keeper = Keeper {
+    let keeper = ChildTask {
         child,
         leader: pid,
         mark,
@@ -147,7 +154,7 @@ fn die_with_the_host(command: &mut tokio::process::Command) {
             if nix::unistd::Pid::parent() != host {
                 return Err(std::io::Error::from_raw_os_error(nix::libc::ESRCH));
             }
-            crate::close_on_exec::seal_this_child()
+            crate::child::close_on_exec::seal_this_child()
         };
         // SAFETY: the closure runs between fork and exec and makes async-signal-safe system calls
         // only; it allocates nothing and takes no lock.
@@ -162,12 +169,12 @@ fn windows_no_window() -> windows::Win32::System::Threading::PROCESS_CREATION_FL
     windows::Win32::System::Threading::CREATE_NO_WINDOW
 }
 
-struct Keeper {
+struct ChildTask {
     child: Box<dyn ChildWrapper>,
     leader: Option<u32>,
     mark: Mark,
-    input: Input,
-    sinks: Sinks,
+    input: StdinQueue,
+    sinks: LineWriters,
     writer: Option<JoinHandle<()>>,
     readers: Vec<JoinHandle<()>>,
     leader_gone: watch::Sender<Option<Instant>>,
@@ -176,7 +183,7 @@ struct Keeper {
     _sources: Option<TempPath>,
 }
 
-impl Keeper {
+impl ChildTask {
     async fn keep(mut self, mut stop: StopRequest) -> Exit {
         let (status, killed) = tokio::select! {
             biased;
@@ -249,7 +256,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for ChildTask {
     /// Dropped before its end only with the supervisor's thread: nobody else would end the group.
     fn drop(&mut self) {
         self.end_group();
@@ -300,7 +307,7 @@ fn widen(pipe: &impl std::os::fd::AsFd) {
 /// supervisor's thread takes longer than some scripts take to answer. What does not fit in whole is
 /// left to the feeder.
 #[cfg(unix)]
-fn shorten(input: &Input, pipe: &ChildStdin) {
+fn shorten(input: &StdinQueue, pipe: &ChildStdin) {
     use std::io::{PipeWriter, Write};
     use std::os::fd::AsFd;
 
@@ -314,7 +321,7 @@ fn shorten(input: &Input, pipe: &ChildStdin) {
 }
 
 /// Feeds stdin until the process stops reading it or no more comes.
-async fn feed(input: Input, mut pipe: ChildStdin) {
+async fn feed(input: StdinQueue, mut pipe: ChildStdin) {
     let mut buffer = vec![0; PIPE_BYTES];
     loop {
         let count = input.read(&mut buffer).await;
@@ -335,7 +342,7 @@ async fn write_whole_chars(pipe: &mut ChildStdin, mut data: &[u8]) -> std::io::R
     while !data.is_empty() {
         let mut count = data.len().min(ATOMIC_WRITE);
         if count < data.len() {
-            count -= crate::input::incomplete_utf8_tail(&data[..count]);
+            count -= crate::io::stdin_queue::incomplete_utf8_tail(&data[..count]);
         }
         pipe.write_all(&data[..count]).await?;
         read_empty(pipe).await?;

@@ -141,6 +141,10 @@ impl Error {
         Self::RuntimeUnavailable { runtime, message: NO_ENGINE.to_owned() }
     }
 
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::InvalidConfig(message.into())
+    }
+
     pub(crate) fn unknown_runtime(text: &str) -> Self {
         Self::InvalidConfig(format!(
             "unknown runtime: {} (one of auto, embedded, deno, bun, node)",

@@ -94,11 +94,11 @@ pub(crate) use self::pool::Pool;
 use self::pool::Vacant;
 use self::program::Program;
 use self::worker::Order;
-use crate::detect::Detector;
+use crate::backend::launch::Launch;
+use crate::backend::plan::Plan;
+use crate::backend::stop::StopRequest;
+use crate::child::detect::Detector;
 use crate::error::Error;
-use crate::launch::Launch;
-use crate::plan::Plan;
-use crate::stop::StopRequest;
 
 /// The version of Deno that the engine is made of.
 pub(crate) const DENO_VERSION: &str = "2.9.8";

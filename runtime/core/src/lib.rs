@@ -37,60 +37,35 @@
     allow(dead_code, reason = "the doors for isolates have no user without the engine")
 )]
 
+#[cfg(any(test, feature = "ts"))]
+#[doc(hidden)]
+pub mod bindings_check;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-#[cfg(any(test, feature = "ts"))]
-#[doc(hidden)]
-pub mod typescript;
 pub mod wire;
 
 mod backend;
-mod bundled;
-mod changes;
 mod child;
-mod close_on_exec;
-mod command_line;
-mod detect;
 mod error;
-mod event;
-mod guardian;
-mod handle;
-mod input;
+mod io;
 #[cfg(feature = "embedded")]
 mod isolate;
-mod keeper;
-mod launch;
-mod lines;
-mod memory;
-#[cfg(feature = "embedded")]
-mod node_types;
-mod output;
 #[cfg(test)]
 #[path = "../tests/common/patience.rs"]
 mod patience;
-mod plan;
-mod process;
-#[cfg(feature = "embedded")]
-mod project;
-mod restart;
-mod sink;
-mod spawner;
-mod spin;
-mod stdin;
-mod stop;
 mod supervisor;
 mod sync;
+mod system_memory;
 #[cfg(feature = "embedded")]
-mod transpile;
-mod usage;
+mod typescript;
 
 pub use backend::find_sidecar;
-pub use changes::Changes;
 pub use error::Error;
-pub use event::{Event, Record, Stream};
-pub use output::{Subscription, WhenSlow};
-pub use stdin::Stdin;
+pub use io::event::{Event, Record, Stream};
+pub use io::history::{Subscription, WhenSlow};
+pub use io::stdin::Stdin;
+pub use supervisor::changes::Changes;
 pub use supervisor::{Builder, Supervisor};
 #[doc(inline)]
 pub use wire::*;

@@ -3,8 +3,13 @@
 //! Owns the names and nothing else; what a process is and does belongs to its actor. The map's lock
 //! is never held across a wait.
 
+pub(crate) mod actor;
 mod builder;
+pub(crate) mod changes;
+pub(crate) mod handle;
 mod names;
+mod restart;
+mod runtime_thread;
 mod streams;
 
 use std::collections::BTreeMap;
@@ -16,15 +21,16 @@ use futures_util::future::join_all;
 
 pub use self::builder::Builder;
 use self::names::{Names, Reserved};
-use crate::backend::Host;
-use crate::changes::{Changes, Notice};
+use crate::backend::plan;
+use crate::backend::plan::Plan;
+use crate::backend::start::Host;
+use crate::backend::usage::UsageMeter;
 use crate::error::Error;
-use crate::handle::{Command, Process, Start};
-use crate::keeper::Keeper;
-use crate::output::{Subscription, WhenSlow};
-use crate::plan::{self, Plan};
-use crate::process::Actor;
-use crate::usage::Meters;
+use crate::io::history::{Subscription, WhenSlow};
+use crate::supervisor::actor::Actor;
+use crate::supervisor::changes::{ChangeNotifier, Changes};
+use crate::supervisor::handle::{ActorMessage, ProcessHandle, StartRequest};
+use crate::supervisor::runtime_thread::RuntimeThread;
 use crate::wire::{Limits, ProcessInfo, Runtime, RuntimeInfo, SpawnConfig, Usage};
 
 /// How long dropping the supervisor waits for its processes to end: a shortened grace, and the time
@@ -57,9 +63,9 @@ const SHUTDOWN: Duration = Duration::from_secs(10);
 pub struct Supervisor {
     host: Arc<Host>,
     names: Mutex<Option<Names>>,
-    changes: Notice,
-    meters: Meters,
-    keeper: Keeper,
+    changes: ChangeNotifier,
+    meters: UsageMeter,
+    keeper: RuntimeThread,
 }
 
 impl Supervisor {
@@ -154,7 +160,7 @@ impl Supervisor {
             }
             // It may have been removed since, and what is under way may fail or end: then it is started here.
             let Ok(process) = self.process(name) else { continue };
-            if let Ok(Some(running)) = process.ask(Command::Settle).await {
+            if let Ok(Some(running)) = process.ask(ActorMessage::Settle).await {
                 return Ok((running, false));
             }
         }
@@ -166,17 +172,17 @@ impl Supervisor {
     /// # Errors
     /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when it has already exited.
     pub async fn kill(&self, name: &str) -> Result<(), Error> {
-        self.process(name)?.ask(Command::Kill).await
+        self.process(name)?.ask(ActorMessage::Kill).await
     }
 
     /// Kills every live process, all at once.
     pub async fn kill_all(&self) {
-        let live: Vec<Process> = {
+        let live: Vec<ProcessHandle> = {
             let names = self.names();
             names.iter().flat_map(Names::all).filter(|p| p.is_live()).cloned().collect()
         };
         // One that has ended meanwhile is as dead as the others.
-        join_all(live.iter().map(|process| process.ask(Command::Kill))).await;
+        join_all(live.iter().map(|process| process.ask(ActorMessage::Kill))).await;
     }
 
     /// Kills a process if it lives and starts it again, with a new configuration or the last one.
@@ -200,7 +206,7 @@ impl Supervisor {
     async fn last_plan(&self, name: &str) -> Result<Plan, Error> {
         let process = self.process(name)?;
         if process.last_plan().is_none() {
-            process.ask(Command::Settle).await.map(drop)?;
+            process.ask(ActorMessage::Settle).await.map(drop)?;
         }
         process.last_plan().ok_or_else(|| Error::NotFound(name.to_owned()))
     }
@@ -219,7 +225,7 @@ impl Supervisor {
     #[must_use]
     pub fn list(&self) -> Vec<ProcessInfo> {
         let mut list: Vec<_> =
-            self.names().iter().flat_map(Names::all).map(Process::info).collect();
+            self.names().iter().flat_map(Names::all).map(ProcessHandle::info).collect();
         list.sort_by(|a, b| a.name.cmp(&b.name));
         list
     }
@@ -260,7 +266,7 @@ impl Supervisor {
     /// whoever made it.
     pub async fn usage(&self) -> Vec<Usage> {
         let mut subjects: Vec<_> =
-            self.names().iter().flat_map(Names::all).filter_map(Process::subject).collect();
+            self.names().iter().flat_map(Names::all).filter_map(ProcessHandle::subject).collect();
         subjects.sort_by(|a, b| a.name.cmp(&b.name));
         let meters = self.meters.clone();
         self.keeper.run(async move { meters.read(subjects).await }).await.unwrap_or_default()
@@ -305,19 +311,19 @@ impl Supervisor {
     async fn end(host: Arc<Host>, names: Option<Names>) {
         // An actor that is gone has nothing left to end.
         let processes = names.iter().flat_map(Names::all);
-        let ends = join_all(processes.map(|process| process.ask(Command::Shutdown)));
+        let ends = join_all(processes.map(|process| process.ask(ActorMessage::Shutdown)));
         tokio::join!(ends, host.close());
     }
 
     /// Takes the name before anything is started for it.
-    fn reserve(&self, name: &str) -> Result<Process, Error> {
+    fn reserve(&self, name: &str) -> Result<ProcessHandle, Error> {
         self.enter(|names| names.reserve(name))
     }
 
     fn enter(
         &self,
         reserve: impl FnOnce(&mut Names) -> Result<Reserved, Error>,
-    ) -> Result<Process, Error> {
+    ) -> Result<ProcessHandle, Error> {
         let mut names = self.names();
         let Reserved { process, mailbox } = reserve(names.as_mut().ok_or(Error::ShutDown)?)?;
         let Some(mailbox) = mailbox else { return Ok(process) };
@@ -328,11 +334,17 @@ impl Supervisor {
         Ok(process)
     }
 
-    async fn begin(process: &Process, plan: Plan, replace: bool) -> Result<ProcessInfo, Error> {
-        process.ask(|reply| Command::Start(Box::new(Start { plan, replace, reply }))).await
+    async fn begin(
+        process: &ProcessHandle,
+        plan: Plan,
+        replace: bool,
+    ) -> Result<ProcessInfo, Error> {
+        process
+            .ask(|reply| ActorMessage::Start(Box::new(StartRequest { plan, replace, reply })))
+            .await
     }
 
-    fn process(&self, name: &str) -> Result<Process, Error> {
+    fn process(&self, name: &str) -> Result<ProcessHandle, Error> {
         self.names().as_ref().ok_or(Error::ShutDown)?.get(name).cloned()
     }
 

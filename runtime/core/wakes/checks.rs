@@ -9,7 +9,7 @@ use shuttle::future::block_on;
 use shuttle::thread;
 
 use super::bell::Bell;
-use super::input::Input;
+use super::io::stdin_queue::StdinQueue;
 use crate::wire::Framing;
 
 /// Orders of threads that each check tries.
@@ -30,12 +30,12 @@ pub(crate) fn run() {
     }
 }
 
-fn input(capacity: usize) -> Input {
-    Input::new(Framing::Bytes, capacity, 64)
+fn input(capacity: usize) -> StdinQueue {
+    StdinQueue::new(Framing::Bytes, capacity, 64)
 }
 
 /// Reads to the end on a thread; what it has read.
-fn reads(input: &Input, blocks: bool) -> thread::JoinHandle<usize> {
+fn reads(input: &StdinQueue, blocks: bool) -> thread::JoinHandle<usize> {
     let input = input.clone();
     thread::spawn(move || {
         let (mut sum, mut buffer) = (0, [0; 2]);

@@ -14,9 +14,11 @@ mod checked {
     mod bell;
     #[path = "../wakes/checks.rs"]
     pub(crate) mod checks;
-    pub(crate) mod input;
-    pub(crate) mod lines;
-    pub(crate) mod spin;
+    pub(crate) mod io {
+        pub(crate) mod line_splitter;
+        pub(crate) mod spin;
+        pub(crate) mod stdin_queue;
+    }
 }
 
 /// What the files need of the rest.
@@ -28,7 +30,7 @@ mod wire {
     }
 }
 
-pub(crate) use checked::{input, lines, spin};
+pub(crate) use checked::io;
 
 fn main() {
     checked::checks::run();

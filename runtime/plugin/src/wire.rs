@@ -156,6 +156,6 @@ mod tests {
             WatchMessage,
         );
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest-js/src/bindings/plugin");
-        js_runtime::typescript::assert_committed(&folder, files, "tauri-plugin-js");
+        js_runtime::bindings_check::assert_committed(&folder, files, "tauri-plugin-js");
     }
 }

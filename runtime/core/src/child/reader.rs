@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use crate::output::{Fetcher, Output};
-use crate::sink::{Sink, TICK};
+use crate::io::history::{History, PullSource};
+use crate::io::line_writer::{LineWriter, TICK};
 
 /// How long a pipe is read after the whole group was killed. What a pipe holds is read in no time; only
 /// a process that left the group can hold it open for longer.
@@ -29,17 +29,17 @@ const SHORT: usize = 4 * 1024;
 pub(super) struct Reader {
     /// Locked for as long as something is read and handed on, so that it stays in order. `None` once no
     /// more is to be read.
-    sink: Arc<Mutex<Option<Sink>>>,
-    output: Output,
+    sink: Arc<Mutex<Option<LineWriter>>>,
+    output: History,
     gone: watch::Receiver<Option<Instant>>,
     /// Something was fetched that the task has to see to.
     left_over: Arc<Notify>,
-    _fetcher: Option<Fetcher>,
+    _fetcher: Option<PullSource>,
 }
 
 impl Reader {
     /// `gone` tells when the leader was.
-    pub(super) fn new(sink: Sink, gone: watch::Receiver<Option<Instant>>) -> Self {
+    pub(super) fn new(sink: LineWriter, gone: watch::Receiver<Option<Instant>>) -> Self {
         let output = sink.output();
         let sink = Arc::new(Mutex::new(Some(sink)));
         Self { sink, output, gone, left_over: Arc::default(), _fetcher: None }
@@ -51,7 +51,7 @@ impl Reader {
     pub(super) fn let_subscribers_fetch(self, pipe: &impl std::os::fd::AsFd) -> Self {
         use std::io::{PipeReader, Read};
 
-        use crate::output::CutOff;
+        use crate::io::history::CutOff;
 
         // Without a descriptor to spare everything is read by the task.
         let Ok(pipe) = pipe.as_fd().try_clone_to_owned() else { return self };
@@ -89,7 +89,7 @@ impl Reader {
                 sink.take_read();
                 Poll::Ready(count)
             });
-            let holds_text = self.sink.lock().as_ref().is_some_and(Sink::holds_text);
+            let holds_text = self.sink.lock().as_ref().is_some_and(LineWriter::holds_text);
             tick = holds_text.then(|| tick.unwrap_or_else(|| Instant::now() + TICK));
             tokio::select! {
                 biased;
@@ -109,7 +109,7 @@ impl Reader {
                 }
             }
             let began = Instant::now();
-            let flush = || self.sink.lock().as_mut().map_or(Ok(true), Sink::try_flush);
+            let flush = || self.sink.lock().as_mut().map_or(Ok(true), LineWriter::try_flush);
             if self.output.until(flush).await.is_err() {
                 return;
             }
@@ -158,15 +158,15 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     use super::*;
-    use crate::event::{Event, Stream};
-    use crate::output::{Subscription, WhenSlow};
+    use crate::io::event::{Event, Stream};
+    use crate::io::history::{Subscription, WhenSlow};
+    use crate::io::line_writer::LineWriters;
     use crate::patience::{PATIENCE, finishes};
-    use crate::sink::Sinks;
     use crate::wire::Framing;
 
     #[tokio::test]
     async fn what_was_fetched_and_found_no_room_is_handed_on_when_there_is_some() {
-        let output = Output::new(0);
+        let output = History::new(0);
         // Room for one line.
         output.begin(1, 1);
         let mut slow = output.subscribe_held(None);
@@ -179,8 +179,12 @@ mod tests {
         let (Some(mut stdin), Some(stdout)) = (echo.stdin.take(), echo.stdout.take()) else {
             panic!("both are pipes");
         };
-        let sinks =
-            Sinks { output: output.clone(), generation: 1, framing: Framing::Lines, line_limit: 9 };
+        let sinks = LineWriters {
+            output: output.clone(),
+            generation: 1,
+            framing: Framing::Lines,
+            line_limit: 9,
+        };
         let (_leader, gone) = watch::channel(None);
         let reader = Reader::new(sinks.stream(Stream::Stdout), gone).let_subscribers_fetch(&stdout);
         let (sink, fetch) = (reader.sink.clone(), output.fetch().expect("it can be fetched"));
@@ -191,7 +195,7 @@ mod tests {
         assert!(matches!(&one.event, Event::Stdout(line) if line == "one"));
         stdin.write_all(b"two\n").await.expect("it reads");
         // The reader's task has no turn meanwhile, and finds the pipe empty then.
-        while sink.lock().as_ref().is_some_and(Sink::is_flushed) {
+        while sink.lock().as_ref().is_some_and(LineWriter::is_flushed) {
             fetch();
         }
         // Its turns pass without any of it.
@@ -212,11 +216,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_fetched_after_a_kill_ends_the_reader() {
-        let output = Output::new(0);
+        let output = History::new(0);
         output.begin(1, 1);
         let (pipe, mut writer) = std::io::pipe().expect("a pipe");
-        let sinks =
-            Sinks { output: output.clone(), generation: 1, framing: Framing::Lines, line_limit: 9 };
+        let sinks = LineWriters {
+            output: output.clone(),
+            generation: 1,
+            framing: Framing::Lines,
+            line_limit: 9,
+        };
         let (_leader, gone) = watch::channel(None);
         let reader = Reader::new(sinks.stream(Stream::Stdout), gone).let_subscribers_fetch(&pipe);
         let fetch = output.fetch().expect("it can be fetched");
@@ -234,10 +242,10 @@ mod tests {
 
     /// A reader of a stream whose leader has been gone for longer than anything is waited for, and its output.
     fn reader_that_comes_late() -> (Reader, Subscription) {
-        let output = Output::new(0);
+        let output = History::new(0);
         output.begin(1, usize::MAX);
         let lines = output.subscribe(WhenSlow::Wait, true);
-        let sinks = Sinks { output, generation: 1, framing: Framing::Lines, line_limit: 99 };
+        let sinks = LineWriters { output, generation: 1, framing: Framing::Lines, line_limit: 99 };
         let long_ago = Instant::now().checked_sub(DRAIN * 2).expect("the system is up for longer");
         let (_, gone) = watch::channel(Some(long_ago));
         (Reader::new(sinks.stream(Stream::Stdout), gone), lines)
@@ -255,7 +263,7 @@ mod tests {
         finishes(reader.read(pipe)).await.expect("what the pipe holds has an end");
         for number in 0..LINES {
             let line = finishes(lines.recv()).await.flatten();
-            let text = line.as_ref().and_then(crate::event::Record::text);
+            let text = line.as_ref().and_then(crate::io::event::Record::text);
             assert_eq!(text.as_deref(), Some(&*number.to_string()));
         }
     }

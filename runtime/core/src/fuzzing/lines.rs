@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use futures_util::FutureExt;
 
-use crate::input::{Input, LineTooLong};
-use crate::lines::{Piece, Splitter};
+use crate::io::line_splitter::{Chunk, LineSplitter};
+use crate::io::stdin_queue::{LineTooLong, StdinQueue};
 use crate::wire::Framing;
 
 /// The first byte is framing and limit, the second says how many of the next are lengths of chunks. The
@@ -29,7 +29,7 @@ pub fn lines(input: &[u8]) {
 }
 
 fn output_is_cut_into_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
-    let mut splitter = Splitter::new(Framing::Lines, limit);
+    let mut splitter = LineSplitter::new(Framing::Lines, limit);
     let mut pieces = Vec::new();
     let mut pushed = 0;
     for chunk in chunks {
@@ -41,13 +41,13 @@ fn output_is_cut_into_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
     splitter.finish(|piece| panic!("after the end came {piece:?}"));
     assert_eq!(pieces, expected(stream, limit, true));
     for piece in pieces {
-        let Piece::Data(line) = piece else { continue };
+        let Chunk::Data(line) = piece else { continue };
         assert!(line.len() <= limit && !line.contains(&b'\n'), "{line:?}");
     }
 }
 
 fn input_is_read_in_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
-    let input = Input::new(Framing::Lines, 1, limit);
+    let input = StdinQueue::new(Framing::Lines, 1, limit);
     let mut lines = Vec::new();
     // Whether the end is reached.
     let read = |lines: &mut Vec<_>| loop {
@@ -63,9 +63,9 @@ fn input_is_read_in_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
     };
     let expected_lines = |stream: &Bytes, has_ended: bool| -> Vec<_> {
         let line = |piece| match piece {
-            Piece::Data(line) => Some(Ok(line)),
-            Piece::TooLong | Piece::Partial(_) => None,
-            Piece::Dropped(_) => Some(Err(LineTooLong(limit))),
+            Chunk::Data(line) => Some(Ok(line)),
+            Chunk::TooLong | Chunk::Partial(_) => None,
+            Chunk::Dropped(_) => Some(Err(LineTooLong(limit))),
         };
         expected(stream, limit, has_ended).into_iter().filter_map(line).collect()
     };
@@ -83,11 +83,11 @@ fn input_is_read_in_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
 }
 
 fn output_is_passed_on(chunks: &[Bytes], limit: usize) {
-    let mut splitter = Splitter::new(Framing::Bytes, limit);
+    let mut splitter = LineSplitter::new(Framing::Bytes, limit);
     for chunk in chunks {
         let mut pieces = Vec::new();
         splitter.push(chunk, |piece| pieces.push(piece));
-        let expected: &[Piece] = if chunk.is_empty() { &[] } else { &[Piece::Data(chunk.clone())] };
+        let expected: &[Chunk] = if chunk.is_empty() { &[] } else { &[Chunk::Data(chunk.clone())] };
         assert_eq!(pieces, expected);
     }
     splitter.finish(|piece| panic!("after the last chunk came {piece:?}"));
@@ -95,18 +95,18 @@ fn output_is_passed_on(chunks: &[Bytes], limit: usize) {
 
 /// What a stream that begins with `start` comes out as. Every byte of it is in a line, in the count of
 /// a dropped one, or a terminator; or, when it has not ended, in the line that is being read.
-fn expected(start: &Bytes, limit: usize, has_ended: bool) -> Vec<Piece> {
+fn expected(start: &Bytes, limit: usize, has_ended: bool) -> Vec<Chunk> {
     let mut pieces = Vec::new();
     for line in start.split_inclusive(|&byte| byte == b'\n') {
         let terminated = line.strip_suffix(b"\n");
         let text = terminated.unwrap_or(line);
         let is_over = terminated.is_some() || has_ended;
         if text.len() > limit {
-            pieces.push(Piece::TooLong);
-            pieces.extend(is_over.then_some(Piece::Dropped(text.len() as u64)));
+            pieces.push(Chunk::TooLong);
+            pieces.extend(is_over.then_some(Chunk::Dropped(text.len() as u64)));
         } else if is_over {
             let text = terminated.and_then(|text| text.strip_suffix(b"\r")).unwrap_or(text);
-            pieces.push(Piece::Data(start.slice_ref(text)));
+            pieces.push(Chunk::Data(start.slice_ref(text)));
         }
     }
     pieces

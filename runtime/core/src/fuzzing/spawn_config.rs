@@ -6,8 +6,10 @@ use std::path::Path;
 
 use serde_json::{from_slice, from_value};
 
-use crate::command_line::{self, Script};
-use crate::plan::{Plan, check_name};
+use crate::backend::plan::{Plan, check_name};
+use crate::backend::{paths, validate};
+use crate::child::command_line;
+use crate::child::command_line::Script;
 use crate::wire::{Grant, Permissions, Runtime, SpawnConfig};
 
 /// JSON that is a configuration means the same however it is carried, and is refused in words that can
@@ -19,8 +21,8 @@ pub fn spawn_config(input: &[u8]) {
     let text = serde_json::to_vec(&config).expect("JSON can say all of it");
     assert_eq!(from_slice::<SpawnConfig>(&text).expect("what was written can be read"), config);
 
-    let valid = presentable(command_line::validate(&config)).is_some();
-    let has_folder = presentable(command_line::resolve_cwd(config.cwd.as_deref())).is_some();
+    let valid = presentable(validate::validate(&config)).is_some();
+    let has_folder = presentable(paths::resolve_cwd(config.cwd.as_deref())).is_some();
     let plan = presentable(Plan::new(config.clone()));
     assert_eq!(plan.is_some(), valid && has_folder);
     let lengths = plan.map(|plan| [plan.line_limit, plan.stdin_buffer, plan.stdout_buffer]);
@@ -32,12 +34,12 @@ pub fn spawn_config(input: &[u8]) {
     let root = Path::new("/app");
     let cwd = config.cwd.as_ref().map_or(root.to_owned(), |cwd| root.join(cwd));
     if let Some(name) = &config.sidecar {
-        presentable(command_line::sidecar(name, root));
+        presentable(paths::sidecar(name, root));
     }
     if let Some(script) = &config.script {
         presentable(check_name(script));
         presentable(script.parse::<Runtime>());
-        presentable(command_line::resolve_script(script, &cwd));
+        presentable(paths::resolve_script(script, &cwd));
     }
     for runtime in [Runtime::Deno, Runtime::Bun, Runtime::Node] {
         runs_as_it_says(&config, runtime, &cwd);

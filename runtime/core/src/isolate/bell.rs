@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::spin::Spin;
+use crate::io::spin::Spin;
 use crate::sync::{AtomicU8, Mutex, MutexGuard, Ordering};
 
 /// The loop sleeps, or is about to: it is the executor that is to be woken.

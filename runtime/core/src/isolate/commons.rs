@@ -32,7 +32,7 @@ use super::program::Program;
 use super::system_files::SystemFiles;
 use super::watch::Watch;
 use super::{compressors, held_memory, http_parsers, http2_sessions, key_sizes, native_memory};
-use crate::plan::MemoryLimits;
+use crate::backend::plan::MemoryLimits;
 
 /// How far what V8 holds may go over a heap's limit, whatever one call does: until the script is interrupted
 /// it needs some memory, and built-in functions cannot be interrupted.
@@ -50,7 +50,7 @@ const MOST_YOUNG: usize = 24 << 20;
 
 /// What scripts find already done, in this order.
 const PREPARATIONS: [(&str, &str); 2] =
-    [("js-runtime:park", crate::command_line::PARK), ("js-runtime:lines", line_door::SCRIPT)];
+    [("js-runtime:park", crate::child::command_line::PARK), ("js-runtime:lines", line_door::SCRIPT)];
 
 /// Evaluates to where ops are, as `natives.js` has left it behind, and takes it away.
 const TAKE_NATIVES: &str =

@@ -14,7 +14,7 @@ use deno_runtime::deno_core::{OpState, op2};
 use deno_runtime::deno_io::FdTable;
 
 use super::open_files::{Counted, Identity, Shared, next_isolate};
-use crate::close_on_exec;
+use crate::child::close_on_exec;
 
 /// The descriptors of one isolate.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
 use tokio::sync::oneshot;
 
 use super::{buffer_pages, crash, sqlite};
-use crate::memory;
+use crate::system_memory;
 
 /// JavaScript recursion ends at V8's own limit long before; the room is for native recursion (deep
 /// JSON, deeply nested source), which has none. Only touched pages count.
@@ -153,7 +153,7 @@ fn give_back() {
         return;
     }
     let giver = thread::Builder::new().name("js-memory".to_owned()).spawn(|| {
-        memory::give_back();
+        system_memory::give_back();
         IS_UNDER_WAY.store(false, Ordering::Release);
     });
     if giver.is_err() {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deno_runtime::deno_core::{OpState, op2};
 
-use crate::detect::Detector;
+use crate::child::detect::Detector;
 use crate::wire::{Grant, Permissions, Runtime};
 
 /// No file can have this name, and it says what is missing where a shell repeats it.

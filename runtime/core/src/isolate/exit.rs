@@ -9,7 +9,7 @@ use deno_runtime::worker::MainWorker;
 use super::control::{Memory, SelfEnded};
 use super::program::Program;
 use super::stdio::Stdio;
-use crate::backend::Exit;
+use crate::backend::running::Exit;
 use crate::wire::ExitReason;
 
 /// What an uncaught error ends with.

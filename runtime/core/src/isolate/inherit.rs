@@ -18,8 +18,8 @@ use parking_lot::Mutex;
 use self::pipes::{Mover, task};
 use super::control::Control;
 use super::partial_lines::PartialLines;
-use crate::input::Input;
-use crate::sink::Sink;
+use crate::io::line_writer::LineWriter;
+use crate::io::stdin_queue::StdinQueue;
 
 #[cfg(unix)]
 mod pipes;
@@ -30,7 +30,7 @@ mod pipes;
 /// An output stream of the script, which its children continue where the script left off.
 #[derive(Clone)]
 pub(super) struct Shared {
-    pub(super) sink: Arc<Mutex<Sink>>,
+    pub(super) sink: Arc<Mutex<LineWriter>>,
     pub(super) partial: Arc<PartialLines>,
 }
 
@@ -40,7 +40,7 @@ enum Moved {
     Output(Shared),
     /// The script's own input, to the child.
     Input {
-        input: Input,
+        input: StdinQueue,
         /// The script does nothing else until the child has ended.
         is_waited_for: bool,
     },
@@ -84,7 +84,7 @@ struct Pipe {
 pub(super) struct Inherited(Rc<RefCell<State>>);
 
 struct State {
-    input: Input,
+    input: StdinQueue,
     /// stdout and stderr.
     outputs: [Option<Shared>; 2],
     /// Whose event loop stands still while the script waits for what a child wrote.
@@ -99,7 +99,7 @@ struct State {
 
 impl Inherited {
     pub(super) fn new(
-        input: Input,
+        input: StdinQueue,
         outputs: [Option<Shared>; 2],
         watched: Option<Arc<Control>>,
     ) -> Self {

@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::control::{Memory, SelfEnded};
 use super::program::Program;
 use super::{exit, memory_limit};
-use crate::backend::Exit;
-use crate::event::Stream;
-use crate::stop::StopRequest;
+use crate::backend::running::Exit;
+use crate::backend::stop::StopRequest;
+use crate::io::event::Stream;
 use crate::wire::ExitReason;
 
 /// How often a script that does not stop is told again: a single request can be swallowed by a

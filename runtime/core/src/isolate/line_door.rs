@@ -12,8 +12,8 @@ use deno_runtime::deno_core::{OpState, ToV8, op2, v8};
 use deno_runtime::deno_io::fs::FsError;
 
 use super::stdio::LineOut;
-use crate::input::{Input, Line, LineTooLong};
-use crate::lines::WholeLine;
+use crate::io::line_splitter::WholeLine;
+use crate::io::stdin_queue::{Line, LineTooLong, StdinQueue};
 
 /// Installs the built-in module that `process.getBuiltinModule('js-runtime:lines')` returns. It grants nothing that
 /// standard input and output do not.
@@ -66,7 +66,7 @@ fn string<'a>(
 /// own would need all ops bound anew at every start.
 #[op2]
 pub(super) async fn op_host_read_lines(state: Rc<RefCell<OpState>>) -> Result<Lines, JsErrorBox> {
-    let input = state.borrow().borrow::<Input>().clone();
+    let input = state.borrow().borrow::<StdinQueue>().clone();
     match input.read_lines().await {
         Ok(lines) => Ok(Lines(lines)),
         Err(LineTooLong(limit)) => Err(JsErrorBox::range_error(format!(

@@ -8,17 +8,17 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::sink::{Sink, TICK};
+use crate::io::line_writer::{LineWriter, TICK};
 
 /// The output streams of one process's isolates.
 #[derive(Default)]
 pub(super) struct PartialLines {
-    sinks: Mutex<Vec<Weak<Mutex<Sink>>>>,
+    sinks: Mutex<Vec<Weak<Mutex<LineWriter>>>>,
     written: Notify,
 }
 
 impl PartialLines {
-    pub(super) fn watch(&self, sink: &Arc<Mutex<Sink>>) {
+    pub(super) fn watch(&self, sink: &Arc<Mutex<LineWriter>>) {
         let mut sinks = self.sinks.lock();
         // Workers come and go.
         sinks.retain(|sink| sink.strong_count() > 0);
@@ -47,7 +47,7 @@ impl PartialLines {
 }
 
 /// Whether there is something to look for again.
-fn tick(sink: &Mutex<Sink>) -> bool {
+fn tick(sink: &Mutex<LineWriter>) -> bool {
     // One that is being written to may be held for as long as its writer waits for a reader.
     let Some(mut sink) = sink.try_lock() else { return true };
     if sink.holds_text() {

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::commons::Commons;
 use super::engine;
 use super::worker::{self, Order};
-use crate::memory;
-use crate::plan::MemoryLimits;
+use crate::backend::plan::MemoryLimits;
+use crate::system_memory;
 
 /// How many wait unless somebody says otherwise.
 const SIZE: usize = 1;
@@ -146,13 +146,13 @@ impl Pool {
             if self.lock().waiting.is_empty() {
                 self.0.stirred.notified().await;
             } else if timeout(LOOK, self.0.stirred.notified()).await.is_err() {
-                if memory::is_short() {
+                if system_memory::is_short() {
                     self.empty().await;
                 }
                 continue;
             }
             while timeout(IDLE, self.0.stirred.notified()).await.is_ok() {}
-            if !memory::is_short() {
+            if !system_memory::is_short() {
                 self.fill().await;
             }
             self.0.attempts.send_modify(|attempts| *attempts += 1);

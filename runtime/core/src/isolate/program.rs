@@ -17,12 +17,12 @@ use super::partial_lines::PartialLines;
 use super::permissions::{self, Writable};
 use super::proxies::Proxies;
 use super::stdio::{Stdio, Streams};
-use crate::detect::Detector;
-use crate::event::Stream;
-use crate::guardian::Mark;
-use crate::input::Input;
-use crate::plan::{EngineLimits, Plan};
-use crate::sink::Sinks;
+use crate::backend::plan::{EngineLimits, Plan};
+use crate::child::detect::Detector;
+use crate::child::guardian::Mark;
+use crate::io::event::Stream;
+use crate::io::line_writer::LineWriters;
+use crate::io::stdin_queue::StdinQueue;
 use crate::wire::SpawnConfig;
 
 pub(super) struct Program {
@@ -31,8 +31,8 @@ pub(super) struct Program {
     pub(super) entry: Entry,
     pub(super) config: SpawnConfig,
     pub(super) cwd: PathBuf,
-    pub(super) input: Input,
-    pub(super) sinks: Sinks,
+    pub(super) input: StdinQueue,
+    pub(super) sinks: LineWriters,
     pub(super) limits: EngineLimits,
     pub(super) env: Env,
     pub(super) executable: Executable,
@@ -50,8 +50,8 @@ impl Program {
         entry: Entry,
         config: SpawnConfig,
         cwd: PathBuf,
-        input: Input,
-        sinks: Sinks,
+        input: StdinQueue,
+        sinks: LineWriters,
         detector: Detector,
     ) -> Arc<Self> {
         let program = Arc::new(Self {

@@ -20,7 +20,7 @@ use super::executable::{Executable, NO_EXECUTABLE};
 use super::inherit::{Inherited, Source};
 use super::objects::own;
 use super::originals::{Original, call};
-use crate::close_on_exec;
+use crate::child::close_on_exec;
 
 /// A program that the script waits for doing nothing else reads its input meanwhile.
 fn source(stream: i32, is_waited_for: bool) -> Source {

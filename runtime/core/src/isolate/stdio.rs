@@ -21,10 +21,10 @@ use super::control::Control;
 use super::inherit::{Inherited, Shared};
 use super::partial_lines::PartialLines;
 use super::pulse::Paused;
-use crate::input::Input;
-use crate::lines::WholeLine;
-use crate::output::CutOff;
-use crate::sink::Sink;
+use crate::io::history::CutOff;
+use crate::io::line_splitter::WholeLine;
+use crate::io::line_writer::LineWriter;
+use crate::io::stdin_queue::StdinQueue;
 
 /// One of the three.
 pub(super) struct Stdio {
@@ -35,10 +35,10 @@ pub(super) struct Stdio {
 }
 
 enum End {
-    In(Input),
+    In(StdinQueue),
     Out {
         /// Shared with who hands on text that waits for the end of its line.
-        sink: Arc<Mutex<Sink>>,
+        sink: Arc<Mutex<LineWriter>>,
         partial: Arc<PartialLines>,
         /// Asynchronous writes wait for each other, so that no more than one is held here.
         turn: tokio::sync::Mutex<()>,
@@ -135,12 +135,12 @@ pub(super) fn null_device() -> io::Result<deno_runtime::deno_io::Stdio> {
 }
 
 impl Stdio {
-    pub(super) fn input(input: Input, watched: Option<Arc<Control>>) -> Self {
+    pub(super) fn input(input: StdinQueue, watched: Option<Arc<Control>>) -> Self {
         Self { end: End::In(input), watched }
     }
 
     pub(super) fn output(
-        sink: Sink,
+        sink: LineWriter,
         partial: &Arc<PartialLines>,
         watched: Option<Arc<Control>>,
     ) -> Self {
@@ -201,7 +201,7 @@ impl Stdio {
         self.flush_now(&mut sink)
     }
 
-    fn flush_now(&self, sink: &mut Sink) -> FsResult<()> {
+    fn flush_now(&self, sink: &mut LineWriter) -> FsResult<()> {
         if sink.try_flush().map_err(broken_pipe)? {
             return Ok(());
         }
@@ -224,7 +224,7 @@ impl Stdio {
         output.until(|| sink.lock().try_flush()).await.map_err(broken_pipe)
     }
 
-    fn input_end(&self) -> FsResult<&Input> {
+    fn input_end(&self) -> FsResult<&StdinQueue> {
         match &self.end {
             End::In(input) => Ok(input),
             End::Out { .. } => Err(bad_descriptor()),

@@ -102,8 +102,8 @@ mod tests {
     use super::super::engine;
     use super::super::prepared::Prepared;
     use super::*;
+    use crate::backend::plan::Plan;
     use crate::patience::finishes;
-    use crate::plan::Plan;
     use crate::{Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow};
 
     /// Runs `test` where an isolate may be.

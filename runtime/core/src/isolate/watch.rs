@@ -9,7 +9,7 @@ use deno_runtime::deno_core::v8;
 
 use super::control::{Control, Memory, SelfEnded};
 use super::crash;
-use crate::plan::MemoryLimits;
+use crate::backend::plan::MemoryLimits;
 
 /// What V8 counts as held outside of its heap before a script has taken anything, and more: what can be
 /// refused is to be refused first.

@@ -16,7 +16,7 @@ use super::control::Control;
 use super::prepared::{Begun, Prepared};
 use super::program::Program;
 use super::{crash, engine, exit};
-use crate::backend::Exit;
+use crate::backend::running::Exit;
 use crate::wire::ExitReason;
 
 /// Blocking work of one isolate (files, name look-ups) runs on so many threads at the most.

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use super::Supervisor;
 use super::names::Names;
-use crate::backend::Host;
-use crate::bundled::Bundled;
-use crate::changes::Notice;
-use crate::detect::Detector;
+use crate::backend::bundled::Bundled;
+use crate::backend::start::Host;
+use crate::backend::usage::UsageMeter;
+use crate::child::detect::Detector;
 use crate::error::Error;
-use crate::keeper::Keeper;
-use crate::usage::Meters;
+use crate::supervisor::changes::ChangeNotifier;
+use crate::supervisor::runtime_thread::RuntimeThread;
 
 /// Settings of a [`Supervisor`].
 #[derive(Default)]
@@ -82,20 +82,20 @@ impl Builder {
             detector: Detector::new(),
             bundled,
             spawner: Arc::default(),
-            _guardian: crate::guardian::User::new(),
+            _guardian: crate::child::guardian::GuardianHandle::new(),
             #[cfg(feature = "embedded")]
             pool: crate::isolate::Pool::new(self.warm_isolates),
         };
-        let keeper = Keeper::start()?;
+        let keeper = RuntimeThread::start()?;
         #[cfg(feature = "embedded")]
         keeper.spawn(host.pool.clone().tend());
-        let changes = Notice::new();
+        let changes = ChangeNotifier::new();
         let names = Names::new(self.max_processes.unwrap_or(usize::MAX), changes.clone());
         Ok(Supervisor {
             host: Arc::new(host),
             names: Mutex::new(Some(names)),
             changes,
-            meters: Meters::default(),
+            meters: UsageMeter::default(),
             keeper,
         })
     }

@@ -4,38 +4,38 @@ use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::changes::Notice;
 use crate::error::Error;
-use crate::handle::{Command, Process};
+use crate::supervisor::changes::ChangeNotifier;
+use crate::supervisor::handle::{ActorMessage, ProcessHandle};
 
 /// So many names are remembered after they were removed.
 const MOST_REMOVED: usize = 1024;
 
 /// A name that the caller has taken and may start a generation of.
 pub(super) struct Reserved {
-    pub(super) process: Process,
+    pub(super) process: ProcessHandle,
     /// For the actor to be started, where the process has none.
-    pub(super) mailbox: Option<UnboundedReceiver<Command>>,
+    pub(super) mailbox: Option<UnboundedReceiver<ActorMessage>>,
 }
 
 pub(super) struct Names {
-    processes: HashMap<String, Process>,
+    processes: HashMap<String, ProcessHandle>,
     removed: Removed,
     /// The most that may be live. Of those that have exited, as many stay listed.
     most: usize,
-    changes: Notice,
+    changes: ChangeNotifier,
 }
 
 impl Names {
-    pub(super) fn new(most: usize, changes: Notice) -> Self {
+    pub(super) fn new(most: usize, changes: ChangeNotifier) -> Self {
         Self { processes: HashMap::new(), removed: Removed::default(), most, changes }
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Process> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &ProcessHandle> {
         self.processes.values()
     }
 
-    pub(super) fn get(&self, name: &str) -> Result<&Process, Error> {
+    pub(super) fn get(&self, name: &str) -> Result<&ProcessHandle, Error> {
         self.processes.get(name).ok_or_else(|| Error::NotFound(name.to_owned()))
     }
 
@@ -67,7 +67,7 @@ impl Names {
 
     /// Takes the name of a listed process, so that it cannot be removed meanwhile. That of a live one has been
     /// taken already.
-    fn take(&mut self, name: &str, process: Process) -> Reserved {
+    fn take(&mut self, name: &str, process: ProcessHandle) -> Reserved {
         if process.has_actor() {
             let _ = process.reserve();
             return Reserved { process, mailbox: None };
@@ -102,7 +102,7 @@ impl Names {
             return Err(Error::StillRunning(name.to_owned()));
         }
         // An actor that is gone has nothing to forget.
-        let _ = process.send(Command::Remove);
+        let _ = process.send(ActorMessage::Remove);
         let last = process.info().generation;
         self.processes.remove(name);
         self.removed.remember(name, last);
@@ -111,7 +111,7 @@ impl Names {
 
     /// A process whose generations follow `last`.
     fn enter(&mut self, name: &str, last: u64) -> Reserved {
-        let (process, mailbox) = Process::new(name, last, self.changes.clone());
+        let (process, mailbox) = ProcessHandle::new(name, last, self.changes.clone());
         // Nobody else has seen it yet.
         process.reserve();
         self.processes.insert(name.to_owned(), process.clone());
@@ -120,7 +120,7 @@ impl Names {
 }
 
 /// Whether something runs or is about to. An actor that has panicked is gone with what it ran.
-fn is_live(process: &Process) -> bool {
+fn is_live(process: &ProcessHandle) -> bool {
     process.has_actor() && process.is_live()
 }
 

@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::Supervisor;
 use crate::error::Error;
-use crate::event::Stream;
-use crate::output::{Subscription, WhenSlow};
-use crate::stdin::Stdin;
+use crate::io::event::Stream;
+use crate::io::history::{Subscription, WhenSlow};
+use crate::io::stdin::Stdin;
 
 impl Supervisor {
     /// The stdin of a process: of this `generation`, or of the one that runs now.

@@ -3,7 +3,7 @@
 mod orders;
 
 use super::*;
-use crate::event::{Event, Record};
+use crate::io::event::{Event, Record};
 use crate::patience::finishes;
 use crate::wire::{ExitReason, RestartPolicy, RestartWhen, State};
 

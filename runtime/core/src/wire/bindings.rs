@@ -7,7 +7,7 @@ use super::{
     Detached, ExitReason, Framing, Grant, Limits, MemoryKind, Permissions, ProcessInfo,
     RestartPolicy, RestartWhen, Runtime, RuntimeInfo, SpawnConfig, State, Usage,
 };
-use crate::typescript::assert_committed;
+use crate::bindings_check::assert_committed;
 
 #[test]
 fn the_committed_typescript_is_what_these_types_say() {

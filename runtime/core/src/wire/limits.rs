@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::memory;
+use crate::system_memory;
 
 /// Bounds on one process. A field left out takes the default.
 ///
@@ -69,7 +69,7 @@ impl Limits {
     /// The defaults. Every field is filled in, except for `memory_mb`, which follows from two others.
     #[must_use]
     pub fn standard() -> Self {
-        let memory_mb = Some(memory::share_mb());
+        let memory_mb = Some(system_memory::share_mb());
         Self {
             heap_mb: memory_mb,
             array_buffer_mb: memory_mb,
@@ -107,7 +107,7 @@ impl Limits {
     #[must_use]
     pub fn memory_mb_or_default(&self) -> u32 {
         let heap_and_buffers = [self.heap_mb, self.array_buffer_mb]
-            .map(|limit| limit.unwrap_or_else(memory::share_mb))
+            .map(|limit| limit.unwrap_or_else(system_memory::share_mb))
             .into_iter()
             .fold(0, u32::saturating_add);
         self.memory_mb.unwrap_or(heap_and_buffers.saturating_add(OTHER_MEMORY_MB))

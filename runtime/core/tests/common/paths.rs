@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-/// A script from `tests/fixtures`, as an absolute path.
+/// A script from `tests/fixtures` of the crate `js-runtime`, as an absolute path.
 pub(crate) fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    repository().join("runtime/core/tests/fixtures").join(name)
 }
 
 /// The repository, where `node_modules` and `backends` are.
@@ -12,6 +12,6 @@ pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)
-        .expect("the crate lies two folders below the repository")
+        .expect("each crate of `runtime` is two folders below the repository")
         .to_path_buf()
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
 use super::{Moved, Request, Shared};
-use crate::input::Input;
+use crate::io::stdin_queue::StdinQueue;
 
 /// A child's end of a pipe.
 pub(super) type End = OwnedFd;
@@ -31,7 +31,7 @@ pub(super) enum Task {
 
 /// Where a child's input comes from.
 pub(super) struct Source {
-    input: Input,
+    input: StdinQueue,
     /// The script does nothing else until the child has ended.
     is_waited_for: bool,
     /// The child's end, for what the child leaves in it.

@@ -20,7 +20,8 @@ use node_resolver::errors::PackageJsonLoadError;
 
 use super::Sys;
 use super::resolve::Packages;
-use crate::transpile::{self, Cjs, Exports};
+use crate::typescript::transpile;
+use crate::typescript::transpile::{Cjs, Exports};
 
 type Tracker = CjsTracker<DenoInNpmPackageChecker, Sys>;
 

@@ -11,8 +11,8 @@ use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_permissions::PermissionCheckError;
 
 use crate::isolate::crash;
-use crate::project::ProjectError;
-use crate::transpile::panic_text;
+use crate::typescript::project::ProjectError;
+use crate::typescript::transpile::panic_text;
 
 /// Node's code for a module that is not there; programs match on it.
 const NOT_FOUND: &str = "ERR_MODULE_NOT_FOUND";

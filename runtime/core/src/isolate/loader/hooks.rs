@@ -288,7 +288,7 @@ fn loader_of(state: &OpState) -> Result<Rc<Loader>, JsErrorBox> {
 
 /// Takes the engine's functions, which run the hooks that there are now. A hook may ask for this.
 #[op2]
-pub(in crate::isolate) fn op_host_register_hooks(
+pub(crate) fn op_host_register_hooks(
     state: &mut OpState,
     #[scoped] resolve: Option<v8::Global<v8::Function>>,
     #[scoped] load: Option<v8::Global<v8::Function>>,
@@ -307,7 +307,7 @@ pub(in crate::isolate) fn op_host_register_hooks(
 /// no referrer.
 #[op2(stack_trace)]
 #[string]
-pub(in crate::isolate) fn op_host_without_hooks(
+pub(crate) fn op_host_without_hooks(
     state: &mut OpState,
     #[string] specifier: &str,
     #[string] referrer: Option<String>,

@@ -188,7 +188,7 @@ fn package_of(path: &Path) -> Option<(&Path, &Path)> {
 }
 
 /// The name of the package that a file belongs to, as `import` has it.
-pub(in crate::isolate) fn package_name(path: &Path) -> Option<String> {
+pub(crate) fn package_name(path: &Path) -> Option<String> {
     let (_, package) = package_of(path)?;
     let parts: Vec<_> = package.iter().map(|part| part.to_string_lossy()).collect();
     Some(parts.join("/"))

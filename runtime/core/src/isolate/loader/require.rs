@@ -23,7 +23,8 @@ use super::errors::{ImportedFrom, LoadError, guard};
 use super::resolve::Node;
 use super::source::read_text;
 use super::{Loader, Sys};
-use crate::transpile::{self, Cjs};
+use crate::typescript::transpile;
+use crate::typescript::transpile::Cjs;
 
 impl Loader {
     fn read_required(&self, path: &Path) -> Result<FastString, JsErrorBox> {
@@ -88,7 +89,7 @@ impl NodeRequireLoader for Loader {
 /// beside whatever file is said to ask, and tells what is in it.
 #[op2(stack_trace)]
 #[string]
-pub(in crate::isolate) fn op_host_require_try_self(
+pub(crate) fn op_host_require_try_self(
     state: &mut OpState,
     #[string] parent: &str,
     #[string] request: &str,

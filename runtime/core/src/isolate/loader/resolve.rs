@@ -28,7 +28,7 @@ use super::errors::{ImportedFrom, LoadError};
 use super::installed::Installed;
 use super::specifier::{is_builtin, is_relative, jsr_on_npm, leaves_package, package_name};
 use crate::isolate::permissions::Writable;
-use crate::project::{Project, ProjectError, Projects, Target};
+use crate::typescript::project::{Project, ProjectError, Projects, Target};
 
 /// Node's way of finding a module.
 pub(super) type Node = NodeResolver<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys>;

@@ -27,7 +27,8 @@ use super::commonjs;
 use super::errors::{ImportedFrom, LoadError};
 use super::missing;
 use crate::isolate::system_files;
-use crate::transpile::{self, Cjs};
+use crate::typescript::transpile;
+use crate::typescript::transpile::Cjs;
 
 /// A byte order mark.
 pub(super) const MARK: &str = "\u{FEFF}";

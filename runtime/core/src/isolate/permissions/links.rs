@@ -37,7 +37,7 @@ pub(super) fn names(granted: &[String]) -> io::Result<Vec<String>> {
 
 /// What a process may write, whatever its isolates have given up of it.
 #[derive(Debug, Clone)]
-pub(in crate::isolate) struct Writable(Reach);
+pub(crate) struct Writable(Reach);
 
 impl Writable {
     pub(super) fn everything() -> Self {
@@ -45,13 +45,13 @@ impl Writable {
     }
 
     /// `granted` are absolute paths.
-    pub(in crate::isolate) fn of(granted: &[String]) -> Self {
+    pub(crate) fn of(granted: &[String]) -> Self {
         let names = names(granted).unwrap_or_default();
         Self(Reach::Below(names.into_iter().map(PathBuf::from).collect()))
     }
 
     /// Whether a file with this real path may be written, or put there.
-    pub(in crate::isolate) fn has(&self, path: &Path) -> bool {
+    pub(crate) fn has(&self, path: &Path) -> bool {
         self.0.has(path)
     }
 }

@@ -62,13 +62,13 @@ pub(super) fn itself(path: &Path) -> PathBuf {
 }
 
 /// The path of the file that a path leads to in the end, whether it is there or not.
-pub(in crate::isolate) fn resolved(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     let here = itself(path);
     target(&here).unwrap_or(here)
 }
 
 /// The real name of a path, or of as much of it as there is.
-pub(in crate::isolate) fn existing(path: &Path) -> PathBuf {
+pub(crate) fn existing(path: &Path) -> PathBuf {
     if path.as_os_str().len() >= LONGEST {
         return path.to_owned();
     }

@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// What a resolved path gives access to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::isolate) enum Target {
+pub(crate) enum Target {
     /// A part of the application, which no script may open.
     Refused(&'static str),
     /// The script's own stdin, stdout or stderr.
@@ -89,18 +89,18 @@ fn below(root: &str, path: &Path) -> PathBuf {
 }
 
 /// Whether the system can open a path that [`original`] knows.
-pub(in crate::isolate) fn is_direct(path: &Path) -> bool {
+pub(crate) fn is_direct(path: &Path) -> bool {
     path.starts_with(DIRECT)
 }
 
 /// The path that an alias or a direct path stands for.
-pub(in crate::isolate) fn original(path: &Path) -> Option<PathBuf> {
+pub(crate) fn original(path: &Path) -> Option<PathBuf> {
     let rest = [ALIAS, DIRECT].iter().find_map(|root| path.strip_prefix(root).ok())?;
     Some(Path::new("/").join(rest)).filter(|path| is_guarded(path))
 }
 
 /// The list. `path` is absolute, and no folder in it is a link.
-pub(in crate::isolate) fn judge(path: &Path) -> Target {
+pub(crate) fn judge(path: &Path) -> Target {
     if !is_guarded(path) {
         return Target::File;
     }
@@ -164,7 +164,7 @@ fn is_own(process: &str) -> bool {
 
 /// Checks a file once more when it is open: a link may have been changed after the path was checked.
 #[cfg(target_os = "linux")]
-pub(in crate::isolate) fn check_open_file(
+pub(crate) fn check_open_file(
     file: std::os::fd::BorrowedFd<'_>,
     writes: bool,
 ) -> std::io::Result<()> {
@@ -185,15 +185,12 @@ pub(in crate::isolate) fn check_open_file(
 
 /// No other system has files of a process.
 #[cfg(all(unix, not(target_os = "linux")))]
-pub(in crate::isolate) fn check_open_file(
-    _: std::os::fd::BorrowedFd<'_>,
-    _: bool,
-) -> std::io::Result<()> {
+pub(crate) fn check_open_file(_: std::os::fd::BorrowedFd<'_>, _: bool) -> std::io::Result<()> {
     Ok(())
 }
 
 /// Whether a file that leads to `target` may be used.
-pub(in crate::isolate) fn check(path: &Path, target: Target, writes: bool) -> std::io::Result<()> {
+pub(crate) fn check(path: &Path, target: Target, writes: bool) -> std::io::Result<()> {
     let reason = match target {
         Target::Refused(what) => format!("it reaches {what}"),
         Target::ReadOnly if writes => "it changes the application".to_owned(),

@@ -3,16 +3,16 @@
 use std::sync::mpsc;
 
 use super::*;
-use crate::backend::Host;
-use crate::bundled::Bundled;
-use crate::changes::Notice;
-use crate::detect::Detector;
+use crate::backend::bundled::Bundled;
+use crate::backend::plan::Plan;
+use crate::backend::start::Host;
+use crate::child::detect::Detector;
 use crate::error::Error;
-use crate::handle::{Command, Process, Start};
 use crate::isolate::exit;
 use crate::patience::finishes;
-use crate::plan::Plan;
-use crate::process::Actor;
+use crate::supervisor::actor::Actor;
+use crate::supervisor::changes::ChangeNotifier;
+use crate::supervisor::handle::{ActorMessage, ProcessHandle, StartRequest};
 use crate::wire::{ExitReason, Limits, Runtime, SpawnConfig, State};
 
 /// A thread that is told what to run and gets no further until it is to end.
@@ -47,9 +47,9 @@ fn a_kill_ends_a_start_that_does_not_get_ready() {
     let pool = Pool::new(Some(1));
     assert!(pool.add(hangs(Plan::engine(&plan.config).memory, sender)).is_none());
     let (detector, bundled) = (Detector::new(), Bundled::new([].into(), None));
-    let (spawner, guardian) = (Arc::default(), crate::guardian::User::new());
+    let (spawner, guardian) = (Arc::default(), crate::child::guardian::GuardianHandle::new());
     let host = Arc::new(Host { detector, bundled, spawner, _guardian: guardian, pool });
-    let (process, mailbox) = Process::new("p", 0, Notice::new());
+    let (process, mailbox) = ProcessHandle::new("p", 0, ChangeNotifier::new());
     process.reserve();
     let actor = Actor::new(process.clone(), host, mailbox);
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -57,17 +57,17 @@ fn a_kill_ends_a_start_that_does_not_get_ready() {
         let running = tokio::spawn(actor.run());
         let starts = process.clone();
         let start = tokio::spawn(async move {
-            let start = |reply| Start { plan, replace: false, reply };
-            starts.ask(|reply| Command::Start(Box::new(start(reply)))).await
+            let start = |reply| StartRequest { plan, replace: false, reply };
+            starts.ask(|reply| ActorMessage::Start(Box::new(start(reply)))).await
         });
         tokio::task::spawn_blocking(move || told.recv()).await.expect("no panic").expect("told");
         assert_eq!(process.info().state, State::Starting);
-        process.ask(Command::Kill).await.expect("killed");
+        process.ask(ActorMessage::Kill).await.expect("killed");
         let reason = ExitReason::Killed { signal: None };
         assert_eq!(process.info().state, State::Exited { reason, code: None });
         let started = start.await.expect("no panic");
         assert!(matches!(started, Err(Error::StartFailed { .. })), "{started:?}");
-        process.send(Command::Remove).expect("the actor lives");
+        process.send(ActorMessage::Remove).expect("the actor lives");
         running.await.expect("no panic");
     };
     executor.expect("an executor").block_on(finishes(test)).expect("it hangs");

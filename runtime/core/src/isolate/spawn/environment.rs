@@ -3,7 +3,8 @@
 use deno_runtime::deno_core::OpState;
 use deno_runtime::deno_permissions::PermissionsContainer;
 
-use crate::guardian::{self, Mark};
+use crate::child::guardian;
+use crate::child::guardian::Mark;
 use crate::isolate::env::Env;
 
 type Variables = Vec<(String, String)>;

@@ -37,7 +37,7 @@ thread_local! {
 }
 
 /// Called on the thread of an isolate, before its script runs.
-pub(in crate::isolate) fn enter(permissions: PermissionsContainer) {
+pub(crate) fn enter(permissions: PermissionsContainer) {
     GRANTED.set(Some(permissions));
 }
 
@@ -114,11 +114,7 @@ mod linux {
     static HAS_PROC: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/self/fd").is_dir());
 
     /// Holds a path that was checked.
-    pub(in crate::isolate::system_files) fn hold(
-        path: &Path,
-        access: Access,
-        end: End,
-    ) -> io::Result<Held> {
+    pub(crate) fn hold(path: &Path, access: Access, end: End) -> io::Result<Held> {
         if !*HAS_PROC {
             return by_name::hold(path, access, end);
         }
@@ -149,7 +145,7 @@ mod linux {
     }
 
     /// Opens a file to read it, if its path has no link in it.
-    pub(in crate::isolate::system_files) fn open_exactly(path: &Path) -> io::Result<File> {
+    pub(crate) fn open_exactly(path: &Path) -> io::Result<File> {
         if !*HAS_PROC {
             return by_name::open_exactly(path);
         }
@@ -192,11 +188,7 @@ mod by_name {
     use crate::isolate::permissions::{existing, resolved};
 
     /// Sees that a path that was checked still leads where it led.
-    pub(in crate::isolate::system_files) fn hold(
-        path: &Path,
-        access: Access,
-        end: End,
-    ) -> io::Result<Held> {
+    pub(crate) fn hold(path: &Path, access: Access, end: End) -> io::Result<Held> {
         let real = match (path.parent(), path.file_name()) {
             (Some(parent), Some(name)) => existing(parent).join(name),
             _ => path.to_owned(),
@@ -212,7 +204,7 @@ mod by_name {
     }
 
     /// Opens a file to read it, if its path has no link in it.
-    pub(in crate::isolate::system_files) fn open_exactly(path: &Path) -> io::Result<File> {
+    pub(crate) fn open_exactly(path: &Path) -> io::Result<File> {
         if resolved(path) != path {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,

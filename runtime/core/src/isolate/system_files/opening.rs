@@ -90,7 +90,7 @@ pub(super) fn into_file((file, path): (StdFile, PathBuf)) -> Rc<dyn File> {
 }
 
 /// A regular file that a module or settings are read from. `path` was checked, and is where links lead.
-pub(in crate::isolate) fn to_load(path: &Path) -> io::Result<StdFile> {
+pub(crate) fn to_load(path: &Path) -> io::Result<StdFile> {
     let original = system::original(path);
     if let Some(original) = &original {
         system::check(original, system::judge(original), false)?;

@@ -35,7 +35,7 @@ pub(in crate::isolate) fn check<'a>(
 }
 
 #[op2(stack_trace)]
-pub(in crate::isolate) async fn op_host_connect_unix(
+pub(crate) async fn op_host_connect_unix(
     state: Rc<RefCell<OpState>>,
     #[string] address: String,
 ) -> Result<Connection, JsErrorBox> {
@@ -61,7 +61,7 @@ fn connected(state: &mut OpState, stream: UnixStream) -> Result<Connection, JsEr
 }
 
 #[op2(stack_trace)]
-pub(in crate::isolate) fn op_host_listen_unix(
+pub(crate) fn op_host_listen_unix(
     state: &mut OpState,
     #[string] address: &str,
     #[string] api_name: &str,

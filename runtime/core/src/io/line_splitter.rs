@@ -1,0 +1,395 @@
+//! Cuts a byte stream into lines, with a cap on a line's length.
+//!
+//! Works on bytes and never looks inside a line: what is not UTF-8 passes through untouched, and a
+//! frame of an RPC protocol is a line like any other.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::wire::Framing;
+
+/// What a pipe holds is read in one go.
+const ROOM: usize = 64 * 1024;
+
+/// Into less room nothing is read: much smaller reads would make many of one.
+const LEAST_ROOM: usize = 16 * 1024;
+
+/// So much is looked through at a time: it stays in the processor's nearest cache for the next look.
+const BLOCK: usize = 16 * 1024;
+
+/// Longer text without a line end is a line on its way, and no prompt: a writer's bytes come whole up to here
+/// (`PIPE_BUF`), and in parts beyond.
+const LONGEST_PARTIAL: usize = 4096;
+
+/// What is handed over as a line, without its terminator. It may have line feeds, and is several then.
+pub(crate) struct WholeLine {
+    text: Vec<u8>,
+    has_line_feed: bool,
+}
+
+impl WholeLine {
+    /// A copy of `text` if that is ASCII: one turn through memory.
+    pub(crate) fn of_ascii(text: &[u8]) -> Option<Self> {
+        // Its terminator may have to go behind it.
+        let mut line = Self { text: Vec::with_capacity(text.len() + 1), has_line_feed: false };
+        for block in text.chunks(BLOCK) {
+            if !block.is_ascii() {
+                return None;
+            }
+            line.has_line_feed |= memchr::memchr(b'\n', block).is_some();
+            line.text.extend_from_slice(block);
+        }
+        Some(line)
+    }
+}
+
+impl From<Vec<u8>> for WholeLine {
+    fn from(text: Vec<u8>) -> Self {
+        Self { has_line_feed: memchr::memchr(b'\n', &text).is_some(), text }
+    }
+}
+
+/// Whether `data` is one line with its terminator, and nothing but ASCII.
+pub(crate) fn is_ascii_line(data: &[u8]) -> bool {
+    let Some((b'\n', text)) = data.split_last() else { return false };
+    text.chunks(BLOCK).all(|block| block.is_ascii() && memchr::memchr(b'\n', block).is_none())
+}
+
+/// What came out of the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Chunk {
+    /// One line without its terminator, or one chunk in byte mode.
+    Data(Bytes),
+    /// Text that waits for the end of its line; the rest of it comes as another piece.
+    Partial(Bytes),
+    /// The line that is being read has passed the limit and is being dropped.
+    TooLong,
+    /// The end of a line that was too long: this many bytes are gone.
+    Dropped(u64),
+}
+
+/// Holds the unfinished line of one stream.
+pub(crate) struct LineSplitter {
+    framing: Framing,
+    limit: usize,
+    held: BytesMut,
+    /// So many bytes of what is held have no line end in them.
+    searched: usize,
+    /// Bytes dropped so far of a line that is too long.
+    skipped: u64,
+    /// The beginning of the line that is being read was handed on.
+    is_continued: bool,
+    /// So many bytes were held, of the same line, at the last [tick](Self::tick).
+    held_before: usize,
+}
+
+impl LineSplitter {
+    pub(crate) fn new(framing: Framing, limit: usize) -> Self {
+        Self {
+            framing,
+            limit,
+            held: BytesMut::new(),
+            searched: 0,
+            skipped: 0,
+            is_continued: false,
+            held_before: 0,
+        }
+    }
+
+    /// Takes the next bytes and hands on every piece that they complete.
+    pub(crate) fn push(&mut self, data: &[u8], mut emit: impl FnMut(Chunk)) {
+        let is_dropped = self.framing == Framing::Lines
+            && self.held.len() + data.len() > self.limit
+            && memchr::memchr(b'\n', data).is_none();
+        if is_dropped {
+            self.skip(data.len(), &mut emit);
+        } else {
+            self.held.extend_from_slice(data);
+            self.cut(emit);
+        }
+    }
+
+    /// Takes a line, which is not copied if nothing of another is held.
+    pub(crate) fn push_line(&mut self, line: WholeLine, mut emit: impl FnMut(Chunk)) {
+        let WholeLine { text: mut line, has_line_feed } = line;
+        let is_alone = self.framing == Framing::Lines
+            && self.held.is_empty()
+            && self.skipped == 0
+            && line.len() <= self.limit
+            && !has_line_feed;
+        if is_alone && line.last() != Some(&b'\r') {
+            self.is_continued = false;
+            return emit(Chunk::Data(Bytes::from(line)));
+        }
+        line.push(b'\n');
+        self.push(&line, emit);
+    }
+
+    /// Where the next bytes can be put without a copy, behind what is held. Then they are to be
+    /// [`cut`](Self::cut).
+    pub(crate) fn room(&mut self) -> &mut BytesMut {
+        if self.held.capacity() - self.held.len() < LEAST_ROOM {
+            self.held.reserve(ROOM);
+        }
+        &mut self.held
+    }
+
+    /// Hands on every piece that is complete. Pieces that came together share their memory.
+    pub(crate) fn cut(&mut self, mut emit: impl FnMut(Chunk)) {
+        if self.framing == Framing::Bytes {
+            if !self.held.is_empty() {
+                emit(Chunk::Data(self.held.split().freeze()));
+            }
+            return;
+        }
+        let is_large = self.held.capacity() > ROOM;
+        while let Some(end) = memchr::memchr(b'\n', &self.held[self.searched..]) {
+            let end = self.searched + end;
+            self.searched = 0;
+            let line = self.held.split_to(end + 1);
+            self.end_line(line, end, &mut emit);
+        }
+        self.searched = self.held.len();
+        if self.skipped > 0 || self.held.len() > self.limit {
+            self.skip(0, &mut emit);
+        } else if is_large && self.held.is_empty() {
+            // Else what is left of the memory of a long line would keep all of it.
+            self.held = BytesMut::new();
+        }
+    }
+
+    /// The stream has ended: what is left is a last line without a terminator.
+    pub(crate) fn finish(&mut self, mut emit: impl FnMut(Chunk)) {
+        if self.skipped > 0 {
+            emit(Chunk::Dropped(std::mem::take(&mut self.skipped)));
+        } else if !self.held.is_empty() {
+            emit(Chunk::Data(self.held.split().freeze()));
+        }
+    }
+
+    /// Whether text waits for the end of its line. Then [`tick`](Self::tick) is to be called from time to time.
+    pub(crate) fn holds_text(&self) -> bool {
+        !self.held.is_empty() && self.skipped == 0 && self.framing == Framing::Lines
+    }
+
+    /// Hands on text that has waited since the last call: a prompt, or progress, of which a carriage return ends
+    /// each state and stays with it. What may be an RPC frame stays whole.
+    pub(crate) fn tick(&mut self, may_have_frames: bool, mut emit: impl FnMut(Chunk)) {
+        if !self.holds_text() {
+            return;
+        }
+        let is_frame = may_have_frames && !self.is_continued && self.held[0] == b'{';
+        let length = self.held.len();
+        let has_waited = length == self.held_before && length <= LONGEST_PARTIAL;
+        // One at the very end may be the first half of a terminator, and waits like other text.
+        let until_return = memchr::memrchr(b'\r', &self.held[..length - 1]).map(|end| end + 1);
+        self.held_before = length;
+        if is_frame || !(has_waited || until_return.is_some()) {
+            return;
+        }
+        let whole = match until_return {
+            Some(end) if !has_waited && self.held.ends_with(b"\r") => end,
+            _ => length - crate::io::stdin_queue::incomplete_utf8_tail(&self.held),
+        };
+        let mut text = self.held.split_to(whole);
+        self.searched = self.held.len();
+        self.held_before = self.held.len();
+        while !text.is_empty() {
+            let end = memchr::memchr(b'\r', &text).map_or(text.len(), |end| end + 1);
+            self.is_continued = true;
+            emit(Chunk::Partial(text.split_to(end).freeze()));
+        }
+    }
+
+    /// Drops what is held and so many bytes more, all of one line that is too long.
+    fn skip(&mut self, more: usize, emit: &mut impl FnMut(Chunk)) {
+        if self.skipped == 0 {
+            emit(Chunk::TooLong);
+        }
+        self.skipped += (self.held.len() + more) as u64;
+        if self.held.capacity() > ROOM {
+            self.held = BytesMut::new();
+        }
+        self.held.clear();
+        self.searched = 0;
+    }
+
+    /// `text` bytes of the line come before its line feed.
+    fn end_line(&mut self, mut line: BytesMut, text: usize, emit: &mut impl FnMut(Chunk)) {
+        (self.is_continued, self.held_before) = (false, 0);
+        if self.skipped == 0 && text > self.limit {
+            emit(Chunk::TooLong);
+        }
+        if self.skipped > 0 || text > self.limit {
+            return emit(Chunk::Dropped(std::mem::take(&mut self.skipped) + text as u64));
+        }
+        // A carriage return is part of the terminator here, and data everywhere else.
+        let is_carriage_return = line[..text].last() == Some(&b'\r');
+        line.truncate(text - usize::from(is_carriage_return));
+        emit(Chunk::Data(line.freeze()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pieces of what is pushed, which are those of what is read in place.
+    fn split(limit: usize, chunks: &[&[u8]]) -> Vec<Chunk> {
+        let [mut pushed, mut read] = [(); 2].map(|()| LineSplitter::new(Framing::Lines, limit));
+        let [mut of_pushed, mut of_read] = [(); 2].map(|()| Vec::new());
+        for chunk in chunks {
+            pushed.push(chunk, |piece| of_pushed.push(piece));
+            read.room().extend_from_slice(chunk);
+            read.cut(|piece| of_read.push(piece));
+        }
+        pushed.finish(|piece| of_pushed.push(piece));
+        read.finish(|piece| of_read.push(piece));
+        assert_eq!(of_pushed, of_read);
+        of_pushed
+    }
+
+    fn data(text: &[u8]) -> Chunk {
+        Chunk::Data(Bytes::copy_from_slice(text))
+    }
+
+    #[test]
+    fn lines_are_the_same_however_the_stream_is_chunked() {
+        let stream: &[u8] = b"one\r\ntwo\n\n\xff\xfe\0three\nlast";
+        let whole = split(64, &[stream]);
+        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(whole, split(64, &bytes));
+        let expected: [&[u8]; 5] = [b"one", b"two", b"", b"\xff\xfe\0three", b"last"];
+        assert_eq!(whole, expected.map(data));
+    }
+
+    #[test]
+    fn a_carriage_return_is_a_terminator_only_before_a_line_feed() {
+        let pieces = split(64, &[b"10%\r50%\r", b"\n\r\n", b"90%\r"]);
+        assert_eq!(pieces, [data(b"10%\r50%"), data(b""), data(b"90%\r")]);
+    }
+
+    #[test]
+    fn of_the_memory_of_a_long_line_nothing_is_kept() {
+        let mut splitter = LineSplitter::new(Framing::Lines, usize::MAX);
+        let mut lines = Vec::new();
+        for end in [&b"x"[..], b"\n", b"short\n"] {
+            splitter.room().extend_from_slice(&vec![b'x'; ROOM]);
+            splitter.room().extend_from_slice(end);
+            splitter.cut(|piece| lines.push(piece));
+            let is_kept = splitter.held.capacity() > ROOM;
+            assert_eq!(is_kept, lines.is_empty(), "only for a line that has no end yet");
+        }
+        assert_eq!(lines.len(), 2);
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_reported_counted_and_followed_by_the_next() {
+        let pieces = split(4, &[b"12345", b"678\n", b"1234\n", b"12345"]);
+        assert_eq!(
+            pieces,
+            [Chunk::TooLong, Chunk::Dropped(8), data(b"1234"), Chunk::TooLong, Chunk::Dropped(5)]
+        );
+    }
+
+    #[test]
+    fn a_line_given_whole_is_the_same_as_one_that_is_written() {
+        let lines: [&[u8]; 6] = [b"one", b"", b"two\nthree", b"four\r", b"12345678", b"last"];
+        for (framing, begun) in
+            [(Framing::Lines, &b""[..]), (Framing::Lines, b"begun "), (Framing::Bytes, b"")]
+        {
+            let [mut given, mut written] = [(); 2].map(|()| LineSplitter::new(framing, 7));
+            let [mut of_given, mut of_written] = [(); 2].map(|()| Vec::new());
+            given.push(begun, |piece| of_given.push(piece));
+            written.push(begun, |piece| of_written.push(piece));
+            for line in lines {
+                for whole in [WholeLine::from(line.to_vec()), WholeLine::of_ascii(line).unwrap()] {
+                    given.push_line(whole, |piece| of_given.push(piece));
+                    written.push(&[line, b"\n"].concat(), |piece| of_written.push(piece));
+                }
+            }
+            assert_eq!(of_given, of_written);
+        }
+    }
+
+    #[test]
+    fn what_is_looked_through_in_blocks_is_seen_whole() {
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK] {
+            let plain = [&vec![b'x'; length][..], b"\n"].concat();
+            assert!(is_ascii_line(&plain), "{length}");
+            let copy = WholeLine::of_ascii(&plain[..length]).unwrap();
+            assert_eq!((&copy.text[..], copy.has_line_feed), (&plain[..length], false));
+            assert!(!is_ascii_line(&plain[..length]), "{length} and no end");
+            for at in [0, length / 2, length.saturating_sub(1)].into_iter().filter(|_| length > 0) {
+                for other in [b'\n', 0x80] {
+                    let mut changed = plain.clone();
+                    changed[at] = other;
+                    assert!(!is_ascii_line(&changed), "{other} at {at} of {length}");
+                    let copy = WholeLine::of_ascii(&changed[..length]);
+                    assert_eq!(
+                        copy.map(|copy| copy.has_line_feed),
+                        (other == b'\n').then_some(true)
+                    );
+                }
+            }
+        }
+    }
+
+    /// A text, the ticks after it, whether it may have frames, the rest; the parts that are handed on, and the line.
+    type Case<'a> = (&'a [u8], usize, bool, &'a [u8], &'a [&'a [u8]], &'a [u8]);
+
+    /// What ticks, and then the rest, make of each text.
+    #[test]
+    fn text_that_waits_is_handed_on_and_a_frame_is_not() {
+        let long = vec![b'x'; LONGEST_PARTIAL + 1];
+        let cases: [Case<'_>; 10] = [
+            (b"Name? ", 2, true, b"Ann\nnext\n", &[b"Name? "], b"Ann"),
+            (b"Name? ", 2, true, b"\r\nnext\n", &[b"Name? "], b""),
+            (b"1%\r20%\r300", 2, true, b"%\nnext\n", &[b"1%\r", b"20%\r", b"300"], b"%"),
+            (b"50%\r", 1, true, b"\nnext\n", &[], b"50%"),
+            (b"1%\r50%\r", 1, true, b"\nnext\n", &[b"1%\r"], b"50%"),
+            (b"{\"id\":", 2, true, b"1}\nnext\n", &[], b"{\"id\":1}"),
+            (b"{\"id\":", 2, false, b"1}\nnext\n", &[b"{\"id\":"], b"1}"),
+            (b"gr\xc3", 2, true, b"\xbc\xc3\x9fe\nnext\n", &[b"gr"], "\u{fc}\u{df}e".as_bytes()),
+            (b"done\n", 2, true, b"\nnext\n", &[], b""),
+            (&long, 2, true, b"\nnext\n", &[], &long),
+        ];
+        for (text, ticks, may_have_frames, rest, partial, line) in cases {
+            let mut splitter = LineSplitter::new(Framing::Lines, 1 << 20);
+            let mut pieces = Vec::new();
+            splitter.push(text, |piece| pieces.push(piece));
+            pieces.clear();
+            for _ in 0..ticks {
+                splitter.tick(may_have_frames, |piece| pieces.push(piece));
+            }
+            splitter.push(rest, |piece| pieces.push(piece));
+            let partial = partial.iter().map(|text| Chunk::Partial(Bytes::copy_from_slice(text)));
+            let expected: Vec<_> = partial.chain([data(line), data(b"next")]).collect();
+            assert_eq!(pieces, expected, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn text_that_still_grows_is_waited_for_and_what_follows_it_may_look_like_a_frame() {
+        let mut splitter = LineSplitter::new(Framing::Lines, 64);
+        let mut pieces = Vec::new();
+        for (text, count) in
+            [("a", 0), ("b", 0), ("c", 0), ("", 1), ("{", 1), ("", 2), ("\nd", 3), ("", 4)]
+        {
+            splitter.push(text.as_bytes(), |piece| pieces.push(piece));
+            splitter.tick(true, |piece| pieces.push(piece));
+            assert_eq!(pieces.len(), count, "{text:?}: {pieces:?}");
+        }
+        splitter.finish(|piece| pieces.push(piece));
+        let partial = |text: &'static str| Chunk::Partial(Bytes::from_static(text.as_bytes()));
+        assert_eq!(pieces, [partial("abc"), partial("{"), data(b""), partial("d")]);
+    }
+
+    #[test]
+    fn byte_mode_passes_chunks_on_as_they_are() {
+        let mut splitter = LineSplitter::new(Framing::Bytes, 2);
+        let mut pieces = Vec::new();
+        splitter.push(b"a\nb\r\nlong", |piece| pieces.push(piece));
+        splitter.finish(|piece| pieces.push(piece));
+        assert_eq!(pieces, [data(b"a\nb\r\nlong")]);
+    }
+}
