@@ -14,10 +14,11 @@ mod streams;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use parking_lot::{Mutex, MutexGuard};
 
 pub use self::builder::Builder;
 use self::names::{Names, Reserved};
@@ -349,7 +350,7 @@ impl Supervisor {
     }
 
     fn names(&self) -> MutexGuard<'_, Option<Names>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+        self.names.lock()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which window has started which process, so that no window takes the room of all.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use js_runtime::Supervisor;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::error::Error;
 
@@ -75,7 +75,7 @@ impl Started {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Own>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Pages that watch the list of processes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use js_runtime::{ProcessInfo, Supervisor};
+use parking_lot::{Mutex, MutexGuard};
 use tauri::async_runtime::JoinHandle;
 use tauri::ipc::Channel;
 
@@ -73,7 +74,7 @@ impl Watchers {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, BTreeMap<u32, JoinHandle<()>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Input on its way from a page: the raw command, and what keeps a resent request from counting twice.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::Deserialize;
 use tauri::ipc::{InvokeBody, Request};
 
@@ -108,7 +108,7 @@ impl Writers {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Window>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -3,10 +3,11 @@
 //! A child is counted by the system; an isolate is part of the application there, and counts itself.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::wire::{MemoryKind, Usage};
@@ -98,7 +99,7 @@ impl UsageMeter {
         measured: Vec<Measured>,
         now: Instant,
     ) -> Vec<Usage> {
-        let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = self.0.lock();
         let earlier = std::mem::take(&mut *before);
         let usage = subjects.into_iter().zip(measured).map(|(subject, measured)| {
             let MeteredProcess { name, generation, meter } = subject;

@@ -14,8 +14,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use self::detections::Detections;
 use self::login::LoginPath;
@@ -204,7 +206,7 @@ impl Detector {
     ) -> Result<T, Error> {
         #[cfg(test)]
         let ask = {
-            let gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let gate = self.shared.gate.lock().take();
             move || {
                 // Long enough for a thread that is not held up; else the test fails and does not hang.
                 gate.map(|gate| gate.recv_timeout(std::time::Duration::from_mins(2)));
@@ -262,7 +264,7 @@ impl Detector {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         // Every change is a single insert or remove, so a panic elsewhere leaves it whole.
-        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.known.lock()
     }
 }
 

@@ -4,12 +4,13 @@
 //! one inside the other, and takes a stack as deep as the script likes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{FromV8, OpState, op2};
 use deno_runtime::deno_web::{BlobPart, BlobStoreTrait};
+use parking_lot::{Mutex, MutexGuard};
 
 type Part = Arc<dyn BlobPart + Send + Sync>;
 
@@ -71,7 +72,7 @@ impl BlobSlices {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<usize, Range>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -49,8 +49,10 @@ const LEEWAY: usize = 4 << 20;
 const MOST_YOUNG: usize = 24 << 20;
 
 /// What scripts find already done, in this order.
-const PREPARATIONS: [(&str, &str); 2] =
-    [("js-runtime:park", crate::child::command_line::PARK), ("js-runtime:lines", line_door::SCRIPT)];
+const PREPARATIONS: [(&str, &str); 2] = [
+    ("js-runtime:park", crate::child::command_line::PARK),
+    ("js-runtime:lines", line_door::SCRIPT),
+];
 
 /// Evaluates to where ops are, as `natives.js` has left it behind, and takes it away.
 const TAKE_NATIVES: &str =

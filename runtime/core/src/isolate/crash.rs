@@ -34,7 +34,7 @@ use super::control::{Control, SelfEnded};
 pub(crate) struct Crash {
     has_happened: AtomicBool,
     told: Notify,
-    /// What the engine said last.
+    /// The last message of the engine. A mutex of std: a signal handler may take and release it, because neither allocates.
     message: Mutex<Option<String>>,
     /// Which the threads of the process have on Linux.
     #[cfg(unix)]

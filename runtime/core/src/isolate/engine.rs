@@ -7,11 +7,12 @@
 //! system what they had taken.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{buffer_pages, crash, sqlite};
@@ -61,7 +62,7 @@ fn engine(
     engine: &Mutex<Option<mpsc::Sender<Task>>>,
     start: impl FnOnce() -> Result<mpsc::Sender<Task>, String>,
 ) -> Result<mpsc::Sender<Task>, String> {
-    let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut engine = engine.lock();
     if let Some(started) = &*engine {
         return Ok(started.clone());
     }

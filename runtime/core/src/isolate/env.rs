@@ -6,14 +6,15 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, op2};
 use deno_runtime::deno_permissions::{
     OpenAccessKind, PermissionCheckError, PermissionState, PermissionsContainer,
 };
+use parking_lot::{Mutex, MutexGuard};
 
 use super::stdio::{Log, Stdio};
 use super::system_files;
@@ -79,7 +80,7 @@ impl Env {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.0.variables.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.variables.lock()
     }
 
     fn has_changed(state: &OpState, key: &str) {

@@ -6,9 +6,10 @@
 //! start it, as that may take long.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use deno_runtime::deno_core::{OpState, op2};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::child::detect::Detector;
 use crate::wire::{Grant, Permissions, Runtime};
@@ -101,7 +102,7 @@ impl Executable {
     }
 
     fn lock(&self) -> MutexGuard<'_, Found> {
-        self.0.found.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.found.lock()
     }
 }
 

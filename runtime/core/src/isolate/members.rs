@@ -3,10 +3,10 @@
 //! Each joins from its own thread when it can be interrupted and leaves when that thread ends, so that
 //! what is done to a process is done to all of it, and its end can be waited for.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deno_runtime::deno_core::{JsRuntime, v8};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::interrupt::Interrupt;
 use super::offspring::Offspring;
@@ -125,11 +125,7 @@ impl Members {
                 worker.interrupt.ask();
                 worker.offspring.kill();
             }
-            let (woken, timeout) = self
-                .left
-                .wait_timeout(list, TERMINATE_AGAIN)
-                .unwrap_or_else(PoisonError::into_inner);
-            list = woken;
+            let timeout = self.left.wait_for(&mut list, TERMINATE_AGAIN);
             if list.len() < before {
                 waited = Duration::ZERO;
             } else if timeout.timed_out() {
@@ -140,6 +136,6 @@ impl Members {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Member>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock()
     }
 }

@@ -6,10 +6,11 @@
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use deno_runtime::deno_core::{V8CrossThreadTaskSpawner, v8};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -37,7 +38,7 @@ pub(super) struct Gauge {
 impl Gauge {
     /// Called on the isolate's thread before the script runs.
     pub(super) fn publish(&self, event_loop: V8CrossThreadTaskSpawner) {
-        *self.event_loop.lock().unwrap_or_else(PoisonError::into_inner) = Some(event_loop);
+        *self.event_loop.lock() = Some(event_loop);
         // Called once; a second thread would have a gauge of its own.
         let _ = self.thread.set(ThreadClock::of_this_thread());
     }
@@ -53,7 +54,7 @@ impl Gauge {
     }
 
     fn ask_loop(&self, control: &Arc<Control>) {
-        let event_loop = self.event_loop.lock().unwrap_or_else(PoisonError::into_inner);
+        let event_loop = self.event_loop.lock();
         let Some(event_loop) = &*event_loop else { return };
         if self.asked_loop.swap(true, Ordering::AcqRel) {
             return;

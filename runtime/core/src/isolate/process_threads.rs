@@ -2,8 +2,9 @@
 //! of its blocking operations.
 
 use std::ops::AddAssign;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::thread_clock::ThreadClock;
 
@@ -72,7 +73,7 @@ impl ProcessThreads {
     }
 
     fn lock(&self) -> MutexGuard<'_, Threads> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

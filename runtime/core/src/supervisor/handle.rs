@@ -1,9 +1,10 @@
 //! What everyone but the actor holds of a process: its published state and its doors.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::backend::launch::Launch;
@@ -294,7 +295,7 @@ impl ProcessHandle {
     }
 
     fn published(&self) -> MutexGuard<'_, Published> {
-        self.0.published.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.published.lock()
     }
 }
 

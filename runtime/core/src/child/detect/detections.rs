@@ -2,7 +2,7 @@
 //!
 //! Making a list starts each runtime that has not told its version. A page may ask as often as it likes.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
 use tokio::sync::Semaphore;
 
@@ -51,6 +51,6 @@ impl Detections {
     }
 
     fn lists(&self) -> MutexGuard<'_, Lists> {
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lists.lock()
     }
 }

@@ -1,9 +1,9 @@
 //! `PATH` as the login shell sets it, asked once.
 
 use std::ffi::{OsStr, OsString};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 /// A shell that has not answered is not asked again for so long: it takes its whole limit of time.
@@ -34,15 +34,14 @@ impl LoginPath {
                 return Err(());
             }
             let answer = ask.await.ok_or(());
-            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) =
-                answer.is_err().then(Instant::now);
+            *self.failed.lock() = answer.is_err().then(Instant::now);
             answer
         });
         answer.await.ok().map(OsString::as_os_str)
     }
 
     fn has_just_failed(&self) -> bool {
-        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = *self.failed.lock();
         failed.is_some_and(|failed| failed.elapsed() < self.retry_after)
     }
 }

@@ -5,12 +5,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, PipeWriter, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{getsid, setsid};
+use parking_lot::{Mutex, MutexGuard};
 
 const SCRIPT: &str = include_str!("guardian.sh");
 
@@ -36,7 +37,7 @@ struct Shared {
 static SHARED: Mutex<Shared> = Mutex::new(Shared { users: 0, guardian: None });
 
 fn shared() -> MutexGuard<'static, Shared> {
-    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
+    SHARED.lock()
 }
 
 /// While one lives, the guardian stays. Without any it goes with the last mark.
@@ -107,7 +108,7 @@ impl Guardian {
     }
 
     fn is_alive(&self) -> bool {
-        let mut shell = self.shell.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shell = self.shell.lock();
         matches!(shell.try_wait(), Ok(None))
     }
 
@@ -122,7 +123,7 @@ impl Guardian {
     /// Writes one line, behind those that wait; so few bytes are written whole or not at all. What the pipe has no
     /// room for, as the shell is slow or was stopped, goes with the next line.
     pub(super) fn tell(&self, line: &str) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         waiting.push_back(line.to_owned());
         send(&self.pipe, &mut waiting);
     }
@@ -143,7 +144,7 @@ impl Drop for Guardian {
     /// Nothing is left to be ended: whoever had a mark has ended what bears it.
     fn drop(&mut self) {
         self.tell("bye\n");
-        let shell = self.shell.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let shell = self.shell.get_mut();
         for _ in 0..DISMISSAL_MS {
             if !matches!(shell.try_wait(), Ok(None)) {
                 return;

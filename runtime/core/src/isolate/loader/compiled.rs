@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::LazyLock;
 
 use deno_runtime::deno_core::SourceCodeCacheInfo;
 use deno_runtime::deno_core::url::Url;
+use parking_lot::RwLock;
 
 /// By address. Never let go of: for the life of the application.
 static COMPILED: LazyLock<RwLock<HashMap<String, &'static [u8]>>> = LazyLock::new(RwLock::default);
@@ -18,7 +19,7 @@ pub(super) fn get(module: &Url) -> Option<SourceCodeCacheInfo> {
     if !matches!(module.scheme(), "ext" | "node") {
         return None;
     }
-    let compiled = COMPILED.read().unwrap_or_else(PoisonError::into_inner);
+    let compiled = COMPILED.read();
     let data = compiled.get(module.as_str()).map(|data| Cow::Borrowed(*data));
     // The hash is for those who keep more than one source of a module.
     Some(SourceCodeCacheInfo { hash: 0, data })
@@ -26,7 +27,7 @@ pub(super) fn get(module: &Url) -> Option<SourceCodeCacheInfo> {
 
 /// Called with what V8 made of a module for which `get` had nothing.
 pub(super) fn keep(module: &Url, data: &[u8]) {
-    let mut compiled = COMPILED.write().unwrap_or_else(PoisonError::into_inner);
+    let mut compiled = COMPILED.write();
     compiled.entry(module.to_string()).or_insert_with(|| Box::leak(data.into()));
 }
 

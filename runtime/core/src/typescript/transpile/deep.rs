@@ -7,10 +7,12 @@
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::Error;
 use crate::isolate::crash;
@@ -37,7 +39,7 @@ pub(super) fn run<T: Send + 'static>(
     let helped = process.clone();
     let work = Arc::new(Mutex::new(Some(work)));
     let parse = move || {
-        let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let work = work.lock().take();
         let parsed = work.map(|work| panic::catch_unwind(AssertUnwindSafe(work)));
         // Nobody waits any more when the process has failed elsewhere.
         let _ = parsed.map(|parsed| done.send(parsed));
