@@ -33,17 +33,19 @@ const OF_SESSION: [&str; 8] = [
     "submitShutdownNotice",
 ];
 
-/// Methods of a stream that ask its session. Node's module puts others in the place of those that write.
-const OF_STREAM: [&str; 9] = [
+/// Methods of a stream that ask its session.
+const OF_STREAM: [&str; 11] = [
     "getState",
     "info",
     "priority",
+    "pushPromise",
     "readStart",
     "respond",
     "rstStream",
     "shutdown",
     "trailers",
-    "pushPromise",
+    "writeBuffer",
+    "writeUtf8String",
 ];
 
 /// Where a stream has its session.

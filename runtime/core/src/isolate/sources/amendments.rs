@@ -8,7 +8,7 @@ pub(super) struct Amendment {
     pub(super) words: &'static [Words],
 }
 
-pub(super) const AMENDMENTS: [Amendment; 9] = [
+pub(super) const AMENDMENTS: [Amendment; 10] = [
     // The mode of a socket is changed where the socket was made (`handles/pipes.rs`).
     Amendment {
         module: "ext:deno_node/internal_binding/pipe_wrap.ts",
@@ -122,6 +122,23 @@ pub(super) const AMENDMENTS: [Amendment; 9] = [
             "    req.clientRid,\n    reqBody",
             "    req.clientRid ?? core.ops.op_desktop_confirm(req.currentUrl()),\n    reqBody",
         )],
+    },
+    // A stream gets these functions by definition: those that they take the place of cannot be written (http2_sessions).
+    Amendment {
+        module: "ext:deno_node/http2.ts",
+        words: &[
+            ("handle.writeUtf8String = function(req, data) {", "const writeText = function(req, data) {"),
+            ("handle.writeBuffer = function(req, data) {", "const writeBytes = function(req, data) {"),
+            (
+                "handle.writev = function(req, chunks, allBuffers) {",
+                "const own = { __proto__: null, configurable: true, writable: true };\n      \
+                 own.value = writeText;\n      \
+                 ObjectDefineProperty(handle, \"writeUtf8String\", own);\n      \
+                 own.value = writeBytes;\n      \
+                 ObjectDefineProperty(handle, \"writeBuffer\", own);\n      \
+                 handle.writev = function(req, chunks, allBuffers) {",
+            ),
+        ],
     },
     // A surface of a window is native code's.
     Amendment {
