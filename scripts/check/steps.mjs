@@ -105,7 +105,7 @@ export function quickChecks(env) {
 }
 
 function isLong({ name }) {
-  return name === 'cargo test'
+  return ['cargo test', 'guest API'].includes(name)
 }
 
 const svelteFlags = ['--tsconfig', 'src/tsconfig.json', '--fail-on-warnings']
