@@ -42,7 +42,6 @@ mod meter;
 #[cfg(unix)]
 mod multicast;
 mod native;
-mod native_memory;
 mod native_methods;
 mod objects;
 mod offspring;

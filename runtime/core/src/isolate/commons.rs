@@ -31,7 +31,7 @@ use super::originals::Originals;
 use super::program::Program;
 use super::system_files::SystemFiles;
 use super::watch::Watch;
-use super::{compressors, held_memory, http_parsers, http2_sessions, key_sizes, native_memory};
+use super::{compressors, held_memory, http_parsers, http2_sessions, key_sizes, sqlite};
 use crate::backend::plan::MemoryLimits;
 
 /// How far what V8 holds may go over a heap's limit, whatever one call does: until the script is interrupted
@@ -228,10 +228,10 @@ fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
         handles::install(scope, ops)?;
         compressors::install(scope, ops)?;
         held_memory::install(scope, ops)?;
-        native_memory::install(scope, ops)?;
         http_parsers::install(scope, ops)?;
         http2_sessions::install(scope, ops)?;
-        key_sizes::install(scope, ops)
+        key_sizes::install(scope, ops)?;
+        sqlite::install(scope, ops)
     });
     installed.ok_or_else(|| "the engine's native classes are not what they should be".to_owned())
 }

@@ -18,7 +18,8 @@ use super::control::{Control, SelfEnded};
 use super::folder::Folder;
 use super::{
     blobs, code_cache, descriptors, env, executable, files, inherit, line_door, loader, native,
-    op_buffers, op_checks, originals, ports, proxies, signals, spawn, tls, verdicts, worker_args,
+    op_buffers, op_checks, originals, ports, proxies, signals, spawn, sqlite, tls, verdicts,
+    worker_args,
 };
 #[cfg(unix)]
 use super::{multicast, unix_sockets};
@@ -130,6 +131,7 @@ fn replace(op: OpDecl, folder: Folder) -> OpDecl {
         "op_try_close" => unix_sockets::op_host_try_close(),
         #[cfg(not(unix))]
         "op_close" | "op_try_close" => op,
+        "op_node_database_backup" => sqlite::op_host_backup(),
         "op_signal_bind" => signals::op_host_signal_bind(),
         "op_signal_poll" => signals::op_host_signal_poll(),
         "op_signal_unbind" => signals::op_host_signal_unbind(),

@@ -13,11 +13,11 @@ use std::cell::{Cell, RefCell};
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{JsRuntime, OpState, v8};
 
-use super::descriptors::{self, Descriptors, Seen};
+use super::descriptors::{self, Descriptors};
 use super::native_methods::{
     Call, define, get, has_mark, prototype, remove_mark, replace, set_mark,
 };
-use super::{open_files, unix_sockets};
+use super::unix_sockets;
 
 /// What a method answers when there are too many open files: the negative of the system's number.
 const TOO_MANY: i32 = -24;
@@ -66,8 +66,6 @@ pub(super) fn install<'s>(
     replace(scope, tcp, "connect6", &[], v8::Function::builder(connect))?;
     replace(scope, tcp, "bind6", &[], v8::Function::builder(bind))?;
     replace(scope, tcp, "bindWithFlags", &[], v8::Function::builder(bind))?;
-    let database = prototype(scope, ops, "DatabaseSync")?;
-    replace(scope, database, "open", &[], v8::Function::builder(open_database))?;
     for name in ["TTY", "WasiContext"] {
         refuse(scope, ops, name)?;
     }
@@ -308,21 +306,4 @@ fn close<'s>(
     call.pass_on(scope, answer);
     #[cfg(unix)]
     pipes::closed(scope, call.this);
-}
-
-/// A database opens files without telling their numbers.
-fn open_database<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
-) {
-    let Some(call) = Call::of(&arguments) else { return };
-    if !has_room(scope) {
-        return throw_js_error_class(scope, &open_files::too_many());
-    }
-    let before = Seen::now();
-    if let Some(opened) = call.pass(scope, 0, &call.arguments) {
-        answer.set(opened);
-    }
-    before.count_others();
 }

@@ -65,6 +65,28 @@ fn with_methods<'s>(
     function.data(methods.into()).constructor_behavior(v8::ConstructorBehavior::Throw).build(scope)
 }
 
+/// Puts a function in the place of a getter. It gets that with its data.
+pub(super) fn replace_getter<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Object>,
+    name: &str,
+    function: v8::FunctionBuilder<'s, v8::Function>,
+) -> Option<()> {
+    let name = v8::String::new(scope, name)?;
+    let property = class.get_own_property_descriptor(scope, name.into())?.try_into().ok()?;
+    let getter = get(scope, property, "get").filter(|getter| getter.is_function())?;
+    let data = v8::Array::new_with_elements(scope, &[getter]);
+    let function = function
+        .data(data.into())
+        .constructor_behavior(v8::ConstructorBehavior::Throw)
+        .build(scope)?;
+    let undefined = v8::undefined(scope).into();
+    let mut property = v8::PropertyDescriptor::new_from_get_set(function.into(), undefined);
+    property.set_configurable(false);
+    property.set_enumerable(false);
+    class.define_property(scope, name.into(), &property).filter(|defined| *defined).map(drop)
+}
+
 /// Defines a property for good: the engine would put faster ones in their place later.
 pub(super) fn define(
     scope: &mut v8::PinScope<'_, '_>,

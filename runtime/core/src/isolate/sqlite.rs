@@ -10,7 +10,22 @@
 //! there nothing is counted and nothing is interrupted. Where it has used SQLite before the engine starts,
 //! the allocator can no longer be changed, and memory is only bounded by `limits.memoryMb`.
 
-mod temporary_files;
+mod authorizer;
+mod backup;
+mod calls;
+mod changesets;
+mod connections;
+mod errors;
+#[cfg(unix)]
+mod files;
+mod functions;
+mod iterators;
+mod methods;
+mod options;
+mod script;
+mod tag_stores;
+mod values;
+mod vfs;
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -18,6 +33,8 @@ use std::sync::{Arc, Once, OnceLock};
 
 use libsqlite3_sys as sqlite;
 
+pub(super) use self::backup::op_host_backup;
+pub(super) use self::methods::install;
 use super::buffers::Buffers;
 use super::crash;
 
@@ -40,7 +57,11 @@ pub(super) fn prepare() {
     PREPARED.call_once(|| {
         // Fails when the application uses SQLite already, see above.
         let _ = count_memory();
-        temporary_files::keep_in_memory();
+        let system = vfs::register();
+        #[cfg(unix)]
+        system.inspect(|system| files::check(*system));
+        #[cfg(not(unix))]
+        let _ = system;
         // SAFETY: the function has the form that SQLite calls, and is there for the life of the application.
         unsafe { sqlite::sqlite3_auto_extension(Some(opened)) };
     });
@@ -200,6 +221,7 @@ unsafe extern "C" fn opened(
         unsafe {
             sqlite::sqlite3_progress_handler(connection, STEPS, Some(is_to_end), ptr::null_mut());
         }
+        return connections::add(connection);
     }
     sqlite::SQLITE_OK
 }

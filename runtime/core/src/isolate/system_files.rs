@@ -4,6 +4,8 @@
 //! What reaches the application is refused, the standard streams are the isolate's own, and everything
 //! else is the file itself. A path is held while it is used, so that it leads where it was checked.
 
+#[cfg(unix)]
+mod databases;
 #[macro_use]
 mod delegation;
 mod held;
@@ -28,8 +30,11 @@ use deno_runtime::deno_io::fs::{File, FsResult, FsStat, FsStatFs};
 use deno_runtime::deno_permissions::{CheckedPath, CheckedPathBuf};
 
 #[cfg(unix)]
+pub(super) use self::databases::{open_of_database, remove_of_database};
 pub(super) use self::held::Held;
 pub(super) use self::held::enter;
+#[cfg(unix)]
+pub(super) use self::held::has_grants;
 use self::held::{Access, End};
 pub(super) use self::opening::to_load;
 use self::opening::{Opened, into_file, make_folders};

@@ -4,6 +4,7 @@ mod bundles;
 mod certificates;
 mod children;
 mod config;
+mod databases;
 mod embedded;
 mod exits;
 mod files;
@@ -58,6 +59,9 @@ pub(crate) const ALL: &[&[Case]] = &[
 
 /// What only the embedded engine has to withstand.
 pub(crate) const EMBEDDED: &[&[Case]] = &[
+    databases::CASES,
+    #[cfg(unix)]
+    databases::UNIX,
     embedded::CASES,
     files::CASES,
     #[cfg(unix)]

@@ -41,6 +41,13 @@ pub(crate) fn enter(permissions: PermissionsContainer) {
     GRANTED.set(Some(permissions));
 }
 
+/// Whether this thread has an isolate, whose grants are known.
+#[cfg(unix)]
+pub(in crate::isolate) fn has_grants() -> bool {
+    // Not known any more when the thread ends.
+    GRANTED.try_with(|granted| granted.borrow().is_some()).unwrap_or(false)
+}
+
 /// A path for one operation. It is good as long as this lives.
 #[derive(Debug)]
 pub(in crate::isolate) struct Held {
@@ -74,7 +81,7 @@ impl Held {
 }
 
 /// Whether a path that is not the one that was checked may be used all the same. It has no links in it.
-fn also_granted(path: &Path, access: Access) -> io::Result<()> {
+pub(super) fn also_granted(path: &Path, access: Access) -> io::Result<()> {
     let kind = match access {
         Access::Reads => OpenAccessKind::ReadNoFollow,
         Access::Writes => OpenAccessKind::WriteNoFollow,
@@ -93,10 +100,12 @@ fn also_granted(path: &Path, access: Access) -> io::Result<()> {
     ))
 }
 
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(super) use self::by_name::hold_below;
 #[cfg(not(target_os = "linux"))]
 pub(super) use self::by_name::{hold, open_exactly};
 #[cfg(target_os = "linux")]
-pub(super) use self::linux::{hold, open_exactly};
+pub(super) use self::linux::{hold, hold_below, open_exactly};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -132,6 +141,22 @@ mod linux {
             End::Itself => Ok(Held { path: below, _open: Some(folder) }),
             End::Followed => hold_end(&below, &real.join(name), access),
         }
+    }
+
+    /// Holds the place of a file, if `check` allows the path that it has without links.
+    pub(in crate::isolate::system_files) fn hold_below(
+        path: &Path,
+        check: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> io::Result<Held> {
+        if !*HAS_PROC {
+            return by_name::hold_below(path, check);
+        }
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::IsADirectory.into());
+        };
+        let folder = locate(parent, OFlag::O_DIRECTORY.bits())?;
+        check(&real(&folder)?.join(name))?;
+        Ok(Held { path: below(&folder, name), _open: Some(folder) })
     }
 
     /// Holds what a path leads to, which is to be `expected`.
@@ -201,6 +226,20 @@ mod by_name {
             also_granted(&target, access)?;
         }
         Ok(Held::plain(target))
+    }
+
+    /// The place of a file, if `check` allows the path that it has without links.
+    #[cfg(unix)]
+    pub(in crate::isolate::system_files) fn hold_below(
+        path: &Path,
+        check: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> io::Result<Held> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::IsADirectory.into());
+        };
+        let real = resolved(parent).join(name);
+        check(&real)?;
+        Ok(Held::plain(real))
     }
 
     /// Opens a file to read it, if its path has no link in it.

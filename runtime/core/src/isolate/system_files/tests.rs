@@ -191,3 +191,58 @@ fn a_file_that_was_replaced_by_a_link_is_refused() {
         assert!(Path::new(&link).is_symlink());
     }
 }
+
+/// As SQLite opens the target of a backup: it follows links itself.
+fn open_database(path: &Path) -> i32 {
+    use libsqlite3_sys as sqlite;
+
+    let name = std::ffi::CString::new(path.to_str().expect("the path is UTF-8")).expect("a name");
+    let flags = sqlite::SQLITE_OPEN_READWRITE | sqlite::SQLITE_OPEN_CREATE;
+    let mut database = std::ptr::null_mut();
+    // SAFETY: the name ends with a zero, and the connection is closed here.
+    unsafe {
+        let code =
+            sqlite::sqlite3_open_v2(name.as_ptr(), &raw mut database, flags, std::ptr::null());
+        sqlite::sqlite3_close(database);
+        code
+    }
+}
+
+#[test]
+fn a_database_whose_folder_was_replaced_by_a_link_is_refused() {
+    crate::isolate::sqlite::prepare();
+    for name in ["granted/folder/new.db", "granted/folder/new.db-journal"] {
+        let world = World::new();
+        assert_eq!(open_database(&world.path(name)), libsqlite3_sys::SQLITE_OK, "{name}");
+        let before = world.outside();
+        world.replace();
+        let file = world.root.path().canonicalize().expect("it is there").join(name);
+        assert_eq!(open_database(&file), libsqlite3_sys::SQLITE_CANTOPEN, "{name}");
+        assert_eq!(world.outside(), before, "{name}");
+    }
+}
+
+#[test]
+fn the_journal_of_a_granted_file_is_opened_and_removed_and_no_other() {
+    let world = World::new();
+    let list = || Grant::Some(vec![world.path("granted/own").display().to_string()]);
+    let granted = Permissions { read: list(), write: list(), ..Permissions::default() };
+    enter(permissions::container(&granted, None, Links::Follow).expect("valid permissions"));
+    let flags = nix::libc::O_RDWR | nix::libc::O_CREAT;
+    for (name, is_granted) in [
+        ("granted/own", true),
+        ("granted/own-journal", true),
+        ("granted/own-wal", true),
+        ("granted/own-other", false),
+        ("granted/other-journal", false),
+        ("outside/own-journal", false),
+    ] {
+        let path = world.path(name);
+        assert_eq!(super::open_of_database(&path, flags, 0o600).is_ok(), is_granted, "{name}");
+        assert_eq!(path.exists(), is_granted, "{name}");
+        assert_eq!(super::remove_of_database(&path).is_ok(), is_granted, "{name}");
+    }
+    symlink(world.path("outside/file"), world.path("granted/own-shm")).expect("a link");
+    super::open_of_database(&world.path("granted/own-shm"), flags, 0o600)
+        .expect_err("a link is not followed");
+}

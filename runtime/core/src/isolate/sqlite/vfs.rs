@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 
 use libsqlite3_sys as sqlite;
 
+use super::connections;
 use crate::isolate::crash;
 
 /// Names of SQLite's own interfaces to the system. The application may have put another one in their place, which is
@@ -32,21 +33,18 @@ unsafe impl Sync for Systems {}
 
 static SYSTEMS: OnceLock<Systems> = OnceLock::new();
 
-/// Called once, before a script opens a database.
-pub(super) fn keep_in_memory() {
+/// Called once, before a script opens a database. Answers with SQLite's own interface to the system.
+pub(super) fn register() -> Option<*mut sqlite::sqlite3_vfs> {
     // SAFETY: SQLite finds what it has registered, or nothing.
     let (files, memory) = unsafe {
         (sqlite::sqlite3_vfs_find(ptr::null()), sqlite::sqlite3_vfs_find(c"memdb".as_ptr()))
     };
     // SAFETY: what is found stays for the life of the application.
-    let (Some(own), Some(in_memory)) = (unsafe { files.as_ref() }, unsafe { memory.as_ref() })
-    else {
-        return;
-    };
+    let (own, in_memory) = unsafe { (files.as_ref()?, memory.as_ref()?) };
     // SAFETY: the name is SQLite's, and ends with a zero.
     let name = unsafe { CStr::from_ptr(own.zName) };
     if !OWN.contains(&name) || SYSTEMS.set(Systems { files, memory }).is_err() {
-        return;
+        return None;
     }
     // All other functions of SQLite's own use nothing of the structure but what is copied.
     let ours = Box::new(sqlite::sqlite3_vfs {
@@ -55,10 +53,12 @@ pub(super) fn keep_in_memory() {
         zName: c"js-runtime".as_ptr(),
         xOpen: Some(open),
         xAccess: Some(access),
+        xSleep: Some(sleep),
         ..*own
     });
     // SAFETY: the structure is complete, and is never freed.
     unsafe { sqlite::sqlite3_vfs_register(Box::leak(ours), 1) };
+    Some(files)
 }
 
 /// Only called for what was registered when both were known.
@@ -105,4 +105,15 @@ unsafe extern "C" fn access(
             None => sqlite::SQLITE_IOERR,
         }
     }
+}
+
+/// SQLite waits so for a lock, again and again until its timeout.
+unsafe extern "C" fn sleep(_: *mut sqlite::sqlite3_vfs, microseconds: c_int) -> c_int {
+    if crash::process_here().is_some_and(|process| process.is_asked()) {
+        connections::wait_no_longer();
+        return 0;
+    }
+    let system = systems().files;
+    // SAFETY: as SQLite calls it.
+    unsafe { (*system).xSleep.map_or(0, |sleep| sleep(system, microseconds)) }
 }
