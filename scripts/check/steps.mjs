@@ -9,12 +9,14 @@ import { cargoTest, nodeTest, vitest } from '../lib/tests.mjs'
 import { ensureRustLinters } from '../setup/rust.mjs'
 import { setUp } from '../setup.mjs'
 import { checkDependencies } from './deny.mjs'
-import { checkDocuments, checkRustOfDocuments } from './documents.mjs'
 import { lint } from './lint.mjs'
 import { quickCargoTest, quickCargoTestLeavesOut } from './quick.mjs'
 
 /** What has a tsconfig.json of its own, beside the page, which svelte-check checks. */
 const typeScriptFolders = ['.', 'runtime/plugin/guest-js', 'runtime/plugin/guest-js/test', 'e2e']
+
+/** Loaded when it is needed: it uses npm packages, which the set-up installs. */
+const documents = () => import('./documents.mjs')
 
 /**
  * `env` is what cargo and the tests get. The first step makes node_modules and V8 for the others. A check may
@@ -33,7 +35,7 @@ function allChecks(env) {
       check: () => nodeTests('the tests of the scripts', 'scripts/test'),
       quick: true,
     },
-    { name: 'documents', check: () => checkDocuments(env), quick: true },
+    { name: 'documents', check: async () => (await documents()).checkDocuments(env), quick: true },
     {
       name: 'prettier',
       check: () => tool(env, 'formatting', 'prettier/bin/prettier.cjs', '--check', '--cache', '.'),
@@ -57,7 +59,11 @@ function allChecks(env) {
     },
     { name: 'rustfmt', check: () => checkFormat(env), quick: true },
     { name: 'app, built', check: async () => void (app = await buildApp(env)) },
-    { name: 'Rust in documents', check: () => checkRustOfDocuments(workspace, env), quick: true },
+    {
+      name: 'Rust in documents',
+      check: async () => (await documents()).checkRustOfDocuments(workspace, env),
+      quick: true,
+    },
     { name: 'clippy', check: () => lint('workspace', workspace, env) },
     {
       name: 'cargo test',
