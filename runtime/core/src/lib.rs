@@ -1,15 +1,23 @@
 //! Named JavaScript processes, in-process or child, behind one API.
 //!
 //! ```text
-//! Supervisor ── name ──> Process (handle) ──> Actor ──> Backend { isolate | child }
-//!     subscribers <── Output (history, cursors) <── Sink (lines) <── stdout, stderr
-//!                                           Input (bounded) ──> stdin
+//! Supervisor ── name ──> ProcessHandle ──> Actor ──> backend { isolate | child }
+//!     subscribers <── History (cursors) <── LineWriter (lines) <── stdout, stderr
+//!                                     StdinQueue (bounded) ──> stdin
 //! ```
 //!
-//! One way round, and no way back but events. Reading order: [`wire`] (what crosses IPC), `supervisor`
-//! (names), `process` (the actor and its state machine), `backend` (the choice), `isolate` and `child`
-//! (the two kinds), `input`, `lines`, `output` (bytes in, lines, events out), `detect` (which runtimes
-//! there are), `bundled` (modules without a file), `usage` (what processes take).
+//! Commands flow in, events flow out. The modules:
+//!
+//! - [`wire`]: the types that cross IPC.
+//! - `supervisor`: the public API; names, one actor per process, restarts, the thread of all actors.
+//! - `io`: the stdin queue, the line splitter, the history of output and its subscriptions.
+//! - `backend`: the choice of a backend, and the types that all kinds of backends share.
+//! - `child`: processes of the system: command lines, detection of runtimes, process groups, the guardian.
+//! - `isolate`: the embedded engine.
+//! - `typescript`: TypeScript, JSX and the project files that say how they are compiled.
+//! - `error`: errors, which name the thing and say what to do.
+//! - `system_memory`: the memory of the machine or container, which default limits follow from.
+//! - `sync`: the locks and atomics of wake-ups, which `runtime/core/wakes` replaces by those of a model checker.
 //!
 //! # Invariants
 //!

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use shuttle::future::block_on;
 use shuttle::thread;
 
-use super::bell::Bell;
+use super::event_loop_waker::EventLoopWaker;
 use super::io::stdin_queue::StdinQueue;
 use crate::wire::Framing;
 
@@ -129,7 +129,7 @@ impl Wake for Executor {
 
 fn a_wake_up_of_an_event_loop_is_never_lost() {
     let executor = Arc::new(Executor::default());
-    let mut bell = Bell::default();
+    let mut bell = EventLoopWaker::default();
     bell.listen(&Waker::from(executor.clone()));
     let waker = bell.waker();
     let wakes = thread::spawn(move || waker.wake_by_ref());

@@ -10,8 +10,8 @@ mod sync;
 mod checked {
     #![allow(dead_code, unused_imports, reason = "only the wake-ups are checked")]
 
-    #[path = "isolate/bell.rs"]
-    mod bell;
+    #[path = "isolate/lifecycle/event_loop_waker.rs"]
+    mod event_loop_waker;
     #[path = "../wakes/checks.rs"]
     pub(crate) mod checks;
     pub(crate) mod io {

@@ -9,8 +9,12 @@
 //! A heap that is full inside one call of a built-in function needs no signal, and so is contained on every
 //! system: V8 calls a handler from which it must not return, and the thread is parked there.
 
+#[cfg(test)]
+pub(crate) mod own_program;
 #[cfg(unix)]
 mod owners;
+#[cfg(test)]
+pub(crate) mod panics;
 #[cfg(unix)]
 mod signals;
 mod words;
@@ -27,7 +31,7 @@ use std::thread;
 use tokio::sync::Notify;
 
 pub(super) use self::words::out_of_memory;
-use super::control::{Control, SelfEnded};
+use crate::isolate::limits::control::{Control, SelfEnded};
 
 /// Whether one of a process's threads has failed, and what is known of it.
 #[derive(Default)]

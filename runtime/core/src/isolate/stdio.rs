@@ -5,6 +5,8 @@
 //! bounded buffers. Synchronous calls block the script's own thread, and a kill frees them.
 
 mod file;
+pub(crate) mod frame_api;
+pub(crate) mod partial_lines;
 
 use std::cell::RefCell;
 use std::io;
@@ -17,17 +19,17 @@ use deno_runtime::deno_io::fs::{File, FileResource, FsError, FsResult, FsStat};
 use deno_runtime::deno_io::{FdTable, StdioPipe};
 use parking_lot::Mutex;
 
-use super::control::Control;
-use super::inherit::{Inherited, Shared};
-use super::partial_lines::PartialLines;
-use super::pulse::Paused;
 use crate::io::history::CutOff;
 use crate::io::line_splitter::WholeLine;
 use crate::io::line_writer::LineWriter;
 use crate::io::stdin_queue::StdinQueue;
+use crate::isolate::limits::control::Control;
+use crate::isolate::limits::watchdog::Paused;
+use crate::isolate::sandbox::children::inherit::{Inherited, Shared};
+use crate::isolate::stdio::partial_lines::PartialLines;
 
 /// One of the three.
-pub(super) struct Stdio {
+pub(crate) struct Stdio {
     end: End,
     /// Whose event loop stands still while a synchronous call waits; `None` for that of a worker, which
     /// nobody watches.
@@ -86,7 +88,7 @@ pub(super) fn warn(text: &str) {
 }
 
 /// The three of one isolate.
-pub(super) struct Streams {
+pub(crate) struct Streams {
     pub(super) stdin: Rc<Stdio>,
     pub(super) stdout: Rc<Stdio>,
     pub(super) stderr: Rc<Stdio>,

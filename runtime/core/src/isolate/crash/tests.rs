@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use nix::libc;
 
-use crate::isolate::own_program::{self, ECHO, exit, line};
+use crate::isolate::crash::own_program::{self, ECHO, exit, line};
 use crate::patience::{becomes, finishes};
 use crate::{ExitReason, Runtime, SpawnConfig, Supervisor, WhenSlow};
 

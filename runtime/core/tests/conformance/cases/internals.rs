@@ -45,7 +45,7 @@ async fn no_op_is_within_reach(bench: &Bench) -> Outcome {
 }
 
 /// What a script finds, by verdict: sections with the verdict and its reason in their first line.
-const GLOBALS: &str = include_str!("../../../src/isolate/verdicts/globals.txt");
+const GLOBALS: &str = include_str!("../../../src/isolate/sandbox/ops/verdicts/globals.txt");
 
 async fn every_global_is_judged(bench: &Bench) -> Outcome {
     let verdicts = ["harmless", "permission", "bounded", "replaced", "refused"];

@@ -1,0 +1,187 @@
+//! The loader as `deno_core` wants it: there from the first, whatever it is to load.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::url::Url;
+use deno_runtime::deno_core::v8;
+use deno_runtime::deno_core::{
+    ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleLoader, ResolutionKind,
+    SourceCodeCacheInfo,
+};
+use deno_runtime::deno_node::create_host_defined_options;
+
+use super::errors::guard;
+use super::{LoadError, Loader, Modules, compiled, hooks, rejection, source};
+use crate::isolate::limits::interrupt;
+
+/// Where the modules of an isolate will be once it has a script. Until then it has none but the engine's
+/// own, which need no loader.
+#[derive(Clone, Default)]
+pub(crate) struct Place(Rc<OnceCell<Rc<Loader>>>);
+
+impl Place {
+    /// To be called once.
+    pub(crate) fn take(&self, modules: &Modules) {
+        // A second one is not taken: an isolate runs one script.
+        let _ = self.0.set(modules.loader.clone());
+    }
+
+    pub(crate) fn loader(&self) -> Rc<dyn ModuleLoader> {
+        Rc::new(SharedLoader(self.clone()))
+    }
+}
+
+/// A type of its own because the trait gives only `&self`, and loading wants the `Rc`.
+struct SharedLoader(Place);
+
+impl SharedLoader {
+    fn get(&self) -> Option<&Rc<Loader>> {
+        let SharedLoader(Place(place)) = self;
+        place.get()
+    }
+
+    fn expect(&self) -> Result<&Rc<Loader>, JsErrorBox> {
+        self.get().ok_or_else(|| JsErrorBox::generic("the isolate has no script yet"))
+    }
+}
+
+impl ModuleLoader for SharedLoader {
+    fn resolve(
+        &self,
+        specifier: &str,
+        referrer: &str,
+        kind: ResolutionKind,
+    ) -> Result<Url, JsErrorBox> {
+        let is_dynamic = matches!(kind, ResolutionKind::DynamicImport);
+        let loader = self.expect()?;
+        let resolve = || loader.resolve(specifier, referrer, kind);
+        let url = guard(specifier, resolve, |error| error).map_err(JsErrorBox::from_err)?;
+        if is_dynamic
+            && url.scheme() == "file"
+            && let Ok(referrer) = Url::parse(referrer)
+        {
+            loader.dynamic.borrow_mut().insert(url.clone(), referrer);
+        }
+        Ok(url)
+    }
+
+    fn resolve_with_scope(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        specifier: &str,
+        referrer: &str,
+        kind: ResolutionKind,
+        attributes: &HashMap<String, String>,
+    ) -> Result<Url, JsErrorBox> {
+        if matches!(kind, ResolutionKind::DynamicImport) && !interrupt::may_import(scope) {
+            let specifier = specifier.to_owned();
+            return Err(JsErrorBox::from_err(LoadError::Ending { specifier }));
+        }
+        let default = || self.resolve(specifier, referrer, kind);
+        hooks::resolve(self.expect()?, scope, (specifier, referrer), kind, attributes, default)
+    }
+
+    fn pump_event_loop_during_load(&self) -> bool {
+        self.get().is_some_and(|loader| loader.hooks.load_in_event_loop())
+    }
+
+    fn import_meta_resolve(&self, specifier: &str, referrer: &str) -> Result<Url, JsErrorBox> {
+        self.resolve(specifier, referrer, ResolutionKind::Import)
+    }
+
+    fn prepare_load(
+        &self,
+        module: &Url,
+        _referrer: Option<String>,
+        text: Option<String>,
+        _options: ModuleLoadOptions,
+    ) -> Pin<Box<dyn Future<Output = Result<(), JsErrorBox>>>> {
+        if let (Some(loader), Some(text)) = (self.get(), text) {
+            loader.give(module, text);
+        }
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn load(
+        &self,
+        module_specifier: &Url,
+        maybe_referrer: Option<&ModuleLoadReferrer>,
+        options: ModuleLoadOptions,
+    ) -> ModuleLoadResponse {
+        let is_asked_for = rejection::is_asked_for(maybe_referrer, &options);
+        let load = || Ok(hooks::load(self.expect()?, module_specifier, maybe_referrer, options));
+        let response = guard(module_specifier.as_str(), load, JsErrorBox::from_err)
+            .unwrap_or_else(|error| ModuleLoadResponse::Sync(Err(error)));
+        if is_asked_for { rejection::with_code(module_specifier, response) } else { response }
+    }
+
+    fn get_code_cache(&self, module: &Url, _source: &str) -> Option<SourceCodeCacheInfo> {
+        compiled::get(module)
+    }
+
+    fn code_cache_ready(
+        &self,
+        module: Url,
+        _hash: u64,
+        data: &[u8],
+    ) -> Pin<Box<dyn Future<Output = ()>>> {
+        compiled::keep(&module, data);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn get_host_defined_options<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        name: &str,
+    ) -> Option<v8::Local<'s, v8::Data>> {
+        // Marks package code, which gets Node's globals.
+        let url = Url::parse(name).ok()?;
+        self.get()?.packages.contains(&url).then(|| create_host_defined_options(scope))
+    }
+
+    fn get_source_map(&self, file_name: &str) -> Option<Cow<'_, [u8]>> {
+        let url = Url::parse(file_name).ok()?;
+        let maps = self.get()?.maps.borrow();
+        maps.get(&url).map(|map| Cow::Owned(map.clone().into_bytes()))
+    }
+
+    fn load_external_source_map(&self, source_map_url: &str) -> Option<Cow<'_, [u8]>> {
+        let path = Url::parse(source_map_url).ok()?.to_file_path().ok()?;
+        let loader = self.get()?;
+        let is_map = path.extension().is_some_and(|extension| extension == "map");
+        if !is_map || loader.bundle.is_some() {
+            return None;
+        }
+        // A script names this file, so it must be one that the script may read anyway.
+        source::read(&loader.may_import(&path).ok()?).ok().map(Cow::Owned)
+    }
+
+    fn source_map_source_exists(&self, source_url: &str) -> Option<bool> {
+        let url = Url::parse(source_url).ok()?;
+        // Packages are published without their sources more often than not.
+        let loader = self.get()?;
+        let is_there = |path: PathBuf| loader.may_import(&path).is_ok_and(|path| path.is_file());
+        Some(!loader.packages.contains(&url) || url.to_file_path().is_ok_and(is_there))
+    }
+
+    fn get_source_mapped_source_line(&self, file_name: &str, line: usize) -> Option<String> {
+        let url = Url::parse(file_name).ok()?;
+        let loader = self.get()?;
+        match &loader.bundle {
+            Some((bundle, source)) if url == *bundle => {
+                source.split('\n').nth(line).map(str::to_owned)
+            }
+            _ => {
+                let path = loader.loaded_from(&url.to_file_path().ok()?)?;
+                source::read_text(&path).ok()?.split('\n').nth(line).map(str::to_owned)
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! URL to source: reads a file, and turns it into what V8 can compile.
+//!
+//! Everything here is synchronous, so that a script is up as soon as its files are read. Must not
+//! parse what V8 would parse anyway: plain ES modules pass through as they are.
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use deno_ast::MediaType;
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::futures::FutureExt;
+use deno_runtime::deno_core::futures::future::LocalBoxFuture;
+use deno_runtime::deno_core::url::Url;
+use deno_runtime::deno_core::{
+    ModuleLoadOptions, ModuleLoadResponse, ModuleSource, ModuleSourceCode, ModuleType,
+    RequestedModuleType,
+};
+use deno_runtime::deno_web::Blob;
+use node_resolver::analyze::CjsAnalysisSourceProvider;
+
+use super::Loader;
+use super::commonjs;
+use super::errors::{ImportedFrom, LoadError};
+use super::missing;
+use crate::isolate::sandbox::files::system_files;
+use crate::typescript::transpile;
+use crate::typescript::transpile::Cjs;
+
+/// A byte order mark.
+pub(super) const MARK: &str = "\u{FEFF}";
+
+/// A module of a script on the disk.
+pub(super) fn load(
+    loader: &Rc<Loader>,
+    url: &Url,
+    from: &ImportedFrom,
+    options: &ModuleLoadOptions,
+) -> ModuleLoadResponse {
+    respond(loader, url, prepare(loader, url, from, options))
+}
+
+fn respond(
+    loader: &Rc<Loader>,
+    url: &Url,
+    prepared: Result<Prepared, JsErrorBox>,
+) -> ModuleLoadResponse {
+    match prepared {
+        Ok(Prepared::Ready(module, code)) => done(module, code, url),
+        Ok(Prepared::CommonJs(text)) => translate(loader, url, text),
+        Err(error) => ModuleLoadResponse::Sync(Err(error)),
+    }
+}
+
+/// The module of a worker that was started from a blob, which is in memory.
+pub(super) fn load_blob(loader: &Rc<Loader>, url: &Url, blob: Arc<Blob>) -> ModuleLoadResponse {
+    let (loader, url) = (loader.clone(), url.clone());
+    let module = async move {
+        let media = MediaType::from_content_type(&url, &blob.media_type);
+        let from = ImportedFrom::default();
+        // Most blobs of scripts have no type, or that of plain text.
+        if media == MediaType::Unknown && !is_unspecific(&blob.media_type) {
+            let mime = blob.media_type.clone();
+            let error = LoadError::UnknownFormat { module: "a blob: URL", mime, from };
+            return Err(JsErrorBox::from_err(error));
+        }
+        let bytes = blob.read_all().await;
+        match convert(&loader, &url, &from, media, bytes, &RequestedModuleType::None)? {
+            Prepared::Ready(kind, code) => Ok(ModuleSource::new(kind, code, &url, None)),
+            Prepared::CommonJs(text) => {
+                let code = ModuleSourceCode::String(text.into());
+                Ok(ModuleSource::new(ModuleType::JavaScript, code, &url, None))
+            }
+        }
+    };
+    ModuleLoadResponse::Async(module.boxed_local())
+}
+
+/// A module whose text hooks gave.
+pub(super) fn load_given(
+    loader: &Rc<Loader>,
+    url: &Url,
+    text: String,
+    format: Option<&str>,
+    options: &ModuleLoadOptions,
+) -> ModuleLoadResponse {
+    let from = ImportedFrom::default();
+    let prepared = match format {
+        Some("module") => Ok(Prepared::script(text)),
+        Some("commonjs") => Ok(Prepared::CommonJs(text)),
+        Some("json") => Ok(Prepared::bytes(ModuleType::Json, text.into_bytes())),
+        Some("module-typescript") => emit(loader, url, MediaType::Mts, &text, Cjs::No),
+        Some("commonjs-typescript") => emit(loader, url, MediaType::Cts, &text, Cjs::Yes),
+        _ => {
+            let media = MediaType::from_specifier(url);
+            convert(loader, url, &from, media, text.into_bytes(), &options.requested_module_type)
+        }
+    };
+    respond(loader, url, prepared)
+}
+
+fn is_unspecific(mime: &str) -> bool {
+    let essence = mime.split(';').next().unwrap_or_default().trim();
+    matches!(essence, "" | "text/plain" | "application/octet-stream")
+}
+
+enum Prepared {
+    Ready(ModuleType, ModuleSourceCode),
+    /// JavaScript that has to be wrapped.
+    CommonJs(String),
+}
+
+impl Prepared {
+    fn script(text: String) -> Self {
+        Self::Ready(ModuleType::JavaScript, ModuleSourceCode::String(text.into()))
+    }
+
+    fn bytes(module: ModuleType, bytes: Vec<u8>) -> Self {
+        Self::Ready(module, ModuleSourceCode::Bytes(bytes.into_boxed_slice().into()))
+    }
+}
+
+fn prepare(
+    loader: &Loader,
+    url: &Url,
+    from: &ImportedFrom,
+    options: &ModuleLoadOptions,
+) -> Result<Prepared, JsErrorBox> {
+    if url.scheme() == "data" {
+        return data(loader, url, from, &options.requested_module_type);
+    }
+    // The resolver lets no other scheme through.
+    let path = url.to_file_path().map_err(|()| {
+        JsErrorBox::from_err(LoadError::Specifier {
+            specifier: url.to_string(),
+            from: from.clone(),
+            reason: "not a path on this system".to_owned(),
+        })
+    })?;
+    let in_package = loader.packages.contains(url);
+    // The module of a worker and its static imports are what the script that started it asked for.
+    let by_parent = !options.is_dynamic_import && !options.is_synchronous;
+    let permissions = match &loader.worker {
+        Some(worker) if by_parent => &worker.parent,
+        _ => &loader.permissions,
+    };
+    let path = loader.allowed(permissions, &path, "import()").map_err(JsErrorBox::from_err)?;
+    let bytes = read(&path)
+        .map_err(|error| JsErrorBox::from_err(missing::explain(url, &path, from, error)))?;
+    loader.loaded.borrow_mut().insert(url.clone(), path.clone());
+    if in_package && MediaType::from_specifier(url).is_emittable() {
+        return Err(JsErrorBox::from_err(LoadError::TypesInPackage {
+            module: url.to_string(),
+            from: from.clone(),
+        }));
+    }
+    let media = MediaType::from_specifier(url);
+    // The main module and what require() asks for are scripts whatever they are called, as in Node.
+    let is_any = *url == loader.main || options.is_synchronous;
+    if media == MediaType::Unknown && !is_any && is_code(&options.requested_module_type) {
+        known_extension(&path, url, from).map_err(JsErrorBox::from_err)?;
+    }
+    convert(loader, url, from, media, bytes, &options.requested_module_type)
+}
+
+/// Whether an import wants to run what it loads.
+fn is_code(requested: &RequestedModuleType) -> bool {
+    !matches!(requested, RequestedModuleType::Text | RequestedModuleType::Bytes)
+}
+
+/// A file without an extension is a script; any other says what it is.
+fn known_extension(path: &Path, url: &Url, from: &ImportedFrom) -> Result<(), LoadError> {
+    let Some(extension) = path.extension() else { return Ok(()) };
+    Err(LoadError::UnknownExtension {
+        module: url.to_string(),
+        extension: format!(".{}", extension.to_string_lossy()),
+        from: from.clone(),
+    })
+}
+
+fn data(
+    loader: &Loader,
+    url: &Url,
+    from: &ImportedFrom,
+    requested: &RequestedModuleType,
+) -> Result<Prepared, JsErrorBox> {
+    let invalid = |error: std::io::Error| LoadError::Specifier {
+        specifier: "data:".to_owned(),
+        from: from.clone(),
+        reason: error.to_string(),
+    };
+    let raw = deno_ast::data_url::RawDataUrl::parse(url)
+        .map_err(|error| JsErrorBox::from_err(invalid(error)))?;
+    let media = raw.media_type();
+    let (bytes, mime) = raw.into_bytes_and_mime_type();
+    if media == MediaType::Unknown && *url != loader.main && is_code(requested) {
+        let from = from.clone();
+        let error = LoadError::UnknownFormat { module: "a data: URL", mime, from };
+        return Err(JsErrorBox::from_err(error));
+    }
+    convert(loader, url, from, media, bytes, requested)
+}
+
+fn convert(
+    loader: &Loader,
+    url: &Url,
+    from: &ImportedFrom,
+    media: MediaType,
+    bytes: Vec<u8>,
+    requested: &RequestedModuleType,
+) -> Result<Prepared, JsErrorBox> {
+    match requested {
+        RequestedModuleType::Text => {
+            return Ok(Prepared::bytes(ModuleType::Text, without_mark(bytes)));
+        }
+        RequestedModuleType::Bytes => return Ok(Prepared::bytes(ModuleType::Bytes, bytes)),
+        RequestedModuleType::Json if media != MediaType::Json => {
+            return Err(JsErrorBox::from_err(LoadError::NotJson {
+                module: url.to_string(),
+                from: from.clone(),
+            }));
+        }
+        RequestedModuleType::None | RequestedModuleType::Json | RequestedModuleType::Other(_) => {}
+    }
+    match media {
+        MediaType::Json if *requested == RequestedModuleType::Json => {
+            Ok(Prepared::bytes(ModuleType::Json, without_mark(bytes)))
+        }
+        MediaType::Json => Err(JsErrorBox::from_err(LoadError::JsonAttribute {
+            module: url.to_string(),
+            from: from.clone(),
+        })),
+        MediaType::Wasm => Ok(Prepared::bytes(ModuleType::Wasm, bytes)),
+        MediaType::Dts | MediaType::Dmts | MediaType::Dcts => Ok(Prepared::script(String::new())),
+        MediaType::Css
+        | MediaType::Html
+        | MediaType::Jsonc
+        | MediaType::Json5
+        | MediaType::Markdown
+        | MediaType::SourceMap
+        | MediaType::Sql => Err(JsErrorBox::from_err(LoadError::NotAModule {
+            module: url.to_string(),
+            kind: media.as_ts_extension(),
+            from: from.clone(),
+        })),
+        _ => script(loader, url, media, into_text(bytes)),
+    }
+}
+
+fn script(
+    loader: &Loader,
+    url: &Url,
+    media: MediaType,
+    text: String,
+) -> Result<Prepared, JsErrorBox> {
+    let may_be_cjs = loader.commonjs.may_be(url).map_err(JsErrorBox::from_err)?;
+    let is_cjs = if !may_be_cjs {
+        Cjs::No
+    } else if matches!(media, MediaType::Cjs | MediaType::Cts) {
+        Cjs::Yes
+    } else if !media.is_emittable() && commonjs::begins_as_module(&text) {
+        Cjs::No
+    } else {
+        Cjs::Maybe
+    };
+    if media.is_emittable() {
+        return emit(loader, url, media, &text, is_cjs);
+    }
+    Ok(if is_cjs == Cjs::No { Prepared::script(text) } else { Prepared::CommonJs(text) })
+}
+
+fn emit(
+    loader: &Loader,
+    url: &Url,
+    media: MediaType,
+    text: &str,
+    is_cjs: Cjs,
+) -> Result<Prepared, JsErrorBox> {
+    let project = loader.packages.project(url).map_err(JsErrorBox::from_err)?;
+    let options = project.options.clone();
+    let emitted =
+        transpile::emit(url, media, text, is_cjs, options).map_err(JsErrorBox::from_err)?;
+    loader.keep_map(url, emitted.map);
+    Ok(if emitted.is_cjs {
+        Prepared::CommonJs(emitted.text)
+    } else {
+        Prepared::script(emitted.text)
+    })
+}
+
+/// Wraps `CommonJS` in a module that exports its names; text that turns out to be an ES module comes
+/// back as it is.
+fn translate(loader: &Rc<Loader>, url: &Url, text: String) -> ModuleLoadResponse {
+    let (loader, address) = (loader.clone(), url.clone());
+    let mut translated: LocalBoxFuture<'static, _> = async move {
+        let text = loader
+            .commonjs
+            .translator
+            .translate_cjs_to_esm_with_source_provider(
+                &address,
+                Some(Cow::Owned(text)),
+                Some(&Reexported(&loader)),
+            )
+            .await
+            .map_err(JsErrorBox::from_err)?
+            .into_owned();
+        let code = ModuleSourceCode::String(text.into());
+        Ok(ModuleSource::new(ModuleType::JavaScript, code, &address, None))
+    }
+    .boxed_local();
+    // Nothing in there waits, so that one poll does it.
+    match translated.poll_unpin(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => ModuleLoadResponse::Sync(result),
+        Poll::Pending => ModuleLoadResponse::Async(translated),
+    }
+}
+
+/// Reads what a `CommonJS` file re-exports, if it may be read.
+struct Reexported<'a>(&'a Loader);
+
+impl CjsAnalysisSourceProvider for Reexported<'_> {
+    fn load_source<'a>(&'a self, specifier: &Url) -> Option<Cow<'a, str>> {
+        let path = self.0.may_import(&specifier.to_file_path().ok()?).ok()?;
+        read_text(&path).ok().map(Cow::Owned)
+    }
+}
+
+/// Reads a file that may be loaded, by the path that links lead to.
+pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = system_files::to_load(path)?;
+    let mut bytes = Vec::with_capacity(
+        usize::try_from(file.metadata()?.len()).unwrap_or_default().saturating_add(1),
+    );
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// As in Deno and Node, bytes that are not UTF-8 become replacement characters.
+pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
+    read(path).map(into_text)
+}
+
+fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(without_mark(bytes))
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The bytes after a byte order mark, which editors put in front of UTF-8 and which is no part of it.
+fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.starts_with(MARK.as_bytes()) {
+        bytes.drain(..MARK.len());
+    }
+    bytes
+}
+
+fn done(module: ModuleType, code: ModuleSourceCode, url: &Url) -> ModuleLoadResponse {
+    ModuleLoadResponse::Sync(Ok(ModuleSource::new(module, code, url, None)))
+}

@@ -1,0 +1,6 @@
+//! Programs that a script starts.
+
+pub(crate) mod child_processes;
+pub(crate) mod executable;
+pub(crate) mod inherit;
+pub(crate) mod spawn;

@@ -1,0 +1,167 @@
+//! What `process.execPath` is: a runtime for the scripts that a script starts by it.
+//!
+//! The program that runs an embedded script is the application, and starting it again would start the
+//! application again. So the path is that of the first of Node, Deno and Bun that there is and that the
+//! script may run. Where `PATH` has none of them, one is looked for elsewhere when a script wants to
+//! start it, as that may take long.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use deno_runtime::deno_core::{OpState, op2};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::child::detect::Detector;
+use crate::wire::{Grant, Permissions, Runtime};
+
+/// No file can have this name, and it says what is missing where a shell repeats it.
+pub(crate) const NO_EXECUTABLE: &str =
+    if cfg!(windows) { r"NUL\js-runtime" } else { "/proc/js-runtime/no-node-deno-or-bun" };
+
+/// In the order in which they are looked for: most of what is started this way was written for Node.
+const RUNTIMES: [Runtime; 3] = [Runtime::Node, Runtime::Deno, Runtime::Bun];
+
+/// Shared by the isolates of a process.
+#[derive(Clone)]
+pub(crate) struct Executable(Arc<Shared>);
+
+struct Shared {
+    detector: Detector,
+    /// Those that the script may start.
+    candidates: Vec<Runtime>,
+    found: Mutex<Found>,
+}
+
+#[derive(Default, Clone)]
+struct Found {
+    is_path_searched: bool,
+    is_all_searched: bool,
+    runtime: Option<(Runtime, PathBuf)>,
+}
+
+impl Executable {
+    pub(crate) fn new(detector: Detector, permissions: Option<&Permissions>) -> Self {
+        let may_start = |runtime: &Runtime| {
+            permissions.is_some_and(|granted| granted.all || is_named(&granted.run, *runtime))
+        };
+        let candidates = RUNTIMES.into_iter().filter(may_start).collect();
+        Self(Arc::new(Shared { detector, candidates, found: Mutex::default() }))
+    }
+
+    /// The path of it, as far as that is known without looking for long.
+    pub(crate) fn path(&self) -> String {
+        let found = self.on_path().runtime;
+        // The paths that cannot be said are not UTF-8.
+        let path = found.and_then(|(_, path)| path.into_os_string().into_string().ok());
+        path.unwrap_or_else(|| NO_EXECUTABLE.to_owned())
+    }
+
+    /// The path of it, after looking everywhere.
+    pub(crate) fn searched(&self) -> Option<String> {
+        let (_, path) = self.search().runtime?;
+        path.into_os_string().into_string().ok()
+    }
+
+    fn on_path(&self) -> Found {
+        let mut found = self.lock();
+        if !found.is_path_searched {
+            found.is_path_searched = true;
+            let Shared { candidates, detector, .. } = &*self.0;
+            let mut paths = candidates.iter().map(|it| Some((*it, detector.on_path(*it)?)));
+            found.runtime = paths.find_map(|path| path);
+        }
+        found.clone()
+    }
+
+    /// Looks everywhere.
+    fn search(&self) -> Found {
+        let found = self.on_path();
+        if found.runtime.is_some() || found.is_all_searched || self.0.candidates.is_empty() {
+            return found;
+        }
+        let shared = self.0.clone();
+        // A thread of its own: this one has an executor, which cannot be entered again.
+        let searching = std::thread::spawn(move || {
+            let executor =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            executor.block_on(async {
+                for runtime in shared.candidates.iter().copied() {
+                    if let Ok(found) = shared.detector.find(runtime).await {
+                        return Some((runtime, found.path));
+                    }
+                }
+                None
+            })
+        });
+        // A panic in there has been reported, and is no runtime.
+        let runtime = searching.join().ok().flatten();
+        let mut found = self.lock();
+        found.is_all_searched = true;
+        found.runtime = runtime;
+        found.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Found> {
+        self.0.found.lock()
+    }
+}
+
+/// Whether a list has the runtime by its name or as a path.
+fn is_named(granted: &Grant, runtime: Runtime) -> bool {
+    match granted {
+        Grant::All(all) => *all,
+        Grant::Some(list) => list.iter().any(|program| {
+            let name = std::path::Path::new(program).file_stem();
+            name.is_some_and(|name| name == runtime.as_str())
+        }),
+    }
+}
+
+/// An isolate that waits for a script has none yet; it is told when it gets one.
+#[op2]
+#[string]
+pub(crate) fn op_host_exec_path(state: &mut OpState) -> String {
+    let executable = state.try_borrow::<Executable>();
+    executable.map_or_else(|| NO_EXECUTABLE.to_owned(), Executable::path)
+}
+
+/// Which runtime it is, after looking everywhere if that is wanted: 0 is none, and the others have the
+/// places that `module_patches/children.js` knows. Takes the place of `op_desktop_init`.
+#[op2(fast)]
+#[smi]
+pub(crate) fn op_host_runtime(state: &mut OpState, is_wanted: bool) -> i32 {
+    let executable = state.borrow::<Executable>();
+    let found = if is_wanted { executable.search() } else { executable.on_path() };
+    match found.runtime {
+        Some((Runtime::Deno, _)) => 2,
+        Some(_) => 1,
+        None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_modules_of_the_engine_know_the_name_of_none() {
+        let name = NO_EXECUTABLE.replace('\\', r"\\");
+        assert!(include_str!("../module_patches/children.js").contains(&format!("'{name}'")));
+    }
+
+    #[test]
+    fn only_what_may_be_started_is_looked_for() {
+        let run = |grant| Permissions { run: grant, ..Permissions::default() };
+        let list = |list: &[&str]| Grant::Some(list.iter().map(|&it| it.to_owned()).collect());
+        let candidates = |permissions: Option<Permissions>| {
+            Executable::new(Detector::new(), permissions.as_ref()).0.candidates.clone()
+        };
+        assert_eq!(candidates(None), []);
+        assert_eq!(candidates(Some(Permissions::default())), []);
+        assert_eq!(candidates(Some(run(list(&["git", "/opt/bun"])))), [Runtime::Bun]);
+        assert_eq!(candidates(Some(run(Grant::All(true)))), RUNTIMES);
+        assert_eq!(candidates(Some(Permissions::all())), RUNTIMES);
+        let none = Executable::new(Detector::new(), None);
+        assert_eq!((none.path().as_str(), none.search().runtime), (NO_EXECUTABLE, None));
+    }
+}

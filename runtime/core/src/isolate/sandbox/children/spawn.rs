@@ -1,0 +1,275 @@
+//! Programs that a script starts.
+//!
+//! What it asks for is read once, into values of Rust. Then it is checked and completed, and Deno's own op gets an
+//! object that is made of these values: no JavaScript runs in between. A child gets the descriptors that it was
+//! given, each of them the script's own, and no other.
+
+mod environment;
+mod request;
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::{OpState, op2, v8};
+
+use self::request::{Request, Stream};
+use super::executable::{Executable, NO_EXECUTABLE};
+use super::inherit::{Inherited, Source};
+use crate::child::close_on_exec;
+use crate::isolate::sandbox::files::fd_guard::{self, FdGuard};
+use crate::isolate::sandbox::objects::own;
+use crate::isolate::sandbox::ops::originals::{Original, call};
+
+/// A program that the script waits for doing nothing else reads its input meanwhile.
+fn source(stream: i32, is_waited_for: bool) -> Source {
+    match stream {
+        0 => Source::Input { is_waited_for },
+        1 => Source::Stdout,
+        _ => Source::Stderr,
+    }
+}
+
+/// The streams of one child that are the script's own.
+struct Sharing {
+    inherited: Inherited,
+    is_waited_for: bool,
+    standard: [Option<Stream>; 3],
+    /// The pipes that lead to them.
+    pipes: Vec<i32>,
+}
+
+impl Sharing {
+    fn share(&mut self, stream: i32, is_standard: bool) -> io::Result<Stream> {
+        let place = usize::try_from(stream).unwrap_or_default().min(2);
+        if is_standard && let Some(stream) = &self.standard[place] {
+            return Ok(stream.clone());
+        }
+        let pipe = self.inherited.open(source(stream, self.is_waited_for))?;
+        let shared = self.end(pipe);
+        if is_standard {
+            self.standard[place] = Some(shared.clone());
+        }
+        Ok(shared)
+    }
+
+    fn end(&mut self, pipe: Option<i32>) -> Stream {
+        let Some(pipe) = pipe else { return Stream::null() };
+        self.pipes.push(pipe);
+        self.inherited.child_end(pipe).map_or_else(Stream::null, Stream::Number)
+    }
+
+    /// What a child gets as the stream with a number. What else it would share with the application it gets from
+    /// nowhere.
+    fn own(&mut self, state: &OpState, stream: &Stream, place: i32) -> Result<Stream, JsErrorBox> {
+        let is_standard = place < 3;
+        match stream {
+            inherited if inherited.is_inherited() && !is_standard => Ok(Stream::null()),
+            inherited if inherited.is_inherited() => {
+                self.share(place, true).map_err(JsErrorBox::from_err)
+            }
+            Stream::Number(number @ 0..=2) => {
+                self.share(*number, is_standard).map_err(JsErrorBox::from_err)
+            }
+            Stream::Number(number) if fd_guard::is_own(state, *number) => Ok(stream.clone()),
+            Stream::Number(_) | Stream::Other(_) => Err(fd_guard::refusal()),
+            Stream::Word(_) => Ok(stream.clone()),
+        }
+    }
+
+    fn complete(&mut self, state: &OpState, request: &mut Request) -> Result<(), JsErrorBox> {
+        // Deno would write all of it before it reads, and leave a child behind that does not read it.
+        let given = request.input.as_ref().map(|input| Source::Given(input.to_vec()));
+        request.stdin = match given {
+            None => self.own(state, &request.stdin, 0)?,
+            Some(given) => {
+                let pipe = self.inherited.open(given).map_err(JsErrorBox::from_err)?;
+                if pipe.is_some() {
+                    request.input = None;
+                }
+                self.end(pipe)
+            }
+        };
+        request.stdout = self.own(state, &request.stdout, 1)?;
+        request.stderr = self.own(state, &request.stderr, 2)?;
+        for stream in request.extra_stdio.iter_mut().flatten() {
+            *stream = self.own(state, stream, 3)?;
+        }
+        Ok(())
+    }
+
+    fn settle(&self) {
+        for pipe in &self.pipes {
+            self.inherited.settle(*pipe);
+        }
+    }
+}
+
+fn start<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &Rc<RefCell<OpState>>,
+    original: Original,
+    request: v8::Local<'s, v8::Value>,
+    api_name: Option<&str>,
+) -> Result<v8::Local<'s, v8::Value>, JsErrorBox> {
+    let mut request = Request::read(scope, request)?;
+    let is_waited_for = matches!(original, Original::Sync);
+    let inherited = state.borrow().borrow::<Inherited>().clone();
+    let mut sharing =
+        Sharing { inherited, is_waited_for, standard: [const { None }; 3], pipes: Vec::new() };
+    let prepared = prepare(&mut state.borrow_mut(), &mut request, &mut sharing, api_name);
+    let called = prepared.and_then(|()| {
+        let mut arguments = vec![request.to_v8(scope)?];
+        if let Some(name) = api_name {
+            let name = v8::String::new(scope, name);
+            arguments
+                .push(name.ok_or_else(|| JsErrorBox::type_error("a name is too long"))?.into());
+        }
+        close_on_exec::seal();
+        Ok(with_remedy(scope, &request.cmd, |scope| call(scope, state, original, &arguments)))
+    });
+    for pipe in &sharing.pipes {
+        sharing.inherited.taken(*pipe);
+    }
+    match called {
+        Ok(Some(child)) => {
+            began(scope, &state.borrow(), child, sharing);
+            Ok(child)
+        }
+        Ok(None) => {
+            sharing.settle();
+            // What was thrown stays thrown.
+            Ok(v8::undefined(scope).into())
+        }
+        Err(error) => {
+            sharing.settle();
+            Err(error)
+        }
+    }
+}
+
+fn prepare(
+    state: &mut OpState,
+    request: &mut Request,
+    sharing: &mut Sharing,
+    api_name: Option<&str>,
+) -> Result<(), JsErrorBox> {
+    FdGuard::room_for(state, request.takes()).map_err(JsErrorBox::from_err)?;
+    let env = std::mem::take(&mut request.env);
+    let api_name = api_name.unwrap_or("Deno.Command().outputSync()");
+    request.env = environment::of_child(state, env, request.clear_env, api_name);
+    // Starting this is starting a script; see `executable`.
+    let is_meant = |text: &String| text.contains(NO_EXECUTABLE);
+    if is_meant(&request.cmd) || request.args.iter().any(is_meant) {
+        let executable = state.borrow::<Executable>().searched();
+        if let Some(path) = executable {
+            request.cmd = request.cmd.replace(NO_EXECUTABLE, &path);
+            for argument in &mut request.args {
+                *argument = argument.replace(NO_EXECUTABLE, &path);
+            }
+        }
+    }
+    sharing.complete(state, request)
+}
+
+/// What the message of an error has at its end when there is nothing to start scripts with.
+const REMEDY: &str = ": an embedded backend starts other scripts with node, deno or bun, and none of them was found \
+                      that it may run; install one, or set its path (setRuntimePath), and grant it in permissions.run";
+
+fn with_remedy<'s, 'i>(
+    scope: &mut v8::PinScope<'s, 'i>,
+    cmd: &str,
+    act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    if cmd != NO_EXECUTABLE {
+        return act(scope);
+    }
+    v8::tc_scope!(let caught, scope);
+    let answer = act(caught);
+    if let Some(error) = caught.exception() {
+        add_remedy(caught, error);
+        caught.rethrow();
+    }
+    answer
+}
+
+fn add_remedy(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Value>) -> Option<()> {
+    let error = v8::Local::<v8::Object>::try_from(error).ok()?;
+    let key = v8::String::new(scope, "message")?;
+    let message = error.get(scope, key.into())?.to_rust_string_lossy(scope);
+    let message = v8::String::new(scope, &(message + REMEDY))?;
+    error.set(scope, key.into(), message.into()).map(drop)
+}
+
+/// A child has been started: its pipes are the script's, and its streams are moved until it ends.
+fn began<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &OpState,
+    child: v8::Local<'s, v8::Value>,
+    sharing: Sharing,
+) {
+    let Ok(child) = v8::Local::<v8::Object>::try_from(child) else { return };
+    let descriptors = FdGuard::of(state);
+    for name in ["stdinFd", "stdoutFd", "stderrFd"] {
+        if let Some(number) = number(scope, child, name) {
+            descriptors.offer(number);
+        }
+    }
+    if let Some(extra) = own(scope, child, "extraPipeFds")
+        && let Ok(extra) = v8::Local::<v8::Array>::try_from(extra)
+    {
+        for at in 0..extra.length() {
+            let number = extra.get_index(scope, at).filter(|number| number.is_number());
+            if let Some(number) = number.and_then(|number| number.int32_value(scope)) {
+                descriptors.offer(number);
+            }
+        }
+    }
+    match number(scope, child, "rid").and_then(|rid| u32::try_from(rid).ok()) {
+        Some(rid) => sharing.inherited.belong_to(rid, sharing.pipes),
+        // It has been waited for.
+        None => sharing.settle(),
+    }
+}
+
+/// The engine has made the object, but not what it inherits.
+fn number<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'s, v8::Object>,
+    name: &str,
+) -> Option<i32> {
+    own(scope, object, name).filter(|value| value.is_number())?.int32_value(scope)
+}
+
+#[op2(reentrant)]
+#[allow(clippy::needless_pass_by_value, reason = "an op gets these by value")]
+pub(crate) fn op_host_spawn_child<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: Rc<RefCell<OpState>>,
+    request: v8::Local<'s, v8::Value>,
+    #[string] api_name: String,
+) -> Result<v8::Local<'s, v8::Value>, JsErrorBox> {
+    start(scope, &state, Original::Child, request, Some(&api_name))
+}
+
+#[op2(reentrant)]
+#[allow(clippy::needless_pass_by_value, reason = "an op gets these by value")]
+pub(crate) fn op_host_node_spawn_child<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: Rc<RefCell<OpState>>,
+    request: v8::Local<'s, v8::Value>,
+    #[string] api_name: String,
+) -> Result<v8::Local<'s, v8::Value>, JsErrorBox> {
+    start(scope, &state, Original::NodeChild, request, Some(&api_name))
+}
+
+#[op2(reentrant)]
+#[allow(clippy::needless_pass_by_value, reason = "an op gets these by value")]
+pub(crate) fn op_host_spawn_sync<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: Rc<RefCell<OpState>>,
+    request: v8::Local<'s, v8::Value>,
+) -> Result<v8::Local<'s, v8::Value>, JsErrorBox> {
+    start(scope, &state, Original::Sync, request, None)
+}

@@ -1,0 +1,209 @@
+//! Environment variables of one embedded process.
+//!
+//! A copy: what a script sets is seen by that script alone. The real environment belongs to the
+//! application, and changing it while other threads run is undefined behaviour on most systems.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::{OpState, op2};
+use deno_runtime::deno_permissions::{
+    OpenAccessKind, PermissionCheckError, PermissionState, PermissionsContainer,
+};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::isolate::sandbox::files::system_files;
+use crate::isolate::stdio::{Log, Stdio};
+
+/// The variables that this process has. Its isolates share them.
+#[derive(Clone)]
+pub(crate) struct Env(Arc<Shared>);
+
+struct Shared {
+    variables: Mutex<BTreeMap<String, String>>,
+    /// That the time zone stays as it is has been said.
+    is_zone_warned: AtomicBool,
+}
+
+/// V8 has one time zone in a program, and reads it from the program's own environment.
+const ZONE: &str = "TZ";
+
+const ZONE_WARNING: &str = "warning: TZ is not applied: embedded scripts have the time zone of the \
+                            application; set TZ for the application, or give the backend a process \
+                            of its own: runtime \"deno\"\n";
+
+impl Env {
+    /// The application's variables with the configuration's on top.
+    pub(crate) fn new(config: &BTreeMap<String, String>) -> Self {
+        let own = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        let mut env: BTreeMap<_, _> = own.filter(|(key, _)| is_key(key)).collect();
+        env.extend(config.clone());
+        let (variables, is_zone_warned) = (Mutex::new(env), AtomicBool::new(false));
+        Self(Arc::new(Shared { variables, is_zone_warned }))
+    }
+
+    /// Says so once when the script is to believe in another time zone than it has.
+    pub(crate) fn warn_of_zone(&self, stderr: &Stdio) {
+        let zone = self.lock().get(ZONE).cloned();
+        let is_other = std::env::var(ZONE).ok() != zone;
+        if is_other && !self.0.is_zone_warned.swap(true, Ordering::Relaxed) {
+            stderr.say(ZONE_WARNING);
+        }
+    }
+
+    /// Whether modules of the engine's would find a variable of these as they are loaded, and remember
+    /// it.
+    pub(crate) fn is_read_early(config: &BTreeMap<String, String>) -> bool {
+        config.keys().any(|key| key.starts_with("NODE_") || NODE_READS.contains(&key.as_str()))
+    }
+
+    /// A variable as it is now.
+    pub(crate) fn value(&self, key: &str) -> Option<String> {
+        self.lock().get(key).cloned()
+    }
+
+    /// Those that may be seen.
+    pub(crate) fn granted(&self, permissions: &PermissionsContainer) -> BTreeMap<String, String> {
+        let is_granted = |key: &str| permissions.query_env(Some(key)) == PermissionState::Granted;
+        let env = self.lock();
+        let granted = env.iter().filter(|(key, _)| is_granted(key));
+        granted.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    fn of(state: &OpState) -> MutexGuard<'_, BTreeMap<String, String>> {
+        state.borrow::<Self>().lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.0.variables.lock()
+    }
+
+    fn has_changed(state: &OpState, key: &str) {
+        if key == ZONE {
+            state.borrow::<Self>().warn_of_zone(&state.borrow::<Log>().0);
+        }
+    }
+}
+
+/// Variables that Node itself reads, which no permission guards: the list is Deno's.
+const NODE_READS: [&str; 4] = ["FORCE_COLOR", "NODE_DEBUG", "NODE_OPTIONS", "NO_COLOR"];
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && !key.contains(['=', '\0'])
+}
+
+fn checked(key: &str) -> Result<(), JsErrorBox> {
+    match key {
+        "" => Err(JsErrorBox::type_error("Key is an empty string")),
+        key if !is_key(key) => {
+            Err(JsErrorBox::type_error(format!("Key contains invalid characters: {key:?}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `false` when the variable is to look as if it did not exist, as each does that is not granted.
+fn permitted(state: &mut OpState, key: &str) -> Result<bool, PermissionCheckError> {
+    match state.borrow_mut::<PermissionsContainer>().check_env(key) {
+        Ok(()) => Ok(true),
+        Err(PermissionCheckError::PermissionDenied(denied))
+            if denied.state == PermissionState::Ignored =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[op2]
+#[serde]
+pub(crate) fn op_host_env(state: &mut OpState) -> BTreeMap<String, String> {
+    state.borrow::<Env>().granted(state.borrow::<PermissionsContainer>())
+}
+
+#[op2(stack_trace)]
+#[string]
+pub(crate) fn op_host_get_env(
+    state: &mut OpState,
+    #[string] key: &str,
+) -> Result<Option<String>, JsErrorBox> {
+    if !NODE_READS.contains(&key) && !permitted(state, key).map_err(JsErrorBox::from_err)? {
+        return Ok(None);
+    }
+    checked(key)?;
+    Ok(Env::of(state).get(key).cloned())
+}
+
+#[op2]
+#[string]
+pub(crate) fn op_host_get_env_no_permission_check(
+    state: &mut OpState,
+    #[string] key: &str,
+) -> Result<Option<String>, JsErrorBox> {
+    checked(key)?;
+    Ok(Env::of(state).get(key).cloned())
+}
+
+#[op2(fast, stack_trace)]
+pub(crate) fn op_host_set_env(
+    state: &mut OpState,
+    #[string] key: &str,
+    #[string] value: &str,
+) -> Result<(), JsErrorBox> {
+    if !permitted(state, key).map_err(JsErrorBox::from_err)? {
+        return Ok(());
+    }
+    checked(key)?;
+    if value.contains('\0') {
+        return Err(JsErrorBox::type_error(format!(
+            "Value contains invalid characters: {value:?}"
+        )));
+    }
+    Env::of(state).insert(key.to_owned(), value.to_owned());
+    Env::has_changed(state, key);
+    Ok(())
+}
+
+#[op2(fast, stack_trace)]
+pub(crate) fn op_host_delete_env(
+    state: &mut OpState,
+    #[string] key: &str,
+) -> Result<(), JsErrorBox> {
+    if !permitted(state, key).map_err(JsErrorBox::from_err)? {
+        return Ok(());
+    }
+    checked(key)?;
+    Env::of(state).remove(key);
+    Env::has_changed(state, key);
+    Ok(())
+}
+
+/// `process.loadEnvFile`: a variable that is already set keeps its value, as in Node, and one that is not
+/// granted stays out of sight.
+#[op2(fast, stack_trace)]
+pub(crate) fn op_host_load_env_file(
+    state: &mut OpState,
+    #[string] path: &str,
+) -> Result<(), JsErrorBox> {
+    let permissions = state.borrow::<PermissionsContainer>();
+    let path = permissions
+        .check_open(Path::new(path).into(), OpenAccessKind::Read, Some("process.loadEnvFile"))
+        .map_err(JsErrorBox::from_err)?;
+    let mut file = system_files::to_load(&path).map_err(JsErrorBox::from_err)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(JsErrorBox::from_err)?;
+    let mut env = Env::of(state);
+    deno_dotenv::parse_env_content_hook(&text, &mut |key, value| {
+        if is_key(key) && permissions.query_env(Some(key)) == PermissionState::Granted {
+            env.entry(key.to_owned()).or_insert_with(|| value.replace('\0', ""));
+        }
+    });
+    drop(env);
+    Env::has_changed(state, ZONE);
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Files: which paths may be opened, and how a path is held between its check and its use.
+
+pub(crate) mod cwd;
+pub(crate) mod fd_guard;
+pub(crate) mod open_file_ops;
+pub(crate) mod open_files;
+#[cfg(unix)]
+pub(crate) mod remove_tree;
+pub(crate) mod system_files;

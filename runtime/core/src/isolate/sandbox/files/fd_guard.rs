@@ -1,0 +1,325 @@
+//! The application's file descriptors, out of a script's reach.
+//!
+//! A descriptor is a number, and any number may be one of the application's. So each isolate has a list of those
+//! that were opened for its script: only these can be taken over by a handle (`handles`), handed on to a child
+//! (`spawn`) or sent to one. What nothing else closes is closed when the isolate is gone.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::rc::{Rc, Weak};
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::{OpState, op2};
+use deno_runtime::deno_io::FdTable;
+
+use super::open_files::{Counted, Identity, Shared, next_isolate};
+use crate::child::close_on_exec;
+
+/// The descriptors of one isolate.
+#[derive(Clone)]
+pub(crate) struct FdGuard(Rc<Isolate>);
+
+struct Isolate {
+    id: u64,
+    process: Shared,
+    /// Nothing but handles of Node's owns these, and handles do not close them when an isolate ends in the middle
+    /// of something.
+    adopted: RefCell<HashMap<i32, Identity>>,
+    /// Of these, those that a handle may take over. Each may be taken over once.
+    offered: RefCell<HashSet<i32>>,
+    /// Handles that have a socket.
+    handles: Cell<usize>,
+    state: RefCell<Weak<RefCell<OpState>>>,
+}
+
+thread_local! {
+    /// Those of this thread's isolate.
+    static HERE: RefCell<Weak<Isolate>> = const { RefCell::new(Weak::new()) };
+}
+
+impl FdGuard {
+    /// Called on the isolate's thread.
+    pub(crate) fn new(process: Shared) -> Self {
+        let isolate = Rc::new(Isolate {
+            id: next_isolate(),
+            process,
+            adopted: RefCell::default(),
+            offered: RefCell::default(),
+            handles: Cell::default(),
+            state: RefCell::default(),
+        });
+        HERE.set(Rc::downgrade(&isolate));
+        Self(isolate)
+    }
+
+    /// Where the isolate's resources are.
+    pub(crate) fn follow(&self, state: &Rc<RefCell<OpState>>) {
+        self.0.state.replace(Rc::downgrade(state));
+    }
+
+    pub(crate) fn of(state: &OpState) -> &Self {
+        state.borrow::<Self>()
+    }
+
+    /// A descriptor that was opened for the script, and that nothing else closes.
+    pub(crate) fn adopt(&self, number: i32) {
+        if let Some(identity) = self.0.process.opened(number) {
+            self.0.adopted.borrow_mut().insert(number, identity);
+        }
+    }
+
+    /// The same, and a handle may take it over.
+    pub(crate) fn offer(&self, number: i32) {
+        self.adopt(number);
+        self.0.offered.borrow_mut().insert(number);
+    }
+
+    /// Whether a handle may take it over, which it does.
+    pub(crate) fn take(&self, number: i32) -> bool {
+        let is_offered = self.0.offered.borrow_mut().remove(&number);
+        // Elsewhere no descriptor is known by what it stands for.
+        is_offered && (cfg!(not(unix)) || self.has(number))
+    }
+
+    /// Whether it was opened for the script, and not closed since.
+    pub(crate) fn has(&self, number: i32) -> bool {
+        let was = self.0.adopted.borrow().get(&number).copied();
+        was.is_some_and(|was| Identity::of(number) == Some(was))
+    }
+
+    /// A handle that has a socket from now on, or has none any more.
+    pub(crate) fn handles(&self, count: usize) {
+        self.0.handles.set(count);
+    }
+
+    /// Fails unless so many more may be opened.
+    pub(crate) fn room_for(state: &OpState, more: usize) -> io::Result<()> {
+        let Self(isolate) = Self::of(state);
+        isolate.process.count(isolate.id, isolate.handles.get() + resources(state));
+        isolate.process.room_for(more)
+    }
+}
+
+impl Isolate {
+    /// Fails unless so many more may be opened. Inside of an op that holds the isolate's resources they cannot be
+    /// counted, and are left out.
+    fn room_for(&self, more: usize) -> io::Result<()> {
+        let state = self.state.borrow().upgrade();
+        let resources = state.and_then(|state| Some(resources(&*state.try_borrow().ok()?)));
+        self.process.count(self.id, self.handles.get() + resources.unwrap_or_default());
+        self.process.room_for(more)
+    }
+}
+
+impl Drop for Isolate {
+    /// When the isolate is gone.
+    fn drop(&mut self) {
+        self.process.forget(self.id);
+        for (number, was) in self.adopted.get_mut().drain() {
+            // Else it was closed after all, and the number may stand for something of the application's.
+            if Identity::of(number) == Some(was) {
+                close(number);
+            }
+        }
+    }
+}
+
+/// Fails unless this thread's isolate may open one more file.
+pub(crate) fn room_for_file() -> io::Result<()> {
+    match HERE.with_borrow(Weak::upgrade) {
+        Some(isolate) => isolate.room_for(1),
+        None => Ok(()),
+    }
+}
+
+/// Counts something that this thread's isolate is about to open, as long as the answer lives.
+pub(crate) fn count_one() -> io::Result<Option<Counted>> {
+    let Some(isolate) = HERE.with_borrow(Weak::upgrade) else { return Ok(None) };
+    isolate.room_for(1)?;
+    Ok(Some(isolate.process.count_one()))
+}
+
+/// What a call of the engine's opens without telling its number.
+pub(crate) struct Seen(HashMap<i32, Identity>);
+
+impl Seen {
+    /// Before the call.
+    pub(crate) fn now() -> Self {
+        Self(open_now().collect())
+    }
+
+    /// After it, on the same thread: what is new is the isolate's. What another thread has opened meanwhile is
+    /// taken for the isolate's, too: it is counted, as long as it is open.
+    pub(crate) fn count_others(&self) {
+        for (number, identity) in open_now() {
+            // Another thread may have closed one whose number then stands for something else.
+            if self.0.get(&number) != Some(&identity) {
+                opened_file(number);
+            }
+        }
+    }
+}
+
+/// The application's descriptors, and what they stand for.
+fn open_now() -> impl Iterator<Item = (i32, Identity)> {
+    // All of them first: the one by which they are listed is then closed.
+    let numbers: Vec<_> = close_on_exec::numbers().collect();
+    numbers.into_iter().filter_map(|number| Some((number, Identity::of(number)?)))
+}
+
+/// A file that this thread's isolate has opened, and closes.
+pub(crate) fn opened_file(number: i32) {
+    if let Some(isolate) = HERE.with_borrow(Weak::upgrade) {
+        isolate.process.opened(number);
+    }
+}
+
+/// Resources that have a descriptor whose number is not known.
+fn resources(state: &OpState) -> usize {
+    const NAMES: [&str; 25] = [
+        "child",
+        "childStderr",
+        "childStdin",
+        "childStdout",
+        "database",
+        "fetchRequest",
+        "fetchResponse",
+        "fsEvents",
+        "http",
+        "httpConn",
+        "nodeUdpSocket",
+        "serverWebSocket",
+        "tcpListener",
+        "tcpStream",
+        "tlsListener",
+        "tlsStream",
+        "tunnelListener",
+        "tunnelStream",
+        "udpSocket",
+        "unixDatagram",
+        "unixListener",
+        "unixStream",
+        "vsockListener",
+        "vsockStream",
+        "webSocketStream",
+    ];
+    let names = state.resource_table.names();
+    names.filter(|(_, name)| NAMES.binary_search(&name.as_ref()).is_ok()).count()
+}
+
+/// Whether a script may name the descriptor: it opened the file itself, or it is a pipe of its own.
+pub(crate) fn is_own(state: &OpState, number: i32) -> bool {
+    number > 2 && (is_own_file(state, number) || FdGuard::of(state).has(number))
+}
+
+fn is_own_file(state: &OpState, number: i32) -> bool {
+    let Some(file) = state.borrow::<FdTable>().get(number) else { return false };
+    // The table may be behind; the file knows.
+    !cfg!(unix) || file.clone().backing_fd().is_some_and(|own| same(own, number))
+}
+
+#[cfg(unix)]
+fn same(own: i32, number: i32) -> bool {
+    own == number
+}
+
+#[cfg(not(unix))]
+fn same<T>(_: T, _: i32) -> bool {
+    true
+}
+
+pub(crate) fn refusal() -> JsErrorBox {
+    JsErrorBox::new(
+        "NotSupported",
+        "An embedded script has no terminal, no node:wasi, and no file descriptors but those it \
+         opened itself; a child process has: runtime \"deno\"",
+    )
+}
+
+/// Takes the place of `op_tty_check_fd_permission`, which `node:tty` asks.
+#[op2(fast)]
+pub(crate) fn op_host_check_descriptor(
+    state: &mut OpState,
+    #[smi] descriptor: i32,
+) -> Result<(), JsErrorBox> {
+    if is_own(state, descriptor) { Ok(()) } else { Err(refusal()) }
+}
+
+/// What the engine's own modules have to say of descriptors.
+mod step {
+    /// Fails unless the script may open one more.
+    pub(crate) const CHECK: i32 = 0;
+    /// The same, and something is opened that tells no number.
+    pub(crate) const BEFORE: i32 = 1;
+    /// It has been opened.
+    pub(crate) const AFTER: i32 = 2;
+    /// A duplicate of a socket is about to be sent to a child: it must be one that was made for that.
+    pub(crate) const SENT: i32 = 3;
+    /// A child has sent one.
+    pub(crate) const COME: i32 = 4;
+}
+
+/// Takes the place of `op_require_break_on_next_statement`, which only an inspector has a use for.
+#[op2(nofast)]
+#[smi]
+pub(crate) fn op_host_descriptor(
+    state: &mut OpState,
+    #[smi] step: i32,
+    #[smi] number: i32,
+) -> Result<i32, JsErrorBox> {
+    match step {
+        step::CHECK => FdGuard::room_for(state, 1).map_err(JsErrorBox::from_err)?,
+        step::BEFORE => {
+            FdGuard::room_for(state, 1).map_err(JsErrorBox::from_err)?;
+            state.put(Seen::now());
+        }
+        step::AFTER => {
+            if let Some(before) = state.try_take::<Seen>() {
+                before.count_others();
+            }
+        }
+        step::COME => FdGuard::of(state).offer(number),
+        step::SENT if FdGuard::of(state).has(number) => {}
+        _ => return Err(refusal()),
+    }
+    Ok(number)
+}
+
+/// What is sent to a descriptor's flags goes nowhere: they are shared with the application.
+#[op2(fast)]
+#[smi]
+pub(crate) fn op_host_set_blocking(_descriptor: i32, _is_blocking: bool) -> i32 {
+    0
+}
+
+/// Two ends of a pipe, the reading one first.
+#[cfg(unix)]
+#[op2]
+#[serde]
+pub(crate) fn op_host_create_pipe(state: &mut OpState) -> Result<(i32, i32), JsErrorBox> {
+    use std::os::fd::IntoRawFd;
+    FdGuard::room_for(state, 2).map_err(JsErrorBox::from_err)?;
+    let (reader, writer) = io::pipe().map_err(JsErrorBox::from_err)?;
+    let pair = (reader.into_raw_fd(), writer.into_raw_fd());
+    let descriptors = FdGuard::of(state);
+    descriptors.offer(pair.0);
+    descriptors.offer(pair.1);
+    Ok(pair)
+}
+
+#[cfg(not(unix))]
+#[op2]
+#[serde]
+pub(crate) fn op_host_create_pipe() -> Result<(i32, i32), JsErrorBox> {
+    Err(refusal())
+}
+
+#[cfg(unix)]
+fn close(number: i32) {
+    // Fails for one that is closed, which is as good.
+    let _ = nix::unistd::close(number);
+}
+
+#[cfg(not(unix))]
+fn close(_: i32) {}

@@ -1,0 +1,130 @@
+//! Changing an open file takes the permission to write it, as changing it by its path does.
+//!
+//! Deno asks for that only where the file was opened for writing. But the mode, the owner and the
+//! times of a file can be changed through a descriptor that was opened for reading. And a file is locked without
+//! a wait in the system, which no kill would interrupt.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::{OpState, ResourceId, op2};
+use deno_runtime::deno_io::FdTable;
+use deno_runtime::deno_io::fs::FileResource;
+use deno_runtime::deno_io::fs::{File, FsError};
+use deno_runtime::deno_permissions::{OpenAccessKind, PermissionsContainer};
+
+use crate::isolate::limits::control::Control;
+
+/// The file of a descriptor, if it may be changed.
+fn changeable(state: &OpState, descriptor: i32, api_name: &str) -> Result<Rc<dyn File>, FsError> {
+    let file = state.borrow::<FdTable>().get(descriptor).cloned();
+    let file = file.ok_or_else(|| FsError::Io(io::Error::from_raw_os_error(EBADF)))?;
+    if let Some(path) = file.maybe_path() {
+        // The path is only asked about: the file is open already.
+        let _ = state
+            .borrow::<PermissionsContainer>()
+            .check_open(Cow::Borrowed(path), OpenAccessKind::WriteNoFollow, Some(api_name))
+            .map_err(FsError::PermissionCheck)?;
+    }
+    Ok(file)
+}
+
+/// Between two attempts to lock a file.
+const LOCK_AGAIN: Duration = Duration::from_millis(5);
+
+/// A lock that somebody else holds is waited for, until the process is to end: the system's own wait could not be
+/// interrupted.
+#[op2(fast)]
+pub(crate) fn op_host_flock_sync(
+    state: &mut OpState,
+    #[smi] rid: ResourceId,
+    exclusive: bool,
+) -> Result<(), JsErrorBox> {
+    let file = FileResource::get_file(state, rid).map_err(JsErrorBox::from_err)?;
+    let control = state.borrow::<Arc<Control>>();
+    while !file.clone().try_lock_sync(exclusive).map_err(JsErrorBox::from_err)? {
+        if control.is_asked() {
+            return Err(JsErrorBox::new("Interrupted", "the wait for a lock was interrupted"));
+        }
+        std::thread::sleep(LOCK_AGAIN);
+    }
+    Ok(())
+}
+
+/// The same number everywhere.
+const EBADF: i32 = 9;
+
+#[op2(fast, stack_trace)]
+pub(crate) fn op_host_fchmod_sync(
+    state: &mut OpState,
+    descriptor: i32,
+    #[smi] mode: u32,
+) -> Result<(), FsError> {
+    changeable(state, descriptor, "node:fs.fchmodSync")?.chmod_sync(mode)
+}
+
+#[op2(stack_trace)]
+pub(crate) async fn op_host_fchmod(
+    state: Rc<RefCell<OpState>>,
+    descriptor: i32,
+    #[smi] mode: u32,
+) -> Result<(), FsError> {
+    let file = changeable(&state.borrow(), descriptor, "node:fs.fchmod")?;
+    file.chmod_async(mode).await
+}
+
+#[op2(fast, stack_trace)]
+pub(crate) fn op_host_fchown_sync(
+    state: &mut OpState,
+    descriptor: i32,
+    #[smi] uid: u32,
+    #[smi] gid: u32,
+) -> Result<(), FsError> {
+    changeable(state, descriptor, "node:fs.fchownSync")?.chown_sync(Some(uid), Some(gid))
+}
+
+#[op2(stack_trace)]
+pub(crate) async fn op_host_fchown(
+    state: Rc<RefCell<OpState>>,
+    descriptor: i32,
+    #[smi] uid: u32,
+    #[smi] gid: u32,
+) -> Result<(), FsError> {
+    let file = changeable(&state.borrow(), descriptor, "node:fs.fchown")?;
+    file.chown_async(Some(uid), Some(gid)).await
+}
+
+#[op2(fast, stack_trace)]
+pub(crate) fn op_host_futimes_sync(
+    state: &mut OpState,
+    descriptor: i32,
+    #[number] accessed: i64,
+    #[smi] accessed_nanos: u32,
+    #[number] modified: i64,
+    #[smi] modified_nanos: u32,
+) -> Result<(), FsError> {
+    changeable(state, descriptor, "node:fs.futimesSync")?.utime_sync(
+        accessed,
+        accessed_nanos,
+        modified,
+        modified_nanos,
+    )
+}
+
+#[op2(stack_trace)]
+pub(crate) async fn op_host_futimes(
+    state: Rc<RefCell<OpState>>,
+    descriptor: i32,
+    #[number] accessed: i64,
+    #[smi] accessed_nanos: u32,
+    #[number] modified: i64,
+    #[smi] modified_nanos: u32,
+) -> Result<(), FsError> {
+    let file = changeable(&state.borrow(), descriptor, "node:fs.futimes")?;
+    file.utime_async(accessed, accessed_nanos, modified, modified_nanos).await
+}

@@ -1,0 +1,63 @@
+//! The files of databases, which SQLite opens and removes by their names.
+//!
+//! The script may have replaced a folder in the path with a link, or have it replaced, since the path was checked. So
+//! the folder is opened, and the file in it, wherever the folder is, must be one that the script may use. A journal
+//! belongs to its database: SQLite makes it beside that, whatever else is granted.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+
+use super::held::{Access, Held, also_granted, hold_below};
+use crate::isolate::sandbox::permissions::system;
+
+/// What SQLite appends to the name of a database.
+const JOURNALS: [&[u8]; 3] = [b"-journal", b"-shm", b"-wal"];
+
+/// Opens a file with the flags of the system.
+pub(crate) fn open_of_database(path: &Path, flags: i32, mode: i32) -> io::Result<File> {
+    let writes = flags & OFlag::O_ACCMODE.bits() != OFlag::O_RDONLY.bits();
+    let makes = flags & OFlag::O_CREAT.bits() != 0;
+    if !writes && !makes && path.is_dir() {
+        // SQLite has the system write a folder to the disk in which it has made a file.
+        let flags = OFlag::O_DIRECTORY.bits();
+        return std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    }
+    let access = if writes || makes { Access::Writes } else { Access::Reads };
+    let held = hold(path, access)?;
+    let flags = flags | OFlag::O_NOFOLLOW.bits() | OFlag::O_CLOEXEC.bits();
+    let opened = nix::fcntl::open(
+        &*held.checked(),
+        OFlag::from_bits_retain(flags),
+        nix::sys::stat::Mode::from_bits_truncate(mode.cast_unsigned()),
+    )?;
+    system::check_open_file(std::os::fd::AsFd::as_fd(&opened), matches!(access, Access::Writes))?;
+    Ok(opened.into())
+}
+
+/// Removes a file, or a link in its place.
+pub(crate) fn remove_of_database(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(&*hold(path, Access::Writes)?.checked())
+}
+
+fn hold(path: &Path, access: Access) -> io::Result<Held> {
+    hold_below(path, |path| match database_of(path) {
+        // A database that is only read has journals all the same, and locks.
+        Some(database) => also_granted(path, access)
+            .or_else(|_| also_granted(&database, Access::Writes))
+            .or_else(|_| also_granted(&database, Access::Reads)),
+        None => also_granted(path, access),
+    })
+}
+
+/// The database that a journal belongs to.
+fn database_of(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.as_bytes();
+    let name = JOURNALS.iter().find_map(|suffix| name.strip_suffix(*suffix))?;
+    (!name.is_empty()).then(|| path.with_file_name(OsStr::from_bytes(name)))
+}

@@ -1,0 +1,248 @@
+//! Paths whose folder is replaced after they were checked.
+
+use std::borrow::Cow;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use deno_runtime::deno_fs::{FileSystem, OpenOptions};
+use deno_runtime::deno_io::fs::FsResult;
+use deno_runtime::deno_permissions::{
+    CheckedPath, CheckedPathBuf, OpenAccessKind, PermissionsContainer,
+};
+
+use super::{SystemFiles, enter, socket_to_bind, socket_to_connect};
+use crate::isolate::sandbox::permissions;
+use crate::wire::{Grant, Links, Permissions};
+
+const TEXT: &str = "outside";
+
+/// `granted/folder` may be read and written, `outside` may not; both have the same files.
+struct World {
+    root: tempfile::TempDir,
+    permissions: PermissionsContainer,
+}
+
+impl World {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        for folder in ["granted/folder/sub", "outside/sub"] {
+            fs::create_dir_all(root.path().join(folder)).expect("a folder");
+        }
+        let list = || Grant::Some(vec![root.path().join("granted").display().to_string()]);
+        let granted = Permissions { read: list(), write: list(), ..Permissions::default() };
+        let permissions =
+            permissions::container(&granted, None, Links::Follow).expect("valid permissions");
+        enter(permissions.clone());
+        let world = Self { root, permissions };
+        for folder in ["granted/folder", "outside"] {
+            fs::write(world.path(folder).join("file"), TEXT).expect("a file");
+            symlink("file", world.path(folder).join("link")).expect("a link");
+        }
+        fs::write(world.path("granted/own"), "own").expect("a file");
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().canonicalize().expect("it is there").join(name)
+    }
+
+    fn check(&self, name: &str, kind: OpenAccessKind) -> CheckedPathBuf {
+        let path = Cow::Owned(self.path(name));
+        self.permissions.check_open(path, kind, None).expect("it is granted").into_owned()
+    }
+
+    fn replace(&self) {
+        fs::rename(self.path("granted/folder"), self.path("granted/moved")).expect("it moves");
+        symlink(self.path("outside"), self.path("granted/folder")).expect("a link");
+    }
+
+    fn outside(&self) -> String {
+        let mut entries: Vec<_> = fs::read_dir(self.path("outside"))
+            .expect("it is there")
+            .map(|entry| {
+                let path = entry.expect("an entry").path();
+                let about = path.symlink_metadata().expect("it is there");
+                let text =
+                    if about.is_file() { fs::read(&path).expect("a file") } else { Vec::new() };
+                let mode = about.permissions().mode();
+                format!("{} {:?} {mode:o} {text:?}", path.display(), about.modified())
+            })
+            .collect();
+        entries.sort();
+        entries.join("\n")
+    }
+}
+
+/// What is done to a path; the other one is granted.
+type Way = fn(&CheckedPath, &CheckedPath) -> FsResult<()>;
+
+use OpenAccessKind::{Read, ReadNoFollow, ReadWriteNoFollow, Write, WriteNoFollow};
+
+fn write() -> OpenOptions {
+    OpenOptions::write(true, false, false, None)
+}
+
+/// As the engine's operations check their paths.
+const WAYS: &[(&str, &str, OpenAccessKind, Way)] = &[
+    ("open", "file", Read, |path, _| SystemFiles.open_sync(path, OpenOptions::read()).map(drop)),
+    ("write", "file", Write, |path, _| SystemFiles.open_sync(path, write()).map(drop)),
+    ("create", "new", Write, |path, _| SystemFiles.open_sync(path, write()).map(drop)),
+    ("create to read", "new", Write, |path, _| {
+        let options = OpenOptions { create: true, ..OpenOptions::read() };
+        SystemFiles.open_sync(path, options).map(drop)
+    }),
+    ("open a link", "link", Read, |path, _| {
+        SystemFiles.open_sync(path, OpenOptions::read()).map(drop)
+    }),
+    ("stat", "file", ReadNoFollow, |path, _| SystemFiles.stat_sync(path).map(drop)),
+    ("stat a link", "link", ReadNoFollow, |path, _| SystemFiles.stat_sync(path).map(drop)),
+    ("lstat", "file", ReadNoFollow, |path, _| SystemFiles.lstat_sync(path).map(drop)),
+    ("realpath", "file", ReadNoFollow, |path, _| SystemFiles.realpath_sync(path).map(drop)),
+    ("read_dir", "sub", ReadNoFollow, |path, _| SystemFiles.read_dir_sync(path).map(drop)),
+    ("chdir", "sub", Read, |path, _| SystemFiles.chdir(path)),
+    ("statfs", "file", Read, |path, _| SystemFiles.statfs_sync(path, false).map(drop)),
+    ("read_link", "link", ReadNoFollow, |path, _| SystemFiles.read_link_sync(path).map(drop)),
+    ("chmod", "file", WriteNoFollow, |path, _| SystemFiles.chmod_sync(path, 0o777)),
+    ("chown", "file", WriteNoFollow, |path, _| SystemFiles.chown_sync(path, Some(0), None)),
+    ("lchown", "file", WriteNoFollow, |path, _| SystemFiles.lchown_sync(path, Some(0), None)),
+    ("utime", "file", WriteNoFollow, |path, _| SystemFiles.utime_sync(path, 1, 0, 1, 0)),
+    ("lutime", "file", WriteNoFollow, |path, _| SystemFiles.lutime_sync(path, 1, 0, 1, 0)),
+    ("truncate", "file", WriteNoFollow, |path, _| SystemFiles.truncate_sync(path, 0)),
+    ("mkdir", "new", WriteNoFollow, |path, _| SystemFiles.mkdir_sync(path, false, None)),
+    ("mkdir of many", "new/a/b", WriteNoFollow, |path, _| SystemFiles.mkdir_sync(path, true, None)),
+    ("remove", "file", WriteNoFollow, |path, _| SystemFiles.remove_sync(path, false)),
+    ("remove all", "sub", WriteNoFollow, |path, _| SystemFiles.remove_sync(path, true)),
+    ("rmdir", "sub", WriteNoFollow, |path, _| SystemFiles.rmdir_sync(path)),
+    ("rename from", "file", ReadWriteNoFollow, |path, to| SystemFiles.rename_sync(path, to)),
+    ("rename to", "new", WriteNoFollow, |path, other| SystemFiles.rename_sync(other, path)),
+    ("link from", "file", ReadWriteNoFollow, |path, to| SystemFiles.link_sync(path, to)),
+    ("link to", "new", WriteNoFollow, |path, other| SystemFiles.link_sync(other, path)),
+    ("bind", "new", ReadWriteNoFollow, |path, _| Ok(socket_to_bind(path).map(drop)?)),
+    ("connect", "file", ReadWriteNoFollow, |path, _| Ok(socket_to_connect(path).map(drop)?)),
+    ("copy from", "file", Read, |path, to| SystemFiles.copy_file_sync(path, to)),
+    ("copy to", "new", WriteNoFollow, |path, other| SystemFiles.copy_file_sync(other, path)),
+    ("copy onto", "file", WriteNoFollow, |path, other| SystemFiles.copy_file_sync(other, path)),
+];
+
+#[test]
+fn a_path_whose_folder_was_replaced_by_a_link_is_refused() {
+    for (name, file, kind, way) in WAYS {
+        let world = World::new();
+        let path = world.check(&format!("granted/folder/{file}"), *kind);
+        let other = world.check("granted/own", WriteNoFollow);
+        let before = world.outside();
+        world.replace();
+        let done = way(&path.as_checked_path(), &other.as_checked_path());
+        assert!(done.is_err(), "{name}");
+        assert_eq!(world.outside(), before, "{name}");
+    }
+    let world = World::new();
+    let path = world.check("granted/folder/file", Read);
+    world.replace();
+    assert!(!SystemFiles.exists_sync(&path.as_checked_path()));
+}
+
+#[test]
+fn a_path_that_stays_is_used() {
+    for (name, file, kind, way) in
+        WAYS.iter().filter(|(name, ..)| !name.contains("chown") && *name != "chdir")
+    {
+        let world = World::new();
+        let path = world.check(&format!("granted/folder/{file}"), *kind);
+        let other = world.check("granted/own", WriteNoFollow);
+        let name = if name.starts_with("link from") {
+            fs::remove_file(world.path("granted/own")).unwrap();
+            name
+        } else {
+            name
+        };
+        let done = way(&path.as_checked_path(), &other.as_checked_path());
+        assert!(done.is_ok(), "{name}: {done:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_moved_to_where_it_is_granted_too_is_used() {
+    let world = World::new();
+    let path = world.check("granted/folder/file", Read);
+    fs::rename(world.path("granted/folder"), world.path("granted/moved")).unwrap();
+    symlink("moved", world.path("granted/folder")).unwrap();
+    SystemFiles.open_sync(&path.as_checked_path(), OpenOptions::read()).expect("it is granted");
+}
+
+#[test]
+fn a_file_that_was_replaced_by_a_link_is_refused() {
+    for (name, file, kind, way) in WAYS.iter().filter(|(_, file, ..)| *file == "file") {
+        if ["lstat", "remove", "lchown", "lutime", "rename from", "link from"].contains(name) {
+            // These are about the link itself.
+            continue;
+        }
+        let world = World::new();
+        let path = world.check(&format!("granted/folder/{file}"), *kind);
+        let other = world.check("granted/own", WriteNoFollow);
+        let before = world.outside();
+        let link = world.path("granted/folder/file");
+        fs::remove_file(&link).unwrap();
+        symlink(world.path("outside/file"), &link).unwrap();
+        let done = way(&path.as_checked_path(), &other.as_checked_path());
+        assert!(done.is_err(), "{name}");
+        assert_eq!(world.outside(), before, "{name}");
+        assert!(Path::new(&link).is_symlink());
+    }
+}
+
+/// As SQLite opens the target of a backup: it follows links itself.
+fn open_database(path: &Path) -> i32 {
+    use libsqlite3_sys as sqlite;
+
+    let name = std::ffi::CString::new(path.to_str().expect("the path is UTF-8")).expect("a name");
+    let flags = sqlite::SQLITE_OPEN_READWRITE | sqlite::SQLITE_OPEN_CREATE;
+    let mut database = std::ptr::null_mut();
+    // SAFETY: the name ends with a zero, and the connection is closed here.
+    unsafe {
+        let code =
+            sqlite::sqlite3_open_v2(name.as_ptr(), &raw mut database, flags, std::ptr::null());
+        sqlite::sqlite3_close(database);
+        code
+    }
+}
+
+#[test]
+fn a_database_whose_folder_was_replaced_by_a_link_is_refused() {
+    crate::isolate::sandbox::sqlite::prepare();
+    for name in ["granted/folder/new.db", "granted/folder/new.db-journal"] {
+        let world = World::new();
+        assert_eq!(open_database(&world.path(name)), libsqlite3_sys::SQLITE_OK, "{name}");
+        let before = world.outside();
+        world.replace();
+        let file = world.root.path().canonicalize().expect("it is there").join(name);
+        assert_eq!(open_database(&file), libsqlite3_sys::SQLITE_CANTOPEN, "{name}");
+        assert_eq!(world.outside(), before, "{name}");
+    }
+}
+
+#[test]
+fn the_journal_of_a_granted_file_is_opened_and_removed_and_no_other() {
+    let world = World::new();
+    let list = || Grant::Some(vec![world.path("granted/own").display().to_string()]);
+    let granted = Permissions { read: list(), write: list(), ..Permissions::default() };
+    enter(permissions::container(&granted, None, Links::Follow).expect("valid permissions"));
+    let flags = nix::libc::O_RDWR | nix::libc::O_CREAT;
+    for (name, is_granted) in [
+        ("granted/own", true),
+        ("granted/own-journal", true),
+        ("granted/own-wal", true),
+        ("granted/own-other", false),
+        ("granted/other-journal", false),
+        ("outside/own-journal", false),
+    ] {
+        let path = world.path(name);
+        assert_eq!(super::open_of_database(&path, flags, 0o600).is_ok(), is_granted, "{name}");
+        assert_eq!(path.exists(), is_granted, "{name}");
+        assert_eq!(super::remove_of_database(&path).is_ok(), is_granted, "{name}");
+    }
+    symlink(world.path("outside/file"), world.path("granted/own-shm")).expect("a link");
+    super::open_of_database(&world.path("granted/own-shm"), flags, 0o600)
+        .expect_err("a link is not followed");
+}

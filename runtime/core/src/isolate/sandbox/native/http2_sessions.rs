@@ -1,0 +1,272 @@
+//! The native sessions of `node:http2`, which read and write for one caller at a time.
+//!
+//! nghttp2 must not be given data while it calls JavaScript: it frees streams that it is at. So data that comes while a
+//! method of such a class runs waits until that has returned.
+//!
+//! A stream has the address of its session. So it keeps that, and does nothing when the session is at its end.
+
+#![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use deno_error::JsErrorBox;
+use deno_runtime::deno_core::error::throw_js_error_class;
+use deno_runtime::deno_core::{JsRuntime, v8};
+
+use crate::isolate::sandbox::native::methods::{
+    Call, get, has_mark, mark, prototype, replace, set_mark,
+};
+use crate::isolate::sandbox::ops::buffers::{Memory, copied};
+
+const SESSION: &str = "Http2Session";
+const RECEIVE: &str = "receive";
+
+/// Methods of a session that nghttp2 may call JavaScript in.
+const OF_SESSION: [&str; 8] = [
+    "altsvc",
+    "getOutgoingChunk",
+    "goaway",
+    "origin",
+    "ping",
+    "setGracefulClose",
+    "settings",
+    "submitShutdownNotice",
+];
+
+/// Methods of a stream that ask its session.
+const OF_STREAM: [&str; 11] = [
+    "getState",
+    "info",
+    "priority",
+    "pushPromise",
+    "readStart",
+    "respond",
+    "rstStream",
+    "shutdown",
+    "trailers",
+    "writeBuffer",
+    "writeUtf8String",
+];
+
+/// Where a stream has its session.
+const OWNER: &str = "js-runtime.session";
+
+/// Marks a session that was destroyed.
+const DESTROYED: &str = "js-runtime.destroyed";
+
+/// What a stream of a destroyed session answers: an error, or that it has done so at once.
+const DONE: i32 = 1;
+
+/// The op that gets the functions of Node's module, and which of them gets new streams.
+const CALLBACKS: &str = "op_http2_callbacks";
+const HEADERS: usize = 4;
+
+/// What an isolate's sessions are at.
+struct Sessions {
+    receive: v8::Global<v8::Function>,
+    is_busy: Cell<bool>,
+    waits: RefCell<VecDeque<(v8::Global<v8::Object>, v8::Global<v8::Value>)>>,
+}
+
+pub(crate) fn install<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    ops: v8::Local<'s, v8::Object>,
+) -> Option<()> {
+    let session = prototype(scope, ops, SESSION)?;
+    let receive = get(scope, session, RECEIVE)?;
+    let receive = v8::Local::<v8::Function>::try_from(receive).ok()?;
+    let sessions = Sessions {
+        receive: v8::Global::new(scope, receive),
+        is_busy: Cell::new(false),
+        waits: RefCell::default(),
+    };
+    JsRuntime::op_state_from(scope).borrow_mut().put(Rc::new(sessions));
+    let stream = prototype(scope, ops, "Http2Stream")?;
+    for name in OF_SESSION {
+        replace(scope, session, name, &[], v8::Function::builder(work))?;
+    }
+    for name in OF_STREAM {
+        replace(scope, stream, name, &[], v8::Function::builder(work_of_stream))?;
+    }
+    replace(scope, session, "request", &[], v8::Function::builder(request))?;
+    replace(scope, session, "destroy", &[], v8::Function::builder(destroy))?;
+    replace(scope, stream, "destroy", &[], v8::Function::builder(work))?;
+    let original = get(scope, ops, CALLBACKS)?;
+    let with_owners = function(scope, with_owners, original)?;
+    let name = v8::String::new(scope, CALLBACKS)?;
+    ops.set(scope, name.into(), with_owners.into())?;
+    replace(scope, session, RECEIVE, &[], v8::Function::builder(receive_data))?;
+    replace(scope, session, "consumeStream", &[], v8::Function::builder(refuse))
+}
+
+/// A function with another one behind it.
+fn function<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    callback: impl v8::MapFnTo<v8::FunctionCallback>,
+    original: v8::Local<'s, v8::Value>,
+) -> Option<v8::Local<'s, v8::Function>> {
+    let originals = v8::Array::new_with_elements(scope, &[original]);
+    v8::Function::builder(callback).data(originals.into()).build(scope)
+}
+
+impl Sessions {
+    fn of(scope: &mut v8::PinScope<'_, '_>) -> Rc<Self> {
+        JsRuntime::op_state_from(scope).borrow().borrow::<Rc<Self>>().clone()
+    }
+
+    /// Calls a method, and then gives the sessions what has come meanwhile.
+    fn run<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        call: &Call<'s>,
+    ) -> Option<v8::Local<'s, v8::Value>> {
+        if self.is_busy.replace(true) {
+            return call.pass(scope, 0, &call.arguments);
+        }
+        let mut done = call.pass(scope, 0, &call.arguments);
+        while done.is_some()
+            && let Some((session, data)) = self.waits.borrow_mut().pop_front()
+        {
+            let session = v8::Local::new(scope, session).into();
+            let data = v8::Local::new(scope, data);
+            let received = v8::Local::new(scope, &self.receive).call(scope, session, &[data]);
+            done = received.and(done);
+        }
+        self.is_busy.set(false);
+        done
+    }
+}
+
+fn work<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if let Some(done) = Sessions::of(scope).run(scope, &call) {
+        answer.set(done);
+    }
+}
+
+/// The functions of Node's module, of which the one that gets new streams links them to their sessions first.
+fn with_owners<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(mut call) = Call::of(&arguments) else { return };
+    if let Some(headers) = call.arguments.get_mut(HEADERS) {
+        let Some(linking) = function(scope, link_new, *headers) else { return };
+        *headers = linking.into();
+    }
+    call.pass_on(scope, answer);
+}
+
+fn link_new<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if link(scope, arguments.get(0), call.this).is_some() {
+        call.pass_on(scope, answer);
+    }
+}
+
+/// Keeps a session for a stream; a number is none.
+fn link<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    stream: v8::Local<'s, v8::Value>,
+    session: v8::Local<'s, v8::Object>,
+) -> Option<()> {
+    let Ok(stream) = v8::Local::<v8::Object>::try_from(stream) else { return Some(()) };
+    let owner = mark(scope, OWNER)?;
+    stream.set_private(scope, owner, session.into()).map(drop)
+}
+
+fn owner<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    stream: v8::Local<'s, v8::Object>,
+) -> Option<v8::Local<'s, v8::Object>> {
+    let owner = mark(scope, OWNER)?;
+    stream.get_private(scope, owner)?.try_into().ok()
+}
+
+fn work_of_stream<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let owner = owner(scope, call.this);
+    if owner.is_some_and(|session| has_mark(scope, session, DESTROYED)) {
+        return answer.set_int32(DONE);
+    }
+    let Some(done) = Sessions::of(scope).run(scope, &call) else { return };
+    // A stream that was pushed.
+    if let Some(session) = owner
+        && link(scope, done, session).is_none()
+    {
+        return;
+    }
+    answer.set(done);
+}
+
+fn request<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if let Some(stream) = Sessions::of(scope).run(scope, &call)
+        && link(scope, stream, call.this).is_some()
+    {
+        answer.set(stream);
+    }
+}
+
+fn destroy<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    if set_mark(scope, arguments.this(), DESTROYED).is_some() {
+        work(scope, arguments, answer);
+    }
+}
+
+fn receive_data<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut answer: v8::ReturnValue<'s, v8::Value>,
+) {
+    let Some(mut call) = Call::of(&arguments) else { return };
+    let sessions = Sessions::of(scope);
+    if !sessions.is_busy.get() {
+        if copied(scope, &mut call.arguments, Memory::may_change)
+            && let Some(done) = sessions.run(scope, &call)
+        {
+            answer.set(done);
+        }
+        return;
+    }
+    if copied(scope, &mut call.arguments, |_| true)
+        && let Some(data) = call.arguments.first()
+    {
+        let session = v8::Global::new(scope, call.this);
+        let data = v8::Global::new(scope, *data);
+        sessions.waits.borrow_mut().push_back((session, data));
+    }
+}
+
+/// The session would own the socket of the handle, which others have the address of. Node's module does not use it.
+fn refuse<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    _: v8::FunctionCallbackArguments<'s>,
+    _: v8::ReturnValue<'s, v8::Value>,
+) {
+    let message = "a session of node:http2 reads from its socket by events";
+    throw_js_error_class(scope, &JsErrorBox::type_error(message));
+}

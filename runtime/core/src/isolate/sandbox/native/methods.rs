@@ -1,0 +1,181 @@
+//! Functions of Rust in the place of the methods of the engine's native classes.
+//!
+//! No op can stand in for such a method. What a method was is known to its function alone, which checks what it gets
+//! and calls it. A function may mark the object, out of a script's reach.
+
+use deno_runtime::deno_core::v8;
+
+/// The prototype of a class in `ops`.
+pub(crate) fn prototype<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    ops: v8::Local<'s, v8::Object>,
+    class: &str,
+) -> Option<v8::Local<'s, v8::Object>> {
+    let class: v8::Local<v8::Object> = get(scope, ops, class)?.try_into().ok()?;
+    get(scope, class, "prototype")?.try_into().ok()
+}
+
+/// A property, which may be inherited.
+pub(crate) fn get<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'_, v8::Object>,
+    name: &str,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let name = v8::String::new(scope, name)?;
+    object.get(scope, name.into())
+}
+
+/// Puts a function in the place of a method for good. It gets that, and others, with its data.
+pub(crate) fn replace<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Object>,
+    name: &str,
+    others: &[&str],
+    function: v8::FunctionBuilder<'s, v8::Function>,
+) -> Option<()> {
+    let function = with_methods(scope, class, name, others, function)?;
+    define(scope, class, name, function.into())
+}
+
+/// The same for a method of the Web platform, which a script may replace in its turn.
+pub(crate) fn replace_public<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Object>,
+    name: &str,
+    function: v8::FunctionBuilder<'s, v8::Function>,
+) -> Option<()> {
+    let function = with_methods(scope, class, name, &[], function)?;
+    let name = v8::String::new(scope, name)?;
+    function.set_name(name);
+    class.set(scope, name.into(), function.into()).filter(|set| *set).map(drop)
+}
+
+fn with_methods<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Object>,
+    name: &str,
+    others: &[&str],
+    function: v8::FunctionBuilder<'s, v8::Function>,
+) -> Option<v8::Local<'s, v8::Function>> {
+    let mut methods = Vec::new();
+    for name in [&[name], others].concat() {
+        methods.push(get(scope, class, name).filter(|method| method.is_function())?);
+    }
+    let methods = v8::Array::new_with_elements(scope, &methods);
+    function.data(methods.into()).constructor_behavior(v8::ConstructorBehavior::Throw).build(scope)
+}
+
+/// Puts a function in the place of a getter. It gets that with its data.
+pub(crate) fn replace_getter<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Object>,
+    name: &str,
+    function: v8::FunctionBuilder<'s, v8::Function>,
+) -> Option<()> {
+    let name = v8::String::new(scope, name)?;
+    let property = class.get_own_property_descriptor(scope, name.into())?.try_into().ok()?;
+    let getter = get(scope, property, "get").filter(|getter| getter.is_function())?;
+    let data = v8::Array::new_with_elements(scope, &[getter]);
+    let function = function
+        .data(data.into())
+        .constructor_behavior(v8::ConstructorBehavior::Throw)
+        .build(scope)?;
+    let undefined = v8::undefined(scope).into();
+    let mut property = v8::PropertyDescriptor::new_from_get_set(function.into(), undefined);
+    property.set_configurable(false);
+    property.set_enumerable(false);
+    class.define_property(scope, name.into(), &property).filter(|defined| *defined).map(drop)
+}
+
+/// Defines a property for good: the engine would put faster ones in their place later.
+pub(crate) fn define(
+    scope: &mut v8::PinScope<'_, '_>,
+    object: v8::Local<'_, v8::Object>,
+    name: &str,
+    value: v8::Local<'_, v8::Value>,
+) -> Option<()> {
+    let name = v8::String::new(scope, name)?;
+    let fixed = v8::PropertyAttribute::READ_ONLY
+        | v8::PropertyAttribute::DONT_DELETE
+        | v8::PropertyAttribute::DONT_ENUM;
+    object
+        .define_own_property(scope, name.into(), value, fixed)
+        .filter(|defined| *defined)
+        .map(drop)
+}
+
+/// A call of a method that was replaced.
+pub(crate) struct Call<'s> {
+    pub(crate) this: v8::Local<'s, v8::Object>,
+    methods: v8::Local<'s, v8::Array>,
+    pub(crate) arguments: Vec<v8::Local<'s, v8::Value>>,
+}
+
+impl<'s> Call<'s> {
+    pub(crate) fn of(arguments: &v8::FunctionCallbackArguments<'s>) -> Option<Self> {
+        Some(Self {
+            this: arguments.this(),
+            methods: arguments.data().try_into().ok()?,
+            arguments: (0..arguments.length()).map(|at| arguments.get(at)).collect(),
+        })
+    }
+
+    /// Calls one of the methods; `None` when it has thrown.
+    pub(crate) fn pass(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        method: u32,
+        arguments: &[v8::Local<'s, v8::Value>],
+    ) -> Option<v8::Local<'s, v8::Value>> {
+        let method = self.methods.get_index(scope, method)?;
+        v8::Local::<v8::Function>::try_from(method).ok()?.call(scope, self.this.into(), arguments)
+    }
+
+    /// Calls the method that was replaced with the arguments, and answers with what it returns.
+    pub(crate) fn pass_on(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        mut answer: v8::ReturnValue<'s, v8::Value>,
+    ) {
+        if let Some(done) = self.pass(scope, 0, &self.arguments) {
+            answer.set(done);
+        }
+    }
+}
+
+pub(crate) fn mark<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    name: &str,
+) -> Option<v8::Local<'s, v8::Private>> {
+    let name = v8::String::new(scope, name)?;
+    Some(v8::Private::for_api(scope, Some(name)))
+}
+
+pub(crate) fn has_mark(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: v8::Local<'_, v8::Object>,
+    name: &str,
+) -> bool {
+    mark(scope, name).is_some_and(|mark| handle.has_private(scope, mark) == Some(true))
+}
+
+pub(crate) fn set_mark(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: v8::Local<'_, v8::Object>,
+    name: &str,
+) -> Option<()> {
+    let mark = mark(scope, name)?;
+    let value = v8::Boolean::new(scope, true).into();
+    handle.set_private(scope, mark, value).map(drop)
+}
+
+pub(crate) fn remove_mark(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: v8::Local<'_, v8::Object>,
+    name: &str,
+) {
+    if let Some(mark) = mark(scope, name) {
+        // Fails for an object that is no handle, and then the method says so.
+        let _ = handle.delete_private(scope, mark);
+    }
+}

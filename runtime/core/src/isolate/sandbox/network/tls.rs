@@ -1,0 +1,144 @@
+//! Which cryptography TLS uses, of which rustls keeps one choice for the whole application.
+//!
+//! Deno takes rustls's default provider, and there is no way to hand it another. An application may install a
+//! provider of its own at any time, so none is installed before a script begins to use TLS: its `fetch`,
+//! `Deno.listenTls` and the like, or Node's `tls`. One that is there is used, and never replaced.
+
+use std::io::BufReader;
+
+use deno_runtime::deno_core::{cppgc, op2, v8};
+use deno_runtime::deno_tls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use deno_runtime::deno_tls::{
+    TlsError, TlsKey, TlsKeys, TlsKeysHolder, load_certs, load_private_keys, new_resolver,
+};
+
+/// Called before rustls is: here, and by clients that ask for the certificates of authorities.
+pub(crate) fn ensure_provider() {
+    if CryptoProvider::get_default().is_none() {
+        // Fails when the application has been quicker.
+        let installed = aws_lc_rs::default_provider().install_default();
+        #[cfg(test)]
+        tests::IS_OURS.store(installed.is_ok(), std::sync::atomic::Ordering::Relaxed);
+        drop(installed);
+    }
+}
+
+/// Called for connections and listeners without a key, and when Node's `tls` is loaded.
+#[op2]
+#[cppgc]
+pub(crate) fn op_host_tls_key_null() -> TlsKeysHolder {
+    ensure_provider();
+    TlsKeysHolder::from(TlsKeys::Null)
+}
+
+#[op2(reentrant)]
+#[cppgc]
+pub(crate) fn op_host_tls_key_static(
+    #[string] cert: &str,
+    #[string] key: &str,
+) -> Result<TlsKeysHolder, TlsError> {
+    ensure_provider();
+    let certs = load_certs(&mut BufReader::new(cert.as_bytes()))?;
+    let key =
+        load_private_keys(key.as_bytes())?.into_iter().next().ok_or(TlsError::KeysNotFound)?;
+    Ok(TlsKeysHolder::from(TlsKeys::Static(TlsKey(certs, key))))
+}
+
+#[op2]
+pub(crate) fn op_host_tls_cert_resolver_create<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+) -> v8::Local<'s, v8::Array> {
+    ensure_provider();
+    let (resolver, lookup) = new_resolver();
+    let keys = TlsKeysHolder::from(TlsKeys::Resolver(resolver));
+    let keys = cppgc::make_cppgc_object(scope, keys);
+    let lookup = cppgc::make_cppgc_object(scope, lookup);
+    v8::Array::new_with_elements(scope, &[keys.into(), lookup.into()])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::isolate::crash::own_program;
+    use crate::{Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, WhenSlow};
+
+    /// Whether the provider was installed here.
+    pub(crate) static IS_OURS: AtomicBool = AtomicBool::new(false);
+
+    const WITHOUT_TLS: &str = "const { pid } = await import('node:process'); console.log(pid)";
+
+    /// What a script may begin with. None of it connects: nothing listens on port 2, and scripts may try it.
+    const WAYS: [(&str, &str); 7] = [
+        ("fetch", "await fetch('https://127.0.0.1:2/').catch(() => {})"),
+        (
+            "an HTTP client",
+            "await fetch('http://127.0.0.1:2/', { client: Deno.createHttpClient({}) }).catch(() => {})",
+        ),
+        (
+            "a connection",
+            "await Deno.connectTls({ hostname: '127.0.0.1', port: 2 }).catch(() => {})",
+        ),
+        ("a listener", "try { Deno.listenTls({ port: 0, cert: 'x', key: 'x' }) } catch {}"),
+        (
+            "a WebSocket",
+            "await new Promise((done) => { new WebSocket('wss://127.0.0.1:2/').onerror = done })",
+        ),
+        ("Node's tls", "const tls = await import('node:tls'); tls.createServer({})"),
+        (
+            "a worker",
+            "await new Promise((done) => { new Worker('data:text/javascript,' + encodeURIComponent(\"await fetch('https://127.0.0.1:2/').catch(() => {}); postMessage(0)\"), { type: 'module' }).onmessage = done }); Deno.exit()",
+        ),
+    ];
+
+    /// Tells the started program what it is to try.
+    const WAY: &str = "JS_RUNTIME_TEST_TLS";
+
+    /// In programs of their own: each installs one provider.
+    #[test]
+    fn a_provider_is_installed_at_the_first_use_of_tls_unless_the_application_has_one() {
+        let mut ways = WAYS.map(|(way, _)| way).to_vec();
+        ways.push("own");
+        own_program::run(WAY, &ways, application);
+    }
+
+    async fn application(way: String) {
+        let supervisor = Supervisor::new().expect("a thread");
+        run(&supervisor, "without TLS", WITHOUT_TLS).await;
+        assert!(CryptoProvider::get_default().is_none(), "it is installed without need");
+        if let Some((_, script)) = WAYS.iter().find(|(name, _)| *name == way) {
+            run(&supervisor, &way, script).await;
+            assert!(IS_OURS.load(Ordering::Relaxed), "rustls was left to choose by itself");
+        } else {
+            let mut own = aws_lc_rs::default_provider();
+            own.cipher_suites.truncate(1);
+            own.install_default().expect("it is the first");
+            for (way, script) in WAYS {
+                run(&supervisor, way, script).await;
+            }
+            let used = CryptoProvider::get_default().expect("it is installed");
+            assert_eq!(used.cipher_suites.len(), 1, "it was replaced");
+        }
+        supervisor.shutdown().await;
+    }
+
+    async fn run(supervisor: &Supervisor, name: &str, script: &str) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("main.mjs");
+        std::fs::write(&file, script).expect("it is ours");
+        let config = SpawnConfig {
+            permissions: Some(Permissions { all: true, ..Permissions::default() }),
+            ..SpawnConfig::script(Runtime::Embedded, file.to_string_lossy())
+        };
+        let spawned = supervisor.spawn_subscribed(name, config, WhenSlow::Wait).await;
+        let (_, mut events) = spawned.expect("it starts");
+        while let Some(record) = events.recv().await {
+            if let Event::Exit { reason, code } = record.event {
+                assert_eq!((reason, code), (ExitReason::Completed, Some(0)), "{name}");
+                return;
+            }
+        }
+        panic!("{name}: no end");
+    }
+}

@@ -1,0 +1,206 @@
+//! The files of sockets that listen: made and removed in the folder that was checked.
+//!
+//! Deno and libuv remember the path of a socket, and remove what is there when the socket is closed. By then the path
+//! may lead elsewhere: a script has renamed a folder of it, or has changed its working directory. So the folder stays
+//! open for as long as the socket, and only the socket's own file is removed.
+
+use std::cell::RefCell;
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use deno_runtime::deno_core::OpState;
+use deno_runtime::deno_core::unsync::spawn;
+use deno_runtime::deno_permissions::CheckedPath;
+use nix::errno::Errno;
+use nix::libc;
+
+use crate::isolate::sandbox::files::fd_guard;
+use crate::isolate::sandbox::files::open_files::{Counted, Identity};
+use crate::isolate::sandbox::files::system_files::{Held, socket_to_bind, socket_to_connect};
+use crate::isolate::sandbox::permissions::system;
+
+/// The file of one socket.
+struct SocketFile {
+    place: Held,
+    made: (u64, u64),
+    socket: i32,
+    socket_is: Option<Identity>,
+    /// The folder is open.
+    _counted: Option<Counted>,
+}
+
+impl SocketFile {
+    /// A system that does not tell what a descriptor stands for keeps the file until the isolate ends.
+    fn is_open(&self) -> bool {
+        self.socket_is.is_none_or(|was| Identity::of(self.socket) == Some(was))
+    }
+
+    fn is_there(&self) -> bool {
+        fs::symlink_metadata(self.place.path()).is_ok_and(|found| identity(&found) == self.made)
+    }
+
+    /// Allows more to be done to the socket. The file is opened first, as a link could take its place.
+    fn allow(&self, mode: u32) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        let file = {
+            use std::os::unix::fs::OpenOptionsExt;
+
+            let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_NOFOLLOW;
+            let mut options = fs::OpenOptions::new();
+            options.read(true).custom_flags(flags.bits()).open(self.place.path())?
+        };
+        #[cfg(target_os = "linux")]
+        let (found, path) = (file.metadata()?, format!("/proc/self/fd/{}", file.as_raw_fd()));
+        #[cfg(not(target_os = "linux"))]
+        let (found, path) = (fs::symlink_metadata(self.place.path())?, self.place.path());
+        if identity(&found) != self.made {
+            return Err(ErrorKind::NotFound.into());
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(found.permissions().mode() | mode))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.is_there() {
+            // Its folder may be read-only by now.
+            let _ = fs::remove_file(self.place.path());
+        }
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// The files of an isolate's sockets.
+#[derive(Default)]
+pub(crate) struct SocketFiles {
+    list: Vec<SocketFile>,
+    /// They are going to be looked at again.
+    is_due: bool,
+}
+
+/// A server of the engine's closes its socket some time after it was told to.
+const LATER: Duration = Duration::from_millis(50);
+
+impl SocketFiles {
+    /// Listens at a path that was checked. The file is removed with the socket.
+    pub(crate) fn listen(state: &mut OpState, path: &CheckedPath) -> io::Result<UnixListener> {
+        Self::remove_closed(state);
+        let counted = fd_guard::count_one()?;
+        let place = socket_to_bind(path)?;
+        let listener = bind(path, place.path())?;
+        // The name may have led elsewhere at that moment.
+        let made = fs::symlink_metadata(place.path()).ok();
+        let Some(made) = made.filter(|made| made.file_type().is_socket()) else {
+            return Err(io::Error::new(
+                ErrorKind::PermissionDenied,
+                "a folder in the path was replaced while the path was used",
+            ));
+        };
+        let socket = listener.as_raw_fd();
+        let file = SocketFile {
+            place,
+            made: identity(&made),
+            socket,
+            socket_is: Identity::of(socket),
+            _counted: counted,
+        };
+        state.borrow_mut::<Self>().list.push(file);
+        Ok(listener)
+    }
+
+    /// Allows more to be done to the file of a socket.
+    pub(crate) fn allow(&self, socket: i32, mode: u32) -> io::Result<()> {
+        let file = self.list.iter().find(|file| file.socket == socket && file.is_open());
+        file.ok_or(Errno::EBADF)?.allow(mode)
+    }
+
+    /// Removes the files of sockets that have been closed.
+    pub(crate) fn remove_closed(state: &mut OpState) {
+        if let Some(files) = state.try_borrow_mut::<Self>() {
+            files.list.retain(SocketFile::is_open);
+        }
+    }
+
+    /// The same, now and once more when what is being closed has been closed.
+    pub(crate) fn remove_closing(state: &Rc<RefCell<OpState>>) {
+        let mut borrowed = state.borrow_mut();
+        Self::remove_closed(&mut borrowed);
+        let Some(files) = borrowed.try_borrow_mut::<Self>() else { return };
+        if files.list.is_empty() || std::mem::replace(&mut files.is_due, true) {
+            return;
+        }
+        let state = Rc::downgrade(state);
+        drop(spawn(async move {
+            tokio::time::sleep(LATER).await;
+            let Some(state) = state.upgrade() else { return };
+            let mut state = state.borrow_mut();
+            Self::remove_closed(&mut state);
+            state.borrow_mut::<Self>().is_due = false;
+        }));
+    }
+}
+
+/// Others see the name that a socket is bound to. One that is too long for the system is bound by its folder.
+fn bind(path: &CheckedPath, place: &Path) -> io::Result<UnixListener> {
+    let name = system::original(path);
+    match UnixListener::bind(name.as_deref().unwrap_or(path)) {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => UnixListener::bind(place),
+        bound => bound,
+    }
+}
+
+/// Connects to a socket at a path that was checked. The stream does not block, and neither does this: where too many
+/// connections wait to be accepted, it fails.
+pub(crate) fn connect(path: &CheckedPath) -> io::Result<UnixStream> {
+    let place = socket_to_connect(path)?;
+    let stream = unconnected()?;
+    let (address, length) = address(place.path())?;
+    // SAFETY: the address is valid for its length, and the stream is open.
+    let done = unsafe { libc::connect(stream.as_raw_fd(), (&raw const address).cast(), length) };
+    if done == 0 { Ok(stream) } else { Err(io::Error::last_os_error()) }
+}
+
+fn unconnected() -> io::Result<UnixStream> {
+    // SAFETY: it takes no pointers.
+    let number = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | FLAGS, 0) };
+    if number < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the socket has just been made, and nothing else knows of it.
+    let stream = UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) });
+    #[cfg(not(target_os = "linux"))]
+    nix::fcntl::fcntl(&stream, nix::fcntl::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
+#[cfg(target_os = "linux")]
+const FLAGS: libc::c_int = libc::SOCK_CLOEXEC;
+#[cfg(not(target_os = "linux"))]
+const FLAGS: libc::c_int = 0;
+
+fn address(path: &Path) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
+    // SAFETY: zeros are an address without a path.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    let bytes = path.as_os_str().as_bytes();
+    // A zero is at the end.
+    if bytes.len() >= address.sun_path.len() || bytes.contains(&0) {
+        return Err(Errno::EINVAL.into());
+    }
+    address.sun_family = libc::AF_UNIX.try_into().map_err(|_| Errno::EINVAL)?;
+    for (to, from) in address.sun_path.iter_mut().zip(bytes) {
+        *to = libc::c_char::from_ne_bytes([*from]);
+    }
+    let length = libc::socklen_t::try_from(size_of_val(&address)).map_err(|_| Errno::EINVAL)?;
+    Ok((address, length))
+}

@@ -1,0 +1,277 @@
+//! Memory that ops keep while JavaScript goes on.
+//!
+//! An asynchronous op keeps the memory of a buffer, not the buffer. Memory of a fixed length stays where it
+//! is for as long as the op has it, also when the buffer is detached, transferred or collected. That of a
+//! resizable `ArrayBuffer` does not: V8 takes pages back when the buffer shrinks, and a thread that reads them
+//! then fails. So an op that only reads gets a copy of such memory, and all other asynchronous ops refuse it.
+//! Ops that parse on another thread, or while JavaScript may run, always get a copy: their input must not change.
+//!
+//! The check stands before V8's way into the op, so that no script can go around it. Ops that V8 enters by its
+//! fast way keep no memory: their arguments live for the call alone.
+
+use deno_runtime::deno_core::{OpDecl, v8};
+
+use crate::isolate::sandbox::ops::entry::{self, Callback, call, declaration};
+
+/// Ops that get a copy of every buffer.
+pub(crate) const COPIED: [&str; 4] = [
+    "op_node_gen_prime_async",
+    "op_node_hkdf_async",
+    "op_node_pbkdf2_async",
+    // Calls JavaScript back while it reads.
+    "op_v8_new_deserializer",
+];
+
+/// Ops that read what they are given, and get a copy of memory that can be resized or is shared. Those that are
+/// not asynchronous keep the memory after their call, call JavaScript meanwhile (which the conversion of a later
+/// argument to a string does), or read it twice and rely on that it is the same.
+pub(crate) const READ: [&str; 26] = [
+    "op_broadcast_deserialize",
+    "op_decode",
+    "op_deserialize",
+    "op_encoding_decode",
+    "op_encoding_decode_single",
+    "op_encoding_decode_utf8",
+    "op_encoding_decode_utf8_ascii_only",
+    "op_http_set_response_body_bytes",
+    "op_http_set_response_body_bytes_with_headers",
+    "op_http_write",
+    "op_net_send_udp",
+    "op_net_send_unixpacket",
+    "op_node_create_private_key",
+    "op_node_create_public_key",
+    "op_node_encoding_slice",
+    "op_node_fs_write_deferred",
+    "op_node_pbkdf2",
+    "op_node_sign",
+    "op_node_udp_send",
+    "op_node_verify",
+    "op_quic_connection_send_datagram",
+    "op_readable_stream_resource_write_buf",
+    "op_readable_stream_resource_write_sync",
+    "op_transcode",
+    "op_write",
+    "op_write_all",
+];
+
+const REFUSED: &str = "A resizable ArrayBuffer cannot be given to an asynchronous operation: it could shrink \
+    meanwhile. Use a buffer of fixed length, such as that of `new Uint8Array(buffer).slice()`";
+
+/// Puts the check before an op that may keep memory. `name` is the op's in the engine.
+pub(crate) fn checked(name: &str, op: OpDecl) -> OpDecl {
+    match callback_of(name, op.is_async) {
+        Some(callback) => entry::with_entry(op, callback),
+        None => op,
+    }
+}
+
+fn callback_of(name: &str, is_async: bool) -> Option<Callback> {
+    if COPIED.contains(&name) {
+        Some(with_copies)
+    } else if is_async || READ.contains(&name) {
+        Some(with_check)
+    } else {
+        None
+    }
+}
+
+/// Goes on into an op when another check has let its call pass.
+///
+/// # Safety
+///
+/// `info` must be a call of `op` that V8 makes.
+pub(crate) unsafe fn pass(info: *const v8::FunctionCallbackInfo, op: &OpDecl) {
+    // SAFETY: the caller's.
+    unsafe {
+        match callback_of(op.name, op.is_async) {
+            Some(callback) => callback(info),
+            None => call(info, op),
+        }
+    }
+}
+
+unsafe extern "C" fn with_check(info: *const v8::FunctionCallbackInfo) {
+    // SAFETY: V8 calls this with a call of an op.
+    unsafe { dispatch(info, false) }
+}
+
+unsafe extern "C" fn with_copies(info: *const v8::FunctionCallbackInfo) {
+    // SAFETY: as above.
+    unsafe { dispatch(info, true) }
+}
+
+/// The op's own way, with arguments that were copied.
+unsafe extern "C" fn unchecked(info: *const v8::FunctionCallbackInfo) {
+    // SAFETY: V8 calls this with the data of the op.
+    unsafe {
+        let args = v8::FunctionCallbackArguments::from_function_callback_info(&*info);
+        call(info, declaration(args.data()));
+    }
+}
+
+/// # Safety
+///
+/// `info` must be a call of an op that V8 makes.
+unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
+    // SAFETY: the caller's.
+    let (this, op) = unsafe {
+        let this = &*info;
+        let data = v8::FunctionCallbackArguments::from_function_callback_info(this).data();
+        (this, declaration(data))
+    };
+    let args = v8::FunctionCallbackArguments::from_function_callback_info(this);
+    let is_read = always_copies || READ.contains(&op.name);
+    let needs_copy = |value: v8::Local<v8::Value>| match memory_of(value) {
+        Memory::None => false,
+        Memory::Resizable => true,
+        Memory::Shared => is_read,
+        Memory::Fixed => always_copies,
+    };
+    if !(0..args.length()).any(|at| needs_copy(args.get(at))) {
+        // SAFETY: the caller's.
+        return unsafe { call(info, op) };
+    }
+    v8::callback_scope!(unsafe scope, this);
+    if !is_read {
+        return throw(scope, v8::Exception::type_error, REFUSED);
+    }
+    let mut values = Vec::with_capacity(usize::try_from(args.length()).unwrap_or_default());
+    for at in 0..args.length() {
+        let value = args.get(at);
+        match needs_copy(value).then(|| copy(scope, value)) {
+            None => values.push(value),
+            Some(Some(copied)) => values.push(copied),
+            Some(None) => {
+                return no_memory(scope);
+            }
+        }
+    }
+    let own = v8::Function::builder_raw(unchecked).data(args.data()).build(scope);
+    // `None` stands for an exception, which V8 throws when this returns.
+    if let Some(result) = own.and_then(|own| own.call(scope, args.this().into(), &values)) {
+        v8::ReturnValue::from_function_callback_info(this).set(result);
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Memory {
+    None,
+    Fixed,
+    Shared,
+    Resizable,
+}
+
+impl Memory {
+    /// Whether it may be taken back, or be written, while it is read.
+    pub(crate) fn may_change(self) -> bool {
+        matches!(self, Self::Resizable | Self::Shared)
+    }
+}
+
+pub(crate) fn memory_of(value: v8::Local<v8::Value>) -> Memory {
+    let store = if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
+        // Without a buffer its memory is on V8's heap so far, and of a fixed length.
+        if view.has_buffer() { view.get_backing_store() } else { return Memory::Fixed }
+    } else if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
+        Some(buffer.get_backing_store())
+    } else {
+        None
+    };
+    match store {
+        None => Memory::None,
+        Some(store) if store.is_shared() => Memory::Shared,
+        Some(store) if store.is_resizable_by_user_javascript() => Memory::Resizable,
+        Some(_) => Memory::Fixed,
+    }
+}
+
+/// A copy of fixed length; `None` without memory for it.
+pub(crate) fn copy<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    value: v8::Local<'s, v8::Value>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let view = if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
+        view
+    } else {
+        let buffer = v8::Local::<v8::ArrayBuffer>::try_from(value).ok()?;
+        v8::Uint8Array::new(scope, buffer, 0, buffer.byte_length())?.into()
+    };
+    let length = view.byte_length();
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).ok()?;
+    bytes.resize(length, 0);
+    view.copy_contents(&mut bytes);
+    let buffer = if bytes.is_empty() {
+        v8::ArrayBuffer::new(scope, 0)
+    } else {
+        let store = v8::ArrayBuffer::new_backing_store_from_vec(bytes).make_shared();
+        v8::ArrayBuffer::with_backing_store(scope, &store)
+    };
+    if value.is_array_buffer() {
+        return Some(buffer.into());
+    }
+    Some(v8::Uint8Array::new(scope, buffer, 0, length)?.into())
+}
+
+/// Puts copies in the place of the arguments that are buffers and need one; false when there is no memory for it,
+/// which has been thrown.
+pub(crate) fn copied<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: &mut [v8::Local<'s, v8::Value>],
+    needs_copy: impl Fn(Memory) -> bool,
+) -> bool {
+    for argument in arguments {
+        let memory = memory_of(*argument);
+        if matches!(memory, Memory::None) || !needs_copy(memory) {
+            continue;
+        }
+        let Some(copied) = copy(scope, *argument) else {
+            no_memory(scope);
+            return false;
+        };
+        *argument = copied;
+    }
+    true
+}
+
+pub(crate) fn no_memory(scope: &mut v8::PinScope<'_, '_>) {
+    throw(scope, v8::Exception::range_error, "Array buffer allocation failed");
+}
+
+fn throw<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    kind: fn(&v8::PinScope<'s, '_>, v8::Local<'s, v8::String>) -> v8::Local<'s, v8::Value>,
+    message: &str,
+) {
+    if let Some(message) = v8::String::new(scope, message) {
+        let error = kind(scope, message);
+        scope.throw_exception(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deno_runtime::deno_core::op2;
+
+    use super::super::entry::tests::callback;
+    use super::*;
+
+    #[op2]
+    async fn op_test_waits() {
+        std::future::ready(()).await;
+    }
+
+    #[op2(fast)]
+    fn op_test_returns() {}
+
+    #[test]
+    fn the_check_stands_before_asynchronous_ops_and_those_that_are_named() {
+        let check = with_check as Callback as usize;
+        let copies = with_copies as Callback as usize;
+        let returns = op_test_returns();
+        assert_eq!(callback(&checked("op_x", op_test_waits())), check);
+        assert_eq!(callback(&checked(READ[0], returns)), check);
+        assert_eq!(callback(&checked(COPIED[0], op_test_waits())), copies);
+        assert_eq!(callback(&checked("op_x", returns)), callback(&returns));
+    }
+}

@@ -1,0 +1,99 @@
+//! `cachedData` of `vm.Script` and `vm.compileFunction`, which V8 never gets.
+//!
+//! V8 runs the bytecode in a code cache without verifying it, so a script that alters a cache can read and
+//! write memory outside of the sandbox. Caches are therefore dropped before the engine's ops run, and
+//! reported as rejected, as Node does with the cache of another V8. No other op takes compiled code.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use deno_runtime::deno_core::{OpState, op2, v8};
+
+use super::originals::{Original, call};
+
+/// Takes the place of `op_vm_create_script`.
+#[op2(reentrant)]
+#[allow(
+    clippy::too_many_arguments,
+    clippy::needless_pass_by_value,
+    reason = "the signature of an op that calls others"
+)]
+pub(crate) fn op_host_vm_create_script<'a>(
+    scope: &mut v8::PinScope<'a, '_>,
+    state: Rc<RefCell<OpState>>,
+    source: v8::Local<'a, v8::Value>,
+    filename: v8::Local<'a, v8::Value>,
+    line: v8::Local<'a, v8::Value>,
+    column: v8::Local<'a, v8::Value>,
+    cached: v8::Local<'a, v8::Value>,
+    produce: v8::Local<'a, v8::Value>,
+    context: v8::Local<'a, v8::Value>,
+    importer: v8::Local<'a, v8::Value>,
+) -> Option<v8::Local<'a, v8::Value>> {
+    let place = [source, filename, line, column];
+    let rest = [produce, context, importer];
+    without_cache(scope, &state, Original::VmScript, place, cached, &rest)
+}
+
+/// Takes the place of `op_vm_compile_function`.
+#[op2(reentrant)]
+#[allow(
+    clippy::too_many_arguments,
+    clippy::needless_pass_by_value,
+    reason = "the signature of an op that calls others"
+)]
+pub(crate) fn op_host_vm_compile_function<'a>(
+    scope: &mut v8::PinScope<'a, '_>,
+    state: Rc<RefCell<OpState>>,
+    source: v8::Local<'a, v8::Value>,
+    filename: v8::Local<'a, v8::Value>,
+    line: v8::Local<'a, v8::Value>,
+    column: v8::Local<'a, v8::Value>,
+    cached: v8::Local<'a, v8::Value>,
+    produce: v8::Local<'a, v8::Value>,
+    context: v8::Local<'a, v8::Value>,
+    extensions: v8::Local<'a, v8::Value>,
+    parameters: v8::Local<'a, v8::Value>,
+    importer: v8::Local<'a, v8::Value>,
+) -> Option<v8::Local<'a, v8::Value>> {
+    let place = [source, filename, line, column];
+    let rest = [produce, context, extensions, parameters, importer];
+    without_cache(scope, &state, Original::VmFunction, place, cached, &rest)
+}
+
+/// A column that the engine can point at in a message: it writes as many spaces, and takes a negative number for a
+/// very large one.
+fn bounded<'a>(
+    scope: &mut v8::PinScope<'a, '_>,
+    column: v8::Local<'a, v8::Value>,
+) -> v8::Local<'a, v8::Value> {
+    const LAST: i32 = 1 << 16;
+    match v8::Local::<v8::Int32>::try_from(column) {
+        Ok(column) => v8::Integer::new(scope, column.value().clamp(0, LAST)).into(),
+        Err(_) => column,
+    }
+}
+
+/// `None` when the engine's op has thrown.
+fn without_cache<'a>(
+    scope: &mut v8::PinScope<'a, '_>,
+    state: &Rc<RefCell<OpState>>,
+    compile: Original,
+    place: [v8::Local<'a, v8::Value>; 4],
+    cached: v8::Local<'a, v8::Value>,
+    rest: &[v8::Local<'a, v8::Value>],
+) -> Option<v8::Local<'a, v8::Value>> {
+    let no_cache = v8::undefined(scope).into();
+    let [source, filename, line, column] = place;
+    let mut arguments = vec![source, filename, line, bounded(scope, column), no_cache];
+    arguments.extend_from_slice(rest);
+    let compiled = call(scope, state, compile, &arguments)?;
+    if !cached.is_null_or_undefined()
+        && let Ok(compiled) = v8::Local::<v8::Object>::try_from(compiled)
+    {
+        let key = v8::String::new(scope, "cachedDataRejected")?;
+        let is_rejected = v8::Boolean::new(scope, true);
+        compiled.create_data_property(scope, key.into(), is_rejected.into());
+    }
+    Some(compiled)
+}

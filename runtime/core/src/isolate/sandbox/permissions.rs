@@ -1,0 +1,121 @@
+//! A process's permissions, as Deno's own permission system takes them.
+
+mod held;
+mod links;
+#[cfg(all(test, unix))]
+mod model;
+mod resolve;
+pub(crate) mod system;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use deno_runtime::deno_permissions::{
+    Permissions as DenoPermissions, PermissionsContainer, PermissionsOptions,
+};
+
+#[cfg(unix)]
+pub(crate) use self::held::while_held;
+pub(crate) use self::links::Writable;
+pub(crate) use self::resolve::{existing, resolved};
+use crate::wire::{Grant, Links, Permissions};
+
+/// Relative paths are taken from the thread's working directory. `script_dir` may always be read. Where links are
+/// refused, a granted path grants no more than itself: one that has become a link leads out of the grant.
+pub(crate) fn container(
+    permissions: &Permissions,
+    script_dir: Option<&Path>,
+    granted_links: Links,
+) -> Result<PermissionsContainer, String> {
+    let invalid = |error: &dyn std::error::Error| format!("invalid permissions: {error}");
+    let mut options = options(permissions, script_dir);
+    if granted_links == Links::Follow {
+        for list in [&mut options.allow_read, &mut options.allow_write].into_iter().flatten() {
+            *list = links::names(list).map_err(|error| invalid(&error))?;
+        }
+    }
+    let parser =
+        Arc::new(links::Parser::new(options.allow_read.as_deref(), options.allow_write.as_deref()));
+    let permissions = DenoPermissions::from_options(parser.as_ref(), &options)
+        .map_err(|error| invalid(&error))?;
+    Ok(PermissionsContainer::new(parser, permissions))
+}
+
+/// What a process may write; relative paths are taken from `cwd`.
+pub(crate) fn writable(permissions: &Permissions, cwd: &Path) -> Writable {
+    if permissions.all || matches!(permissions.write, Grant::All(true)) {
+        return Writable::everything();
+    }
+    let list = allowed(&permissions.write).unwrap_or_default();
+    let paths = list.iter().map(|path| cwd.join(path).to_string_lossy().into_owned());
+    Writable::of(&paths.collect::<Vec<_>>())
+}
+
+/// Native code can do anything to the application, so FFI stays denied even with `all`. Prompting
+/// would read the application's terminal.
+fn options(permissions: &Permissions, script_dir: Option<&Path>) -> PermissionsOptions {
+    let allow = |grant: &Grant| if permissions.all { Some(vec![]) } else { allowed(grant) };
+    let mut allow_read = allow(&permissions.read);
+    if let Some(dir) = script_dir
+        && allow_read.as_ref().is_none_or(|list| !list.is_empty())
+    {
+        allow_read.get_or_insert_default().push(dir.to_string_lossy().into_owned());
+    }
+    let allow_env = allow(&permissions.env);
+    PermissionsOptions {
+        allow_read,
+        allow_write: allow(&permissions.write),
+        allow_net: allow(&permissions.net),
+        // A variable that is not granted is not there: asking for it is no error.
+        ignore_env: (allow_env != Some(vec![])).then(Vec::new),
+        allow_env,
+        allow_run: allow(&permissions.run),
+        allow_sys: allow(&permissions.sys),
+        allow_import: allow(&permissions.import),
+        allow_ffi: None,
+        prompt: false,
+        ..PermissionsOptions::default()
+    }
+}
+
+/// To Deno an empty list means all of the kind, and no list none of it.
+fn allowed(grant: &Grant) -> Option<Vec<String>> {
+    match grant {
+        Grant::All(true) => Some(vec![]),
+        Grant::All(false) => None,
+        Grant::Some(list) if list.is_empty() => None,
+        Grant::Some(list) => Some(list.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_granted_but_reading_the_scripts_folder() {
+        let options = options(&Permissions::default(), Some(Path::new("/app/backends")));
+        let expected = PermissionsOptions {
+            allow_read: Some(vec!["/app/backends".to_owned()]),
+            ignore_env: Some(vec![]),
+            ..PermissionsOptions::default()
+        };
+        assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn all_is_everything_but_native_code_and_prompts() {
+        let options = options(&Permissions::all(), Some(Path::new("/app/backends")));
+        assert_eq!(options.allow_read, Some(vec![]));
+        assert_eq!(options.allow_run, Some(vec![]));
+        assert_eq!(options.allow_ffi, None);
+        assert_eq!(options.ignore_env, None);
+        assert!(!options.prompt);
+    }
+
+    #[test]
+    fn an_empty_list_grants_nothing() {
+        let permissions = Permissions { net: Grant::Some(vec![]), ..Permissions::default() };
+        assert_eq!(options(&permissions, None).allow_net, None);
+    }
+}

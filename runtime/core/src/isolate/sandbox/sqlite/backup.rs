@@ -1,0 +1,208 @@
+//! `backup` of `node:sqlite`, which waits for locks and calls back.
+//!
+//! Deno's own loop asks neither whether its process is to end, nor whether the callback has closed the source.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ffi::{CString, c_int};
+use std::path::Path;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use deno_error::JsError;
+use deno_runtime::deno_core::{OpState, op2, v8};
+use deno_runtime::deno_permissions::{OpenAccessKind, PermissionCheckError, PermissionsContainer};
+use libsqlite3_sys as sqlite;
+
+use super::calls::{Open, of_database};
+use super::errors::Error;
+use super::options::get;
+use crate::isolate::limits::control::Control;
+use crate::isolate::sandbox::files::fd_guard;
+use crate::isolate::sandbox::objects;
+
+/// Pages that are copied before the callback is called.
+const PAGES: c_int = 100;
+
+/// Between two attempts at what another connection has locked.
+const AGAIN: Duration = Duration::from_millis(5);
+
+#[derive(Debug, thiserror::Error, JsError)]
+pub(crate) enum BackupError {
+    #[class(inherit)]
+    #[error(transparent)]
+    Permission(#[from] PermissionCheckError),
+    #[class(inherit)]
+    #[error(transparent)]
+    Files(#[from] std::io::Error),
+    #[class(inherit)]
+    #[error(transparent)]
+    Database(#[from] Error),
+    #[class("Interrupted")]
+    #[error("the backup was interrupted: its process ends")]
+    Interrupted,
+}
+
+struct Options<'s> {
+    source: CString,
+    target: CString,
+    rate: c_int,
+    progress: Option<v8::Local<'s, v8::Function>>,
+}
+
+impl<'s> Options<'s> {
+    /// What the engine's module has checked. `None` when an exception is thrown.
+    fn of(scope: &mut v8::PinScope<'s, '_>, given: v8::Local<'s, v8::Value>) -> Option<Self> {
+        let main = || c"main".to_owned();
+        let mut options = Self { source: main(), target: main(), rate: PAGES, progress: None };
+        let Ok(given) = v8::Local::<v8::Object>::try_from(given) else { return Some(options) };
+        for (name, place) in [("source", &mut options.source), ("target", &mut options.target)] {
+            let value = get(scope, given, name)?;
+            if value.is_string() {
+                *place = CString::new(value.to_rust_string_lossy(scope)).unwrap_or_default();
+            }
+        }
+        let rate = get(scope, given, "rate")?;
+        if rate.is_number() {
+            options.rate = rate.int32_value(scope)?;
+        }
+        options.progress = get(scope, given, "progress")?.try_into().ok();
+        Some(options)
+    }
+}
+
+/// The database that is written.
+struct Target(*mut sqlite::sqlite3);
+
+impl Target {
+    fn open(path: &Path) -> Result<Self, BackupError> {
+        fd_guard::room_for_file()?;
+        let name = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
+        let flags = sqlite::SQLITE_OPEN_READWRITE | sqlite::SQLITE_OPEN_CREATE;
+        let mut handle = ptr::null_mut();
+        // SAFETY: the name ends with a zero; the handle is closed with the target, also when this fails.
+        let code =
+            unsafe { sqlite::sqlite3_open_v2(name.as_ptr(), &raw mut handle, flags, ptr::null()) };
+        let target = Self(handle);
+        if code != sqlite::SQLITE_OK {
+            return Err(Error::of(handle, code).into());
+        }
+        Ok(target)
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // SAFETY: nothing uses the connection any more; a null one is closed already.
+        unsafe { sqlite::sqlite3_close(self.0) };
+    }
+}
+
+/// A copy that is being made.
+struct Copy(*mut sqlite::sqlite3_backup);
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // SAFETY: both databases are open.
+        unsafe { sqlite::sqlite3_backup_finish(self.0) };
+    }
+}
+
+/// Takes the place of `op_node_database_backup`.
+#[op2(reentrant, stack_trace)]
+#[smi]
+#[allow(clippy::needless_pass_by_value, reason = "ops take the state so")]
+pub(crate) fn op_host_backup<'s>(
+    state: Rc<RefCell<OpState>>,
+    scope: &mut v8::PinScope<'s, '_>,
+    source: v8::Local<'s, v8::Value>,
+    #[string] path: &str,
+    options: v8::Local<'s, v8::Value>,
+) -> Result<Option<i32>, BackupError> {
+    let open = of_database(scope, source).ok_or(Error::Closed)?;
+    open.connection.is_usable()?;
+    let control = state.borrow().borrow::<Arc<Control>>().clone();
+    let mut result = Ok(None);
+    let done = open.connection.run(scope, |scope| {
+        let options = Options::of(scope, options)?;
+        result = back_up(&state, scope, &control, &open, path, &options);
+        Some(v8::undefined(scope).into())
+    });
+    // Else an exception is thrown.
+    if done.is_some() { result } else { Ok(None) }
+}
+
+fn back_up(
+    state: &Rc<RefCell<OpState>>,
+    scope: &mut v8::PinScope<'_, '_>,
+    control: &Control,
+    source: &Open,
+    path: &str,
+    options: &Options<'_>,
+) -> Result<Option<i32>, BackupError> {
+    let path = {
+        let mut state = state.borrow_mut();
+        let permissions = state.borrow_mut::<PermissionsContainer>();
+        let path = Cow::Borrowed(Path::new(path));
+        permissions.check_open(path, OpenAccessKind::Write, Some("node:sqlite.backup"))?
+    };
+    let target = Target::open(&path)?;
+    // SAFETY: both databases are open. The source is not closed while its record says that a method runs.
+    let copy = Copy(unsafe {
+        sqlite::sqlite3_backup_init(
+            target.0,
+            options.target.as_ptr(),
+            source.handle,
+            options.source.as_ptr(),
+        )
+    });
+    if copy.0.is_null() {
+        // SAFETY: the target is open, and has the error.
+        let code = unsafe { sqlite::sqlite3_errcode(target.0) };
+        return Err(Error::of(target.0, code).into());
+    }
+    loop {
+        if control.is_asked() {
+            return Err(BackupError::Interrupted);
+        }
+        // SAFETY: as above.
+        let (code, remaining, all) = unsafe {
+            let code = sqlite::sqlite3_backup_step(copy.0, options.rate);
+            let remaining = sqlite::sqlite3_backup_remaining(copy.0);
+            (code, remaining, sqlite::sqlite3_backup_pagecount(copy.0))
+        };
+        if let Some(progress) = options.progress
+            && remaining != 0
+            && source
+                .connection
+                .call(scope, |scope| tell(scope, progress, remaining, all))
+                .is_none()
+        {
+            return Ok(None);
+        }
+        match code {
+            sqlite::SQLITE_DONE => return Ok(Some(all)),
+            sqlite::SQLITE_OK => {}
+            sqlite::SQLITE_BUSY | sqlite::SQLITE_LOCKED => thread::sleep(AGAIN),
+            code => return Err(Error::with(String::new(), code).into()),
+        }
+    }
+}
+
+fn tell(
+    scope: &mut v8::PinScope<'_, '_>,
+    progress: v8::Local<'_, v8::Function>,
+    remaining: c_int,
+    all: c_int,
+) -> Option<()> {
+    let object = v8::Object::new(scope);
+    for (name, pages) in [("totalPages", all), ("remainingPages", remaining)] {
+        let pages = v8::Integer::new(scope, pages).into();
+        objects::set(scope, object, name, pages)?;
+    }
+    let this = v8::null(scope).into();
+    progress.call(scope, this, &[object.into()]).map(drop)
+}

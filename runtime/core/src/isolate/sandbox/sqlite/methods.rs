@@ -1,0 +1,312 @@
+//! The methods of `node:sqlite`, behind checks that Deno's own lack.
+//!
+//! Deno's methods rely on that no callback, and no getter of an argument, uses their database, statement or tag store
+//! meanwhile. Here each method says so to the record of its connection (`connections`), and what would take
+//! something away from a method that runs is refused with `ERR_INVALID_STATE`.
+
+#![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
+
+use deno_node_sqlite::Session;
+use deno_runtime::deno_core::error::throw_js_error_class;
+use deno_runtime::deno_core::{JsRuntime, cppgc, v8};
+
+use super::calls::{
+    Open, allowed, keep_database, of_database, of_marked, of_statement, with_statement,
+};
+use super::errors::Error;
+use super::{authorizer, changesets, functions, iterators, tag_stores};
+use crate::isolate::sandbox::files::fd_guard::{FdGuard, Seen};
+use crate::isolate::sandbox::files::open_files;
+use crate::isolate::sandbox::native::methods::{Call, define, prototype, replace, replace_getter};
+use crate::isolate::sandbox::ops::buffers::copied;
+
+/// Puts the checks in place, before a script runs.
+pub(crate) fn install<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    ops: v8::Local<'s, v8::Object>,
+) -> Option<()> {
+    let database = prototype(scope, ops, "DatabaseSync")?;
+    replace(scope, database, "deserialize", &[], v8::Function::builder(deserialize))?;
+    for name in ["close", "enableDefensive", "loadExtension"] {
+        replace(scope, database, name, &[], v8::Function::builder(alone))?;
+    }
+    for name in ["exec", "prepare", "serialize"] {
+        replace(scope, database, name, &[], v8::Function::builder(beside_others))?;
+    }
+    replace(scope, database, "open", &[], v8::Function::builder(open))?;
+    replace(scope, database, "function", &[], v8::Function::builder(function))?;
+    replace(scope, database, "aggregate", &[], v8::Function::builder(aggregate))?;
+    replace(scope, database, "setAuthorizer", &[], v8::Function::builder(set_authorizer))?;
+    replace(scope, database, "createSession", &[], v8::Function::builder(create_session))?;
+    replace(scope, database, "createTagStore", &[], v8::Function::builder(create_tag_store))?;
+    replace(scope, database, "applyChangeset", &[], v8::Function::builder(apply_changeset))?;
+    let statement = prototype(scope, ops, "StatementSync")?;
+    for name in ["get", "all", "run"] {
+        replace(scope, statement, name, &[], v8::Function::builder(run))?;
+    }
+    replace(scope, statement, "iterate", &[], v8::Function::builder(iterate))?;
+    replace_getter(scope, statement, "sourceSQL", v8::Function::builder(source))?;
+    let session = prototype(scope, ops, "Session")?;
+    replace(scope, session, "close", &[], v8::Function::builder(close_session))?;
+    for name in ["changeset", "patchset"] {
+        replace(scope, session, name, &[], v8::Function::builder(read_session))?;
+    }
+    tag_stores::install(scope, ops)?;
+    refuse_construction(scope, ops, "Session", session)
+}
+
+/// Deno's own function to construct a session is unreachable code.
+fn refuse_construction<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    ops: v8::Local<'s, v8::Object>,
+    name: &str,
+    prototype: v8::Local<'s, v8::Object>,
+) -> Option<()> {
+    let class = v8::FunctionTemplate::new(scope, no_construction).get_function(scope)?;
+    define(scope, class.into(), "prototype", prototype.into())?;
+    define(scope, prototype, "constructor", class.into())?;
+    let name = v8::String::new(scope, name)?;
+    class.set_name(name);
+    ops.set(scope, name.into(), class.into()).map(drop)
+}
+
+fn no_construction<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    _: v8::FunctionCallbackArguments<'s>,
+    _: v8::ReturnValue<'s, v8::Value>,
+) {
+    throw_js_error_class(scope, &Error::Constructor);
+}
+
+type Arguments<'s> = v8::FunctionCallbackArguments<'s>;
+type Answer<'s> = v8::ReturnValue<'s, v8::Value>;
+
+/// A method that needs the connection for itself.
+fn alone<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: Answer<'s>) {
+    if let Some(call) = Call::of(&arguments) {
+        call_alone(scope, &call, answer);
+    }
+}
+
+/// The same with a copy of the database: a getter of an option may change it.
+fn deserialize<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: Answer<'s>) {
+    let Some(mut call) = Call::of(&arguments) else { return };
+    if copied(scope, &mut call.arguments, |_| true) {
+        call_alone(scope, &call, answer);
+    }
+}
+
+fn call_alone<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>, mut answer: Answer<'s>) {
+    // What is closed, or no database, is for the method to refuse.
+    let Some(open) = of_database(scope, call.this.into()) else {
+        return call.pass_on(scope, answer);
+    };
+    if allowed(scope, open.connection.is_idle()).is_none() {
+        return;
+    }
+    let done = open.connection.run_alone(scope, |scope| {
+        // Also a `deserialize` that fails has taken the statements away.
+        open.connection.hold_none();
+        call.pass(scope, 0, &call.arguments)
+    });
+    if let Some(done) = done {
+        answer.set(done);
+    }
+}
+
+/// A method that may be called by callbacks too, but by none that authorizes.
+fn beside_others<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: Arguments<'s>,
+    mut answer: Answer<'s>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let Some(open) = of_database(scope, call.this.into()) else {
+        return call.pass_on(scope, answer);
+    };
+    if allowed(scope, open.connection.is_usable()).is_none() {
+        return;
+    }
+    let done = open.connection.run(scope, |scope| call.pass(scope, 0, &call.arguments));
+    if let Some(done) = done {
+        answer.set(done);
+    }
+}
+
+/// A database opens files without telling their numbers.
+fn open<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: Answer<'s>) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let has_room = {
+        let state = JsRuntime::op_state_from(scope);
+        let state = state.borrow();
+        FdGuard::room_for(&state, 1).is_ok()
+    };
+    if !has_room {
+        return throw_js_error_class(scope, &open_files::too_many());
+    }
+    let before = Seen::now();
+    call.pass_on(scope, answer);
+    before.count_others();
+}
+
+/// Does what a method that needs the connection for itself does, but in Rust alone.
+fn define_alone<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: Arguments<'s>,
+    answer: Answer<'s>,
+    act: impl FnOnce(&mut v8::PinScope<'s, '_>, &Open, &[v8::Local<'s, v8::Value>]) -> Option<()>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let Some(open) = of_database(scope, call.this.into()) else {
+        return call.pass_on(scope, answer);
+    };
+    if allowed(scope, open.connection.is_idle()).is_some() {
+        // An exception is thrown by now.
+        let _ = open.connection.run_alone(scope, |scope| {
+            act(scope, &open, &call.arguments)?;
+            Some(v8::undefined(scope).into())
+        });
+    }
+}
+
+fn function<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: Answer<'s>) {
+    define_alone(scope, arguments, answer, |scope, open, arguments| {
+        functions::define(scope, open.handle, arguments)
+    });
+}
+
+fn aggregate<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: Answer<'s>) {
+    define_alone(scope, arguments, answer, |scope, open, arguments| {
+        functions::define_aggregate(scope, open.handle, &open.connection, arguments)
+    });
+}
+
+fn set_authorizer<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: Arguments<'s>,
+    answer: Answer<'s>,
+) {
+    define_alone(scope, arguments, answer, |scope, open, arguments| {
+        let undefined = v8::undefined(scope).into();
+        let callback = arguments.first().copied().unwrap_or(undefined);
+        authorizer::set(scope, open.handle, &open.connection, callback)
+    });
+}
+
+fn create_session<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: Arguments<'s>,
+    mut answer: Answer<'s>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let Some(open) = of_database(scope, call.this.into()) else {
+        return call.pass_on(scope, answer);
+    };
+    if allowed(scope, open.connection.is_idle()).is_none() {
+        return;
+    }
+    let made = open.connection.run_alone(scope, |scope| call.pass(scope, 0, &call.arguments));
+    if let Some(made) = made
+        && keep_database(scope, made, call.this).is_some()
+    {
+        answer.set(made);
+    }
+}
+
+fn create_tag_store<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: Arguments<'s>,
+    mut answer: Answer<'s>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let is_capacity = tag_stores::is_capacity(scope, arguments.get(0));
+    if allowed(scope, is_capacity).is_none() {
+        return;
+    }
+    if let Some(made) = call.pass(scope, 0, &call.arguments)
+        && keep_database(scope, made, call.this).is_some()
+    {
+        answer.set(made);
+    }
+}
+
+fn apply_changeset<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: Arguments<'s>,
+    mut answer: Answer<'s>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let Some(open) = of_database(scope, call.this.into()) else {
+        return call.pass_on(scope, answer);
+    };
+    if allowed(scope, open.connection.is_usable()).is_none() {
+        return;
+    }
+    let done = open.connection.run(scope, |scope| {
+        let arguments = changesets::prepare(scope, call.this, &call.arguments)?;
+        call.pass(scope, 0, &arguments)
+    });
+    if let Some(done) = done {
+        answer.set(done);
+    }
+}
+
+fn run<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, mut answer: Answer<'s>) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let done = with_statement(scope, call.this, |scope| call.pass(scope, 0, &call.arguments));
+    if let Some(done) = done {
+        answer.set(done);
+    }
+}
+
+fn iterate<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, mut answer: Answer<'s>) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let made = with_statement(scope, call.this, |scope| call.pass(scope, 0, &call.arguments));
+    if let Some(made) = made
+        && iterators::guard(scope, made, call.this, iterators::Of::Statement).is_some()
+    {
+        answer.set(made);
+    }
+}
+
+/// The SQL of an empty statement would be read from nowhere.
+fn source<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, mut answer: Answer<'s>) {
+    let Some(call) = Call::of(&arguments) else { return };
+    if of_statement(scope, call.this.into()).is_some_and(|(_, statement)| statement.is_null()) {
+        return answer.set(v8::String::empty(scope).into());
+    }
+    call.pass_on(scope, answer);
+}
+
+fn close_session<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: Arguments<'s>,
+    answer: Answer<'s>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let is_session = cppgc::try_unwrap_cppgc_object::<Session>(scope, call.this.into()).is_some();
+    if is_session
+        && let Some(open) = of_marked(scope, call.this)
+        && allowed(scope, open.connection.is_idle()).is_none()
+    {
+        return;
+    }
+    call.pass_on(scope, answer);
+}
+
+/// A session runs statements to tell what has changed, and these may call back.
+fn read_session<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    arguments: Arguments<'s>,
+    mut answer: Answer<'s>,
+) {
+    let Some(call) = Call::of(&arguments) else { return };
+    let Some(open) = of_marked(scope, call.this) else { return call.pass_on(scope, answer) };
+    if allowed(scope, open.connection.is_usable()).is_none() {
+        return;
+    }
+    let done = open.connection.run(scope, |scope| call.pass(scope, 0, &call.arguments));
+    if let Some(done) = done {
+        answer.set(done);
+    }
+}
