@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use tokio::io::AsyncReadExt;
@@ -30,7 +30,7 @@ pub(super) async fn version(program: &Path, limit: Duration) -> Option<String> {
         let mut running = Running::start(command).await?;
         let line = running.read_through("\n").await;
         // A program that prints a version and then fails would fail for a script, too.
-        running.child.wait().await.ok()?.success().then(|| parse_version(&line))?
+        running.child.as_mut()?.wait().await.ok()?.success().then(|| parse_version(&line))?
     };
     timeout(limit, asked).await.ok()?
 }
@@ -57,9 +57,9 @@ const END: &str = "js-runtime-path-end";
 
 #[cfg(unix)]
 pub(super) async fn shell_path(shell: &std::ffi::OsStr, limit: Duration) -> Option<OsString> {
-    use tokio::time::{Instant, timeout_at};
+    use tokio::time::timeout_at;
 
-    let deadline = Instant::now() + limit;
+    let deadline = tokio::time::Instant::now() + limit;
     // Version managers write to the files of interactive shells; not every shell takes `-i` here.
     // The script is the same in sh, bash, zsh, dash and fish, which a use of `$PATH` is not.
     for flags in ["-ilc", "-lc"] {
@@ -80,7 +80,8 @@ pub(super) async fn shell_path(shell: &std::ffi::OsStr, limit: Duration) -> Opti
 
 /// A started program whose whole session ends with this value.
 struct Running {
-    child: Box<dyn ChildWrapper>,
+    /// `None` when it is dropped.
+    child: Option<Box<dyn ChildWrapper>>,
     stdout: ChildStdout,
 }
 
@@ -106,7 +107,7 @@ impl Running {
             .wrap(process_wrap::tokio::JobObject);
         let mut child = command.spawn().ok()?;
         let stdout = child.stdout().take()?;
-        Some(Self { child, stdout })
+        Some(Self { child: Some(child), stdout })
     }
 
     /// What it printed up to `last`, and perhaps a little more; all of it when it never says so.
@@ -126,9 +127,22 @@ impl Running {
 }
 
 impl Drop for Running {
+    /// Reaps the program on a thread, unless it is reaped. Tokio does so only while a runtime of its own runs, and
+    /// the supervisor's may have ended.
     fn drop(&mut self) {
-        // It fails when nothing is left to kill. Tokio reaps what was not waited for.
-        let _ = self.child.start_kill();
+        let Some(mut child) = self.child.take() else { return };
+        // It fails when nothing is left to kill.
+        let _ = child.start_kill();
+        if matches!(child.try_wait(), Ok(None)) {
+            let reaper = std::thread::Builder::new().name("js-reaper".to_owned());
+            // Without a thread to spare the program stays a zombie until a runtime of Tokio reaps it.
+            let _ = reaper.spawn(move || {
+                let give_up = Instant::now() + LIMIT;
+                while matches!(child.try_wait(), Ok(None)) && Instant::now() < give_up {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+        }
     }
 }
 
@@ -164,7 +178,26 @@ fn position(bytes: &[u8], text: &str) -> Option<usize> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+
     use super::*;
+    use crate::patience::eventually;
+
+    #[test]
+    fn a_program_that_is_asked_is_reaped_when_the_runtime_is_gone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let mut command = Command::new("sleep");
+        command.arg("1000");
+        let running = runtime.block_on(Running::start(command)).expect("it starts");
+        let pid = running.child.as_ref().and_then(|child| child.id()).expect("it runs");
+        drop(runtime);
+        drop(running);
+        let pid = Pid::from_raw(i32::try_from(pid).expect("a process id"));
+        // A zombie still takes signals.
+        assert!(eventually(|| kill(pid, None).is_err()), "{pid} is left behind");
+    }
 
     #[test]
     fn a_version_is_found_in_what_each_runtime_prints() {
