@@ -7,9 +7,11 @@
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
 use deno_error::JsErrorBox;
+use deno_runtime::deno_core::cppgc::{make_cppgc_object, try_unwrap_cppgc_object};
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::v8;
 
+use crate::isolate::sandbox::native::held_memory::HeldMemory;
 use crate::isolate::sandbox::native::methods::{
     Call, has_mark, mark, prototype, remove_mark, replace, set_mark,
 };
@@ -117,14 +119,18 @@ fn keep<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> Option<()> {
             view.and_then(|view| v8::Local::<v8::ArrayBufferView>::try_from(view).ok())
             && view.byte_length() > 0
         {
-            let store = view.buffer(scope)?.get_backing_store();
-            // No script has this buffer, so none gives its memory away.
-            kept.push(v8::ArrayBuffer::with_backing_store(scope, &store).into());
+            kept.push(view.buffer(scope)?.get_backing_store());
         }
     }
-    let kept = v8::Array::new_with_elements(scope, &kept);
     let mark = mark(scope, WRITTEN)?;
-    call.this.set_private(scope, mark, kept.into()).map(drop)
+    let before = call.this.get_private(scope, mark)?;
+    if let Some(last) = try_unwrap_cppgc_object::<HeldMemory>(scope, before) {
+        // SAFETY: `before` is on the stack and keeps the object.
+        unsafe { last.as_ref() }.replace(kept);
+        return Some(());
+    }
+    let last = make_cppgc_object(scope, HeldMemory::new(kept));
+    call.this.set_private(scope, mark, last.into()).map(drop)
 }
 
 fn close<'s>(

@@ -7,9 +7,13 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
+use std::cell::RefCell;
+
 use deno_error::JsErrorBox;
+use deno_runtime::deno_core::cppgc::make_cppgc_object;
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::v8;
+use deno_runtime::deno_core::v8::cppgc::{GarbageCollected, Visitor};
 
 use crate::isolate::sandbox::native::methods::{Call, mark, prototype, replace};
 use crate::isolate::sandbox::ops::buffers::{Memory, copy, memory_of, no_memory};
@@ -19,6 +23,33 @@ const KEPT: &str = "js-runtime.kept";
 
 /// Where a handle has the handles that it was attached to.
 const ATTACHED: &str = "js-runtime.attached";
+
+/// Memory of this many bytes or more is held by [`HeldMemory`]. That of less is held by a further buffer, which V8 frees
+/// with its young generation.
+const LARGE: usize = 64 * 1024;
+
+/// Memory that is not freed while this lives. It is native: V8 would count a further buffer of the same memory as much
+/// more memory, and end the script too early.
+pub(super) struct HeldMemory(RefCell<Vec<v8::SharedRef<v8::BackingStore>>>);
+
+impl HeldMemory {
+    pub(super) fn new(stores: Vec<v8::SharedRef<v8::BackingStore>>) -> Self {
+        Self(RefCell::new(stores))
+    }
+
+    pub(super) fn replace(&self, stores: Vec<v8::SharedRef<v8::BackingStore>>) {
+        self.0.replace(stores);
+    }
+}
+
+// SAFETY: a backing store is no object of V8's heap, so there is nothing to trace.
+unsafe impl GarbageCollected for HeldMemory {
+    fn trace(&self, _: &mut Visitor) {}
+
+    fn get_name(&self) -> &'static std::ffi::CStr {
+        c"HeldMemory"
+    }
+}
 
 pub(crate) fn install<'s>(
     scope: &mut v8::PinScope<'s, '_>,
@@ -47,11 +78,15 @@ fn keep<'s>(
         return Some(());
     }
     let store = view.buffer(scope)?.get_backing_store();
-    // No script has this buffer, so none gives its memory away.
-    let kept = v8::ArrayBuffer::with_backing_store(scope, &store);
+    // No script has this object, so none gives the memory away.
+    let kept: v8::Local<v8::Value> = if store.byte_length() < LARGE {
+        v8::ArrayBuffer::with_backing_store(scope, &store).into()
+    } else {
+        make_cppgc_object(scope, HeldMemory::new(vec![store])).into()
+    };
     let mark = mark(scope, KEPT)?;
     let before = owner.get_private(scope, mark)?;
-    let all = v8::Array::new_with_elements(scope, &[kept.into(), before]);
+    let all = v8::Array::new_with_elements(scope, &[kept, before]);
     owner.set_private(scope, mark, all.into()).map(drop)
 }
 
