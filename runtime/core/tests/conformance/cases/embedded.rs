@@ -2,6 +2,8 @@
 //! are to have no more of it than a child would.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use js_runtime::{ExitReason, Grant, Limits, Permissions, SpawnConfig};
@@ -14,6 +16,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_child_shares_no_stream_with_the_application,
     a_child_has_no_descriptor_of_the_application,
     more_files_than_the_limit_are_refused_of_every_kind,
+    files_that_other_threads_open_do_not_count_for_a_database,
     memory_that_v8_takes_by_pages_is_refused_in_every_realm,
     only_its_own_packages_may_be_read,
     a_group_of_its_own_may_be_killed,
@@ -111,6 +114,37 @@ async fn more_files_than_the_limit_are_refused_of_every_kind(bench: &Bench) -> O
     let config = SpawnConfig { permissions: Some(permissions), limits, ..config };
     let ended = bench.run(config, b"").await?;
     assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
+    Ok(())
+}
+
+async fn files_that_other_threads_open_do_not_count_for_a_database(bench: &Bench) -> Outcome {
+    const MOST: usize = 400;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("file").display().to_string();
+    let limits = Some(Limits { open_files: Some(20), ..Limits::default() });
+    let permissions =
+        Permissions { read: Grant::All(true), write: Grant::All(true), ..Permissions::default() };
+    let config = bench.fixture("databases.mjs", &[&file]);
+    let config = SpawnConfig { permissions: Some(permissions), limits, ..config };
+    let is_over = Arc::new(AtomicBool::new(false));
+    let others = std::thread::spawn({
+        let is_over = is_over.clone();
+        move || {
+            let mut open = Vec::new();
+            while open.len() < MOST && !is_over.load(Ordering::Relaxed) {
+                open.extend(std::io::pipe());
+                std::thread::yield_now();
+            }
+            while !is_over.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+    let ended = bench.run(config, b"").await;
+    is_over.store(true, Ordering::Relaxed);
+    others.join().expect("the other thread has opened files");
+    let ended = ended?;
+    assert_eq!(ended.lines(), ["fine"], "{}", ended.log());
     Ok(())
 }
 

@@ -14,7 +14,6 @@ use deno_runtime::deno_core::{OpState, op2};
 use deno_runtime::deno_io::FdTable;
 
 use super::open_files::{Counted, Identity, Shared, next_isolate};
-use crate::child::close_on_exec;
 
 /// The descriptors of one isolate.
 #[derive(Clone)]
@@ -140,34 +139,6 @@ pub(crate) fn count_one() -> io::Result<Option<Counted>> {
     Ok(Some(isolate.process.count_one()))
 }
 
-/// What a call of the engine's opens without telling its number.
-pub(crate) struct Seen(HashMap<i32, Identity>);
-
-impl Seen {
-    /// Before the call.
-    pub(crate) fn now() -> Self {
-        Self(open_now().collect())
-    }
-
-    /// After it, on the same thread: what is new is the isolate's. What another thread has opened meanwhile is
-    /// taken for the isolate's, too: it is counted, as long as it is open.
-    pub(crate) fn count_others(&self) {
-        for (number, identity) in open_now() {
-            // Another thread may have closed one whose number then stands for something else.
-            if self.0.get(&number) != Some(&identity) {
-                opened_file(number);
-            }
-        }
-    }
-}
-
-/// The application's descriptors, and what they stand for.
-fn open_now() -> impl Iterator<Item = (i32, Identity)> {
-    // All of them first: the one by which they are listed is then closed.
-    let numbers: Vec<_> = close_on_exec::numbers().collect();
-    numbers.into_iter().filter_map(|number| Some((number, Identity::of(number)?)))
-}
-
 /// A file that this thread's isolate has opened, and closes.
 pub(crate) fn opened_file(number: i32) {
     if let Some(isolate) = HERE.with_borrow(Weak::upgrade) {
@@ -250,10 +221,6 @@ pub(crate) fn op_host_check_descriptor(
 mod step {
     /// Fails unless the script may open one more.
     pub(crate) const CHECK: i32 = 0;
-    /// The same, and something is opened that tells no number.
-    pub(crate) const BEFORE: i32 = 1;
-    /// It has been opened.
-    pub(crate) const AFTER: i32 = 2;
     /// A duplicate of a socket is about to be sent to a child: it must be one that was made for that.
     pub(crate) const SENT: i32 = 3;
     /// A child has sent one.
@@ -270,15 +237,6 @@ pub(crate) fn op_host_descriptor(
 ) -> Result<i32, JsErrorBox> {
     match step {
         step::CHECK => FdGuard::room_for(state, 1).map_err(JsErrorBox::from_err)?,
-        step::BEFORE => {
-            FdGuard::room_for(state, 1).map_err(JsErrorBox::from_err)?;
-            state.put(Seen::now());
-        }
-        step::AFTER => {
-            if let Some(before) = state.try_take::<Seen>() {
-                before.count_others();
-            }
-        }
         step::COME => FdGuard::of(state).offer(number),
         step::SENT if FdGuard::of(state).has(number) => {}
         _ => return Err(refusal()),

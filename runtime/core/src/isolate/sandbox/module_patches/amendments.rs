@@ -93,7 +93,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
         module: "ext:deno_node/sqlite.ts",
         words: &[(
             "return ReflectConstruct(DatabaseSyncOp, [",
-            "core.ops.op_require_break_on_next_statement(1, 0);
+            "core.ops.op_require_break_on_next_statement(0, 0);
     if (options?.allowExtension === true) {
       throw new core.NotCapable(
         'Requires ffi access, which no embedded process has: an extension of SQLite is native code, ' +
@@ -101,11 +101,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
         'Run this backend on a child runtime: runtime \"node\", \"deno\" or \"bun\"'
       );
     }
-    const database = ReflectConstruct(DatabaseSyncOp, [",
-        ), (
-            "      options\n    ], new.target);",
-            "      options\n    ], new.target);\n    \
-             core.ops.op_require_break_on_next_statement(2, 0);\n    return database;",
+    return ReflectConstruct(DatabaseSyncOp, [",
         )],
     },
     Amendment {

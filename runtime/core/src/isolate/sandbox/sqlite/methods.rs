@@ -15,7 +15,7 @@ use super::calls::{
 };
 use super::errors::Error;
 use super::{authorizer, changesets, functions, iterators, tag_stores};
-use crate::isolate::sandbox::files::fd_guard::{FdGuard, Seen};
+use crate::isolate::sandbox::files::fd_guard::FdGuard;
 use crate::isolate::sandbox::files::open_files;
 use crate::isolate::sandbox::native::methods::{Call, define, prototype, replace, replace_getter};
 use crate::isolate::sandbox::ops::buffers::copied;
@@ -133,7 +133,7 @@ fn beside_others<'s>(
     }
 }
 
-/// A database opens files without telling their numbers.
+/// SQLite would report no room as "unable to open database file".
 fn open<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: Answer<'s>) {
     let Some(call) = Call::of(&arguments) else { return };
     let has_room = {
@@ -144,9 +144,7 @@ fn open<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: 
     if !has_room {
         return throw_js_error_class(scope, &open_files::too_many());
     }
-    let before = Seen::now();
     call.pass_on(scope, answer);
-    before.count_others();
 }
 
 /// Does what a method that needs the connection for itself does, but in Rust alone.
