@@ -130,10 +130,11 @@ fn serve(listener: TcpListener, requests: usize) -> Server {
             let first = lines.next().transpose()?.unwrap_or_default();
             while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
             let status = if first.starts_with("CONNECT") { "403 Forbidden" } else { "200 OK" };
-            write!(
-                connection,
+            // `write!` writes each part on its own, and a client may close after the status line.
+            let answer = format!(
                 "HTTP/1.1 {status}\r\ncontent-length: 6\r\nconnection: close\r\n\r\nserved"
-            )?;
+            );
+            connection.write_all(answer.as_bytes())?;
             asked.push(first);
         }
         Ok(asked)
