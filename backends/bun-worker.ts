@@ -1,4 +1,4 @@
-// A backend for Bun, as one writes it for Bun alone.
+// A backend written for Bun only.
 import { BunIo, RPCChannel } from 'kkrpc'
 import type { BackendApi } from './shared-api.ts'
 

@@ -1,4 +1,4 @@
-// A backend for Deno, as one writes it without knowing about the embedded engine, which runs it too.
+// A backend written for Deno only. The embedded engine runs it unchanged.
 import { DenoIo, RPCChannel } from 'npm:kkrpc/deno'
 import type { BackendApi } from './shared-api.ts'
 

@@ -1,12 +1,12 @@
-// What a backend can do wrong, on request: to show that it takes down itself and nothing else.
+// Faults on request. They demonstrate that a failing backend ends nothing but itself.
 import process from 'node:process'
 import type { FaultApi } from './shared-api.ts'
 
-/** Lines that are handed over together: one write for each line would be slow everywhere. */
-const linesAtOnce = 500
+/** One write for each line would be slow on every runtime. */
+const linesPerWrite = 500
 
-/** Where `allocate` gives up, as Bun has no heap limit: the memory is the machine's. */
-const mostMegabytes = 1024
+/** `allocate` gives up at this size: Bun has no heap limit. */
+const maxMegabytes = 1024
 
 export const faults: FaultApi = {
   async fail(message) {
@@ -24,14 +24,15 @@ export const faults: FaultApi = {
     for (;;) continue
   },
   async allocate() {
-    const held: number[][] = []
-    while (held.length < mostMegabytes)
-      held.push(new Array<number>(125_000).fill(held.length + 0.5))
-    throw new Error(`no heap limit at ${held.length} MB: this runtime was started without one`)
+    const blocks: number[][] = []
+    while (blocks.length < maxMegabytes) {
+      blocks.push(new Array<number>(125_000).fill(blocks.length + 0.5))
+    }
+    throw new Error(`no heap limit at ${blocks.length} MB: this runtime was started without one`)
   },
   async flood(lines, stream = 'stderr') {
-    for (let from = 1; from <= lines; from += linesAtOnce) {
-      const to = Math.min(lines, from + linesAtOnce - 1)
+    for (let from = 1; from <= lines; from += linesPerWrite) {
+      const to = Math.min(lines, from + linesPerWrite - 1)
       await write(stream, numbered(from, to, lines))
     }
     return lines
@@ -44,14 +45,14 @@ export const faults: FaultApi = {
   },
 }
 
-/** Lines `from` to `to` of `lines`, each with its terminator. */
+/** Lines `from` to `to` of `lines`, each with a line feed. */
 function numbered(from: number, to: number, lines: number): string {
   let text = ''
   for (let line = from; line <= to; line++) text += `line ${line} of ${lines}\n`
   return text
 }
 
-/** Settles when the stream has taken the text: what it can not take yet, it would hold in memory. */
+/** Resolves when the stream has written the text. Without waiting, unwritten text would fill the memory. */
 function write(stream: 'stderr' | 'stdout', text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     process[stream].write(text, (error) => (error ? reject(error) : resolve()))

@@ -1,4 +1,4 @@
-// A backend for Node, as one writes it for Node alone.
+// A backend written for Node only.
 import process from 'node:process'
 import { NodeIo, RPCChannel } from 'kkrpc'
 

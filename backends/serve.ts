@@ -1,57 +1,57 @@
-// Serves an API over kkrpc on whatever the program runs on: `serve(api)` is all a backend needs.
+// `serve(api)` serves an API over kkrpc on any of the four runtimes.
 import { Buffer } from 'node:buffer'
 import process from 'node:process'
 import { BunIo, DenoIo, NodeIo, RPCChannel, type IoInterface } from 'kkrpc'
 import type { SystemInfo } from './shared-api.ts'
 
-/** What the embedded engine installs: whole lines in and out, without their terminators. */
-interface LineDoor {
-  /** All lines that have come, or null at the end of input. */
+/** The frame API of the embedded engine: whole lines in and out, without line feeds. */
+interface FrameApi {
+  /** All lines received since the last call, or null at the end of input. Waits for the first line. */
   readAll(): Promise<string[] | null>
   write(line: string): Promise<void> | void
 }
 
 type Bytes = AsyncIterable<Uint8Array>
 
-/** As `Bun` and `Deno` are: there in one runtime, absent in the others. */
-interface Surroundings {
+/** Globals that exist in one runtime only. */
+interface RuntimeGlobals {
   Bun?: { version: string; stdin: { stream(): Bytes } }
   Deno?: { version: { deno: string }; stdin: { readable: Bytes } }
 }
 
-/** Node, Deno and Bun know no such module. */
-const lineDoor = process.getBuiltinModule?.('js-runtime:lines') as LineDoor | undefined
-const here = globalThis as unknown as Surroundings
+/** Undefined on Node, Deno and Bun: they have no such module. */
+const frameApi = process.getBuiltinModule?.('js-runtime:lines') as FrameApi | undefined
+const globals = globalThis as unknown as RuntimeGlobals
 
 /**
- * A promise that never settles. kkrpc 0.2.2 reads on at the end of input, for ever and without a
- * pause; a read that stays pending lets the runtime see that nothing is left to do, and end.
+ * A promise that never settles. kkrpc 0.2.2 reads in a busy loop after the end of input. A read that stays
+ * pending leaves the event loop without work, so that the runtime exits.
  */
-const parked = (): Promise<never> => new Promise(() => {})
+const pendingForever = (): Promise<never> => new Promise(() => {})
 
-/** kkrpc's view of the line door. */
+/** A kkrpc adapter for the frame API. */
 export class EmbeddedIo implements IoInterface {
   name = 'embedded-io'
-  readonly #door: LineDoor
+  readonly #frameApi: FrameApi
 
-  constructor(door: LineDoor) {
-    this.#door = door
+  constructor(frameApi: FrameApi) {
+    this.#frameApi = frameApi
   }
 
   async read(): Promise<string> {
-    const lines = await this.#door.readAll()
-    // The terminator is what makes kkrpc take the last of them for complete.
-    return lines === null ? parked() : lines.join('\n') + '\n'
+    const lines = await this.#frameApi.readAll()
+    // kkrpc treats a line as complete only if a line feed follows.
+    return lines === null ? pendingForever() : lines.join('\n') + '\n'
   }
 
   async write(frame: string): Promise<void> {
-    await this.#door.write(frame.endsWith('\n') ? frame.slice(0, -1) : frame)
+    await this.#frameApi.write(frame.endsWith('\n') ? frame.slice(0, -1) : frame)
   }
 }
 
 /**
- * Reads chunks that end with a line. kkrpc 0.2.2 decodes every chunk by itself and drops blank
- * ones, so a chunk must neither split a UTF-8 sequence nor consist of a line end alone.
+ * Reads chunks that end with a line feed. kkrpc 0.2.2 decodes every chunk separately and drops blank chunks, so
+ * a chunk must neither split a UTF-8 sequence nor consist of a line feed only.
  */
 function lineReader(source: AsyncIterable<Uint8Array>): () => Promise<Buffer> {
   const chunks = source[Symbol.asyncIterator]()
@@ -59,7 +59,7 @@ function lineReader(source: AsyncIterable<Uint8Array>): () => Promise<Buffer> {
   return async () => {
     for (;;) {
       const { value, done } = await chunks.next()
-      if (done) return parked()
+      if (done) return pendingForever()
       const end = value.lastIndexOf(0x0a) + 1
       const head = value.subarray(0, end)
       const tail = value.subarray(end)
@@ -74,14 +74,14 @@ function lineReader(source: AsyncIterable<Uint8Array>): () => Promise<Buffer> {
   }
 }
 
-/** The input of a `ReadableStream` reader: what DenoIo and BunIo take, here in whole lines. */
+/** Whole lines as a `ReadableStream`, the input of DenoIo and BunIo. */
 function lineStream(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const read = lineReader(source)
   return new ReadableStream({ pull: async (sink) => sink.enqueue(await read()) })
 }
 
-/** One write after the other: two that do not fit the pipe would mix their bytes on Bun. */
-function inTurn(io: IoInterface): IoInterface {
+/** Makes writes sequential: on Bun, concurrent writes that do not fit the pipe mix their bytes. */
+function withSequentialWrites(io: IoInterface): IoInterface {
   let last = Promise.resolve()
   return {
     name: io.name,
@@ -91,7 +91,7 @@ function inTurn(io: IoInterface): IoInterface {
 }
 
 class NodeLineIo extends NodeIo {
-  // NodeIo's own read listens anew for every chunk, and so misses what comes in between.
+  // NodeIo's own read adds a listener for every chunk and misses chunks that arrive in between.
   override read = lineReader(process.stdin)
 
   constructor() {
@@ -100,29 +100,29 @@ class NodeLineIo extends NodeIo {
 }
 
 function chooseIo(): IoInterface {
-  if (lineDoor) return new EmbeddedIo(lineDoor)
-  if (here.Deno) return new DenoIo(lineStream(here.Deno.stdin.readable))
-  if (here.Bun) return inTurn(new BunIo(lineStream(here.Bun.stdin.stream())))
+  if (frameApi) return new EmbeddedIo(frameApi)
+  if (globals.Deno) return new DenoIo(lineStream(globals.Deno.stdin.readable))
+  if (globals.Bun) return withSequentialWrites(new BunIo(lineStream(globals.Bun.stdin.stream())))
   return new NodeLineIo()
 }
 
-/** Where this program runs, and as what. */
+/** The runtime, its version and the machine. */
 export function systemInfo(): SystemInfo {
   const { pid, platform, arch, versions } = process
   const common = { pid, platform, arch }
-  const deno = here.Deno?.version.deno
-  if (lineDoor) return { runtime: 'embedded', version: deno ?? versions.v8, ...common }
+  const deno = globals.Deno?.version.deno
+  if (frameApi) return { runtime: 'embedded', version: deno ?? versions.v8, ...common }
   if (deno) return { runtime: 'deno', version: deno, ...common }
-  if (here.Bun) return { runtime: 'bun', version: here.Bun.version, ...common }
+  if (globals.Bun) return { runtime: 'bun', version: globals.Bun.version, ...common }
   return { runtime: 'node', version: versions.node, ...common }
 }
 
-/** What prints to stdout; the rest of console already goes to stderr. */
-const toStdout = ['log', 'info', 'debug', 'dir', 'table', 'group', 'count', 'timeEnd'] as const
+/** The methods of `console` that write to stdout; the others write to stderr. */
+const stdoutMethods = ['log', 'info', 'debug', 'dir', 'table', 'group', 'count', 'timeEnd'] as const
 
-/** Answers kkrpc calls to `api` on stdin and stdout until stdin ends. */
+/** Answers kkrpc calls to `api` on stdin and stdout until stdin ends. `console` writes to stderr from then on. */
 export function serve<Api extends object>(api: Api): void {
-  // stdout carries frames: a stray console.log (kkrpc itself has some) belongs on stderr.
-  for (const method of toStdout) console[method] = console.error
+  // stdout carries frames. kkrpc itself calls console.log in some places.
+  for (const method of stdoutMethods) console[method] = console.error
   new RPCChannel(chooseIo(), { expose: api as Record<string, unknown> })
 }

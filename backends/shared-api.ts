@@ -1,6 +1,6 @@
-// The types a page and its backends share. Nothing here exists at run time.
+// Types shared by the page and the backends.
 
-/** Where a backend runs. `pid` is the host app's own in the embedded engine: it has no process of its own. */
+/** The runtime of a backend. On the embedded engine, `pid` is the process of the app. */
 export interface SystemInfo {
   runtime: 'embedded' | 'deno' | 'bun' | 'node'
   version: string
@@ -9,49 +9,49 @@ export interface SystemInfo {
   arch: string
 }
 
-/** What every backend in this folder answers to. */
+/** The API of every backend in this folder. */
 export interface BackendApi {
   add(a: number, b: number): Promise<number>
   echo(message: string): Promise<string>
   getSystemInfo(): Promise<SystemInfo>
 }
 
-/** What `worker.ts` offers on top, to show and to test what a backend can do. */
+/** The API of `worker.ts`. */
 export interface WorkerApi extends BackendApi, FaultApi {
-  /** Calls `onTick` with 1 to `n`, then answers `n`. */
+  /** Calls `onTick` with 1 to `n`, then resolves with `n`. */
   count(n: number, onTick: (tick: number) => void): Promise<number>
-  /** Calls `onItem` with 1 to `n`, one every `intervalMs` milliseconds, then answers `n`. */
+  /** Calls `onItem` with 1 to `n` at an interval of `intervalMs` milliseconds, then resolves with `n`. */
   stream(n: number, intervalMs: number, onItem: (item: number) => void): Promise<number>
-  /** The same bytes in reverse order. */
+  /** Resolves with the bytes in reverse order. */
   bytes(data: Uint8Array): Promise<Uint8Array>
-  /** Answers after `ms` milliseconds. */
+  /** Resolves after `ms` milliseconds. */
   sleep(ms: number): Promise<void>
-  /** Memory in bytes as far as the runtime tells: the heap in use, and the whole process (`rss`). */
+  /** Memory in bytes as the runtime reports it: the used heap, and the resident set of the process (`rss`). */
   memory(): Promise<{ heapUsed: number; rss: number }>
-  /** The text of a file. Rejects where the backend has no permission to read it. */
+  /** Reads a UTF-8 file. Rejects without the permission to read it. */
   readFile(path: string): Promise<string>
-  /** What an address answers to GET. Rejects where the backend has no permission to connect. */
+  /** The body of a GET response. Rejects on an error status, and without the permission to connect. */
   fetchText(url: string): Promise<string>
-  /** An environment variable, null where it is not set, or not granted. On Deno it rejects without the permission. */
+  /** An environment variable, null if it is not set or not granted. On Deno it rejects without the permission. */
   env(name: string): Promise<string | null>
 }
 
-/** How `worker.ts` fails when it is told to. */
+/** Faults of `worker.ts` on request. */
 export interface FaultApi {
   /** Rejects with `message`. */
   fail(message: string): Promise<never>
-  /** Answers; right after that, the backend ends with an error that nobody catches. */
+  /** Resolves. Ten milliseconds later an uncaught error ends the backend. */
   crash(): Promise<void>
-  /** Answers; `ms` milliseconds later, the backend ends with a rejection that nobody handles. */
+  /** Resolves. `ms` milliseconds later an unhandled rejection ends the backend. */
   throwLater(ms: number): Promise<void>
-  /** Never answers, nor does anything else from here on: an endless loop. */
+  /** Blocks the event loop forever. Never resolves. */
   loop(): Promise<never>
-  /** Fills the heap until the backend ends at its limit; rejects where 1 GB does not reach one. */
+  /** Fills the heap until a limit ends the backend. Rejects at 1 GB. */
   allocate(): Promise<never>
-  /** Writes that many lines of log to stderr, or lines that are no frames to stdout; answers the number. */
+  /** Writes `lines` lines that are not frames; `stream` defaults to stderr. Resolves with the number of lines. */
   flood(lines: number, stream?: 'stderr' | 'stdout'): Promise<number>
-  /** Ends the backend with `code`; so there is no answer. */
+  /** Exits with `code`. Never resolves. */
   exit(code: number): Promise<never>
-  /** Ends the backend the hard way, `process.abort()`; so there is no answer. */
+  /** Calls `process.abort()`. Never resolves. */
   abort(): Promise<never>
 }

@@ -1,4 +1,4 @@
-// One backend for all four: the embedded engine, Deno, Bun and Node run this file unchanged.
+// The demo worker. The embedded engine, Deno, Bun and Node run this file unchanged.
 import { readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -42,9 +42,9 @@ const api: WorkerApi = {
     return readFile(path, 'utf8')
   },
   async fetchText(url) {
-    const answer = await fetch(url)
-    if (!answer.ok) throw new Error(`${url} answered ${answer.status} ${answer.statusText}`)
-    return answer.text()
+    const response = await fetch(url)
+    if (!response.ok) throw new Error(`${url}: ${response.status} ${response.statusText}`)
+    return response.text()
   },
   async env(name) {
     return process.env[name] ?? null
