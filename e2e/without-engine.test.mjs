@@ -128,7 +128,7 @@ test('the page marks the embedded engine as missing, names the cargo feature, an
     )
   const done = async () => (await states()).filter((state) => state === 'done').length === 3
   await until(done, 'the comparison of the children')
-  assert.equal((await states())[0], 'absent')
+  assert.equal((await states())[0], 'unavailable')
 })
 
 test('nothing was against the policy of the page', async () => {

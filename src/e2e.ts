@@ -1,7 +1,6 @@
 /**
- * What the tests in e2e/ drive: the guest API on `window`. Loaded only when the app was started for
- * a test, which the Rust side says. A driver sees the first window only; the others are reached from
- * there, through events.
+ * The hook of the tests in e2e/: the guest API on `window`. Loaded only if a test started the app.
+ * WebDriver controls the first window only. The hook reaches other windows through events.
  */
 import { invoke } from '@tauri-apps/api/core'
 import { emit, listen } from '@tauri-apps/api/event'
@@ -9,13 +8,13 @@ import { getCurrentWindow } from '@tauri-apps/api/window'
 import * as api from 'tauri-plugin-js-api'
 import type { WorkerApi } from '../backends/shared-api.ts'
 
-interface Question {
+interface WindowRequest {
   id: string
-  /** Who is asked. */
+  /** The label of the window that answers. */
   window: string
 }
 
-interface Call extends Question {
+interface Call extends WindowRequest {
   name: string
   method: keyof WorkerApi
   args: unknown[]
@@ -27,14 +26,14 @@ interface Answer {
   error?: string
 }
 
-/** Calls a method of a backend over a channel of this page. */
+/** Calls a method of a backend. */
 async function call(name: string, method: keyof WorkerApi, args: unknown[]): Promise<unknown> {
   const { api: remote } = await api.createChannel<object, WorkerApi>(name)
   const methods = remote as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
   return methods[method]?.(...args)
 }
 
-/** What the page should never see: policy violations and errors that nobody handles. */
+/** Policy violations and unhandled errors of the page. */
 const problems: string[] = []
 addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
   problems.push(`${violatedDirective} ${blockedURI}`)
@@ -42,78 +41,83 @@ addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) 
 addEventListener('error', ({ message }) => problems.push(message))
 addEventListener('unhandledrejection', ({ reason }) => problems.push(String(reason)))
 
-/** Notes the number of every event of a process, in a line for each load of the page. */
-async function note(name: string): Promise<void> {
-  sessionStorage.setItem('noted', (sessionStorage.getItem('noted') ?? '') + '\n')
+/** Records the `seq` of every event of a process in sessionStorage: one line per load of the page. */
+async function recordEvents(name: string): Promise<void> {
+  sessionStorage.setItem('recorded', (sessionStorage.getItem('recorded') ?? '') + '\n')
   await api.onEvent(name, ({ seq }) => {
-    sessionStorage.setItem('noted', `${sessionStorage.getItem('noted')}${seq} `)
+    sessionStorage.setItem('recorded', `${sessionStorage.getItem('recorded')}${seq} `)
   })
 }
 
-/** What this window hears of the events that `tauri-plugin-js` sends. */
-const heard: string[] = []
+/** The `js-process-*` events that this window received. */
+const received: string[] = []
 for (const event of ['js-process-stderr', 'js-process-exit', 'js-process-state']) {
   void listen<{ name: string; data?: string }>(event, ({ payload }) => {
-    heard.push([event, payload.name, payload.data ?? ''].join(' '))
+    received.push([event, payload.name, payload.data ?? ''].join(' '))
   })
 }
 
-const noting = sessionStorage.getItem('noting')
-if (noting !== null) void note(noting)
+// A reloaded page continues the record.
+const recording = sessionStorage.getItem('recording')
+if (recording !== null) void recordEvents(recording)
 
 const hook = {
   ...api,
   problems,
   worker: async (name: string) => (await api.createChannel<object, WorkerApi>(name)).api,
   openWindow: () => invoke<string>('open_window'),
-  /** A window that may not see any backend. */
+  /** Opens a window that may not see any backend. */
   openStranger: () => emit('e2e-open-stranger'),
-  heard,
-  heardBy: (window: string) =>
-    ask<string[]>('e2e-heard', 'e2e-has-heard', { id: crypto.randomUUID(), window }),
+  received,
+  receivedBy: (window: string) =>
+    ask<string[]>('e2e-received', 'e2e-received-answer', { id: crypto.randomUUID(), window }),
   closeWindow: () => getCurrentWindow().close(),
 
-  note: async (name: string) => {
-    sessionStorage.setItem('noting', name)
-    await note(name)
+  record: async (name: string) => {
+    sessionStorage.setItem('recording', name)
+    await recordEvents(name)
   },
-  /** The numbers of the events, for each load of the page; on and on until they are forgotten. */
-  noted: () =>
-    (sessionStorage.getItem('noted') ?? '')
+  /** The `seq` of the recorded events: one list per load of the page. */
+  recorded: () =>
+    (sessionStorage.getItem('recorded') ?? '')
       .trimStart()
       .split('\n')
       .map((line) => line.split(' ').filter(Boolean).map(Number)),
-  forget: () => {
-    sessionStorage.removeItem('noting')
-    sessionStorage.removeItem('noted')
+  stopRecording: () => {
+    sessionStorage.removeItem('recording')
+    sessionStorage.removeItem('recorded')
   },
 
-  /** The same as `call`, by another window, once that window is there. */
+  /** Calls a method from another window. Waits until that window is loaded. */
   callFrom: (window: string, name: string, method: keyof WorkerApi, args: unknown[]) =>
     ask('e2e-call', 'e2e-answer', { id: crypto.randomUUID(), window, name, method, args }),
 }
 
-/** Asks another window until it has come up to answer. */
-function ask<T = unknown>(event: string, answer: string, question: Question | Call): Promise<T> {
+/** Sends a request to another window. Repeats it until the window is loaded and answers. */
+function ask<T = unknown>(
+  event: string,
+  answer: string,
+  request: WindowRequest | Call,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const asking = setInterval(() => void emit(event, question), 200)
+    const timer = setInterval(() => void emit(event, request), 200)
     void listen<Answer>(answer, ({ payload }) => {
-      if (payload.id !== question.id) return
-      clearInterval(asking)
+      if (payload.id !== request.id) return
+      clearInterval(timer)
       if (payload.error === undefined) resolve(payload.value as T)
       else reject(new Error(payload.error))
     })
   })
 }
 
-void listen<Call>('e2e-heard', ({ payload: { id, window } }) => {
-  if (window === getCurrentWindow().label) void emit('e2e-has-heard', { id, value: heard })
+void listen<Call>('e2e-received', ({ payload: { id, window } }) => {
+  if (window === getCurrentWindow().label) void emit('e2e-received-answer', { id, value: received })
 })
 
 const answered = new Set<string>()
 
 void listen<Call>('e2e-call', async ({ payload: { id, window, name, method, args } }) => {
-  // Calls are repeated until the window has come up to answer them.
+  // `ask` repeats its requests.
   if (window !== getCurrentWindow().label || answered.has(id)) return
   answered.add(id)
   const answer = await call(name, method, args).then(

@@ -4,14 +4,14 @@ import { app } from './state/app.svelte'
 import { runtimes } from './state/runtimes.svelte'
 import './styles.css'
 
-// Without an app around it, for design and for screenshots: `?mock=running`.
+// Development without the app: `?mock=running`.
 const scenario = new URLSearchParams(location.search).get('mock')
 if (import.meta.env.DEV && scenario !== null) {
   const { mock } = await import('./dev/mock')
   mock(scenario)
 }
 
-// The app says so when a test drives it.
+// The app defines this variable when an e2e test drives it.
 if ('__JS_DEMO_E2E__' in window) await import('./e2e')
 
 mount(App, { target: document.getElementById('app')! })

@@ -1,4 +1,4 @@
-// The plugin's commands, answered as the real one does.
+// A fake of the plugin that answers its commands.
 import type {
   BackendInfo,
   ProcessConfig,
@@ -9,6 +9,7 @@ import type {
   WatchMessage,
 } from 'tauri-plugin-js-api'
 import { FakeProcess, type FakeRuntime } from './fake-process'
+import { serveFake } from './fake-worker'
 
 type Args = Record<string, unknown>
 type ChannelLike = { id: number }
@@ -20,7 +21,7 @@ interface Internals {
 const MB = 1 << 20
 const decoder = new TextDecoder()
 
-/** A channel of this page, as Rust holds it. */
+/** Sends over a channel of the page, as Rust does. */
 function sender(channel: unknown): (message: unknown) => void {
   const { id } = channel as ChannelLike
   const internals = (window as unknown as { __TAURI_INTERNALS__: Internals }).__TAURI_INTERNALS__
@@ -32,7 +33,7 @@ export class FakePlugin {
   backends: BackendInfo[] = []
   runtimes: RuntimeInfo[] = []
   paths: Record<string, string> = {}
-  /** Answers `watch` with an error instead. */
+  /** If set, `watch` fails with it. */
   refusal: unknown = null
   readonly processes = new Map<string, FakeProcess>()
   #watchers: ((message: WatchMessage) => void)[] = []
@@ -82,9 +83,10 @@ export class FakePlugin {
     const known = this.processes.get(name)
     const process =
       known ??
-      new FakeProcess(name, backend.config, runtime, (info) =>
-        this.#tell({ kind: 'process', process: info }),
-      )
+      new FakeProcess(name, backend.config, runtime, {
+        serve: serveFake,
+        onChange: (info) => this.#notify({ kind: 'process', process: info }),
+      })
     this.processes.set(name, process)
     if (!known || known.info.state.state === 'exited') process.start(ago)
     return process
@@ -104,7 +106,7 @@ export class FakePlugin {
         return this.#restart(name)
       case 'remove':
         this.processes.delete(name)
-        return this.#tell({ kind: 'removed', name })
+        return this.#notify({ kind: 'removed', name })
       case 'list_processes':
         return this.#list()
       case 'list_backends':
@@ -133,23 +135,23 @@ export class FakePlugin {
     }
   }
 
-  /** The requested runtime, for `auto` the first available one. Throws where it is missing. */
-  #choose(asked: Runtime): FakeRuntime {
+  /** The requested runtime; for `auto` the first available one. Throws if it is not available. */
+  #choose(requested: Runtime): FakeRuntime {
     const found = this.runtimes.find(({ name, available }) =>
-      asked === 'auto' ? available : name === asked,
+      requested === 'auto' ? available : name === requested,
     )
     if (found?.available) return found.name as FakeRuntime
-    const why =
-      asked === 'embedded'
+    const reason =
+      requested === 'embedded'
         ? 'the embedded engine is not part of this build: enable the cargo feature "embedded" of tauri-plugin-js, or of js-runtime outside Tauri'
-        : `not on PATH; install ${asked}`
-    const message = `runtime not available: ${asked} (${why})`
+        : `not on PATH; install ${requested}`
+    const message = `runtime not available: ${requested} (${reason})`
     throw { kind: 'runtimeUnavailable', message }
   }
 
   #process(name: string): FakeProcess {
     const process = this.processes.get(name)
-    if (!process) throw { kind: 'notFound', name, message: `no process is called "${name}"` }
+    if (!process) throw { kind: 'notFound', name, message: `process not found: ${name}` }
     return process
   }
 
@@ -194,22 +196,22 @@ export class FakePlugin {
   }
 
   #usage(): Usage[] {
-    const live = [...this.processes.values()].filter(({ info }) => info.running)
-    return live.map(({ info, runtime, hung }) => {
-      const wobble = Math.random()
-      const inside = runtime === 'embedded'
+    const running = [...this.processes.values()].filter(({ info }) => info.running)
+    return running.map(({ info, runtime, isBlocked }) => {
+      const noise = Math.random()
+      const embedded = runtime === 'embedded'
       const memory = { embedded: 11, deno: 74, bun: 41, node: 63 }[runtime]
       return {
         name: info.name,
-        cpuPercent: hung ? 99.6 : wobble < 0.5 ? wobble : wobble * 3,
-        memoryBytes: (memory + wobble) * MB,
-        memoryKind: inside ? 'heap' : 'rss',
-        limitBytes: inside ? 64 * MB : null,
+        cpuPercent: isBlocked ? 99.6 : noise < 0.5 ? noise : noise * 3,
+        memoryBytes: (memory + noise) * MB,
+        memoryKind: embedded ? 'heap' : 'rss',
+        limitBytes: embedded ? 64 * MB : null,
       }
     })
   }
 
-  #tell(message: WatchMessage): void {
+  #notify(message: WatchMessage): void {
     for (const send of this.#watchers) send(message)
   }
 }

@@ -1,29 +1,29 @@
-// A process that exists in the page alone: its states, its output, its input.
+// A fake process: states, output and input, all in the page.
 import type { ExitReason, ProcessConfig, ProcessInfo, State } from 'tauri-plugin-js-api'
-import { serveFake } from './fake-worker'
 
 export type FakeRuntime = 'embedded' | 'deno' | 'bun' | 'node'
 type Send = (message: string) => void
 
+export interface FakeProcessHooks {
+  /** Starts the worker of a new generation. */
+  serve(process: FakeProcess): void
+  onChange(info: ProcessInfo): void
+}
+
 export class FakeProcess {
   info: ProcessInfo
-  hung = false
+  isBlocked = false
   readonly runtime: FakeRuntime
   readonly config: ProcessConfig
-  readonly onChange: (info: ProcessInfo) => void
+  readonly #hooks: FakeProcessHooks
   #records: { gen: number; record: string }[] = []
   #listeners = new Map<string, Send>()
   #input: string[] = []
   #reader: ((text: string) => void) | null = null
 
-  constructor(
-    name: string,
-    config: ProcessConfig,
-    runtime: FakeRuntime,
-    onChange: (info: ProcessInfo) => void,
-  ) {
+  constructor(name: string, config: ProcessConfig, runtime: FakeRuntime, hooks: FakeProcessHooks) {
     this.config = config
-    this.onChange = onChange
+    this.#hooks = hooks
     this.runtime = runtime
     this.info = {
       name,
@@ -43,25 +43,25 @@ export class FakeProcess {
   }
 
   start(ago = 0): void {
-    const starts = { embedded: 38, deno: 74, bun: 21, node: 52 }
-    this.hung = false
+    const startTimes = { embedded: 38, deno: 74, bun: 21, node: 52 }
+    this.isBlocked = false
     this.#input = []
     this.#reader = null
     this.#set({ state: 'starting' }, { generation: this.info.generation + 1, pid: null })
-    const startMs = starts[this.runtime] + Math.random() * 8
+    const startMs = startTimes[this.runtime] + Math.random() * 8
     this.#set({ state: 'running' }, { pid: this.pid, startMs, startedAt: Date.now() - ago })
-    serveFake(this)
+    this.#hooks.serve(this)
   }
 
-  /** Its event loop does not turn any more, which is noticed after a while. */
-  hang(noticedAfterMs: number): void {
+  /** Blocks the event loop. An embedded process is unresponsive after a delay. */
+  block(unresponsiveAfterMs: number): void {
     const { generation } = this.info
-    this.hung = true
+    this.isBlocked = true
     if (this.runtime !== 'embedded') return
     setTimeout(() => {
       const isSame = this.info.generation === generation && this.info.state.state === 'running'
       if (isSame) this.#set({ state: 'unresponsive' }, {})
-    }, noticedAfterMs)
+    }, unresponsiveAfterMs)
   }
 
   exit(reason: ExitReason, code: number | null = reason.kind === 'error' ? 1 : null): void {
@@ -69,16 +69,16 @@ export class FakeProcess {
     this.send([`x${JSON.stringify({ reason, code })}`])
     const state: State = { state: 'exited', reason, code }
     this.info = { ...this.info, state, running: false, pid: null }
-    this.onChange(this.info)
+    this.#hooks.onChange(this.info)
   }
 
   stop(): void {
     if (this.info.state.state === 'exited') return
     this.#set({ state: 'stopping' }, {})
-    setTimeout(() => this.exit({ kind: 'killed' }), this.hung ? 500 : 60)
+    setTimeout(() => this.exit({ kind: 'killed' }), this.isBlocked ? 500 : 60)
   }
 
-  /** Records as the plugin writes them: a letter, then the payload. */
+  /** Sends records in the format of the plugin: a letter, then the payload. */
   send(records: string[]): void {
     const gen = this.info.generation
     const first = this.#records.length + 1
@@ -111,6 +111,6 @@ export class FakeProcess {
     const running = state.state === 'running' || state.state === 'unresponsive'
     this.info = { ...this.info, ...change, state, running }
     this.send([`s${JSON.stringify(state)}`])
-    this.onChange(this.info)
+    this.#hooks.onChange(this.info)
   }
 }

@@ -1,41 +1,41 @@
-// The demo worker's API, answered in the page with delays like those of the real runtimes.
+// A fake of the demo worker, with delays similar to those of the real runtimes.
 import { RPCChannel } from 'kkrpc/browser'
 import type { WorkerApi } from '../../backends/shared-api.ts'
 import type { FakeProcess } from './fake-process'
 
 const UNRESPONSIVE_MS = 5000
 
-/** Milliseconds of a round trip, without and with luck. */
-const TRIP: Record<string, [number, number]> = {
+/** The least duration of a round trip, and its random part, in milliseconds. */
+const ROUND_TRIP_MS: Record<string, [number, number]> = {
   embedded: [0.18, 0.1],
   deno: [0.9, 0.5],
   bun: [0.7, 0.4],
   node: [1.1, 0.7],
 }
 
-const soon = new MessageChannel()
+const macrotasks = new MessageChannel()
 const queue: (() => void)[] = []
-soon.port1.onmessage = () => queue.shift()?.()
+macrotasks.port1.onmessage = () => queue.shift()?.()
 
-/** A turn of the event loop: timers are too coarse for a part of a millisecond. */
-const turn = () =>
+/** Waits for one event-loop iteration: timers are too coarse for fractions of a millisecond. */
+const nextIteration = () =>
   new Promise<void>((resolve) => {
     queue.push(resolve)
-    soon.port2.postMessage(null)
+    macrotasks.port2.postMessage(null)
   })
 
 async function delay(runtime: string): Promise<void> {
-  const [base, spread] = TRIP[runtime] ?? [1, 1]
+  const [base, spread] = ROUND_TRIP_MS[runtime] ?? [1, 1]
   const tail = Math.random() < 0.02 ? 4 : 1
   const until = performance.now() + (base + Math.random() * spread) * tail
-  do await turn()
+  do await nextIteration()
   while (performance.now() < until)
 }
 
-const forever = () => new Promise<never>(() => {})
+const pendingForever = () => new Promise<never>(() => {})
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
-function refused(process: FakeProcess, kind: string, target: string): never | void {
+function refuse(process: FakeProcess, kind: string, target: string): never | void {
   if (process.runtime !== 'embedded' && process.runtime !== 'deno') return
   const message = `Requires ${kind} access to "${target}", run again with the --allow-${kind} flag`
   throw new Error(message)
@@ -80,15 +80,15 @@ function fakeApi(process: FakeProcess): WorkerApi {
       return { heapUsed: 12 << 20, rss: 88 << 20 }
     },
     async readFile(path) {
-      refused(process, 'read', path)
+      refuse(process, 'read', path)
       return 'workstation\n'
     },
     async fetchText(url) {
-      refused(process, 'net', `${new URL(url).host}:443`)
+      refuse(process, 'net', `${new URL(url).host}:443`)
       return '<!doctype html>'
     },
     async env(name) {
-      refused(process, 'env', name)
+      refuse(process, 'env', name)
       return null
     },
     async fail(message) {
@@ -101,13 +101,13 @@ function fakeApi(process: FakeProcess): WorkerApi {
       setTimeout(() => crash('rejected on request'), ms)
     },
     async loop() {
-      process.hang(UNRESPONSIVE_MS)
-      return forever()
+      process.block(UNRESPONSIVE_MS)
+      return pendingForever()
     },
     async allocate() {
       await sleep(600)
       process.exit({ kind: 'heapLimit' })
-      return forever()
+      return pendingForever()
     },
     async flood(lines) {
       for (let from = 1; from <= lines; from += 2000) {
@@ -119,16 +119,16 @@ function fakeApi(process: FakeProcess): WorkerApi {
     },
     async exit(code) {
       process.exit({ kind: 'completed' }, code)
-      return forever()
+      return pendingForever()
     },
     async abort() {
       process.exit({ kind: 'killed', signal: 6 })
-      return forever()
+      return pendingForever()
     },
   }
 }
 
-/** Serves the API on what is written to the process; its frames go to stdout. */
+/** Reads frames from the stdin of the process and writes frames to its stdout. */
 export function serveFake(process: FakeProcess): void {
   const { generation } = process.info
   new RPCChannel(
@@ -136,7 +136,7 @@ export function serveFake(process: FakeProcess): void {
       name: 'fake',
       read: () => process.nextInput(),
       async write(frame: string) {
-        if (process.hung || process.info.generation !== generation) return
+        if (process.isBlocked || process.info.generation !== generation) return
         process.send([`o${frame.trimEnd()}`])
       },
     },

@@ -1,4 +1,4 @@
-// What the page is shown with: `?mock=<name>`.
+// The scenarios of `?mock=<name>`.
 import type { FakePlugin } from './fake-plugin'
 
 type Scenario = (plugin: FakePlugin) => void | Promise<void>
@@ -10,7 +10,7 @@ function standard(plugin: FakePlugin): void {
     { name: 'bun', path: '/home/ada/.bun/bin/bun', version: '1.4.5', available: true },
     { name: 'node', path: '/usr/bin/node', version: '24.1.0', available: true },
   ]
-  const permissions = { read: ['$RESOURCE/data'], net: ['api.example.com:443'] }
+  const permissions = { read: ['/srv/data'], net: ['api.example.com:443'] }
   plugin.declare('worker', 'embedded', { permissions, limits: { heapMb: 64 } })
   plugin.declare('worker-deno', 'deno', { permissions })
   plugin.declare('worker-bun', 'bun', { env: ['LOG_LEVEL'], args: ['--verbose'] })
@@ -35,8 +35,8 @@ function fourRunning(plugin: FakePlugin): void {
 
 const ESC = '\x1b'
 
-/** Log as programs write it: levels in colour, long lines, JSON. */
-function chatter(lines: number): string[] {
+/** Sample output: coloured levels, long lines, JSON. */
+function sampleLines(lines: number): string[] {
   return Array.from({ length: lines }, (_, i) => {
     if (i % 29 === 7)
       return `e${ESC}[33mwarn${ESC}[0m  cache miss for ${ESC}[1mimages/${i}${ESC}[22m`
@@ -75,9 +75,9 @@ export const scenarios: Record<string, Scenario> = {
     plugin.processes.get('worker-bun')!.exit({ kind: 'killed' })
     plugin.processes.get('worker-deno')!.exit({ kind: 'heapLimit' })
   },
-  stuck(plugin) {
+  unresponsive(plugin) {
     fourRunning(plugin)
-    plugin.processes.get('worker')!.hang(0)
+    plugin.processes.get('worker')!.block(0)
     plugin.declare('images', 'embedded')
     const message = 'V8 gave up: Invalid size error'
     plugin.start('images', 52_000).exit({ kind: 'crashed', message })
@@ -85,27 +85,27 @@ export const scenarios: Record<string, Scenario> = {
   console(plugin) {
     fourRunning(plugin)
     const worker = plugin.processes.get('worker')!
-    worker.send(chatter(700))
+    worker.send(sampleLines(700))
     worker.send([`d${JSON.stringify({ events: 412, bytes: 61_204 })}`])
-    worker.send(chatter(90))
+    worker.send(sampleLines(90))
     worker.send([`t${JSON.stringify({ stream: 'stdout', limit: 64 << 20 })}`])
     worker.send([
       'edenied: Requires read access to "/etc/hosts", run again with the --allow-read flag',
     ])
     let i = 0
-    setInterval(() => worker.send(chatter(1 + (i++ % 3))), 400)
+    setInterval(() => worker.send(sampleLines(1 + (i++ % 3))), 400)
   },
   missing(plugin) {
     standard(plugin)
-    const gone = ['bun', 'node']
+    const missing = ['bun', 'node']
     plugin.runtimes = plugin.runtimes.map((runtime) =>
-      gone.includes(runtime.name)
+      missing.includes(runtime.name)
         ? { ...runtime, path: null, version: null, available: false }
         : runtime,
     )
     plugin.start('worker', 12_000)
   },
-  /** Nothing runs; `auto` backends would, on Deno. */
+  /** No process runs. An `auto` backend would start on Deno. */
   'without-engine': withoutEngine,
   'without-engine-running'(plugin) {
     withoutEngine(plugin)

@@ -1,41 +1,42 @@
-// The same call many times, one after the other, timed.
+// Repeats a call sequentially and measures it.
+import { millis } from './format'
 
 export interface Run {
   samples: number[]
-  /** Milliseconds for all of them: exact even where the clock is too coarse for a single one. */
+  /** Milliseconds for all calls. Exact even if the clock is too coarse for a single call. */
   total: number
 }
 
 export interface RunOptions {
   times: number
-  /** Asked before each call. */
+  /** Checked before each call. */
   cancelled?: () => boolean
   onProgress?: (done: number) => void
 }
 
-/** Often enough to look alive, seldom enough not to be what is measured. */
+/** A compromise: smooth on screen, negligible in the measurement. */
 const PROGRESS_MS = 80
 
 export async function repeat(call: () => Promise<unknown>, options: RunOptions): Promise<Run> {
   const samples: number[] = []
   const begin = performance.now()
-  let told = begin
-  let before = begin
+  let lastReport = begin
+  let callStart = begin
   while (samples.length < options.times && !options.cancelled?.()) {
     await call()
     const now = performance.now()
-    samples.push(now - before)
-    if (now - told > PROGRESS_MS) {
-      told = now
+    samples.push(now - callStart)
+    if (now - lastReport > PROGRESS_MS) {
+      lastReport = now
       options.onProgress?.(samples.length)
     }
-    before = performance.now()
+    callStart = performance.now()
   }
   options.onProgress?.(samples.length)
   return { samples, total: samples.reduce((sum, sample) => sum + sample, 0) }
 }
 
-/** The least time that `performance.now` tells apart: WebKit rounds to a millisecond. */
+/** The resolution of `performance.now` in milliseconds: 1 in WebKit. */
 export function clockResolution(now: () => number = () => performance.now()): number {
   let least = Infinity
   for (let changes = 0; changes < 3; changes++) {
@@ -46,3 +47,12 @@ export function clockResolution(now: () => number = () => performance.now()): nu
   }
   return least
 }
+
+export const resolution = clockResolution()
+
+/** True if the clock cannot measure a single call. */
+export const isCoarse = resolution > 0.5
+
+/** The duration of one call. Durations below the resolution of the clock read `< 1 ms`. */
+export const sampleText = (ms: number): string =>
+  ms < resolution && isCoarse ? `< ${Math.ceil(resolution)} ms` : millis(ms)

@@ -26,6 +26,6 @@ test.each([
   })
 })
 
-test('other errors are none', () => {
+test('other errors return null', () => {
   expect(deniedIn('TypeError: Requires an argument')).toBeNull()
 })

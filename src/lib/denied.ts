@@ -1,17 +1,17 @@
-// A call that Deno refused, and what to grant so that it is allowed.
+// Parses permission errors of Deno.
 
 export interface Denied {
   permission: string
-  /** What was asked for; null when Deno names nothing. */
+  /** The path, host or variable. Null if the message names none. */
   target: string | null
-  /** The line to add to the backend's `permissions`. */
+  /** The JSON that grants the permission in the backend's configuration. */
   grant: string
 }
 
 const REFUSAL = /Requires (\w+) access(?: to (?:<?([^">,]+)>?|"([^"]+)"))?[^]*?--allow-(\w+)/
 
 export function deniedIn(text: string): Denied | null {
-  // Nearly every line passes here: most are told apart by this alone.
+  // Called for every line of output: the cheap check comes first.
   if (!text.includes('--allow-')) return null
   const match = REFUSAL.exec(text)
   if (!match) return null

@@ -2,18 +2,18 @@ import type { ProcessConfig } from 'tauri-plugin-js-api'
 import { expect, test } from 'vitest'
 import { declaredRuntime, describe, describeExit } from './describe'
 
-test('live states are their own word', () => {
+test('the label of a live state is its name', () => {
   expect(describe({ state: 'stopping' })).toEqual({
     shape: 'stopping',
-    word: 'stopping',
+    label: 'stopping',
     detail: '',
   })
 })
 
-test('a process that does not respond is neither running nor failed', () => {
+test('an unresponsive process is neither running nor failed', () => {
   expect(describe({ state: 'unresponsive' })).toMatchObject({
-    shape: 'stuck',
-    word: 'not responding',
+    shape: 'unresponsive',
+    label: 'not responding',
   })
 })
 
@@ -27,18 +27,18 @@ test.each([
   [{ kind: 'error', message: 'TypeError: x\n  at y', stack: null }, 1, 'failed', 'error'],
   [{ kind: 'crashed', message: 'V8 gave up: no memory' }, null, 'failed', 'crashed'],
   [{ kind: 'unresponsive' }, null, 'failed', 'unresponsive'],
-] as const)('%o with code %s is %s: %s', (reason, code, shape, word) => {
-  expect(describeExit(reason, code)).toMatchObject({ shape, word })
+] as const)('%o with code %s is %s: %s', (reason, code, shape, label) => {
+  expect(describeExit(reason, code)).toMatchObject({ shape, label })
 })
 
-test('only the first line of an error is told in a row', () => {
+test('the detail is the first line of an error', () => {
   const reason = { kind: 'startFailed', message: 'no such file\nhint: …' } as const
   expect(describeExit(reason, null).detail).toBe('no such file')
   const crash = { kind: 'crashed', message: 'V8 gave up: x\nmore' } as const
   expect(describeExit(crash, null).detail).toBe('V8 gave up: x')
 })
 
-test('a backend that names no runtime is for any, and a program has none', () => {
+test('the declared runtime defaults to auto, and a program has none', () => {
   const config = (change: Partial<ProcessConfig>) =>
     ({ runtime: null, command: null, sidecar: null, ...change }) as unknown as ProcessConfig
   expect(declaredRuntime(config({}))).toBe('auto')

@@ -1,14 +1,14 @@
-// Words for what a process is and why it ended. Every state has a word and a shape of its own, so
-// that nothing is told by colour alone.
+// Labels for process states and exit reasons. Every state has its own label and shape, so that no
+// information depends on colour.
 import type { ExitReason, ProcessConfig, ProcessInfo, Runtime, State } from 'tauri-plugin-js-api'
 
-export type Shape = 'starting' | 'running' | 'stuck' | 'stopping' | 'ended' | 'failed'
+export type Shape = 'starting' | 'running' | 'unresponsive' | 'stopping' | 'ended' | 'failed'
 
 export interface Described {
   shape: Shape
-  /** One or two words, for a table. */
-  word: string
-  /** A sentence's worth; empty where the word says it all. */
+  /** One or two words for a table cell. */
+  label: string
+  /** One line; empty if the label is enough. */
   detail: string
 }
 
@@ -17,9 +17,13 @@ export function describe(state: State): Described {
     case 'exited':
       return describeExit(state.reason, state.code)
     case 'unresponsive':
-      return { shape: 'stuck', word: 'not responding', detail: 'its event loop does not turn' }
+      return {
+        shape: 'unresponsive',
+        label: 'not responding',
+        detail: 'its event loop is blocked',
+      }
     default:
-      return { shape: state.state, word: state.state, detail: '' }
+      return { shape: state.state, label: state.state, detail: '' }
   }
 }
 
@@ -27,26 +31,26 @@ export function describeExit(reason: ExitReason, code: number | null): Described
   switch (reason.kind) {
     case 'completed':
       return code
-        ? { shape: 'failed', word: 'failed', detail: `exited with code ${code}` }
-        : { shape: 'ended', word: 'exited', detail: `exited with code ${code ?? 0}` }
+        ? { shape: 'failed', label: 'failed', detail: `exited with code ${code}` }
+        : { shape: 'ended', label: 'exited', detail: `exited with code ${code ?? 0}` }
     case 'error':
-      return { shape: 'failed', word: 'error', detail: firstLine(reason.message) }
+      return { shape: 'failed', label: 'error', detail: firstLine(reason.message) }
     case 'killed':
       return reason.signal
-        ? { shape: 'failed', word: 'killed', detail: `ended by signal ${reason.signal}` }
-        : { shape: 'ended', word: 'killed', detail: 'ended on request' }
+        ? { shape: 'failed', label: 'killed', detail: `ended by signal ${reason.signal}` }
+        : { shape: 'ended', label: 'killed', detail: 'ended on request' }
     case 'heapLimit':
-      return { shape: 'failed', word: 'out of memory', detail: 'its memory reached a limit' }
+      return { shape: 'failed', label: 'out of memory', detail: 'reached its heap limit' }
     case 'memoryLimit':
-      return { shape: 'failed', word: 'out of memory', detail: 'it reached its memory limit' }
+      return { shape: 'failed', label: 'out of memory', detail: 'reached its memory limit' }
     case 'startFailed':
-      return { shape: 'failed', word: 'not started', detail: firstLine(reason.message) }
+      return { shape: 'failed', label: 'not started', detail: firstLine(reason.message) }
     case 'unresponsive':
-      return { shape: 'failed', word: 'unresponsive', detail: 'did not respond, and was given up' }
+      return { shape: 'failed', label: 'unresponsive', detail: 'did not respond and was ended' }
     case 'crashed':
-      return { shape: 'failed', word: 'crashed', detail: firstLine(reason.message) }
+      return { shape: 'failed', label: 'crashed', detail: firstLine(reason.message) }
     case 'hostShutdown':
-      return { shape: 'ended', word: 'exited', detail: 'the app shut down' }
+      return { shape: 'ended', label: 'exited', detail: 'the app shut down' }
   }
 }
 
@@ -54,12 +58,12 @@ const firstLine = (text: string) => text.split('\n', 1)[0] ?? ''
 
 export const isExited = (info: ProcessInfo) => info.state.state === 'exited'
 
-/** What a person calls a runtime. `command` and `sidecar` processes have none. */
+/** The display name of a runtime. Null stands for `command` and `sidecar` processes. */
 export function runtimeLabel(runtime: Runtime | null): string {
   return runtime === null ? 'program' : labels[runtime]
 }
 
-/** What a configuration asks for: a program, or a runtime, which is `auto` where it names none. */
+/** The runtime that a configuration requests, `auto` by default. Null for `command` and `sidecar`. */
 export const declaredRuntime = ({ command, sidecar, runtime }: ProcessConfig): Runtime | null =>
   command !== null || sidecar !== null ? null : (runtime ?? 'auto')
 
@@ -71,6 +75,6 @@ const labels: Record<Runtime, string> = {
   node: 'Node',
 }
 
-/** The runtimes that the side-by-side view compares, the one inside the app first. */
+/** The runtimes in the order of the side-by-side view. */
 export const RUNTIMES = ['embedded', 'deno', 'bun', 'node'] as const satisfies Runtime[]
 export type RealRuntime = (typeof RUNTIMES)[number]

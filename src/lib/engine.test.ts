@@ -19,13 +19,13 @@ const config = (change: Partial<ProcessConfig>) =>
     ...change,
   }) as unknown as ProcessConfig
 
-test('a build lacks the engine only once it is known to', () => {
+test('a build lacks the engine only if the detected runtimes say so', () => {
   expect(lacksEngine([])).toBe(false)
   expect(lacksEngine([runtime('embedded', true), runtime('deno', false)])).toBe(false)
   expect(lacksEngine([runtime('embedded', false), runtime('deno', true)])).toBe(true)
 })
 
-test('a backend needs the engine if nothing else may run it', () => {
+test('a backend needs the engine if no other runtime may run it', () => {
   expect(needsEngine(config({ runtime: 'embedded' }))).toBe(true)
   expect(needsEngine(config({ runtime: 'embedded', fallback: ['embedded'] }))).toBe(true)
   expect(needsEngine(config({ runtime: 'embedded', fallback: ['bun'] }))).toBe(false)
@@ -35,7 +35,7 @@ test('a backend needs the engine if nothing else may run it', () => {
   expect(needsEngine(config({ runtime: 'embedded', command: 'python3' }))).toBe(false)
 })
 
-test('a missing engine and a missing runtime give different notes', () => {
+test('a missing engine differs from a missing runtime', () => {
   const missing = 'runtime not available: embedded (the embedded engine is not part of this build)'
   expect(isEngineMissing('runtimeUnavailable', missing)).toBe(true)
   expect(isEngineMissing('runtimeUnavailable', 'runtime not available: bun (…)')).toBe(false)

@@ -1,25 +1,25 @@
-// Builds of the app without the embedded engine: what that leaves out, and what brings it back.
+// Builds of the app without the embedded engine.
 import type { ProcessConfig, RuntimeInfo } from 'tauri-plugin-js-api'
 
-/** The short form, for badges and tables. */
+/** For badges and tables. */
 export const NOT_IN_BUILD = 'not in this build'
 
-/** What to do about it, for sentences. */
+/** The remedy. */
 export const GET_ENGINE =
   'Build the app with the cargo feature "embedded" of tauri-plugin-js, which is on by default.'
 
-/** Whether the runtimes are known and the engine is not among them. */
+/** False until the runtimes are detected. */
 export function lacksEngine(runtimes: readonly RuntimeInfo[]): boolean {
   return runtimes.some(({ name, available }) => name === 'embedded' && !available)
 }
 
-/** Whether a backend can run on nothing but the engine. */
+/** True if only the embedded engine may run the backend. */
 export function needsEngine({ runtime, command, sidecar, fallback }: ProcessConfig): boolean {
   if (command !== null || sidecar !== null || runtime !== 'embedded') return false
   return fallback.every((other) => other === 'embedded')
 }
 
-/** Whether an error says that the engine was asked for in a build without it. */
+/** True if an error is caused by a build without the engine. */
 export function isEngineMissing(kind: string | null, message: string): boolean {
   return kind === 'runtimeUnavailable' && message.startsWith('runtime not available: embedded')
 }

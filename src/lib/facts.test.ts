@@ -23,12 +23,12 @@ const info = { runtime: 'embedded', startMs: null, restarts: 0, generation: 1 } 
 const names = (limits: ProcessConfig['limits']) =>
   Object.fromEntries(facts({ ...config, limits }, info))
 
-test('limits that are left to the defaults are left out', () => {
+test('limits with default values are omitted', () => {
   expect(names(null)).toEqual({ Script: 'worker', Runtime: 'Embedded', Starts: '1' })
   expect(names({ killUnresponsive: false })).toEqual(names(null))
 })
 
-test('every limit that bounds what a script takes is told', () => {
+test('every limit is listed', () => {
   const limits = {
     heapMb: 64,
     arrayBufferMb: 32,
@@ -44,33 +44,33 @@ test('every limit that bounds what a script takes is told', () => {
     'Heap limit': '64 MB',
     'Buffer limit': '32 MB',
     'Memory limit': '300 MB',
-    'Longest line': '1 MB',
+    'Line limit': '1 MB',
     'Open files': '99 at most',
-    'Grace at kill': '0 ms',
-    'Time to start': '9000 ms',
-    'Turn of its loop': '2000 ms',
-    'When it is stuck': 'it is ended',
+    'Kill grace period': '0 ms',
+    'Start timeout': '9000 ms',
+    'Unresponsive after': '2000 ms',
+    'When unresponsive': 'killed',
   })
 })
 
-test('programs with a session of their own are mentioned where they end with the process', () => {
+test('the setting for detached programs is listed unless it is the default', () => {
   const found = (detached: ProcessConfig['detached']) =>
     Object.fromEntries(facts({ ...config, detached }, info))
   expect(found('end')).toMatchObject({ 'Detached programs': 'end with it' })
   expect(found('keep')).toEqual(names(null))
 })
 
-test('a loop that may stand still has any time', () => {
-  expect(names({ unresponsiveMs: 0 })['Turn of its loop']).toBe('any time')
+test('a disabled watchdog reads never', () => {
+  expect(names({ unresponsiveMs: 0 })['Unresponsive after']).toBe('never')
 })
 
-test('limits that only the engine keeps to are marked where something else runs', () => {
+test('limits of the embedded engine are marked on other runtimes', () => {
   const child = { ...info, runtime: 'deno' } as ProcessInfo
   const limits = { heapMb: 64, lineMb: 1 }
   const found = Object.fromEntries(facts({ ...config, runtime: 'auto', limits }, child))
   expect(found).toMatchObject({
-    Runtime: 'Deno (asked for Auto)',
+    Runtime: 'Deno (requested: Auto)',
     'Heap limit': '64 MB (embedded only)',
-    'Longest line': '1 MB',
+    'Line limit': '1 MB',
   })
 })

@@ -3,7 +3,7 @@ import { containment, expected, FAULTS } from './faults'
 
 const fault = (id: string) => FAULTS.find((one) => one.id === id)!
 
-test('what only the engine does is not expected of a child', () => {
+test('child processes have their own expectations', () => {
   expect(expected(fault('loop'), 'embedded')).toContain('not responding after 5 s')
   for (const runtime of ['deno', 'bun', 'node', null] as const) {
     expect(expected(fault('loop'), runtime)).toContain('no answer')
@@ -12,7 +12,7 @@ test('what only the engine does is not expected of a child', () => {
   }
 })
 
-test('a build without the engine explains which faults it cannot show', () => {
+test('a build without the engine says that embedded backends are missing', () => {
   expect(containment('embedded', true)).toContain('inside the app')
   expect(containment('deno', true)).not.toContain('Embedded')
   expect(containment('deno', false)).toContain('not in this build')

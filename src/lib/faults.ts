@@ -1,15 +1,15 @@
-// Ways to break a backend, and what is expected of each.
+// Faults that the page can cause in a backend, and their expected effects.
 import type { Runtime } from 'tauri-plugin-js-api'
 import type { WorkerApi } from '../../backends/shared-api.ts'
 
 export interface Fault {
   id: string
   title: string
-  /** What the button does to the backend. */
+  /** The cause. */
   does: string
-  /** What should be seen. */
+  /** The expected effect. */
   expect: string
-  /** What should be seen of a process of its own, where that is something else. */
+  /** The expected effect on a child process, if it differs. */
   expectOfChild?: string
   call(api: WorkerApi): Promise<unknown>
 }
@@ -21,39 +21,39 @@ export const FAULTS: Fault[] = [
   {
     id: 'crash',
     title: 'Throw an error',
-    does: 'An exception that nobody catches.',
-    expect: 'Ends, with the message and its stack.',
+    does: 'An uncaught exception.',
+    expect: 'Ends with the error message and its stack.',
     call: (api) => api.crash(),
   },
   {
     id: 'throw-later',
     title: 'Reject later',
-    does: 'A promise that nobody handles, after 1.5 seconds.',
+    does: 'An unhandled rejection after 1.5 seconds.',
     expect: 'Runs on, then ends the same way.',
     call: (api) => api.throwLater(LATER_MS),
   },
   {
     id: 'loop',
-    title: 'Loop for ever',
-    does: 'Never returns to its event loop.',
+    title: 'Loop forever',
+    does: 'Blocks its event loop.',
     expect: 'Marked as not responding after 5 s; Kill ends it.',
-    expectOfChild: 'Its round trip gets no answer: only embedded loops are watched. Kill ends it.',
+    expectOfChild: 'Calls get no answer: only embedded event loops are watched. Kill ends it.',
     call: (api) => api.loop(),
   },
   {
     id: 'allocate',
     title: 'Fill the heap',
-    does: 'Allocates until the limit.',
-    expect: 'Out of memory. The app’s own memory is safe.',
+    does: 'Allocates up to the heap limit.',
+    expect: 'Ends, out of memory. The app is unaffected.',
     expectOfChild:
-      'Ends at a limit of its runtime, set by a flag. Without one it gives up at 1 GB.',
+      'Ends at the heap limit of its runtime, set by a flag. Without a limit it stops at 1 GB.',
     call: (api) => api.allocate(),
   },
   {
     id: 'flood',
     title: 'Flood the log',
-    does: '200,000 lines at once.',
-    expect: 'It is slowed down. The console stays smooth.',
+    does: 'Writes 200,000 lines to stderr.',
+    expect: 'Slows down. The console stays responsive.',
     call: (api) => api.flood(FLOOD_LINES),
   },
   {
@@ -66,23 +66,22 @@ export const FAULTS: Fault[] = [
   {
     id: 'abort',
     title: 'Abort',
-    does: 'process.abort(), the hard way.',
-    expect: 'Ends at once. The app does not.',
+    does: 'process.abort().',
+    expect: 'Only the backend ends.',
     call: (api) => api.abort(),
   },
 ]
 
-/** What should be seen of a fault on that runtime; null is a program. */
+/** The expected effect on a runtime; null stands for a program. */
 export function expected(fault: Fault, runtime: Runtime | null): string {
   return (runtime === 'embedded' ? undefined : fault.expectOfChild) ?? fault.expect
 }
 
-/** Why the app survives the faults of a backend on that runtime. */
+/** Says how faults of a backend on a runtime are contained. */
 export function containment(runtime: Runtime | null, hasEngine: boolean): string {
   if (runtime === 'embedded') {
-    return 'A backend that fails takes down itself and nothing else, though it runs inside the app.'
+    return 'A failing backend ends alone, although it runs inside the app.'
   }
-  const child = 'A backend that fails takes down its own process and nothing else.'
-  const engine = 'Embedded backends, which fail inside the app and leave it unharmed, are'
-  return hasEngine ? child : `${child} ${engine} not in this build.`
+  const child = 'A failing backend ends only its own process.'
+  return hasEngine ? child : `${child} Embedded backends are not in this build.`
 }

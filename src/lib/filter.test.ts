@@ -10,7 +10,7 @@ test.each([
   ['/unfinished(/', 'text /unfinished(/ here', true],
 ])('%j on %j: %s', (query, text, found) => expect(matcher(query)(text)).toBe(found))
 
-test('a palette prefers what is together and early', () => {
+test('contiguous and early matches rank first', () => {
   const together = fuzzy('kill', 'Kill worker')!
   const later = fuzzy('kill', 'Force kill worker')!
   const spread = fuzzy('kwo', 'Kill worker')!

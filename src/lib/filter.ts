@@ -1,10 +1,10 @@
-// What a filter field means: words, all of which must occur, or `/an expression/`.
+// Text filters: words that must all occur, or `/a regular expression/`.
 
 export type Matches = (text: string) => boolean
 
 const everything: Matches = () => true
 
-/** Ignores case unless the words have capitals. A broken expression is taken as plain words. */
+/** Ignores case unless a word has capitals. Treats an invalid expression as words. */
 export function matcher(query: string): Matches {
   const expression = /^\/(.+)\/$/.exec(query.trim())?.[1]
   if (expression) {
@@ -12,7 +12,7 @@ export function matcher(query: string): Matches {
       const pattern = new RegExp(expression, 'i')
       return (text) => pattern.test(text)
     } catch {
-      // Someone is still typing it.
+      // Incomplete while it is typed.
     }
   }
   const words = query.split(/\s+/).filter(Boolean)
@@ -24,10 +24,7 @@ export function matcher(query: string): Matches {
   }
 }
 
-/**
- * How well `query` fits `text` when its letters may be spread out, as in a command palette: less is
- * better, null is not at all.
- */
+/** A fuzzy score for a command palette: lower is better, null is no match. Letters may be apart. */
 export function fuzzy(query: string, text: string): number | null {
   const line = text.toLowerCase()
   const letters = query.toLowerCase().replaceAll(' ', '')

@@ -10,7 +10,7 @@ test.each([
   [1.4 * 1024 ** 3, '1.4 GB'],
 ])('%d bytes read %s', (value, text) => expect(bytes(value)).toBe(text))
 
-test('memory and its limit share a unit', () => {
+test('memory and its limit have the same unit', () => {
   expect(bytesOf(12 * 1024 ** 2, 64 * 1024 ** 2)).toBe('12 / 64 MB')
 })
 
@@ -30,20 +30,20 @@ test.each([
   [273_600_000, '3 d 04 h'],
 ])('an uptime of %d ms reads %s', (value, text) => expect(uptime(value)).toBe(text))
 
-test('small shares do not vanish', () => {
+test('small percentages are not rounded to zero', () => {
   expect(percent(0.37)).toBe('0.4 %')
   expect(percent(0)).toBe('0 %')
   expect(percent(101.6)).toBe('102 %')
 })
 
-test('ratios', () => {
+test('ratios are relative to the best value', () => {
   expect(ratio(0.3, 0.3)).toBe('1×')
   expect(ratio(1.9, 0.3)).toBe('6.3×')
   expect(ratio(10, 0.3)).toBe('33×')
   expect(ratio(10, 0)).toBe('1×')
 })
 
-test('counted words', () => {
+test('nouns agree with their count', () => {
   expect(plural(1, 'line')).toBe('1 line')
   expect(plural(4120, 'line')).toBe('4,120 lines')
   expect(count(1000)).toBe('1,000')

@@ -1,9 +1,9 @@
-// How numbers read. Widths stay stable, so that a column does not dance while it updates.
+// Formats numbers. Widths are stable, so that table columns do not shift.
 
 const KIB = 1024
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const
 
-/** `88 MB`, `1.4 GB`: three digits at the most. */
+/** `88 MB`, `1.4 GB`: at most three digits. */
 export function bytes(value: number): string {
   let amount = value
   let unit = 0
@@ -15,7 +15,7 @@ export function bytes(value: number): string {
   return `${amount.toFixed(digits)} ${UNITS[unit]}`
 }
 
-/** Memory against its limit in one unit: `12 / 64 MB`. */
+/** Memory and its limit: `12 / 64 MB`. */
 export function bytesOf(value: number, limit: number): string {
   const mega = (amount: number) => Math.round(amount / KIB / KIB)
   return `${mega(value)} / ${mega(limit)} MB`
@@ -38,7 +38,7 @@ export function uptime(ms: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${two(m)}:${two(s)}`
 }
 
-/** Time of day with milliseconds, as consoles show it. */
+/** Local time with milliseconds: `14:03:07.250`. */
 export function clock(at: number): string {
   const date = new Date(at)
   const two = (part: number) => String(part).padStart(2, '0')
@@ -46,17 +46,17 @@ export function clock(at: number): string {
   return `${time}.${String(date.getMilliseconds()).padStart(3, '0')}`
 }
 
-/** `9 %`, and `0.4 %` where a whole number would hide that something happens. */
+/** `9 %`; `0.4 %` below one. */
 export function percent(value: number): string {
   return `${value > 0 && value < 0.95 ? value.toFixed(1) : Math.round(value)} %`
 }
 
-/** `1,204`: the same in every locale, as the rest of the page is. */
+/** `1,204`, in every locale: the page is English. */
 export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US')
 }
 
-/** How many times as long as the best: `1×`, `6.2×`, `34×`. */
+/** A multiple of the best value: `1×`, `6.2×`, `34×`. */
 export function ratio(value: number, best: number): string {
   const times = best > 0 ? value / best : 1
   return `${times < 9.95 && times >= 1.05 ? times.toFixed(1) : Math.round(times)}×`

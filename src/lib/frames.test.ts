@@ -8,11 +8,11 @@ const frame = (version: 'json' | 'superjson') =>
     { version },
   ).trim()
 
-test.each(['json', 'superjson'] as const)('a frame as kkrpc writes it: %s', (version) => {
+test.each(['json', 'superjson'] as const)('a frame of kkrpc is recognised: %s', (version) => {
   expect(frameOf(frame(version))).toEqual({ id: '1f-2e', type: 'response' })
 })
 
 test.each(['hello', '', '{"id":7}', '{"id":"ab","level":"info"}', '{"json":true}'])(
-  'ordinary output: %s',
+  'other output is not a frame: %s',
   (line) => expect(frameOf(line)).toBeNull(),
 )

@@ -1,4 +1,4 @@
-// Deno's permissions in words.
+// The permissions of a backend as rows of a table.
 import type { Grant, Permissions, Runtime } from 'tauri-plugin-js-api'
 
 export interface GrantRow {
@@ -15,15 +15,15 @@ const ABOUT: Record<(typeof KINDS)[number], string> = {
   net: 'connecting to hosts',
   env: 'environment variables',
   run: 'starting programs',
-  sys: 'facts about this machine',
+  sys: 'information about this machine',
   import: 'importing modules from hosts',
 }
 
-/** Bun, Node and other programs have no permissions. */
+/** Bun, Node and other programs ignore permissions. */
 export const hasPermissions = (runtime: Runtime | null) =>
   runtime === 'embedded' || runtime === 'deno'
 
-/** Always granted: the script could not even be loaded without. */
+/** Always granted: the script is loaded from it. */
 const OWN_FOLDER = 'the script’s own folder'
 
 export function grants(permissions: Partial<Permissions> | null | undefined): GrantRow[] {

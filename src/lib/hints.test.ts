@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest'
 import { explain, kindOf, messageOf } from './hints'
 
-test('a refused spawn says where to allow it', () => {
+test('the hint for a refused spawn names the capabilities folder', () => {
   const problem = explain('Could not start x', { kind: 'notAllowed', message: 'not in scope' })
   expect(problem).toMatchObject({ title: 'Could not start x', message: 'not in scope' })
   expect(problem.hint).toMatch(/capabilities/)
 })
 
-test('a denied permission says what to grant', () => {
+test('the hint for a denied permission names the grant', () => {
   const message = 'Requires env access to "HOME", run again with the --allow-env flag'
   expect(explain('env', new Error(message)).hint).toContain('"env": ["HOME"]')
 })
 
-test('a missing engine says what to build, and a missing runtime what to install', () => {
+test('the hints for a missing engine and a missing runtime differ', () => {
   const of = (runtime: string) =>
     explain('t', {
       kind: 'runtimeUnavailable',
@@ -22,7 +22,7 @@ test('a missing engine says what to build, and a missing runtime what to install
   expect(of('bun')).toMatch(/Install it/)
 })
 
-test('anything can be thrown', () => {
+test('errors of any type are explained', () => {
   expect(messageOf('text')).toBe('text')
   expect(messageOf(undefined)).toBe('undefined')
   expect(kindOf(null)).toBeNull()

@@ -1,4 +1,4 @@
-// What to do about an error: the message says what happened, the hint says what helps.
+// Adds a hint to an error: the remedy that its message lacks.
 import { deniedIn } from './denied'
 import { GET_ENGINE, isEngineMissing } from './engine'
 
@@ -9,20 +9,20 @@ export interface Problem {
 }
 
 const HINTS: Record<string, string> = {
-  notAllowed: 'What a window may do is written in its capability, in src-tauri/capabilities.',
-  alreadyExists: 'Choose another name, or restart the process that has it.',
+  notAllowed: 'The capability of this window, in src-tauri/capabilities, must allow it.',
+  alreadyExists: 'Choose another name, or restart the process with this name.',
   stillRunning: 'Kill it first.',
   notRunning: 'Restart it and try again.',
-  notFound: 'It was removed, perhaps in another window.',
+  notFound: 'The process was removed, possibly by another window.',
   runtimeUnavailable: 'Install it, or set its path under Runtimes.',
-  path: 'Check the path. Relative ones start at the working directory.',
-  invalidConfig: 'Fix the field that the message names.',
+  path: 'Check the path. Relative paths count from the working directory.',
+  invalidConfig: 'Correct the field that the message names.',
   stdinFull: 'The process does not read its input. It may be busy.',
-  tooMany: 'End some processes, or raise maxProcesses or maxProcessesPerWindow of plugins.js.',
+  tooMany: 'Kill some processes, or raise maxProcesses or maxProcessesPerWindow of plugins.js.',
   shutDown: 'The app is closing.',
 }
 
-/** The part of a rejected command that says which kind of error it is. */
+/** The `kind` of a rejected command, null for other errors. */
 export function kindOf(error: unknown): string | null {
   const kind = (error as { kind?: unknown } | null)?.kind
   return typeof kind === 'string' ? kind : null

@@ -7,12 +7,12 @@ test('arguments are an array, with or without its brackets', () => {
   expect(parseArgs('  ')).toEqual([])
 })
 
-test('a typing mistake is explained', () => {
+test('invalid JSON is explained', () => {
   expect(argsProblem('[1, ')).toMatch(/JSON|Unexpected|end/)
   expect(argsProblem('[1]')).toBeNull()
 })
 
-test('values that JSON has no word for', () => {
+test('values without a JSON form are shown', () => {
   expect(pretty(undefined)).toBe('undefined')
   expect(pretty(new Uint8Array([0, 255]))).toBe('Uint8Array(2) 00 ff')
   expect(pretty({ big: 7n, map: new Map([['a', 1]]) })).toBe(
@@ -20,6 +20,6 @@ test('values that JSON has no word for', () => {
   )
 })
 
-test('what nobody reads is cut', () => {
+test('long values are truncated', () => {
   expect(pretty('x'.repeat(30_000))).toMatch(/more characters$/)
 })

@@ -1,6 +1,6 @@
-// Values in and out of the playground.
+// Parses arguments and formats results of the playground.
 
-/** The arguments of a call as typed: a JSON array, or a single value without the brackets. */
+/** Parses a JSON array, or a single value without brackets. */
 export function parseArgs(text: string): unknown[] {
   const source = text.trim()
   if (source === '') return []
@@ -8,7 +8,7 @@ export function parseArgs(text: string): unknown[] {
   return Array.isArray(value) ? value : [value]
 }
 
-/** Why the text is no JSON, or null when it is. */
+/** The syntax error of the arguments, or null. */
 export function argsProblem(text: string): string | null {
   try {
     parseArgs(text)
@@ -18,15 +18,15 @@ export function argsProblem(text: string): string | null {
   }
 }
 
-/** More than anybody reads, and little enough for a page to lay out at once. */
-const LONGEST = 20_000
+/** Longer text is slow to lay out. */
+const MAX_CHARS = 20_000
 
 export function pretty(value: unknown): string {
   if (value === undefined) return 'undefined'
   if (value instanceof Uint8Array) return prettyBytes(value)
-  const text = JSON.stringify(value, replaceOdd, 2) ?? String(value)
-  if (text.length <= LONGEST) return text
-  return `${text.slice(0, LONGEST)}\n… ${text.length - LONGEST} more characters`
+  const text = JSON.stringify(value, replaceUnsupported, 2) ?? String(value)
+  if (text.length <= MAX_CHARS) return text
+  return `${text.slice(0, MAX_CHARS)}\n… ${text.length - MAX_CHARS} more characters`
 }
 
 function prettyBytes(value: Uint8Array): string {
@@ -34,7 +34,7 @@ function prettyBytes(value: Uint8Array): string {
   return `Uint8Array(${value.length}) ${head.join(' ')}${value.length > 16 ? ' …' : ''}`
 }
 
-function replaceOdd(_key: string, value: unknown): unknown {
+function replaceUnsupported(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return `${value}n`
   if (value instanceof Uint8Array) return prettyBytes(value)
   if (value instanceof Map) return Object.fromEntries(value)

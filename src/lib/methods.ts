@@ -1,37 +1,40 @@
-// What the demo worker answers to, as the playground offers it.
+// The methods of the demo worker that the playground offers.
 import type { FaultApi, WorkerApi } from '../../backends/shared-api.ts'
 
 export interface Method {
-  /** What it shows. */
+  /** One line for the form. */
   about: string
-  /** The arguments to begin with, without the callback. */
+  /** The default arguments, without the callback. */
   args: unknown[]
-  /** Takes a callback as the last argument: its calls are shown as they come. */
+  /** Takes a callback as the last argument. */
   streams?: true
-  /** Turns what can be typed into what the worker takes. */
+  /** Converts the typed JSON to the arguments of the worker. */
   encode?: (args: unknown[]) => unknown[]
 }
 
-/** Faults have buttons of their own, except for the one that is just an answer. */
+/** The other faults have a tab of their own. `fail` only rejects. */
 type Offered = Exclude<keyof WorkerApi, keyof FaultApi> | 'fail'
 
 export const METHODS: Record<Offered, Method> = {
-  echo: { about: 'The text comes back: one round trip.', args: ['hello'] },
-  add: { about: 'The sum of two numbers.', args: [2, 40] },
-  getSystemInfo: { about: 'Which runtime this is, and on what machine.', args: [] },
-  memory: { about: 'Memory as the runtime sees it.', args: [] },
-  count: { about: 'Calls back as fast as it can.', args: [25], streams: true },
+  echo: { about: 'Returns the text: one round trip.', args: ['hello'] },
+  add: { about: 'Adds two numbers.', args: [2, 40] },
+  getSystemInfo: { about: 'The runtime and the machine.', args: [] },
+  memory: { about: 'Memory usage as the runtime reports it.', args: [] },
+  count: { about: 'Calls back as fast as possible.', args: [25], streams: true },
   stream: { about: 'Calls back at an interval in milliseconds.', args: [12, 150], streams: true },
   bytes: {
-    about: 'Bytes, reversed and sent back. The argument is how many.',
+    about: 'Returns bytes in reverse order. The argument is their number.',
     args: [65_536],
     encode: ([size]) => [Uint8Array.from({ length: Number(size) || 0 }, (_, i) => i & 255)],
   },
-  sleep: { about: 'Answers after so many milliseconds.', args: [500] },
-  readFile: { about: 'The text of a file, if the backend may read it.', args: ['/etc/hostname'] },
-  fetchText: { about: 'GET, if the backend may connect.', args: ['https://example.com/'] },
-  env: { about: 'An environment variable, if the backend may read it.', args: ['HOME'] },
-  fail: { about: 'Rejects: how an error arrives.', args: ['as requested'] },
+  sleep: { about: 'Answers after a number of milliseconds.', args: [500] },
+  readFile: { about: 'Reads a file, if the backend may.', args: ['/etc/hostname'] },
+  fetchText: {
+    about: 'Sends a GET request, if the backend may connect.',
+    args: ['https://example.com/'],
+  },
+  env: { about: 'Reads an environment variable, if the backend may.', args: ['HOME'] },
+  fail: { about: 'Rejects with an error.', args: ['as requested'] },
 }
 
 export type MethodName = keyof typeof METHODS

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Ring } from './ring'
 
-test('keeps the newest, oldest first', () => {
+test('the newest items stay, in order', () => {
   const ring = new Ring<number>(3)
   expect(ring.last()).toBeUndefined()
   for (let i = 1; i <= 5; i++) ring.push(i)
@@ -11,7 +11,7 @@ test('keeps the newest, oldest first', () => {
   expect(ring.evicted).toBe(2)
 })
 
-test('the last one is right while it fills and when it wraps', () => {
+test('last returns the newest item before and after the first eviction', () => {
   const ring = new Ring<number>(2)
   for (let i = 1; i <= 5; i++) {
     ring.push(i)
@@ -19,7 +19,7 @@ test('the last one is right while it fills and when it wraps', () => {
   }
 })
 
-test('clear starts over', () => {
+test('clear resets items and counter', () => {
   const ring = new Ring<number>(2)
   for (let i = 0; i < 3; i++) ring.push(i)
   ring.clear()

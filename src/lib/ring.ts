@@ -1,10 +1,10 @@
-// A list with a bound: the oldest goes when a new one comes.
+// A bounded list that evicts its oldest items.
 
 export class Ring<T> {
   readonly capacity: number
   #items: T[] = []
   #start = 0
-  /** How many were pushed out so far. */
+  /** The number of evicted items. */
   evicted = 0
 
   constructor(capacity: number) {

@@ -1,4 +1,4 @@
-// The form for a free start, and the configuration that it makes.
+// The form that starts an undeclared process.
 import type { Runtime, SpawnConfig } from 'tauri-plugin-js-api'
 import { NOT_IN_BUILD } from './engine'
 
@@ -17,18 +17,17 @@ export interface SpawnForm {
 export const KINDS: [Kind, string][] = [
   ['script', 'A script'],
   ['command', 'A program'],
-  ['sidecar', 'A program beside the app'],
+  ['sidecar', 'A sidecar of the app'],
 ]
 
 export interface RuntimeChoice {
   runtime: Runtime
   label: string
-  /** It is shown, but cannot be chosen. */
   disabled: boolean
 }
 
 const CHOICES: [Runtime, string][] = [
-  ['auto', 'The first that is there'],
+  ['auto', 'First available'],
   ['embedded', 'Embedded'],
   ['deno', 'Deno'],
   ['bun', 'Bun'],
@@ -51,7 +50,7 @@ export const blankForm = (): SpawnForm => ({
   heapMb: null,
 })
 
-/** Whether the embedded engine may run it, which alone keeps to a heap limit. */
+/** True if the embedded engine may run it. Only the engine enforces a heap limit. */
 export function mayBeEmbedded({ kind, runtime }: SpawnForm, hasEngine: boolean): boolean {
   return kind === 'script' && hasEngine && (runtime === 'embedded' || runtime === 'auto')
 }

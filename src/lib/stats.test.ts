@@ -10,7 +10,7 @@ test('percentiles are samples, not interpolations', () => {
   expect(percentile([], 0.5)).toBeNaN()
 })
 
-test('a summary does not depend on the order', () => {
+test('a summary does not depend on the order of the samples', () => {
   expect(summarise([3, 1, 2])).toEqual({ count: 3, min: 1, p50: 2, p99: 3, max: 3 })
   expect(summarise([])).toBeNull()
 })
@@ -22,19 +22,19 @@ test('every sample is in one bin', () => {
   expect(bins.reduce((sum, bin) => sum + bin.count, 0)).toBe(samples.length)
 })
 
-test('an outlier goes to the last bin', () => {
+test('outliers are in the last bin', () => {
   const bins = histogram([...Array.from({ length: 199 }, (_, i) => i / 100), 900], 10)
   expect(bins.at(-1)!.to).toBeLessThan(3)
   expect(bins[0]!.count).toBeGreaterThan(10)
 })
 
-test('equal samples make no empty division', () => {
+test('equal samples do not divide by zero', () => {
   expect(histogram([2, 2, 2], 5)[0]!.count).toBe(3)
   expect(histogram([0, 0], 5)[0]!.count).toBe(2)
   expect(histogram([], 5)).toEqual([])
 })
 
-test('a coarse clock makes fewer bins', () => {
+test('a coarse clock reduces the number of bins', () => {
   expect(histogram([0, 1, 1, 2, 3], 32, 1)).toHaveLength(3)
   expect(histogram([0, 0.4], 32, 1)).toHaveLength(1)
 })

@@ -1,4 +1,4 @@
-// Latencies, summed up.
+// Statistics of latencies.
 
 export interface Summary {
   count: number
@@ -33,16 +33,17 @@ export interface Bin {
 }
 
 /**
- * Equally wide bins from the least sample to the 99th percentile. What lies beyond goes to the
- * last bin: one outlier would otherwise squeeze everything else into the first. No bin is narrower
- * than what the clock tells apart, as every other one would be empty.
+ * Bins of equal width from the smallest sample to the 99th percentile. The last bin includes larger
+ * samples: otherwise one outlier would leave only the first bin filled. No bin is narrower than
+ * `resolution`, the resolution of the clock: otherwise bins in between would stay empty.
  */
-export function histogram(samples: readonly number[], most: number, resolution = 0): Bin[] {
+export function histogram(samples: readonly number[], maxBins: number, resolution = 0): Bin[] {
   const summary = summarise(samples)
   if (!summary) return []
   const { min, p99 } = summary
   const range = p99 - min || Math.max(min, 1e-3)
-  const bins = resolution > 0 ? Math.min(Math.max(Math.round(range / resolution), 1), most) : most
+  const bins =
+    resolution > 0 ? Math.min(Math.max(Math.round(range / resolution), 1), maxBins) : maxBins
   const width = range / bins
   const counts = new Array<number>(bins).fill(0)
   for (const sample of samples) {
@@ -51,10 +52,10 @@ export function histogram(samples: readonly number[], most: number, resolution =
   return counts.map((count, i) => ({ from: min + i * width, to: min + (i + 1) * width, count }))
 }
 
-/** The points of a line through `samples` in a box, oldest on the left; empty below two samples. */
+/** SVG points of a line through `samples`, oldest on the left. Empty for fewer than two samples. */
 export function sparkline(samples: readonly number[], width: number, height: number): string {
   if (samples.length < 2) return ''
-  // From zero, so that noise on a small figure does not look like a mountain range.
+  // The axis starts at zero, so that noise stays small.
   const top = Math.max(...samples) || 1
   const step = width / (samples.length - 1)
   return samples

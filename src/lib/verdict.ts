@@ -1,4 +1,4 @@
-// A comparison in one sentence, whichever way it went.
+// Sums up a comparison of runtimes in one sentence.
 import { runtimeLabel, type RealRuntime } from './describe'
 import { ratio } from './format'
 
@@ -8,26 +8,26 @@ interface Measured {
 }
 
 /**
- * Null until the embedded engine and something else were measured; in a build without the engine, until two
- * others were.
+ * Null until the embedded engine and one other runtime are measured. A build without the engine
+ * needs two runtimes.
  */
 export function verdictOn(lanes: readonly Measured[], hasEngine = true): string | null {
-  const inside = lanes.find(({ runtime }) => runtime === 'embedded')?.result
-  const others = lanes.flatMap(({ runtime, result }) =>
+  const embedded = lanes.find(({ runtime }) => runtime === 'embedded')?.result
+  const children = lanes.flatMap(({ runtime, result }) =>
     result && runtime !== 'embedded' ? [{ runtime, mean: result.mean }] : [],
   )
-  if (others.length < (hasEngine ? 1 : 2) || (hasEngine && !inside)) return null
-  const best = others.reduce((a, b) => (b.mean < a.mean ? b : a))
-  const worst = others.reduce((a, b) => (b.mean > a.mean ? b : a))
-  const name = runtimeLabel(best.runtime)
-  if (!inside) {
-    const slowest = runtimeLabel(worst.runtime)
-    return `${name} is the fastest here; ${slowest} takes ${ratio(worst.mean, best.mean)} as long.`
+  if (children.length < (hasEngine ? 1 : 2) || (hasEngine && !embedded)) return null
+  const fastest = children.reduce((a, b) => (b.mean < a.mean ? b : a))
+  const slowest = children.reduce((a, b) => (b.mean > a.mean ? b : a))
+  const name = runtimeLabel(fastest.runtime)
+  if (!embedded) {
+    const other = runtimeLabel(slowest.runtime)
+    return `${name} is the fastest here; ${other} takes ${ratio(slowest.mean, fastest.mean)} as long.`
   }
-  if (best.mean < inside.mean) {
-    return `${name} is the fastest here; the embedded engine takes ${ratio(inside.mean, best.mean)} as long.`
+  if (fastest.mean < embedded.mean) {
+    return `${name} is the fastest here; the embedded engine takes ${ratio(embedded.mean, fastest.mean)} as long.`
   }
-  const [from, to] = [ratio(best.mean, inside.mean), ratio(worst.mean, inside.mean)]
+  const [from, to] = [ratio(fastest.mean, embedded.mean), ratio(slowest.mean, embedded.mean)]
   const span = from === to ? from : `${from.slice(0, -1)} to ${to}`
-  return `Inside the app is the fastest: the same call to a child process takes ${span} as long.`
+  return `The embedded engine is the fastest here: a child process takes ${span} as long.`
 }

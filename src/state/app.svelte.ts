@@ -1,4 +1,4 @@
-// The page's one store: the processes, which of them is selected, and what can be done.
+// The store of the page: processes, selection, and the commands on them.
 import { invoke } from '@tauri-apps/api/core'
 import {
   ensure,
@@ -17,7 +17,7 @@ import {
 import { describe } from '../lib/describe'
 import { needsEngine } from '../lib/engine'
 import { explain, type Problem } from '../lib/hints'
-import { nothingListed, reduce, totals } from './processes'
+import { emptyList, reduce, totals } from './processes'
 import { Process } from './process.svelte'
 import { runtimes } from './runtimes.svelte'
 import { load, save } from './storage'
@@ -33,20 +33,20 @@ const HEARTBEAT_MS = 2000
 class App {
   status: 'connecting' | 'ready' | 'failed' = $state('connecting')
   problem: Problem | null = $state.raw(null)
-  /** By name. */
+  /** Sorted by name. */
   processes: Process[] = $state.raw([])
   backends: BackendInfo[] = $state.raw([])
   selectedName: string | null = $state(load('selected', null))
   tab: Tab = $state('console')
   dialog: Dialog | null = $state(null)
   heartbeat = $state(load('heartbeat', true))
-  /** Names of backends whose start was asked for and not yet answered. */
+  /** Names of backends with a pending start. */
   starting: ReadonlySet<string> = $state.raw(new Set<string>())
-  /** The last change of a state, for screen readers. */
+  /** The last state change, for screen readers. */
   announcement = $state('')
 
-  #listed = $state.raw(nothingListed)
-  #waiting = new Map<string, (process: Process) => void>()
+  #listed = $state.raw(emptyList)
+  #runningWaiters = new Map<string, (process: Process) => void>()
 
   readonly selected = $derived(
     this.processes.find(({ name }) => name === this.selectedName) ?? this.processes[0] ?? null,
@@ -61,12 +61,12 @@ class App {
       await watchProcesses((message) => this.apply(message), { usageMs: USAGE_MS })
       this.status = 'ready'
     } catch (error) {
-      this.problem = explain('This window can not watch processes', error)
+      this.problem = explain('This window cannot watch processes', error)
       this.status = 'failed'
       return
     }
     await this.loadBackends()
-    setInterval(() => this.#beat(), HEARTBEAT_MS)
+    setInterval(() => this.#pingAll(), HEARTBEAT_MS)
   }
 
   apply(message: WatchMessage): void {
@@ -78,14 +78,14 @@ class App {
       return
     }
     this.#announce(message)
-    this.#keep([...this.#listed.processes.values()])
+    this.#syncProcesses([...this.#listed.processes.values()])
   }
 
-  /** Resolves with the process once this page has heard of it running. */
-  arrived(name: string): Promise<Process> {
-    const known = this.processes.find((process) => process.name === name && process.info.running)
-    if (known) return Promise.resolve(known)
-    return new Promise((resolve) => this.#waiting.set(name, resolve))
+  /** Resolves with the process when this page receives its state `running`. */
+  whenRunning(name: string): Promise<Process> {
+    const running = this.processes.find((process) => process.name === name && process.info.running)
+    if (running) return Promise.resolve(running)
+    return new Promise((resolve) => this.#runningWaiters.set(name, resolve))
   }
 
   select(name: string): void {
@@ -93,10 +93,10 @@ class App {
     save('selected', name)
   }
 
-  /** Selects the next process, or the one before. */
-  move(by: 1 | -1): void {
-    const at = this.processes.findIndex((process) => process === this.selected)
-    const next = this.processes[Math.min(Math.max(at + by, 0), this.processes.length - 1)]
+  /** Selects the next or the previous process. */
+  moveSelection(by: 1 | -1): void {
+    const index = this.processes.findIndex((process) => process === this.selected)
+    const next = this.processes[Math.min(Math.max(index + by, 0), this.processes.length - 1)]
     if (next) this.select(next.name)
   }
 
@@ -113,7 +113,7 @@ class App {
     }
   }
 
-  /** Whether this build of the app can run it. */
+  /** False if the backend needs the embedded engine and this build lacks it. */
   canStart({ config }: BackendInfo): boolean {
     return runtimes.hasEngine || !needsEngine(config)
   }
@@ -123,17 +123,17 @@ class App {
     await Promise.all(backends.map(({ name }) => this.start(name)))
   }
 
-  /** Starts what is not declared; throws, so that the form can say why it was refused. */
+  /** Starts an undeclared process. Throws, so that the form can show the error. */
   async spawn(name: string, config: SpawnConfig): Promise<void> {
     await spawn(name, config)
     this.select(name)
   }
 
-  kill = (name: string) => this.#act(`Could not kill ${name}`, () => kill(name))
-  restart = (name: string) => this.#act(`Could not restart ${name}`, () => restart(name))
-  remove = (name: string) => this.#act(`Could not remove ${name}`, () => remove(name))
-  killAll = () => this.#act('Could not kill all processes', killAll)
-  openWindow = () => this.#act('Could not open a window', () => invoke('open_window'))
+  kill = (name: string) => this.#runCommand(`Could not kill ${name}`, () => kill(name))
+  restart = (name: string) => this.#runCommand(`Could not restart ${name}`, () => restart(name))
+  remove = (name: string) => this.#runCommand(`Could not remove ${name}`, () => remove(name))
+  killAll = () => this.#runCommand('Could not kill all processes', killAll)
+  openWindow = () => this.#runCommand('Could not open a window', () => invoke('open_window'))
 
   setHeartbeat(on: boolean): void {
     this.heartbeat = on
@@ -148,7 +148,7 @@ class App {
     }
   }
 
-  async #act(title: string, action: () => Promise<unknown>): Promise<void> {
+  async #runCommand(title: string, action: () => Promise<unknown>): Promise<void> {
     try {
       await action()
     } catch (error) {
@@ -159,30 +159,30 @@ class App {
   #announce(message: WatchMessage): void {
     if (message.kind === 'process') {
       const { name, state } = message.process
-      this.announcement = `${name}: ${describe(state).word}`
+      this.announcement = `${name}: ${describe(state).label}`
     } else if (message.kind === 'removed') this.announcement = `${message.name} removed`
   }
 
-  /** Brings the processes in step with the list; those that stay keep their consoles. */
-  #keep(infos: ProcessInfo[]): void {
+  /** Creates, updates and disposes processes to match the list. Existing processes keep their consoles. */
+  #syncProcesses(infos: ProcessInfo[]): void {
     const known = new Map(this.processes.map((process) => [process.name, process]))
-    const kept = infos.map((info) => {
+    const processes = infos.map((info) => {
       const process = known.get(info.name)
       if (!process) return new Process(info)
       known.delete(info.name)
       if (process.info !== info) process.update(info)
       return process
     })
-    for (const gone of known.values()) gone.dispose()
-    this.processes = kept.sort((a, b) => a.name.localeCompare(b.name))
-    for (const process of kept) {
+    for (const removed of known.values()) removed.dispose()
+    this.processes = processes.sort((a, b) => a.name.localeCompare(b.name))
+    for (const process of processes) {
       if (!process.info.running) continue
-      this.#waiting.get(process.name)?.(process)
-      this.#waiting.delete(process.name)
+      this.#runningWaiters.get(process.name)?.(process)
+      this.#runningWaiters.delete(process.name)
     }
   }
 
-  #beat(): void {
+  #pingAll(): void {
     if (!this.heartbeat || document.hidden) return
     for (const process of this.processes) void process.ping()
   }

@@ -1,4 +1,4 @@
-// The current time, once a second: what uptimes are read against.
+// The current time, updated once a second, for uptimes.
 
 class Clock {
   now = $state(Date.now())

@@ -1,4 +1,4 @@
-// Everything that can be done, by name: what the palette lists.
+// The commands of the palette.
 import { app, TABS } from './app.svelte'
 import { theme, THEMES } from './theme.svelte'
 import { toasts } from './toasts.svelte'
@@ -20,7 +20,7 @@ export function commands(): Command[] {
       .filter((backend) => app.canStart(backend))
       .map(({ name }) => ({ name: `Start ${name}`, run: () => app.start(name) })),
     ...(app.backends.length > 1 ? [{ name: 'Start all', run: () => app.startAll() }] : []),
-    { name: 'Start something else…', run: () => (app.dialog = 'spawn') },
+    { name: 'Start another process…', run: () => (app.dialog = 'spawn') },
     { name: 'Kill all…', run: () => (app.dialog = 'kill-all') },
     ...TABS.map((tab, i) => ({
       name: `Show ${tab}`,
@@ -52,6 +52,6 @@ async function copy(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text)
   } catch (error) {
-    toasts.fail('The clipboard refused', error)
+    toasts.fail('Could not copy to the clipboard', error)
   }
 }

@@ -1,4 +1,4 @@
-// The same call on every runtime, one runtime after the other, so that they do not share the CPU.
+// Repeats one call on every runtime, one runtime at a time, so that they do not compete for the CPU.
 import { ensure, type BackendInfo } from 'tauri-plugin-js-api'
 import { repeat } from '../lib/bench'
 import { RUNTIMES, type RealRuntime } from '../lib/describe'
@@ -9,35 +9,36 @@ import { runsWorker, type Process } from './process.svelte'
 import { runtimes } from './runtimes.svelte'
 
 export interface Result extends Summary {
-  /** Milliseconds a call, over the whole run: what the bars show. */
+  /** Milliseconds per call, averaged over the whole run. */
   mean: number
   perSecond: number
 }
 
-export interface Contender {
+/** One runtime of the comparison: a row of the table. */
+export interface Lane {
   runtime: RealRuntime
   process: Process | null
   state: 'waiting' | 'starting' | 'running' | 'done' | 'failed'
   done: number
   result: Result | null
   problem: string | null
-  /** The runtime is not on this machine. */
+  /** The runtime is not installed. */
   missing: boolean
 }
 
-/** What the comparison needs of the page. */
-export interface Field {
+/** The part of the page that the comparison uses. */
+export interface ProcessSource {
   processes: Process[]
   backends: BackendInfo[]
-  /** The process of that name, once its start has been heard of here. */
-  arrived(name: string): Promise<Process>
+  /** Resolves with the process when this page receives its state `running`. */
+  whenRunning(name: string): Promise<Process>
 }
 
 export const COMPARE_TIMES = [100, 300, 1000] as const
-/** Compilers and caches get this much of a head start. */
-const WARM_UP = 20
+/** Unmeasured calls that warm up compilers and caches. */
+const WARM_UP_CALLS = 20
 
-const untried = (runtime: RealRuntime): Contender => ({
+const newLane = (runtime: RealRuntime): Lane => ({
   runtime,
   process: null,
   state: 'waiting',
@@ -48,31 +49,31 @@ const untried = (runtime: RealRuntime): Contender => ({
 })
 
 export class Compare {
-  contenders: Contender[] = $state.raw(RUNTIMES.map(untried))
+  lanes: Lane[] = $state.raw(RUNTIMES.map(newLane))
   times: number = $state(300)
   running = $state(false)
-  /** The call that the figures are of. */
+  /** The measured call. */
   method: string | null = $state(null)
-  readonly best = $derived(
-    Math.min(...this.contenders.flatMap(({ result }) => (result ? [result.mean] : []))),
+  readonly fastest = $derived(
+    Math.min(...this.lanes.flatMap(({ result }) => (result ? [result.mean] : []))),
   )
-  readonly worst = $derived(
-    Math.max(0, ...this.contenders.flatMap(({ result }) => (result ? [result.mean] : []))),
+  readonly slowest = $derived(
+    Math.max(0, ...this.lanes.flatMap(({ result }) => (result ? [result.mean] : []))),
   )
   #cancelled = false
 
-  async run(field: Field): Promise<void> {
+  async run(source: ProcessSource): Promise<void> {
     if (this.running) return
     this.running = true
     this.#cancelled = false
     this.method = `${draft.method}(${draft.args.trim().replace(/^\[|\]$/g, '')})`
-    this.contenders = RUNTIMES.map(untried)
+    this.lanes = RUNTIMES.map(newLane)
     for (const runtime of RUNTIMES) {
       if (this.#cancelled) break
-      // Its lane says that it is not there.
+      // The row of the engine says that this build lacks it.
       if (runtime === 'embedded' && !runtimes.hasEngine) continue
       try {
-        await this.#measure(runtime, field)
+        await this.#measure(runtime, source)
       } catch (error) {
         const missing = kindOf(error) === 'runtimeUnavailable'
         this.#set(runtime, { state: 'failed', problem: messageOf(error), missing })
@@ -85,13 +86,13 @@ export class Compare {
     this.#cancelled = true
   }
 
-  async #measure(runtime: RealRuntime, field: Field): Promise<void> {
+  async #measure(runtime: RealRuntime, source: ProcessSource): Promise<void> {
     this.#set(runtime, { state: 'starting' })
-    const process = await contender(runtime, field)
+    const process = await findOrStart(runtime, source)
     this.#set(runtime, { process, state: 'running' })
     const invoke = draftedCall()
     const call = () => process.call(invoke)
-    await repeat(call, { times: Math.min(WARM_UP, this.times) })
+    await repeat(call, { times: Math.min(WARM_UP_CALLS, this.times) })
     const { samples, total } = await repeat(call, {
       times: this.times,
       cancelled: () => this.#cancelled,
@@ -105,25 +106,25 @@ export class Compare {
     this.#set(runtime, { state: 'done', result })
   }
 
-  #set(runtime: RealRuntime, change: Partial<Contender>): void {
-    this.contenders = this.contenders.map((contender) =>
-      contender.runtime === runtime ? { ...contender, ...change } : contender,
+  #set(runtime: RealRuntime, change: Partial<Lane>): void {
+    this.lanes = this.lanes.map((lane) =>
+      lane.runtime === runtime ? { ...lane, ...change } : lane,
     )
   }
 }
 
-/** A live demo worker on that runtime, or a declared one, started for the purpose. */
-async function contender(runtime: RealRuntime, field: Field): Promise<Process> {
-  const live = field.processes.find(
+/** A running demo worker on the runtime. If there is none, starts a declared one. */
+async function findOrStart(runtime: RealRuntime, source: ProcessSource): Promise<Process> {
+  const running = source.processes.find(
     ({ info, config }) => info.running && info.runtime === runtime && config && runsWorker(config),
   )
-  if (live) return live
-  const declared = field.backends.find(
+  if (running) return running
+  const declared = source.backends.find(
     ({ config }) => config.runtime === runtime && runsWorker(config),
   )
   if (!declared) throw new Error(`No declared backend runs the demo worker on ${runtime}.`)
   await ensure(declared.name)
-  return field.arrived(declared.name)
+  return source.whenRunning(declared.name)
 }
 
 export const compare = new Compare()

@@ -1,4 +1,4 @@
-// What is shown of a console: its filters, and where it is scrolled to.
+// The view of a console: filters and scroll position.
 import { stripAnsi } from '../lib/ansi'
 import { matcher } from '../lib/filter'
 import { offsetsOf, rowAt, visible, wrappedRows } from '../lib/virtual'
@@ -6,23 +6,24 @@ import type { Line, Stream } from './console'
 import type { Process } from './process.svelte'
 import { load, save } from './storage'
 
-/** The streams that can be switched; hints and gaps belong to what is around them. */
-export const SWITCHES = ['out', 'err', 'rpc', 'life'] as const
-export type Switch = (typeof SWITCHES)[number]
+/** The streams with a filter button. */
+export const FILTERS = ['out', 'err', 'rpc', 'lifecycle'] as const
+export type Filter = (typeof FILTERS)[number]
 
 export const LINE_HEIGHT = 20
-/** Rows beyond the edges, so that a quick scroll does not show an empty strip. */
-const OVER = 12
-/** Longer lines are cut on screen, not in the copy. */
-export const LONGEST = 4000
+/** Extra rows above and below the viewport, so that a quick scroll shows no gap. */
+const OVERSCAN = 12
+/** Longer lines are truncated on screen, not in the clipboard. */
+export const MAX_CHARS = 4000
 
 class ConsoleOptions {
-  shown: Record<Switch, boolean> = $state(
-    load('streams', { out: true, err: true, rpc: false, life: true }),
-  )
+  shown: Record<Filter, boolean> = $state({
+    ...{ out: true, err: true, rpc: false, lifecycle: true },
+    ...load('streams', {}),
+  })
   wrap = $state(load('wrap', true))
 
-  toggle(stream: Switch): void {
+  toggle(stream: Filter): void {
     this.shown[stream] = !this.shown[stream]
     save('streams', this.shown)
   }
@@ -38,7 +39,7 @@ export const options = new ConsoleOptions()
 export class ConsoleView {
   query = $state('')
   follow = $state(true)
-  /** Measured by the component: the list's size, and how many characters fit a line. */
+  /** Measured by the component: the height of the list in pixels, and the characters per row. */
   height = $state(0)
   columns = $state(0)
   top = $state(0)
@@ -55,10 +56,16 @@ export class ConsoleView {
 
   readonly lines = $derived.by(() => {
     const matches = matcher(this.query)
-    const { out, err, life } = options.shown
-    const on: Record<Stream, boolean> = { out, err, life, rpc: true, gap: true, hint: err }
+    const { out, err, lifecycle } = options.shown
+    const enabled: Record<Stream, boolean> = {
+      ...{ out, err, lifecycle },
+      // Hints follow lines of stderr. The log leaves frames out by itself.
+      ...{ rpc: true, gap: true, hint: err },
+    }
     const all = this.query.trim() === ''
-    return this.#all.filter((line) => on[line.stream] && (all || matches(stripAnsi(line.text))))
+    return this.#all.filter(
+      (line) => enabled[line.stream] && (all || matches(stripAnsi(line.text))),
+    )
   })
 
   readonly hidden = $derived(this.#all.length - this.lines.length)
@@ -66,21 +73,21 @@ export class ConsoleView {
   readonly #offsets = $derived.by(() => {
     const columns = options.wrap ? this.columns : 0
     return offsetsOf(
-      this.lines.map((line) => wrappedRows(Math.min(line.text.length, LONGEST), columns)),
+      this.lines.map((line) => wrappedRows(Math.min(line.text.length, MAX_CHARS), columns)),
       LINE_HEIGHT,
     )
   })
 
-  readonly slice = $derived(visible(this.#offsets, this.top, this.height, OVER))
+  readonly slice = $derived(visible(this.#offsets, this.top, this.height, OVERSCAN))
 
-  /** The line at the upper edge, and how much of it is above. */
+  /** The line at the upper edge, and the pixels of it above the edge. */
   anchor(): { id: number; above: number } | null {
     const row = rowAt(this.#offsets, this.top)
     const line = this.lines[row]
     return line ? { id: line.id, above: this.top - this.#offsets[row]! } : null
   }
 
-  /** Where to scroll so that a line is at the upper edge again; the next one if it is gone. */
+  /** The scroll offset that restores an anchor. If the line is evicted, the next line takes its place. */
   offsetOf({ id, above }: { id: number; above: number }): number {
     const row = this.lines.findIndex((line) => line.id >= id)
     if (row < 0) return this.top

@@ -1,4 +1,4 @@
-// What a process said and what happened to it, as lines of one timeline. Bounded: the oldest goes.
+// The output and the state changes of a process as one bounded list of lines.
 import type { ProcessEvent } from 'tauri-plugin-js-api'
 import { stripAnsi } from '../lib/ansi'
 import { deniedIn } from '../lib/denied'
@@ -7,51 +7,52 @@ import { bytes, plural } from '../lib/format'
 import { frameOf } from '../lib/frames'
 import { Ring } from '../lib/ring'
 
-/** `rpc` are frames on stdout, `life` what the process went through, `gap` output that is lost. */
-export type Stream = 'out' | 'err' | 'rpc' | 'life' | 'gap' | 'hint'
+/** `rpc`: frames on stdout. `lifecycle`: state changes. `gap`: dropped output. `hint`: remedies. */
+export type Stream = 'out' | 'err' | 'rpc' | 'lifecycle' | 'gap' | 'hint'
 
 export interface Line {
-  /** Grows with every line of a console, so that a list can be searched for one. */
+  /** Increases with every line of a console. */
   id: number
+  /** Milliseconds since the Unix epoch. */
   at: number
   stream: Stream
   text: string
   failed?: boolean
 }
 
-type Draft = Pick<Line, 'stream' | 'text' | 'failed'>
+type NewLine = Pick<Line, 'stream' | 'text' | 'failed'>
 
-const LINES = 5000
-/** Fewer, and apart from the rest: a thousand calls must not push out what the process said. */
-const FRAMES = 1000
+const MAX_LINES = 5000
+/** Separate from the other lines, so that calls do not evict output. */
+const MAX_FRAMES = 1000
 
 export class ConsoleLog {
-  #lines = new Ring<Line>(LINES)
-  #frames = new Ring<Line>(FRAMES)
+  #lines = new Ring<Line>(MAX_LINES)
+  #frames = new Ring<Line>(MAX_FRAMES)
   #nextId = 1
   #isAfterFrame = false
 
-  /** Whether the event made a line. */
+  /** Returns true if the event added a line. `at` is in milliseconds since the Unix epoch. */
   add(event: ProcessEvent, at: number): boolean {
-    const drafts = linesOf(event)
+    const lines = linesOf(event)
     if (event.kind === 'stdout') {
       const isAfterFrame = this.#isAfterFrame
-      this.#isAfterFrame = drafts[0]?.stream === 'rpc'
-      // kkrpc's adapter for Deno ends a frame with two line ends; the second is no output.
-      if (isAfterFrame && drafts[0]?.text === '') return false
+      this.#isAfterFrame = lines[0]?.stream === 'rpc'
+      // kkrpc's adapter for Deno writes two line feeds after a frame.
+      if (isAfterFrame && lines[0]?.text === '') return false
     }
-    for (const draft of drafts) this.write(draft, at)
-    return drafts.length > 0
+    for (const line of lines) this.write(line, at)
+    return lines.length > 0
   }
 
-  write(draft: Draft, at: number): void {
+  write(newLine: NewLine, at: number): void {
     const last = this.#lines.last()
-    const line = { ...draft, id: this.#nextId++, at }
-    if (draft.stream === 'hint' && last?.stream === 'hint' && last.text === draft.text) return
-    ;(draft.stream === 'rpc' ? this.#frames : this.#lines).push(line)
+    const line = { ...newLine, id: this.#nextId++, at }
+    if (line.stream === 'hint' && last?.stream === 'hint' && last.text === line.text) return
+    ;(line.stream === 'rpc' ? this.#frames : this.#lines).push(line)
   }
 
-  /** Oldest first; with or without the frames. */
+  /** Oldest first. */
   lines(withFrames: boolean): Line[] {
     const lines = this.#lines.toArray()
     return withFrames ? merge(lines, this.#frames.toArray()) : lines
@@ -67,7 +68,7 @@ export class ConsoleLog {
   }
 }
 
-/** Two lists in the order of their ids as one. */
+/** Merges two lists that are sorted by id. */
 function merge(a: Line[], b: Line[]): Line[] {
   const merged: Line[] = []
   let i = 0
@@ -79,7 +80,7 @@ function merge(a: Line[], b: Line[]): Line[] {
   return merged
 }
 
-export function linesOf(event: ProcessEvent): Draft[] {
+export function linesOf(event: ProcessEvent): NewLine[] {
   switch (event.kind) {
     case 'stdout': {
       const text = textOf(event.data)
@@ -88,16 +89,18 @@ export function linesOf(event: ProcessEvent): Draft[] {
     case 'stderr':
       return withHint({ stream: 'err', text: textOf(event.data) })
     case 'state':
-      return event.state.state === 'exited' ? [] : [lifeLine(describe(event.state).word, event)]
+      return event.state.state === 'exited'
+        ? []
+        : [lifecycleLine(describe(event.state).label, event)]
     case 'exit': {
-      const { word, detail, shape } = describeExit(event.reason, event.code)
-      const text = detail && detail !== word ? `${word}: ${detail}` : word
+      const { label, detail, shape } = describeExit(event.reason, event.code)
+      const text = detail && detail !== label ? `${label}: ${detail}` : label
       const stack = event.reason.kind === 'error' ? event.reason.stack : null
-      const line = { ...lifeLine(text, event), failed: shape === 'failed' }
+      const line = { ...lifecycleLine(text, event), failed: shape === 'failed' }
       return [...stackLines(stack), line]
     }
     case 'lineTooLong':
-      return [gapLine(`a line of ${event.stream} beyond ${bytes(event.limit)} was dropped`)]
+      return [gapLine(`a line of ${event.stream} over ${bytes(event.limit)} was dropped`)]
     case 'dropped':
       return [gapLine(`${plural(event.events, 'line')} dropped (${bytes(event.bytes)})`)]
     default:
@@ -105,24 +108,24 @@ export function linesOf(event: ProcessEvent): Draft[] {
   }
 }
 
-const gapLine = (text: string): Draft => ({ stream: 'gap', text })
+const gapLine = (text: string): NewLine => ({ stream: 'gap', text })
 
-const lifeLine = (text: string, { generation }: { generation: number }): Draft => ({
-  stream: 'life',
+const lifecycleLine = (text: string, { generation }: { generation: number }): NewLine => ({
+  stream: 'lifecycle',
   text: generation > 1 ? `${text} · start ${generation}` : text,
 })
 
-const stackLines = (stack: string | null): Draft[] =>
+const stackLines = (stack: string | null): NewLine[] =>
   (stack?.split('\n') ?? []).map((text) => ({ stream: 'err', text }))
 
-/** A refused call is followed by what would allow it. */
-function withHint(line: Draft): Draft[] {
+/** Adds the grant to a permission error. */
+function withHint(line: NewLine): NewLine[] {
   const denied = deniedIn(stripAnsi(line.text))
   return denied ? [line, { stream: 'hint', text: `To allow it: ${denied.grant}` }] : [line]
 }
 
-/** The lines for a refusal that a call was answered with; none for other errors. */
-export function deniedLines(message: string): Draft[] {
+/** The lines for the rejection of a call. Empty unless it is a permission error. */
+export function deniedLines(message: string): NewLine[] {
   const lines = withHint({ stream: 'err', text: message })
   return lines.length > 1 ? lines : []
 }

@@ -1,48 +1,50 @@
-// One fault, done on purpose, and what the app did meanwhile: it is asked and watched all the time.
+// Causes one fault in a backend and measures the responsiveness of the app during it.
 import { listProcesses } from 'tauri-plugin-js-api'
 import { describe } from '../lib/describe'
 import type { Fault } from '../lib/faults'
 import { messageOf } from '../lib/hints'
 import { pretty } from '../lib/json'
-import type { Process } from './process.svelte'
+import type { CallTarget } from './call-target'
 
-/** What the application did while a backend failed. */
-export interface Pulse {
-  asked: number
+/** The responsiveness of the app during a fault. */
+export interface Responsiveness {
+  /** Requests to the app. */
+  sent: number
   answered: number
   slowestMs: number
+  /** The longest time between two frames that the page drew. */
   longestFrameMs: number
 }
 
 export interface Report {
   fault: Fault
-  /** What came of the call itself. */
+  /** The outcome of the call that causes the fault. */
   outcome: string
-  /** It answered first; what happened to the process comes later. */
+  /** True if the call resolved; the process may end later. */
   answered: boolean
-  pulse: Pulse
+  responsiveness: Responsiveness
 }
 
-const QUESTIONS = 12
-const BETWEEN_MS = 250
+const REQUESTS = 12
+const INTERVAL_MS = 250
 
 export class FaultRun {
   report: Report | null = $state.raw(null)
   running = $state(false)
-  readonly #process: Process
+  readonly #process: CallTarget
 
-  constructor(process: Process) {
+  constructor(process: CallTarget) {
     this.#process = process
   }
 
   async run(fault: Fault): Promise<void> {
     if (this.running) return
     this.running = true
-    const pulse = { asked: 0, answered: 0, slowestMs: 0, longestFrameMs: 0 }
-    this.report = { fault, outcome: 'sent, no answer yet', answered: false, pulse }
+    const responsiveness = { sent: 0, answered: 0, slowestMs: 0, longestFrameMs: 0 }
+    this.report = { fault, outcome: 'sent, no answer yet', answered: false, responsiveness }
     void this.#call(fault)
     try {
-      await this.#watch(pulse)
+      await this.#measure(responsiveness)
     } finally {
       this.running = false
     }
@@ -53,43 +55,48 @@ export class FaultRun {
     const after = () => `after ${Math.round(performance.now() - begin)} ms`
     try {
       const value = await this.#process.call((api) => fault.call(api))
-      const what = value === undefined || value === null ? '' : ` ${pretty(value)}`
-      this.#tell(`answered${what} ${after()}`, true)
+      const result = value === undefined || value === null ? '' : ` ${pretty(value)}`
+      this.#setOutcome(`answered${result} ${after()}`, true)
     } catch (error) {
-      const { word, detail } = describe(this.#process.info.state)
-      const ended = this.#process.exited ? `${word}${detail ? `, ${detail},` : ''}` : null
-      this.#tell(`${ended ?? messageOf(error)} ${after()}`, false)
+      const { label, detail } = describe(this.#process.info.state)
+      const ended = this.#process.exited ? `${label}${detail ? `, ${detail},` : ''}` : null
+      this.#setOutcome(`${ended ?? messageOf(error)} ${after()}`, false)
     }
   }
 
-  #tell(outcome: string, answered: boolean): void {
+  #setOutcome(outcome: string, answered: boolean): void {
     if (this.report) this.report = { ...this.report, outcome, answered }
   }
 
-  async #watch(pulse: Pulse): Promise<void> {
-    const stop = watchFrames((gap) => (pulse.longestFrameMs = Math.max(pulse.longestFrameMs, gap)))
-    for (let i = 0; i < QUESTIONS; i++) {
-      pulse.asked++
+  async #measure(measured: Responsiveness): Promise<void> {
+    const publish = () => {
+      if (this.report) this.report = { ...this.report, responsiveness: { ...measured } }
+    }
+    const stop = watchFrames((gap) => {
+      measured.longestFrameMs = Math.max(measured.longestFrameMs, gap)
+    })
+    for (let i = 0; i < REQUESTS; i++) {
+      measured.sent++
       const begin = performance.now()
       await listProcesses().then(
-        () => pulse.answered++,
+        () => measured.answered++,
         () => {},
       )
-      pulse.slowestMs = Math.max(pulse.slowestMs, performance.now() - begin)
-      if (this.report) this.report = { ...this.report, pulse: { ...pulse } }
-      await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS))
+      measured.slowestMs = Math.max(measured.slowestMs, performance.now() - begin)
+      publish()
+      await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS))
     }
     stop()
-    if (this.report) this.report = { ...this.report, pulse: { ...pulse } }
+    publish()
   }
 }
 
-/** Tells the time between the frames that the page draws, until it is stopped. */
+/** Calls `onGap` with the milliseconds between drawn frames. Returns a function that stops it. */
 function watchFrames(onGap: (ms: number) => void): () => void {
-  let before: number | null = null
+  let last: number | null = null
   let id = requestAnimationFrame(function frame(now) {
-    if (before !== null) onGap(now - before)
-    before = now
+    if (last !== null) onGap(now - last)
+    last = now
     id = requestAnimationFrame(frame)
   })
   return () => cancelAnimationFrame(id)

@@ -1,16 +1,15 @@
-// Calls by hand: what is typed, and what came back from each process.
+// Manual calls: the call form, and the outcome of the last call of each process.
 import type { WorkerApi } from '../../backends/shared-api.ts'
-import { repeat } from '../lib/bench'
+import { repeat, resolution } from '../lib/bench'
 import { explain, type Problem } from '../lib/hints'
 import { parseArgs, pretty } from '../lib/json'
 import { METHODS, METHOD_NAMES, type MethodName } from '../lib/methods'
 import { histogram, summarise, type Bin, type Summary } from '../lib/stats'
-import { resolution } from '../lib/timer'
-import type { Process } from './process.svelte'
+import type { CallTarget } from './call-target'
 import { load, save } from './storage'
 
-/** What is typed: the same for every process, so that one call can be tried on all of them. */
-class Draft {
+/** The contents of the call form. All processes share it, so that one call can be tried on each. */
+class CallDraft {
   method: MethodName = $state('echo')
   #texts: Partial<Record<MethodName, string>> = $state(load('arguments', {}))
 
@@ -39,9 +38,9 @@ class Draft {
   }
 }
 
-export const draft = new Draft()
+export const draft = new CallDraft()
 
-/** The call as typed, ready to be made on any backend; throws when the arguments are no JSON. */
+/** The call in the form as a function of a backend. Throws if the arguments are not JSON. */
 export function draftedCall(onItem: (item: unknown) => void = () => {}) {
   const { method } = draft
   const { encode, streams } = METHODS[method]
@@ -60,25 +59,25 @@ export type Outcome =
   | { kind: 'runs'; method: string; total: number; summary: Summary; bins: Bin[] }
 
 const BINS = 32
-const ITEMS_SHOWN = 200
+const MAX_ITEMS = 200
 
 export class Playground {
   outcome: Outcome | null = $state.raw(null)
-  /** What is under way, and how far it is. */
+  /** The progress of the running call. */
   busy: { done: number; times: number } | null = $state.raw(null)
-  /** What a streaming call has sent so far. */
+  /** The latest items of a streaming call. */
   items: unknown[] = $state.raw([])
-  readonly #process: Process
+  readonly #process: CallTarget
   #cancelled = false
 
-  constructor(process: Process) {
+  constructor(process: CallTarget) {
     this.#process = process
   }
 
   async call(): Promise<void> {
     await this.#run(1, async () => {
       const { method } = draft
-      const invoke = draftedCall((item) => (this.items = [...this.items, item].slice(-ITEMS_SHOWN)))
+      const invoke = draftedCall((item) => (this.items = [...this.items, item].slice(-MAX_ITEMS)))
       const begin = performance.now()
       const value = await this.#process.call(invoke)
       const ms = performance.now() - begin
@@ -119,7 +118,7 @@ export class Playground {
       this.outcome = await work()
     } catch (error) {
       const problem = explain(`${method} was rejected`, error)
-      this.#process.noteDenied(problem.message)
+      this.#process.addDenial(problem.message)
       this.outcome = { kind: 'error', method, ms: performance.now() - begin, problem }
     } finally {
       this.busy = null

@@ -1,4 +1,4 @@
-// One process as the page sees it: what the plugin says about it, what it said, and RPC with it.
+// One process on the page: its info, usage, configuration, console and RPC session.
 import {
   getConfig,
   onEvent,
@@ -12,18 +12,19 @@ import type { WorkerApi } from '../../backends/shared-api.ts'
 import { describe, isExited } from '../lib/describe'
 import { explain, type Problem } from '../lib/hints'
 import { summarise } from '../lib/stats'
+import type { CallTarget } from './call-target'
 import { ConsoleLog, deniedLines } from './console'
 import { FaultRun } from './fault.svelte'
 import { Playground } from './playground.svelte'
 import { Session } from './session'
 
-const LATENCIES = 40
-/** What the list says first, the stream says soon after; no call waits longer for it. */
-const CATCH_UP_MS = 2000
-/** Averaged into one sample: WebKit's clock alone is too coarse for a single round trip. */
-const PINGS = 5
+const MAX_LATENCIES = 40
+/** The longest time a call waits for the event stream to reach the generation of the list. */
+const STREAM_TIMEOUT_MS = 2000
+/** Averaged into one sample: the clock of WebKit is too coarse for one round trip. */
+const PINGS_PER_SAMPLE = 5
 
-export class Process {
+export class Process implements CallTarget {
   readonly name: string
   readonly log = new ConsoleLog()
   readonly playground: Playground
@@ -31,36 +32,36 @@ export class Process {
   info: ProcessInfo = $state.raw()!
   usage: Usage | null = $state.raw(null)
   config: ProcessConfig | null = $state.raw(null)
-  /** Why the console is silent, if the page may not listen. */
+  /** Set if this window may not see the output. */
   consoleProblem: Problem | null = $state.raw(null)
-  /** Milliseconds, oldest first. */
+  /** Round trips in milliseconds, oldest first. */
   latency: number[] = $state.raw([])
-  /** Since when a ping waits for its answer. */
-  waitingSince: number | null = $state(null)
-  /** Grows whenever the console has new lines. */
+  /** The time of the unanswered ping, null if there is none. */
+  pingSentAt: number | null = $state(null)
+  /** Increases when the console changes. */
   logVersion = $state(0)
 
   readonly described = $derived(describe(this.info.state))
   readonly exited = $derived(isExited(this.info))
   readonly p50 = $derived(summarise(this.latency)?.p50 ?? null)
-  /** Whether it answers to the demo's API, as far as its script tells. */
-  readonly speaks = $derived(this.config !== null && answers(this.config))
+  /** True if the name of the script is that of a demo worker. */
+  readonly isDemoWorker = $derived(this.config !== null && hasEcho(this.config))
 
   #session: Session | null = null
   #unlisten: Promise<UnlistenFn>
-  #drawing = false
-  /** The latest generation that the stream has told of. */
-  #heard = 0
-  #whenHeard: (() => void)[] = []
+  #redrawPending = false
+  /** The generation of the latest event. */
+  #streamGeneration = 0
+  #streamWaiters: (() => void)[] = []
 
   constructor(info: ProcessInfo) {
     this.name = info.name
     this.info = info
     this.playground = new Playground(this)
     this.fault = new FaultRun(this)
-    this.#unlisten = onEvent(info.name, (event) => this.#hear(event))
+    this.#unlisten = onEvent(info.name, (event) => this.#onEvent(event))
     this.#unlisten.catch((error: unknown) => {
-      this.consoleProblem = explain(`No console for ${this.name}`, error)
+      this.consoleProblem = explain(`No access to the output of ${this.name}`, error)
     })
     void this.#loadConfig()
   }
@@ -80,37 +81,36 @@ export class Process {
     this.#unlisten.then((unlisten) => unlisten()).catch(() => {})
   }
 
-  /** Calls the backend in the session of its present generation. */
+  /** Calls the current generation of the backend. Rejects when that generation ends. */
   async call<T>(invoke: (api: WorkerApi) => Promise<T>): Promise<T> {
     if (!this.info.running) throw new Error(`${this.name} is not running.`)
-    await this.#caughtUp()
-    // One that is over is of no use, whatever the list says by now.
-    if (this.#session?.isOver) this.#closeSession('The connection is over.')
+    await this.#streamCaughtUp()
+    if (this.#session?.isClosed) this.#closeSession('The connection is closed.')
     this.#session ??= new Session(this.name)
     return this.#session.call(invoke)
   }
 
-  /** Measures a round trip. Not while one is under way: a backend that hangs is asked only once. */
+  /** Measures a round trip, unless a ping is pending. */
   async ping(): Promise<void> {
-    if (this.waitingSince !== null || !this.info.running || !this.speaks) return
-    this.waitingSince = Date.now()
+    if (this.pingSentAt !== null || !this.info.running || !this.isDemoWorker) return
+    this.pingSentAt = Date.now()
     try {
       const begin = performance.now()
-      for (let i = 0; i < PINGS; i++) await this.call((api) => api.echo('ping'))
-      this.addLatency((performance.now() - begin) / PINGS)
+      for (let i = 0; i < PINGS_PER_SAMPLE; i++) await this.call((api) => api.echo('ping'))
+      this.addLatency((performance.now() - begin) / PINGS_PER_SAMPLE)
     } catch {
-      // It ended meanwhile, which its state says better.
+      // The process ended, which its state shows.
     } finally {
-      this.waitingSince = null
+      this.pingSentAt = null
     }
   }
 
   addLatency(sample: number): void {
-    this.latency = [...this.latency.slice(1 - LATENCIES), sample]
+    this.latency = [...this.latency.slice(1 - MAX_LATENCIES), sample]
   }
 
-  /** A refusal that came as an answer is not in the output: the console shows it all the same. */
-  noteDenied(message: string): void {
+  /** Shows a permission error in the console: the rejection of a call is not part of the output. */
+  addDenial(message: string): void {
     const at = Date.now()
     for (const line of deniedLines(message)) this.log.write(line, at)
     this.logVersion++
@@ -122,27 +122,29 @@ export class Process {
   }
 
   /**
-   * Waits until the stream is at the generation that the list tells of: they come on channels of
-   * their own, and a connection made too early would be to the generation before.
+   * Waits until the event stream reaches the generation of the list. The two use separate channels,
+   * and a connection made too early would belong to the previous generation.
    */
-  #caughtUp(): Promise<void> {
-    if (this.#heard >= this.info.generation || this.consoleProblem) return Promise.resolve()
+  #streamCaughtUp(): Promise<void> {
+    if (this.#streamGeneration >= this.info.generation || this.consoleProblem) {
+      return Promise.resolve()
+    }
     return new Promise((resolve) => {
-      this.#whenHeard.push(resolve)
-      setTimeout(resolve, CATCH_UP_MS)
+      this.#streamWaiters.push(resolve)
+      setTimeout(resolve, STREAM_TIMEOUT_MS)
     })
   }
 
-  #hear(event: ProcessEvent): void {
-    this.#heard = event.generation
-    if (this.#heard >= this.info.generation) {
-      for (const resolve of this.#whenHeard.splice(0)) resolve()
+  #onEvent(event: ProcessEvent): void {
+    this.#streamGeneration = event.generation
+    if (this.#streamGeneration >= this.info.generation) {
+      for (const resolve of this.#streamWaiters.splice(0)) resolve()
     }
-    if (!this.log.add(event, Date.now()) || this.#drawing) return
-    // However many lines a batch has, they are drawn once.
-    this.#drawing = true
+    if (!this.log.add(event, Date.now()) || this.#redrawPending) return
+    // One redraw per frame, for any number of lines.
+    this.#redrawPending = true
     requestAnimationFrame(() => {
-      this.#drawing = false
+      this.#redrawPending = false
       this.logVersion++
     })
   }
@@ -156,20 +158,20 @@ export class Process {
     try {
       this.config = await getConfig(this.name)
     } catch {
-      // Removed meanwhile, or not this window's to see: the tab that shows it says so.
+      // Removed, or not allowed. The tab that shows the configuration says so.
       this.config = null
     }
   }
 }
 
-/** By its file or by its name as a bundled module; a copy of it may have a hash in its name. */
+/** The path of the script, or its name as a bundled module, which may contain a hash. */
 const WORKER = /(^|[\\/])worker([.-][\w.-]*)?$/
-/** Workers for one runtime alone, with the first few of the methods: `bun-worker.ts`. */
+/** Workers for one runtime, such as `bun-worker.ts`. They implement only `BackendApi`. */
 const SIMPLE_WORKER = /(^|[\\/])(bun|deno|node)-worker([.-][\w.-]*)?$/
 
-/** Whether it has all methods of the demo worker. */
+/** True for the demo worker with all methods. */
 export const runsWorker = ({ script }: ProcessConfig) => WORKER.test(script ?? '')
 
-/** Whether it answers to `echo`, at least. */
-const answers = (config: ProcessConfig) =>
+/** True for workers that implement at least `echo`. */
+const hasEcho = (config: ProcessConfig) =>
   runsWorker(config) || SIMPLE_WORKER.test(config.script ?? '')

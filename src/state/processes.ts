@@ -1,4 +1,4 @@
-// The list of processes, as the plugin's messages tell it.
+// The list of processes, built from the messages of the plugin.
 import type { ProcessInfo, Usage, WatchMessage } from 'tauri-plugin-js-api'
 
 export interface Listed {
@@ -6,7 +6,7 @@ export interface Listed {
   readonly usage: ReadonlyMap<string, Usage>
 }
 
-export const nothingListed: Listed = { processes: new Map(), usage: new Map() }
+export const emptyList: Listed = { processes: new Map(), usage: new Map() }
 
 export function reduce(listed: Listed, message: WatchMessage): Listed {
   switch (message.kind) {
@@ -17,7 +17,7 @@ export function reduce(listed: Listed, message: WatchMessage): Listed {
       }
     case 'process': {
       const { process } = message
-      // Messages about one name come in order, but an answer to a command may overtake them.
+      // Messages about one name are in order, but the response to a command may overtake them.
       const known = listed.processes.get(process.name)
       if (known && known.generation > process.generation) return listed
       const processes = new Map(listed.processes).set(process.name, process)
@@ -30,7 +30,7 @@ export function reduce(listed: Listed, message: WatchMessage): Listed {
         usage: without(listed.usage, message.name),
       }
     case 'usage':
-      // Whole, not merged: what is not measured any more must not stay.
+      // Replaced, not merged: a process that is no longer measured has no usage.
       return { ...listed, usage: new Map(message.usage.map((usage) => [usage.name, usage])) }
   }
 }
@@ -45,7 +45,7 @@ function without<V>(map: ReadonlyMap<string, V>, name: string): ReadonlyMap<stri
 export interface Totals {
   live: number
   failed: number
-  /** Sum over what is measured; heaps and resident sets alike. */
+  /** Bytes: the sum of heaps and resident sets. */
   memory: number
 }
 

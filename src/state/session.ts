@@ -1,5 +1,4 @@
-// RPC with one generation of one process. Calls that are under way when it ends are rejected: the
-// answer can not come any more.
+// RPC with one generation of a process. Pending calls reject when the generation ends.
 import { createChannel, type Connection } from 'tauri-plugin-js-api'
 import type { WorkerApi } from '../../backends/shared-api.ts'
 
@@ -7,42 +6,42 @@ type Connected = Connection<object, WorkerApi>
 
 export class Session {
   readonly #connection: Promise<Connected>
-  readonly #over = new AbortController()
-  /** Whether calls would only be rejected. */
-  #isOver = () => false
+  readonly #abort = new AbortController()
+  #isClosed = () => false
 
   constructor(name: string) {
     this.#connection = createChannel<object, WorkerApi>(name)
     this.#connection.then(
-      ({ io }) => (this.#isOver = () => io.isDestroyed),
-      // Whoever calls is told why.
-      () => (this.#isOver = () => true),
+      ({ io }) => (this.#isClosed = () => io.isDestroyed),
+      // `call` rejects with the error.
+      () => (this.#isClosed = () => true),
     )
   }
 
-  get isOver(): boolean {
-    return this.#isOver()
+  /** True if calls would reject. */
+  get isClosed(): boolean {
+    return this.#isClosed()
   }
 
-  /** Calls the process; rejects when the session is closed first. */
+  /** Calls the process. Rejects when the session is closed. */
   async call<T>(invoke: (api: WorkerApi) => Promise<T>): Promise<T> {
-    const { api } = await this.#untilOver(this.#connection)
-    return this.#untilOver(invoke(api))
+    const { api } = await this.#untilClosed(this.#connection)
+    return this.#untilClosed(invoke(api))
   }
 
   close(why: string): void {
-    if (this.#over.signal.aborted) return
-    this.#over.abort(new Error(why))
+    if (this.#abort.signal.aborted) return
+    this.#abort.abort(new Error(why))
     this.#connection.then(({ io }) => io.destroy()).catch(() => {})
   }
 
-  #untilOver<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.#over
+  #untilClosed<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#abort
     return new Promise((resolve, reject) => {
-      const end = () => reject(signal.reason)
-      signal.addEventListener('abort', end, { once: true })
-      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
-      if (signal.aborted) end()
+      const abort = () => reject(signal.reason)
+      signal.addEventListener('abort', abort, { once: true })
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+      if (signal.aborted) abort()
     })
   }
 }

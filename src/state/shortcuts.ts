@@ -1,8 +1,8 @@
-// Keys that work everywhere except where one types.
+// Keyboard shortcuts. They are inactive in text fields.
 import { app, TABS } from './app.svelte'
 
-const TYPING = 'input, textarea, select, [contenteditable]'
-/** Elements that have a meaning of their own for Enter and the arrows. */
+const TEXT_FIELDS = 'input, textarea, select, [contenteditable]'
+/** Elements that handle Enter and the arrow keys themselves. */
 const OWN_KEYS = 'button, a, [role="tab"], [role="log"], [role="separator"], [role="menuitem"]'
 
 export function shortcut(event: KeyboardEvent): void {
@@ -14,23 +14,23 @@ export function shortcut(event: KeyboardEvent): void {
   }
   const target = event.target as HTMLElement
   if (event.ctrlKey || event.metaKey || event.altKey || app.dialog !== null) return
-  if (target.closest?.(TYPING)) return
-  if (plainKey(event.key, target)) event.preventDefault()
+  if (target.closest?.(TEXT_FIELDS)) return
+  if (handleKey(event.key, target)) event.preventDefault()
 }
 
-/** Whether the key meant something. */
-function plainKey(key: string, target: HTMLElement): boolean {
+/** Returns true if the key is a shortcut. */
+function handleKey(key: string, target: HTMLElement): boolean {
   const process = app.selected
-  const own = target.closest?.(OWN_KEYS) ?? null
+  const ownKeys = target.closest?.(OWN_KEYS) ?? null
   const tab = TABS[Number(key) - 1]
   if (tab) app.tab = tab
   else if (key === '?') app.dialog = 'keys'
   else if (key === 'n') focus('[data-testid="start"]')?.click()
-  else if ((key === 'ArrowDown' || key === 'ArrowUp') && !own) {
-    app.move(key === 'ArrowDown' ? 1 : -1)
+  else if ((key === 'ArrowDown' || key === 'ArrowUp') && !ownKeys) {
+    app.moveSelection(key === 'ArrowDown' ? 1 : -1)
     requestAnimationFrame(() => focus('tr[aria-selected="true"]'))
   } else if (!process) return false
-  else if (key === 'Enter' && !own) {
+  else if (key === 'Enter' && !ownKeys) {
     app.tab = 'console'
     requestAnimationFrame(() => focus('[data-testid="console"]'))
   } else if (key === '/') {

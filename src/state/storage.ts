@@ -1,4 +1,4 @@
-// What outlives a reload: in localStorage, which may be full, forbidden or hold something old.
+// Settings in localStorage. Failures are ignored: it may be full or blocked.
 
 const PREFIX = 'js-runtime:'
 
@@ -15,6 +15,6 @@ export function save(key: string, value: unknown): void {
   try {
     localStorage.setItem(PREFIX + key, JSON.stringify(value))
   } catch {
-    // It is a convenience: the page works without.
+    // The page works without stored settings.
   }
 }

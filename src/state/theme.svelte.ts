@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it.
+// The colour theme.
 import { load, save } from './storage'
 
 export const THEMES = ['system', 'light', 'dark'] as const

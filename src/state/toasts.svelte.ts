@@ -1,4 +1,4 @@
-// Notes at the edge of the window. Problems stay until they are closed.
+// Notifications. Problems stay until they are closed.
 import { explain, type Problem } from '../lib/hints'
 
 export interface Toast {
@@ -8,8 +8,8 @@ export interface Toast {
 }
 
 const NOTE_MS = 4000
-/** More would cover what they are about. */
-const MOST = 4
+/** More would cover the page. */
+const MAX_TOASTS = 4
 
 class Toasts {
   list: Toast[] = $state.raw([])
@@ -31,7 +31,7 @@ class Toasts {
 
   #add(toast: Omit<Toast, 'id'>): number {
     const id = this.#nextId++
-    this.list = [...this.list, { ...toast, id }].slice(-MOST)
+    this.list = [...this.list, { ...toast, id }].slice(-MAX_TOASTS)
     return id
   }
 }
