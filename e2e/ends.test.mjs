@@ -1,10 +1,10 @@
-/** However the app ends, nothing of it is left. */
+/** The end of the app leaves no process behind. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openApp } from './lib/app.mjs'
 
 /**
- * Starts the app with a backend on every runtime; they are busy when the app ends.
+ * Starts the app with a busy backend on every runtime.
  * @param {import('node:test').TestContext} t
  */
 async function busyApp(t) {
@@ -20,19 +20,19 @@ async function busyApp(t) {
     return pids.filter((pid) => pid !== null)
   })
   assert.equal(children.length, 3)
-  const live = app.processes().map(({ pid }) => pid)
-  assert.ok(children.every((pid) => live.includes(pid)))
+  const running = app.processes().map(({ pid }) => pid)
+  assert.ok(children.every((pid) => running.includes(pid)))
   return app
 }
 
-test('closing the window ends every backend with the app', async (t) => {
+test('closing the window ends the app and every backend', async (t) => {
   const app = await busyApp(t)
-  // The window may be gone before it has answered.
+  // The window may close before it answers.
   await app.run((js) => js.closeWindow()).catch(() => {})
   await app.gone()
 })
 
-test('an app that is killed leaves nothing behind', async (t) => {
+test('killing the app leaves no process behind', async (t) => {
   const app = await busyApp(t)
   app.kill()
   await app.gone()

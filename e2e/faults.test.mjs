@@ -1,4 +1,4 @@
-/** What goes wrong in a backend, or is not allowed, stays there. */
+/** Faults of backends do not affect the app, and refused actions have no effect. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openApp } from './lib/app.mjs'
@@ -8,18 +8,18 @@ let app
 before(async () => (app = await openApp()))
 after(() => app?.close())
 
-/** The page and another backend still work. */
-async function unharmed() {
+/** Asserts that the page and another backend still work. */
+async function assertOthersWork() {
   const sum = await app.run(async (js) => (await js.worker('worker')).add(1, 1))
   assert.equal(sum, 2)
 }
 
 /**
- * Starts a backend, calls a method of which no answer is expected, and waits for the end.
+ * Starts a backend, calls a method that ends it, and returns its status after the exit.
  * @param {string} name
  * @param {'abort' | 'allocate' | 'crash'} method
  */
-function endOf(name, method) {
+function exitStatusAfter(name, method) {
   return app.run(
     async (js, name, method) => {
       await js.ensure(name)
@@ -35,8 +35,8 @@ function endOf(name, method) {
 }
 
 for (const runtime of ['embedded', 'deno', 'bun', 'node']) {
-  test(`${runtime}: a crash ends the backend alone, and it can be started again`, async () => {
-    const { state, generation } = await endOf(runtime, 'crash')
+  test(`${runtime}: a crash ends only the backend, which can be restarted`, async () => {
+    const { state, generation } = await exitStatusAfter(runtime, 'crash')
     assert.ok(state.state === 'exited' && state.code !== 0)
     if (runtime === 'embedded') {
       assert.equal(state.reason.kind, 'error')
@@ -49,18 +49,18 @@ for (const runtime of ['embedded', 'deno', 'bun', 'node']) {
       return { generation: info.generation, sum }
     }, runtime)
     assert.deepEqual(again, { generation: generation + 1, sum: 42 })
-    await unharmed()
+    await assertOthersWork()
   })
 }
 
-test('embedded: abort, a full heap and an endless loop end the backend alone', async () => {
-  const { state: aborted } = await endOf('embedded', 'abort')
+test('embedded: abort, a full heap and an endless loop end only the backend', async () => {
+  const { state: aborted } = await exitStatusAfter('embedded', 'abort')
   assert.equal(aborted.state, 'exited')
-  await unharmed()
+  await assertOthersWork()
 
-  const { state: full } = await endOf('embedded', 'allocate')
+  const { state: full } = await exitStatusAfter('embedded', 'allocate')
   assert.equal(full.state === 'exited' && full.reason.kind, 'heapLimit')
-  await unharmed()
+  await assertOthersWork()
 
   const looped = await app.run(async (js) => {
     await js.ensure('embedded')
@@ -70,21 +70,21 @@ test('embedded: abort, a full heap and an endless loop end the backend alone', a
     await js.kill('embedded')
     return js.getStatus('embedded')
   })
-  // A process that does not end after a kill is reported as unresponsive, not as killed.
+  // A process that does not end after a kill would report `unresponsive`.
   assert.equal(looped.state.state === 'exited' && looped.state.reason.kind, 'killed')
-  await unharmed()
+  await assertOthersWork()
 })
 
-test('a backend that hangs is shown as not responding, is killed, and works when started again', async () => {
+test('a blocked backend is shown as not responding, can be killed and restarted', async () => {
   await app.run((js) => js.ensure('embedded'))
   await app.stateIs('embedded', 'running')
   await app.click('process-embedded')
   await app.click('tab-faults')
   await app.click('fault-loop')
   await app.stateIs('embedded', 'not responding')
-  const stuck = await app.run((js) => js.getStatus('embedded'))
-  assert.deepEqual([stuck.state.state, stuck.running], ['unresponsive', true])
-  await unharmed()
+  const blocked = await app.run((js) => js.getStatus('embedded'))
+  assert.deepEqual([blocked.state.state, blocked.running], ['unresponsive', true])
+  await assertOthersWork()
 
   await app.click('kill')
   await app.stateIs('embedded', 'killed')
@@ -95,7 +95,7 @@ test('a backend that hangs is shown as not responding, is killed, and works when
   await app.run((js) => js.kill('embedded'))
 })
 
-test('a backend with a restart policy comes back by itself', async () => {
+test('a backend with a restart policy restarts after a crash', async () => {
   const { generation, sum } = await app.run(async (js) => {
     const first = await js.spawn('phoenix')
     await (await js.worker('phoenix')).crash()
@@ -112,7 +112,7 @@ test('a backend with a restart policy comes back by itself', async () => {
   assert.deepEqual({ generation, sum }, { generation: 2, sum: 3 })
 })
 
-test('a flood of log lines is counted to the last, while calls go on', async () => {
+test('every line of a flood arrives while calls continue', async () => {
   const lines = 20_000
   const seen = await app.run(async (js, lines) => {
     await js.ensure('embedded')
@@ -132,7 +132,7 @@ test('a flood of log lines is counted to the last, while calls go on', async () 
   assert.deepEqual(seen, { flooded: lines, count: lines })
 })
 
-test('a backend has no permission that nobody gave it', async () => {
+test('a backend has no permissions by default', async () => {
   const denied = await app.run(async (js) => {
     await js.ensure('embedded')
     const worker = await js.worker('embedded')

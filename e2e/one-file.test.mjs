@@ -1,4 +1,4 @@
-/** The executable alone, in an empty folder and an empty environment, runs its backends. */
+/** The executable runs its backends in an empty folder with an empty environment. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,35 +7,40 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
 import { executable, openApp } from './lib/app.mjs'
-import { mark } from './lib/processes.mjs'
+import { runIdVariable } from './lib/processes.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What a window and the driver need; nothing else of this environment reaches the app. */
-const passed = [mark, 'DISPLAY', 'WEBKIT_INSPECTOR_SERVER', 'TAURI_WEBVIEW_AUTOMATION']
+/** Variables that the window and the driver need. The app gets no others of this environment. */
+const passedVariables = [
+  runIdVariable,
+  'DISPLAY',
+  'WEBKIT_INSPECTOR_SERVER',
+  'TAURI_WEBVIEW_AUTOMATION',
+]
 
 /** @type {string} */
 let folder
 before(() => (folder = mkdtempSync(join(tmpdir(), 'tauri-js-runtime-one-file-'))))
 after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
 
-/** The app in its folder, started by a script that clears the environment. */
-function openAlone() {
+/** Copies the app to the folder and starts it by a script that clears the environment. */
+function openIsolated() {
   const binary = join(folder, 'app')
   copyFileSync(executable(), binary)
-  const kept = passed.map((name) => `${name}="$${name}"`).join(' ')
+  const variables = passedVariables.map((name) => `${name}="$${name}"`).join(' ')
   const home = `HOME='${folder}' XDG_RUNTIME_DIR='${folder}' TMPDIR='${folder}'`
   const command = join(folder, 'start')
   writeFileSync(
     command,
-    `#!/bin/sh\ncd '${folder}' && exec /usr/bin/env -i PATH=/nonexistent NO_AT_BRIDGE=1 ${home} ${kept} '${binary}'\n`,
+    `#!/bin/sh\ncd '${folder}' && exec /usr/bin/env -i PATH=/nonexistent NO_AT_BRIDGE=1 ${home} ${variables} '${binary}'\n`,
   )
   chmodSync(command, 0o755)
   return openApp({ binary, command })
 }
 
-test('embedded backends run with no runtime, no packages and nothing else around', async () => {
-  const app = await openAlone()
+test('embedded backends need no runtime, no packages and no other files', async () => {
+  const app = await openIsolated()
   try {
     const seen = await app.run(async (js) => {
       const { runtime } = await js.spawn('embedded')
@@ -44,10 +49,10 @@ test('embedded backends run with no runtime, no packages and nothing else around
       return { runtime, sum: await worker.add(2, 3), system, home: await worker.env('HOME') }
     })
     assert.deepEqual([seen.runtime, seen.sum, seen.system.runtime], ['embedded', 5, 'embedded'])
-    // It is set, and not granted.
+    // HOME is set but not granted.
     assert.equal(seen.home, null)
 
-    // Declared with a sidecar, which is not there: the module inside the app stands in for it.
+    // The declared sidecar is missing: the bundled module replaces it.
     const info = await app.run(async (js) => (await js.spawn('compiled')).runtime)
     assert.equal(info, 'embedded')
   } finally {
@@ -55,7 +60,7 @@ test('embedded backends run with no runtime, no packages and nothing else around
   }
 })
 
-test('a sidecar beside the executable comes before the bundled module', async () => {
+test('a sidecar beside the executable takes precedence over the bundled module', async () => {
   const bun = join(root, 'node_modules/.bin/bun')
   const outfile = join(folder, 'compiled-worker')
   execFileSync(
@@ -65,7 +70,7 @@ test('a sidecar beside the executable comes before the bundled module', async ()
       stdio: 'pipe',
     },
   )
-  const app = await openAlone()
+  const app = await openIsolated()
   try {
     const seen = await app.run(async (js) => {
       const { runtime, pid } = await js.spawn('compiled')

@@ -1,4 +1,4 @@
-/** The page itself, as a person uses it: by its buttons. */
+/** The page, controlled by its buttons. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openApp } from './lib/app.mjs'
@@ -9,11 +9,11 @@ let app
 before(async () => (app = await openApp()))
 after(() => app?.close())
 
-test('the backend that starts with the app is in the list', async () => {
+test('the list shows the backend with autostart', async () => {
   await app.stateIs('worker', 'running')
 })
 
-test('a backend is started from the menu and answers in the playground', async () => {
+test('the menu starts a backend, and the playground calls it', async () => {
   await app.click('start')
   await app.click('start-embedded')
   await app.stateIs('embedded', 'running')
@@ -23,7 +23,7 @@ test('a backend is started from the menu and answers in the playground', async (
   await until(async () => (await app.text('result')).includes('hello'), 'the echo is shown')
 })
 
-test('a crash shows in the list, and a click starts the backend again', async () => {
+test('the list shows a crash, and a button restarts the backend', async () => {
   await app.click('tab-faults')
   await app.click('fault-crash')
   await app.stateIs('embedded', 'error')
@@ -31,7 +31,7 @@ test('a crash shows in the list, and a click starts the backend again', async ()
   await app.stateIs('embedded', 'running')
 })
 
-test('log lines are in the console', async () => {
+test('the console shows log lines', async () => {
   await app.run(async (js) => (await js.worker('embedded')).flood(1_000))
   await app.click('tab-console')
   await until(
@@ -40,42 +40,42 @@ test('log lines are in the console', async () => {
   )
 })
 
-test('what a backend prints comes without requests, and many lines share an acknowledgement', async () => {
+test('output needs no fetch requests, and many lines share an acknowledgement', async () => {
   const requests = await app.run(async (js) => {
     const worker = await js.worker('embedded')
     /** @type {string[]} */
-    const seen = []
-    // Commands are no resources that the page's performance timeline would list.
+    const requested = []
+    // The performance timeline does not list commands.
     const { fetch } = window
     window.fetch = (input, init) => {
-      seen.push(decodeURIComponent(String(input)))
+      requested.push(decodeURIComponent(String(input)))
       return fetch(input, init)
     }
     await worker.flood(5_000)
     await js.listProcesses()
     window.fetch = fetch
-    return seen.map((address) => address.split('|')[1] ?? '')
+    return requested.map((address) => address.split('|')[1] ?? '')
   })
-  assert.ok(requests.includes('list_processes'), 'requests are seen')
+  assert.ok(requests.includes('list_processes'), 'commands are recorded')
   const count = (/** @type {string} */ name) =>
     requests.filter((command) => command === name).length
   assert.equal(count('fetch'), 0)
   assert.ok(count('ack') < 100, `${count('ack')} acknowledgements of 5000 lines`)
 })
 
-test('all are killed at once', async () => {
+test('kill all ends every backend', async () => {
   await app.click('kill-all')
   await app.click('confirm-kill-all')
   await app.stateIs('embedded', 'killed')
   await app.stateIs('worker', 'killed')
 })
 
-test('the page has drawn something and nothing was against its policy', async () => {
-  const picture = await app.session.screenshot()
+test('the page is drawn and violates no policy', async () => {
+  const screenshot = await app.session.screenshot()
   assert.deepEqual(
-    [...picture.subarray(1, 4)].map((byte) => String.fromCharCode(byte)).join(''),
+    [...screenshot.subarray(1, 4)].map((byte) => String.fromCharCode(byte)).join(''),
     'PNG',
   )
-  assert.ok(picture.length > 10_000, `a picture of ${picture.length} bytes`)
+  assert.ok(screenshot.length > 10_000, `a screenshot of ${screenshot.length} bytes`)
   assert.deepEqual(await app.run(async (js) => js.problems), [])
 })

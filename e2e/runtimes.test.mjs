@@ -50,11 +50,11 @@ for (const runtime of ['embedded', 'deno', 'bun', 'node']) {
     assert.ok(!app.processes().some(({ pid }) => pid === child))
   })
 
-  test(`${runtime}: a mebibyte of text and of bytes goes there and comes back`, async () => {
+  test(`${runtime}: a mebibyte of text and of bytes makes a round trip`, async () => {
     const same = await app.run(async (js, name) => {
       await js.ensure(name)
       const worker = await js.worker(name)
-      // Four bytes a character, so that a split one would show.
+      // Four bytes per character, so that a split character would be detected.
       const text = 'x' + '😀'.repeat(256 * 1024)
       const bytes = Uint8Array.from({ length: 1024 * 1024 }, (_, index) => (index * 31) % 251)
       const textBack = await worker.echo(text)
@@ -71,7 +71,7 @@ for (const runtime of ['embedded', 'deno', 'bun', 'node']) {
   })
 }
 
-test('a backend that was written for Deno alone answers too', async () => {
+test('a backend written for Deno only runs embedded', async () => {
   const sum = await app.run(async (js) => {
     await js.spawn('native-deno')
     const sum = await (await js.worker('native-deno')).add(2, 3)
@@ -81,7 +81,7 @@ test('a backend that was written for Deno alone answers too', async () => {
   assert.equal(sum, 5)
 })
 
-test('what is declared to start with the app has done so', async () => {
+test('backends with autostart are running', async () => {
   const { declared, status } = await app.run(async (js) => {
     const declared = (await js.listBackends()).filter(({ autostart }) => autostart)
     return { declared: declared.map(({ name }) => name), status: await js.getStatus('worker') }

@@ -1,5 +1,5 @@
 /**
- * Takes the pictures in docs/, of the real app: `JS_DEMO_APP=… node e2e/screenshots.mjs`.
+ * Takes the screenshots in docs/ from the real app: `JS_DEMO_APP=… node e2e/screenshots.mjs`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ const states = {
     })
     await app.click('process-embedded')
     await app.click('tab-console')
-    // Some round trips for the lines in the list.
+    // Round trips for the sparklines in the list.
     await sleep(12_000)
   },
   playground: async (app) => {
@@ -79,25 +79,25 @@ const states = {
 const app = await openApp()
 try {
   mkdirSync(folder, { recursive: true })
-  for (const [name, reach] of Object.entries(states)) {
+  for (const [name, enterState] of Object.entries(states)) {
     await app.session.resize(...wide)
-    await reach(app)
+    await enterState(app)
     for (const theme of ['light', 'dark']) {
       await app.session.execute((theme) => {
         document.documentElement.dataset['theme'] = theme
       }, theme)
-      await picture(`${name}-${theme}`)
+      await saveScreenshot(`${name}-${theme}`)
     }
     await app.session.resize(...narrow)
     await sleep(300)
-    await picture(`${name}-narrow`)
+    await saveScreenshot(`${name}-narrow`)
   }
 } finally {
   await app.close()
 }
 
 /** @param {string} name */
-async function picture(name) {
+async function saveScreenshot(name) {
   writeFileSync(join(folder, `${name}.png`), await app.session.screenshot())
 }
 

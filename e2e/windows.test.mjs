@@ -1,4 +1,4 @@
-/** Pages come, reload and go; the backends stay as they are. */
+/** Several windows, and reloads: backends are unaffected. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openApp } from './lib/app.mjs'
@@ -8,29 +8,32 @@ let app
 before(async () => (app = await openApp()))
 after(() => app?.close())
 
-test('a page that is reloaded in the middle of a stream misses nothing and sees nothing twice', async () => {
+test('a page that reloads during a stream gets every event exactly once per load', async () => {
   const lines = 400
   await app.run(async (js, lines) => {
     await js.ensure('embedded')
-    await js.note('embedded')
+    await js.record('embedded')
     const worker = await js.worker('embedded')
-    // It goes on while the page reloads; its answer reaches nobody.
+    // Continues during the reload. The response is dropped.
     void worker.stream(lines, 5, () => {}).catch(() => {})
-    while (js.noted().flat().length < lines / 8) await new Promise((next) => setTimeout(next, 10))
+    while (js.recorded().flat().length < lines / 8)
+      await new Promise((next) => setTimeout(next, 10))
   }, lines)
   await app.session.reload()
   await app.loaded()
   const [before, since, ...more] = await app.run(async (js, lines) => {
-    // Each item is a line, and the answer is one more.
-    while (Math.max(...js.noted().flat()) < lines) await new Promise((next) => setTimeout(next, 20))
-    const noted = js.noted()
-    js.forget()
-    return noted
+    // One line per item, and one for the response.
+    while (Math.max(...js.recorded().flat()) < lines) {
+      await new Promise((next) => setTimeout(next, 20))
+    }
+    const recorded = js.recorded()
+    js.stopRecording()
+    return recorded
   }, lines)
 
-  assert.ok(before && since && more.length === 0, 'one list for each page')
+  assert.ok(before && since && more.length === 0, 'one list per load')
   assert.ok(before.length >= lines / 8)
-  // Listeners begin with what is known from before: the second page has it all.
+  // Listeners get the history first, so both loads have all events.
   for (const seqs of [before, since]) {
     const first = Number(seqs[0])
     assert.deepEqual(
@@ -42,7 +45,7 @@ test('a page that is reloaded in the middle of a stream misses nothing and sees 
   assert.ok(Number(since.at(-1)) >= lines && Number(before.at(-1)) < lines)
 })
 
-test('a backend answers the reloaded page, with what that one has asked for and nothing else', async () => {
+test('a reloaded page gets the responses to its own calls only', async () => {
   const earlier = await app.run(async (js) => {
     const worker = await js.worker('embedded')
     void worker.stream(200, 5, () => {}).catch(() => {})
@@ -64,7 +67,7 @@ test('a backend answers the reloaded page, with what that one has asked for and 
   assert.equal(status.generation, earlier.generation)
 })
 
-test('two windows use one backend at the same time', async () => {
+test('two windows use one backend concurrently', async () => {
   const seen = await app.run(async (js) => {
     const other = await js.openWindow()
     const worker = await js.worker('worker')
@@ -85,7 +88,7 @@ test('two windows use one backend at the same time', async () => {
   assert.deepEqual([seen.theirs, seen.same], [42, true])
 })
 
-test('what another window does shows in the list of this one', async () => {
+test('a window sees state changes caused by another window', async () => {
   const states = await app.run(async (js) => {
     const other = await js.openWindow()
     await js.ensure('node')
@@ -98,9 +101,9 @@ test('what another window does shows in the list of this one', async () => {
     })
     await js.callFrom(other, 'node', 'exit', [3]).catch(() => {})
     return new Promise((resolve) => {
-      const look = setInterval(() => {
+      const timer = setInterval(() => {
         if (states.at(-1) !== 'exited') return
-        clearInterval(look)
+        clearInterval(timer)
         stop()
         resolve(states)
       }, 50)
@@ -109,28 +112,28 @@ test('what another window does shows in the list of this one', async () => {
   assert.deepEqual(states, ['exited'])
 })
 
-test('events for old listeners reach the windows that may see the backend, and no others', async () => {
+test('js-process events reach only windows that may see the backend', async () => {
   const first = await app.run(async (js) => {
     await js.ensure('embedded')
-    js.heard.length = 0
+    js.received.length = 0
     await (await js.worker('embedded')).flood(3)
-    while (js.heard.length < 3) await new Promise((next) => setTimeout(next, 20))
-    return js.heard
+    while (js.received.length < 3) await new Promise((next) => setTimeout(next, 20))
+    return js.received
   })
   const lines = [1, 2, 3].map((n) => `js-process-stderr embedded line ${n} of 3`)
   assert.deepEqual(first, lines)
 
-  // While a window is open that may not, they go another way.
+  // With an unauthorized window open, the plugin emits events per window.
   const { mine, theirs } = await app.run(async (js) => {
     await js.openStranger()
-    await js.heardBy('stranger')
-    js.heard.length = 0
+    await js.receivedBy('stranger')
+    js.received.length = 0
     await (await js.worker('embedded')).flood(3)
     await js.kill('embedded')
-    while (!js.heard.some((event) => event.startsWith('js-process-exit'))) {
+    while (!js.received.some((event) => event.startsWith('js-process-exit'))) {
       await new Promise((next) => setTimeout(next, 20))
     }
-    return { mine: js.heard, theirs: await js.heardBy('stranger') }
+    return { mine: js.received, theirs: await js.receivedBy('stranger') }
   })
   assert.deepEqual(mine, [
     ...lines,

@@ -1,4 +1,4 @@
-/** The app without the embedded engine: the same API runs children, and the page names what is missing. */
+/** A build without the embedded engine: child processes work, and the page names the missing feature. */
 import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { after, before, test } from 'node:test'
@@ -13,13 +13,13 @@ let app
 before(async () => (app = await openApp({ binary: executable('JS_DEMO_APP_WITHOUT_ENGINE') })))
 after(() => app?.close())
 
-test('the executable is small', () => {
+test('the executable is under 100 MiB', () => {
   const megabytes = statSync(executable('JS_DEMO_APP_WITHOUT_ENGINE')).size / 1024 / 1024
-  // A debug build; V8 and Deno alone are several times as much.
+  // In a debug build, V8 and Deno take several times as much.
   assert.ok(megabytes < 100, `${Math.round(megabytes)} MiB`)
 })
 
-test('the engine is listed as not available, and every child runtime is there', async () => {
+test('the engine is listed as unavailable, and every child runtime as available', async () => {
   const runtimes = await app.run((js) => js.detectRuntimes())
   assert.deepEqual(runtimes[0], { name: 'embedded', path: null, version: null, available: false })
   const found = runtimes.slice(1).map(({ name, available }) => ({ name, available }))
@@ -50,7 +50,7 @@ for (const runtime of children) {
   })
 }
 
-test('asking for the engine says which feature is missing', async () => {
+test('the error for an embedded backend names the missing feature', async () => {
   const refused = await app.run(async (js) => {
     /** @param {Promise<unknown>} start */
     const refusal = (start) =>
@@ -64,17 +64,17 @@ test('asking for the engine says which feature is missing', async () => {
       own: await refusal(js.spawn('scratch-1', { script: 'worker', runtime: 'embedded' })),
     }
   })
-  for (const [how, { kind, message }] of Object.entries(refused)) {
-    assert.equal(kind, 'runtimeUnavailable', how)
-    assert.match(message, /^runtime not available: embedded/, how)
-    assert.match(message, feature, how)
+  for (const [label, { kind, message }] of Object.entries(refused)) {
+    assert.equal(kind, 'runtimeUnavailable', label)
+    assert.match(message, /^runtime not available: embedded/, label)
+    assert.match(message, feature, label)
   }
   const { state } = await app.run((js) => js.getStatus('embedded'))
   assert.ok(state.state === 'exited' && state.reason.kind === 'startFailed')
   assert.match(state.reason.message, feature)
 })
 
-test('auto takes a child: declared, started with the app, and by choice of the page', async () => {
+test('auto selects a child process for declared, autostarted and undeclared backends', async () => {
   const seen = await app.run(async (js) => {
     const phoenix = await js.spawn('phoenix')
     const own = await js.spawn('scratch-2', { script: 'worker' })
@@ -95,7 +95,7 @@ test('auto takes a child: declared, started with the app, and by choice of the p
 })
 
 /**
- * All text of an element, including text that its box cuts off.
+ * The text content of an element, including clipped text.
  * @param {string} id
  */
 const textOf = async (id) => {
@@ -104,7 +104,7 @@ const textOf = async (id) => {
   return app.session.execute((css) => document.querySelector(css)?.textContent ?? '', css)
 }
 
-test('the page marks the embedded engine as missing, names the cargo feature, and offers the other runtimes', async () => {
+test('the page marks the engine as missing, names the cargo feature and offers the other runtimes', async () => {
   await app.click('runtimes')
   assert.match(await textOf('runtime-embedded'), /Not in this build[^]*cargo feature "embedded"/)
   await app.session.execute(() => document.querySelector('dialog')?.close())
@@ -131,6 +131,6 @@ test('the page marks the embedded engine as missing, names the cargo feature, an
   assert.equal((await states())[0], 'unavailable')
 })
 
-test('nothing was against the policy of the page', async () => {
+test('the page violates no policy', async () => {
   assert.deepEqual(await app.run(async (js) => js.problems), [])
 })

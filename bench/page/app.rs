@@ -1,13 +1,14 @@
-//! What both apps offer the page: what to measure, and where to say what was found.
+//! The commands of both apps: the task of the page, an empty command, and the report.
 
 #[derive(serde::Serialize)]
 struct Task {
-    /// Which of the two apps this is.
+    /// `ours` or `peer`.
     app: &'static str,
-    /// The peer's backend: a file, and what runs it.
+    /// The script of the peer's backend. The embedded backend is bundled.
     script: Option<String>,
+    /// The runtime of the peer's backend.
     runtime: Option<String>,
-    /// Whether only the first answer is wanted.
+    /// Measure the time to the first response only.
     only_start: bool,
 }
 
@@ -22,7 +23,7 @@ fn task() -> Task {
     }
 }
 
-/// What Tauri's own way costs, to a command that does nothing.
+/// Does nothing: measures the cost of a Tauri command.
 #[tauri::command]
 async fn nothing() {}
 

@@ -1,14 +1,14 @@
-// Sends every line back, and on `flood <n>` so many of its own; by the shortest way that each runtime has.
-const flood = (count) => Array.from({ length: count }, (_, n) => `line ${n} ${'x'.repeat(50)}`)
+// Echoes every line, and answers `flood <n>` with `n` lines, by the fastest API of each runtime.
+const floodLines = (count) => Array.from({ length: count }, (_, n) => `line ${n} ${'x'.repeat(50)}`)
 
 const answer = (line, write) => {
   if (!line.startsWith('flood ')) return write(line)
-  for (const own of flood(Number(line.slice(6)))) write(own)
+  for (const text of floodLines(Number(line.slice(6)))) write(text)
 }
 
-const door = globalThis.process?.getBuiltinModule?.('js-runtime:lines')
-if (door) {
-  for (let line; (line = await door.read()) !== null;) answer(line, door.write)
+const frameApi = globalThis.process?.getBuiltinModule?.('js-runtime:lines')
+if (frameApi) {
+  for (let line; (line = await frameApi.read()) !== null;) answer(line, frameApi.write)
 } else {
   const process = (await import('node:process')).default
   const write = (line) => process.stdout.write(`${line}\n`)

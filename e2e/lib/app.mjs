@@ -1,4 +1,4 @@
-/** The app on a desktop of its own, driven through its page. */
+/** Starts the app on a virtual desktop and controls its page. */
 import { existsSync, realpathSync } from 'node:fs'
 import { openDesktop } from './desktop.mjs'
 import { signal, until } from './processes.mjs'
@@ -7,7 +7,7 @@ import { Session } from './webdriver.mjs'
 /** @typedef {import('../../src/e2e.ts').Hook} Hook */
 
 /**
- * The executable that a variable names; `npm test` builds it and says where.
+ * The executable that an environment variable names. `npm test` builds it and sets the variable.
  * @param {'JS_DEMO_APP' | 'JS_DEMO_APP_WITHOUT_ENGINE'} [variable]
  */
 export function executable(variable = 'JS_DEMO_APP') {
@@ -21,9 +21,9 @@ export function executable(variable = 'JS_DEMO_APP') {
 /** @typedef {Awaited<ReturnType<typeof openApp>>} App */
 
 /**
- * @param {object} [how]
- * @param {string} [how.binary] the app's executable
- * @param {string} [how.command] what starts it
+ * @param {object} [options]
+ * @param {string} [options.binary] the executable of the app
+ * @param {string} [options.command] the command that starts it, by default the executable
  */
 export async function openApp({ binary = executable(), command = binary } = {}) {
   const desktop = await openDesktop()
@@ -34,7 +34,7 @@ export async function openApp({ binary = executable(), command = binary } = {}) 
     return app
   } catch (error) {
     await desktop.close()
-    throw new Error(`the app does not start: ${desktop.said()}`, { cause: error })
+    throw new Error(`the app does not start: ${desktop.output()}`, { cause: error })
   }
 }
 
@@ -44,23 +44,23 @@ export async function openApp({ binary = executable(), command = binary } = {}) 
  * @param {string} binary
  */
 function control(session, desktop, binary) {
-  /** The first element with that test id, once there is one. */
+  /** Waits for an element with the test id. */
   const find = async (/** @type {string} */ id) => {
     const css = `[data-testid="${id}"]`
-    const found = await until(async () => (await session.findAll(css))[0], `there is ${css}`)
+    const found = await until(async () => (await session.findAll(css))[0], `an element ${css}`)
     return /** @type {string} */ (found)
   }
 
   /**
-   * Waits until the row of a process says so.
+   * Waits until the list shows a state of a process.
    * @param {string} name
-   * @param {string} word
+   * @param {string} label
    */
-  const stateIs = async (name, word) => {
+  const stateIs = async (name, label) => {
     await find(`process-${name}`)
     const css = `[data-testid="process-${name}"] [data-testid="state"]`
     const state = () => session.execute((css) => document.querySelector(css)?.textContent, css)
-    await until(async () => (await state()) === word, `${name} is ${word}`)
+    await until(async () => (await state()) === label, `${name} is ${label}`)
   }
 
   return {
@@ -70,12 +70,12 @@ function control(session, desktop, binary) {
     click: async (/** @type {string} */ id) => session.click(await find(id)),
     text: async (/** @type {string} */ id) => session.text(await find(id)),
 
-    /** Waits for the page to be there with its hook. */
+    /** Waits for the page and its test hook. */
     loaded: () => until(() => session.execute(() => '__e2e' in window), 'the page is loaded'),
 
     /**
-     * Runs a function in the page with the guest API. It is sent as text: what it needs beside the
-     * API comes with `args`.
+     * Runs a function in the page with the guest API. The function is sent as text: pass values from
+     * outside as `args`.
      * @template T
      * @template {unknown[]} Args
      * @param {(hook: Hook, ...args: Args) => Promise<T>} code
@@ -92,22 +92,24 @@ function control(session, desktop, binary) {
         ...args,
       ),
 
-    /** The app's own process. */
+    /** The process of the app. */
     process: () => desktop.apps().find((found) => found.executable === binary),
-    /** All that the app has started, itself included. */
+    /** The app and all processes that it started. */
     processes: desktop.apps,
-    /** Ends the app as a crash would. */
+    /** Kills the app with SIGKILL. */
     kill: () => {
       for (const found of desktop.apps())
         if (found.executable === binary) signal(found.pid, 'SIGKILL')
     },
-    /** Waits until nothing of the app is left. */
+    /** Waits until the app and all its processes have ended. */
     gone: () =>
-      until(() => desktop.apps().length === 0, 'nothing is left of the app').catch((error) => {
-        const left = desktop.apps().map(({ pid, command }) => `${pid} ${command}`)
-        throw new Error(`${error.message}; left: ${left.join(', ')}`)
-      }),
-    /** Ends whatever there still is. */
+      until(() => desktop.apps().length === 0, 'the end of all processes of the app').catch(
+        (error) => {
+          const left = desktop.apps().map(({ pid, command }) => `${pid} ${command}`)
+          throw new Error(`${error.message}; left: ${left.join(', ')}`)
+        },
+      ),
+    /** Ends the session and all remaining processes. */
     close: async () => {
       await session.close()
       await desktop.close()

@@ -1,21 +1,21 @@
-/** A screen that nobody sees, and a driver for the apps that open their windows on it. */
+/** A virtual screen (Xvfb) and a WebDriver for the apps on it. */
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { mark, marked, signal, start, until } from './processes.mjs'
+import { processesOfRun, runIdVariable, signal, start, until } from './processes.mjs'
 
 /** @typedef {Awaited<ReturnType<typeof openDesktop>>} Desktop */
 
-/** The screen alone; apps that are started with its environment are ended with it. */
+/** Opens a screen without a driver. Closing it ends all processes started with its environment. */
 export async function openScreen() {
   const id = randomUUID()
   const home = mkdtempSync(join(tmpdir(), 'tauri-js-runtime-e2e-'))
   const env = environment(id, home)
-  const keeper = whenInterrupted(() => {
-    // Only the screen has something to remove when it ends: its socket.
-    for (const { pid, executable } of marked(id)) {
+  const cleanup = onInterrupt(() => {
+    // Xvfb removes its socket on SIGTERM.
+    for (const { pid, executable } of processesOfRun(id)) {
       signal(pid, executable.endsWith('/Xvfb') ? 'SIGTERM' : 'SIGKILL')
     }
     remove(home)
@@ -26,42 +26,43 @@ export async function openScreen() {
   const screen = start('Xvfb', screenArgs, { env, pipes: 4 })
   const display = await Promise.race([firstLine(screen.child.stdio[3]), screen.failed])
 
-  const own = [screen.child.pid]
-  /** Whatever an app has started here and not ended, the app included. */
-  const apps = () => marked(id).filter(({ pid }) => !own.includes(pid))
-  /** Ends them. */
+  /** The processes that are not apps: screen and driver. */
+  const infrastructure = [screen.child.pid]
+  /** The running apps and the processes that they started. */
+  const apps = () => processesOfRun(id).filter(({ pid }) => !infrastructure.includes(pid))
+  /** Kills all apps. */
   const clear = () => {
     for (const { pid } of apps()) signal(pid, 'SIGKILL')
   }
   const close = async () => {
     clear()
     await screen.stop()
-    await until(() => marked(id).length === 0, 'nothing is left of the desktop')
+    await until(() => processesOfRun(id).length === 0, 'the end of all processes of the desktop')
     remove(home)
-    keeper.release()
+    cleanup.cancel()
   }
-  return { env: { ...env, DISPLAY: `:${display}` }, own, apps, clear, close }
+  return { env: { ...env, DISPLAY: `:${display}` }, infrastructure, apps, clear, close }
 }
 
 export async function openDesktop() {
-  const { env, own, apps, clear, close } = await openScreen()
+  const { env, infrastructure, apps, clear, close } = await openScreen()
   const port = await freePort()
   const driver = start('WebKitWebDriver', ['--host=127.0.0.1', `--port=${port}`], {
     env: { ...env, TAURI_WEBVIEW_AUTOMATION: 'true' },
   })
-  own.push(driver.child.pid)
+  infrastructure.push(driver.child.pid)
   const url = `http://127.0.0.1:${port}`
-  await Promise.race([until(() => answers(url), 'WebKitWebDriver answers'), driver.failed])
+  await Promise.race([until(() => isReady(url), 'WebKitWebDriver to answer'), driver.failed])
   const closeAll = async () => {
     clear()
     await driver.stop()
     await close()
   }
-  return { url, apps, close: closeAll, said: driver.said }
+  return { url, apps, close: closeAll, output: driver.output }
 }
 
 /**
- * More than once if need be: what was just killed may write a last file.
+ * Retries, because a process that was just killed may still write a file.
  * @param {string} folder
  */
 function remove(folder) {
@@ -69,15 +70,15 @@ function remove(folder) {
 }
 
 /**
- * Cleans up where this process ends before its tests do.
+ * Calls `clean` if this process ends before the tests do.
  * @param {() => void} clean
  */
-function whenInterrupted(clean) {
+function onInterrupt(clean) {
   const end = () => process.exit(130)
   process.once('exit', clean)
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, end)
   return {
-    release: () => {
+    cancel: () => {
       process.off('exit', clean)
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(name, end)
     },
@@ -85,8 +86,8 @@ function whenInterrupted(clean) {
 }
 
 /**
- * What apps keep goes to a folder that is removed, and there is no session bus: one that is started
- * for the occasion would stay.
+ * Data of the apps goes to a temporary folder. There is no session bus: a bus that an app starts would
+ * outlive it.
  * @param {string} id
  * @param {string} home
  */
@@ -94,7 +95,7 @@ function environment(id, home) {
   /** @type {NodeJS.ProcessEnv} */
   const env = {
     ...process.env,
-    [mark]: id,
+    [runIdVariable]: id,
     XDG_CACHE_HOME: join(home, 'cache'),
     XDG_CONFIG_HOME: join(home, 'config'),
     XDG_DATA_HOME: join(home, 'data'),
@@ -105,7 +106,7 @@ function environment(id, home) {
     GDK_BACKEND: 'x11',
     LIBGL_ALWAYS_SOFTWARE: '1',
   }
-  // They would lead to the desktop of whoever runs the tests, or make screenshots hang.
+  // These connect to the desktop of the user, or make screenshots hang.
   for (const name of ['WAYLAND_DISPLAY', 'XAUTHORITY', 'NODE_TEST_CONTEXT', 'NODE_OPTIONS']) {
     delete env[name]
   }
@@ -140,7 +141,7 @@ function freePort() {
 }
 
 /** @param {string} url */
-async function answers(url) {
-  const answer = await fetch(`${url}/status`).catch(() => undefined)
-  return answer?.ok ?? false
+async function isReady(url) {
+  const response = await fetch(`${url}/status`).catch(() => undefined)
+  return response?.ok ?? false
 }

@@ -1,37 +1,37 @@
-/** Processes by a mark in their environment, which children inherit: what a test started, it can find. */
+/** Finds the processes of a test run by an environment variable, which children inherit. */
 import { spawn } from 'node:child_process'
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The app turns its test hook on when it is set; the value tells one test run from another. */
-export const mark = 'JS_DEMO_E2E'
+/** Enables the test hook of the app. The value identifies a test run. */
+export const runIdVariable = 'JS_DEMO_E2E'
 
 /** @typedef {{ pid: number, command: string, executable: string }} Found */
 
 /**
- * Every live process with that mark.
- * @param {string} value
+ * The running processes of a test run.
+ * @param {string} id
  * @returns {Found[]}
  */
-export function marked(value) {
-  const wanted = `${mark}=${value}`
+export function processesOfRun(id) {
+  const variable = `${runIdVariable}=${id}`
   const pids = readdirSync('/proc').map(Number).filter(Number.isInteger)
   return pids.flatMap((pid) => {
     try {
       const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-      if (!environment.includes(wanted)) return []
-      // A zombie has ended; its parent has not looked yet. Its environment reads as empty.
+      if (!environment.includes(variable)) return []
+      // The environment of a zombie reads as empty, so zombies are not included.
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
       return [{ pid, command, executable: readlinkSync(`/proc/${pid}/exe`) }]
     } catch {
-      // Gone meanwhile, or another user's.
+      // The process has ended, or belongs to another user.
       return []
     }
   })
 }
 
 /**
- * Starts a program in a process group of its own, keeps what it says, and passes it on when it fails.
+ * Starts a program in its own process group. `failed` rejects with its output when it ends.
  * @param {string} program
  * @param {string[]} args
  * @param {{ env: NodeJS.ProcessEnv, pipes?: number }} options
@@ -43,9 +43,9 @@ export function start(program, args, { env, pipes = 3 }) {
     detached: true,
     stdio: /** @type {('ignore' | 'pipe')[]} */ (stdio),
   })
-  let said = ''
+  let output = ''
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text) => (said = (said + text).slice(-20_000)))
+    stream?.setEncoding('utf8').on('data', (text) => (output = (output + text).slice(-20_000)))
   }
   /** @type {Promise<never>} */
   const failed = new Promise((_, reject) => {
@@ -57,10 +57,10 @@ export function start(program, args, { env, pipes = 3 }) {
       ),
     )
     child.once('exit', (code, signal) =>
-      reject(new Error(`${program} ended (${signal ?? code}): ${said}`)),
+      reject(new Error(`${program} ended (${signal ?? code}): ${output}`)),
     )
   })
-  // Nobody may be listening when it ends as it should.
+  // `stop` ends the program too, which is not an unhandled rejection.
   failed.catch(() => {})
   const stop = async () => {
     if (child.pid === undefined) return
@@ -70,7 +70,7 @@ export function start(program, args, { env, pipes = 3 }) {
     )
     signal(-Number(child.pid), 'SIGKILL')
   }
-  return { child, failed, stop, said: () => said }
+  return { child, failed, stop, output: () => output }
 }
 
 /**
@@ -81,24 +81,24 @@ export function signal(pid, name) {
   try {
     process.kill(pid, name)
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }
 
 /**
- * Waits for something to become true and gives what it became.
+ * Polls every 50 ms until the result is truthy, and returns it.
  * @template T
- * @param {() => T | Promise<T>} look
- * @param {string} [what] that is waited for
- * @param {number} [patience] in milliseconds: much longer than anything takes that happens
+ * @param {() => T | Promise<T>} poll
+ * @param {string} [description] what is awaited, for the error message
+ * @param {number} [timeoutMs] much longer than a successful wait takes
  * @returns {Promise<T>}
  */
-export async function until(look, what = look.toString(), patience = 100_000) {
-  const end = Date.now() + patience
+export async function until(poll, description = poll.toString(), timeoutMs = 100_000) {
+  const end = Date.now() + timeoutMs
   for (;;) {
-    const seen = await look()
-    if (seen) return seen
-    if (Date.now() > end) throw new Error(`not within ${patience / 1000} s: ${what}`)
+    const result = await poll()
+    if (result) return result
+    if (Date.now() > end) throw new Error(`timed out after ${timeoutMs / 1000} s: ${description}`)
     await sleep(50)
   }
 }

@@ -1,9 +1,9 @@
-/** A client of the W3C WebDriver protocol, as far as these tests need it. */
+/** A client for the part of the W3C WebDriver protocol that the tests use. */
 
-/** How WebDriver writes an element; the name is from the specification. */
+/** The key of element references, from the specification. */
 const elementKey = 'element-6066-11e4-a52e-4f735466cecf'
 
-/** What the driver answers that is not success. */
+/** An error response of the driver. */
 export class WebDriverError extends Error {
   /**
    * @param {string} command
@@ -23,19 +23,19 @@ export class WebDriverError extends Error {
  * @returns {Promise<any>}
  */
 async function request(url, method, body) {
-  const answer = await fetch(url, {
+  const response = await fetch(url, {
     method,
-    // Newer drivers refuse the type that `fetch` gives to text.
+    // Newer drivers refuse the default content type of `fetch`.
     ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(150_000),
   })
-  const text = await answer.text()
+  const text = await response.text()
   const { value } = text === '' ? { value: null } : JSON.parse(text)
-  if (!answer.ok) throw new WebDriverError(`${method} ${new URL(url).pathname}`, value ?? {})
+  if (!response.ok) throw new WebDriverError(`${method} ${new URL(url).pathname}`, value ?? {})
   return value
 }
 
-/** One app under the driver's control. */
+/** A WebDriver session with one app. */
 export class Session {
   #url
   /** @param {string} url */
@@ -44,16 +44,16 @@ export class Session {
   }
 
   /**
-   * Starts the app. `browserName` must stay out: the driver would compare it with its own.
+   * Starts the app. Without `browserName`: the driver would compare it with its own.
    * @param {string} driver
    * @param {string} binary
    */
   static async start(driver, binary) {
     const options = { 'webkitgtk:browserOptions': { binary, args: [] } }
-    const answer = await request(`${driver}/session`, 'POST', {
+    const created = await request(`${driver}/session`, 'POST', {
       capabilities: { alwaysMatch: options },
     })
-    const session = new Session(`${driver}/session/${answer.sessionId}`)
+    const session = new Session(`${driver}/session/${created.sessionId}`)
     await session.#post('/timeouts', { script: 120_000, pageLoad: 120_000, implicit: 0 })
     return session
   }
@@ -67,7 +67,7 @@ export class Session {
   }
 
   /**
-   * Runs a function in the page and gives what it returns; what it needs comes with `args`.
+   * Runs a function in the page and returns its result. The function is sent as text: pass values as `args`.
    * @template T
    * @template {unknown[]} Args
    * @param {(...args: Args) => T} code
@@ -79,7 +79,7 @@ export class Session {
   }
 
   /**
-   * The same for a function that takes its time; an error in it is thrown here.
+   * Runs an async function in the page. Throws the errors of the function.
    * @template T
    * @template {unknown[]} Args
    * @param {(...args: Args) => Promise<T>} code
@@ -99,7 +99,7 @@ export class Session {
 
   /**
    * @param {string} css
-   * @returns {Promise<string[]>} the elements that match
+   * @returns {Promise<string[]>} references to the matching elements
    */
   async findAll(css) {
     const found = await this.#post('/elements', { using: 'css selector', value: css })
@@ -128,7 +128,7 @@ export class Session {
   }
 
   /**
-   * Makes the window as large as that, in pixels.
+   * Resizes the window, in pixels.
    * @param {number} width
    * @param {number} height
    */
@@ -140,9 +140,9 @@ export class Session {
     await this.#post('/refresh', {})
   }
 
-  /** A PNG of the page. */
+  /** A PNG of the viewport. */
   async screenshot() {
-    // Right after a change the picture would still be the one before it.
+    // Waits for two frames: the page draws a change in the next frame.
     await this.executeAsync(
       () =>
         new Promise((resolve) =>
@@ -152,7 +152,7 @@ export class Session {
     return Buffer.from(await request(`${this.#url}/screenshot`, 'GET'), 'base64')
   }
 
-  /** Ends the session and so closes the window. The driver answers that with an error, or not at all. */
+  /** Ends the session, which closes the window. The driver may answer with an error, or not at all. */
   async close() {
     await request(this.#url, 'DELETE').catch(() => {})
   }

@@ -1,4 +1,4 @@
-//! Makes Tauri's context for the bench's page with this plugin.
+//! Generates the Tauri context of the page bench with this plugin.
 
 fn main() {
     tauri_build::build();

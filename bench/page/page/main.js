@@ -1,4 +1,4 @@
-/** Measures a backend from the page, the same way whichever plugin is behind it. */
+/** Measures a backend from the page, with either plugin. */
 import { invoke } from '@tauri-apps/api/core'
 import { listen } from '@tauri-apps/api/event'
 import { onStdout, spawn, writeStdin } from 'tauri-plugin-js-api'
@@ -6,38 +6,39 @@ import { echoes, flood, median, roundTrip, series, time } from './measure.js'
 
 const name = 'bench'
 
-/** What both plugins offer under the same names. */
+/** A common interface for both plugins. */
 const plugins = {
-  ours: () => ({ spawn: () => spawn(name), write: (data) => writeStdin(name, data), hear }),
+  ours: () => ({ spawn: () => spawn(name), write: (data) => writeStdin(name, data), onLine }),
   peer: ({ runtime, script }) => ({
     spawn: () => invoke('plugin:js|spawn', { name, config: { runtime, script } }),
     write: (data) => invoke('plugin:js|write_stdin', { name, data }),
-    hear: (line) =>
+    onLine: (callback) =>
       listen('js-process-stdout', ({ payload }) => {
-        if (payload.name === name) line(payload.data)
+        if (payload.name === name) callback(payload.data)
       }),
   }),
 }
 
-function hear(line) {
-  return onStdout(name, line)
+function onLine(callback) {
+  return onStdout(name, callback)
 }
 
 async function measure() {
   const task = await invoke('task')
-  const { spawn, write, hear } = plugins[task.app](task)
+  const { spawn, write, onLine } = plugins[task.app](task)
   await spawn()
-  const lines = { heard: () => {} }
-  await hear((line) => lines.heard(line))
+  const lines = { onLine: () => {} }
+  await onLine((line) => lines.onLine(line))
   await roundTrip(lines, write)
   const answered = Date.now()
   if (task.only_start) return { answered }
 
-  const there = () => time(() => roundTrip(lines, write))
-  await there()
+  const timedTrip = () => time(() => roundTrip(lines, write))
+  // Warms up.
+  await timedTrip()
   const result = {
     answered,
-    'round trip': await series(40, there),
+    'round trip': await series(40, timedTrip),
     flood: await series(5, () => flood(lines, write)),
     'echo of 1 MiB': await series(5, () => echoes(lines, write)),
     'bare command': await series(40, () => time(() => invoke('nothing'))),

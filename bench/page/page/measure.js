@@ -1,76 +1,76 @@
-/** The measurements: of lines that are written, and heard through `lines.heard`. */
+/** The measurements. `lines.onLine` is the current listener for lines of the backend. */
 
 const floodLines = 50_000
 
-/** A flood is over when nothing has come for so long. */
+/** A flood is over after a silence of this length. */
 const silenceMs = 2_000
 
-const patienceMs = 30_000
+const timeoutMs = 30_000
 
-/** So many lines of 1 MiB in a row. */
+/** Lines of 1 MiB per sample. */
 const echoCount = 10
 
 export function median(samples) {
   return samples.toSorted((one, other) => one - other)[Math.floor(samples.length / 2)]
 }
 
-/** What `measure` gives so many times, one after the other. */
+/** Collects `count` results of `measure`, sequentially. */
 export async function series(count, measure) {
   const samples = []
   while (samples.length < count) samples.push(await measure())
   return samples
 }
 
-/** So many in a row are one sample: a page's clock has whole milliseconds. */
-const inARow = 25
+/** Steps per sample: the clock of a page has a resolution of 1 ms. */
+const stepsPerSample = 25
 
-/** How long `step` takes, on the average of a few in a row; microseconds. */
+/** The average duration of `step` in microseconds. */
 export async function time(step) {
-  const began = performance.now()
-  for (let done = 0; done < inARow; done++) await step()
-  return ((performance.now() - began) * 1000) / inARow
+  const start = performance.now()
+  for (let done = 0; done < stepsPerSample; done++) await step()
+  return ((performance.now() - start) * 1000) / stepsPerSample
 }
 
-/** A line of 64 bytes there and back. */
+/** Sends a line of 64 bytes and waits for its echo. */
 export async function roundTrip(lines, write) {
   const answer = next(lines)
   await Promise.all([write(`${'x'.repeat(63)}\n`), answer])
 }
 
-/** Lines of 1 MiB there and back; how many a second. */
+/** Sends lines of 1 MiB and waits for their echoes. Returns lines per second. */
 export async function echoes(lines, write) {
   const text = 'x'.repeat(2 ** 20 - 1)
-  const began = performance.now()
+  const start = performance.now()
   for (let sent = 0; sent < echoCount; sent++) {
     const answer = next(lines)
     await write(`${text}\n`)
     const { length } = await answer
     if (length !== text.length) throw new Error(`${length} of ${text.length} bytes came back`)
   }
-  return (echoCount / (performance.now() - began)) * 1000
+  return (echoCount / (performance.now() - start)) * 1000
 }
 
-/** Lines that come by themselves: how many a second, and how many did not come. */
+/** Requests many lines. Returns the lines per second and the number of lost lines. */
 export async function flood(lines, write) {
-  let heard = 0
+  let received = 0
   let last = performance.now()
-  const began = last
+  const start = last
   const all = new Promise((resolve) => {
-    lines.heard = () => {
+    lines.onLine = () => {
       last = performance.now()
-      if (++heard === floodLines) resolve()
+      if (++received === floodLines) resolve()
     }
   })
   await write(`flood ${floodLines}\n`)
   await Promise.race([all, silence(() => last)])
-  return { rate: (heard / (last - began)) * 1000, lost: floodLines - heard }
+  return { rate: (received / (last - start)) * 1000, lost: floodLines - received }
 }
 
 function next(lines) {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error('no answer comes')), patienceMs)
-    lines.heard = (line) => {
-      clearTimeout(late)
+    const timer = setTimeout(() => reject(new Error(`no line within ${timeoutMs} ms`)), timeoutMs)
+    lines.onLine = (line) => {
+      clearTimeout(timer)
       resolve(line)
     }
   })
@@ -78,9 +78,9 @@ function next(lines) {
 
 function silence(last) {
   return new Promise((resolve) => {
-    const look = setInterval(() => {
+    const timer = setInterval(() => {
       if (performance.now() - last() < silenceMs) return
-      clearInterval(look)
+      clearInterval(timer)
       resolve()
     }, 100)
   })

@@ -1,4 +1,4 @@
-//! Makes Tauri's context for the bench's page with tauri-plugin-js.
+//! Generates the Tauri context of the page bench with tauri-plugin-js.
 
 fn main() {
     tauri_build::build();

@@ -1,4 +1,4 @@
-//! The page on this plugin: its backend is embedded.
+//! The page bench with this plugin and an embedded backend.
 
 #[path = "../../app.rs"]
 mod app;

@@ -1,4 +1,4 @@
-//! The page on tauri-plugin-js 0.2.0: its backend is a child process.
+//! The page bench with tauri-plugin-js 0.2.0 and a child process.
 
 #[path = "../../app.rs"]
 mod app;
