@@ -1,7 +1,7 @@
 // The view of a console: filters and scroll position.
 import { stripAnsi } from '../lib/ansi'
 import { matcher } from '../lib/filter'
-import { offsetsOf, rowAt, visible, wrappedRows } from '../lib/virtual'
+import { lineAt, offsetsOf, visibleSlice, wrappedRows } from '../lib/virtual'
 import type { Line, Stream } from './console'
 import type { Process } from './process.svelte'
 import { load, save } from './storage'
@@ -10,7 +10,8 @@ import { load, save } from './storage'
 export const FILTERS = ['out', 'err', 'rpc', 'lifecycle'] as const
 export type Filter = (typeof FILTERS)[number]
 
-export const LINE_HEIGHT = 20
+/** The height of one row in pixels, as in the stylesheet. */
+const ROW_HEIGHT = 20
 /** Extra rows above and below the viewport, so that a quick scroll shows no gap. */
 const OVERSCAN = 12
 /** Longer lines are truncated on screen, not in the clipboard. */
@@ -74,24 +75,24 @@ export class ConsoleView {
     const columns = options.wrap ? this.columns : 0
     return offsetsOf(
       this.lines.map((line) => wrappedRows(Math.min(line.text.length, MAX_CHARS), columns)),
-      LINE_HEIGHT,
+      ROW_HEIGHT,
     )
   })
 
-  readonly slice = $derived(visible(this.#offsets, this.top, this.height, OVERSCAN))
+  readonly slice = $derived(visibleSlice(this.#offsets, this.top, this.height, OVERSCAN))
 
   /** The line at the upper edge, and the pixels of it above the edge. */
   anchor(): { id: number; above: number } | null {
-    const row = rowAt(this.#offsets, this.top)
-    const line = this.lines[row]
-    return line ? { id: line.id, above: this.top - this.#offsets[row]! } : null
+    const index = lineAt(this.#offsets, this.top)
+    const line = this.lines[index]
+    return line ? { id: line.id, above: this.top - this.#offsets[index]! } : null
   }
 
   /** The scroll offset that restores an anchor. If the line is evicted, the next line takes its place. */
   offsetOf({ id, above }: { id: number; above: number }): number {
-    const row = this.lines.findIndex((line) => line.id >= id)
-    if (row < 0) return this.top
-    return this.#offsets[row]! + (this.lines[row]!.id === id ? above : 0)
+    const index = this.lines.findIndex((line) => line.id >= id)
+    if (index < 0) return this.top
+    return this.#offsets[index]! + (this.lines[index]!.id === id ? above : 0)
   }
 
   copyText(): string {
