@@ -44,7 +44,7 @@ export const FAULTS: Fault[] = [
     id: 'allocate',
     title: 'Fill the heap',
     does: 'Allocates up to the heap limit.',
-    expect: 'Ends, out of memory. The app is unaffected.',
+    expect: 'Ends: out of memory. The app is unaffected.',
     expectOfChild:
       'Ends at the heap limit of its runtime, set by a flag. Without a limit it stops at 1 GB.',
     call: (api) => api.allocate(),
