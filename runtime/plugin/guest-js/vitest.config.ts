@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     environment: 'happy-dom',
-    // Machines that run tests may be very busy.
+    // For busy machines.
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -1,35 +1,34 @@
 /**
- * The form in which events cross to the page: text, one event a line, whose first character tells the
- * kind. Lines of output have no line ends in them, so nothing is escaped.
+ * Parses batches of events. A batch is text: a JSON header, then one event per line, whose first character is the
+ * event's kind. Lines of output contain no terminators, so nothing is escaped.
  */
 import type { ExitReason, State } from './bindings/index.ts'
 import type { EventPosition, ProcessEvent } from './event.ts'
 
-/** One message, taken apart. */
+/** A parsed message. */
 export interface Batch {
   events: ProcessEvent[]
-  /** The number of the last event that has one. */
+  /** The last sequence number in the batch; `null` if it has none. */
   last: number | null
-  /** Whether the entry of the process was removed: nothing follows. */
+  /** True if the process was removed from the list. No batch follows. */
   removed: boolean
 }
 
-/** What a Channel may deliver: bytes come as a list of numbers where IPC has to fall back to JSON. */
+/** A message of a Channel. Where IPC falls back to JSON, bytes arrive as a list of numbers. */
 export type BatchMessage = string | ArrayBuffer | Uint8Array | number[]
 
-/** The text of a message. */
 export function textOf(message: BatchMessage): string {
   if (typeof message === 'string') return message
   return decoder.decode(Array.isArray(message) ? new Uint8Array(message) : message)
 }
 
-// A byte order mark is text like any other here.
+// `ignoreBOM` preserves a byte order mark in the output of a process.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * Takes a message apart.
+ * Parses the text of a message.
  *
- * @throws SyntaxError if it does not begin with its head.
+ * @throws SyntaxError if the text does not start with a header.
  */
 export function parseBatch(text: string): Batch {
   const lines = text.split('\n')
@@ -45,40 +44,44 @@ export function parseBatch(text: string): Batch {
       const lost = JSON.parse(line.slice(1)) as { events: number; bytes: number }
       batch.events.push({ kind: 'dropped', seq: null, generation: gen, ...lost })
     } else {
-      batch.events.push(eventOf(kind, line.slice(1), { seq, generation: gen }))
+      batch.events.push(parseEvent(kind, line.slice(1), { seq, generation: gen }))
       batch.last = seq++
     }
   }
   return batch
 }
 
-function eventOf(kind: string | undefined, rest: string, at: EventPosition): ProcessEvent {
+function parseEvent(kind: string | undefined, rest: string, position: EventPosition): ProcessEvent {
   switch (kind) {
     case 'o':
-      return { ...at, kind: 'stdout', data: rest }
+      return { ...position, kind: 'stdout', data: rest }
     case 'e':
-      return { ...at, kind: 'stderr', data: rest }
+      return { ...position, kind: 'stderr', data: rest }
     case 'O':
-      return { ...at, kind: 'stdout', data: bytesOf(rest) }
+      return { ...position, kind: 'stdout', data: decodeBase64(rest) }
     case 'E':
-      return { ...at, kind: 'stderr', data: bytesOf(rest) }
+      return { ...position, kind: 'stderr', data: decodeBase64(rest) }
     case 'p': {
       const kind = rest[0] === 'o' ? 'stdout' : 'stderr'
-      return { ...at, kind, data: rest.slice(1), partial: true }
+      return { ...position, kind, data: rest.slice(1), partial: true }
     }
     case 's':
-      return { ...at, kind: 'state', state: JSON.parse(rest) as State }
+      return { ...position, kind: 'state', state: JSON.parse(rest) as State }
     case 'x':
-      return { ...at, kind: 'exit', ...(JSON.parse(rest) as { reason: ExitReason; code: number }) }
+      return {
+        ...position,
+        kind: 'exit',
+        ...(JSON.parse(rest) as { reason: ExitReason; code: number }),
+      }
     case 't': {
       const { stream, limit } = JSON.parse(rest) as { stream: 'stdout' | 'stderr'; limit: number }
-      return { ...at, kind: 'lineTooLong', stream, limit }
+      return { ...position, kind: 'lineTooLong', stream, limit }
     }
     default:
-      return { ...at, kind: 'unknown' }
+      return { ...position, kind: 'unknown' }
   }
 }
 
-function bytesOf(base64: string): Uint8Array {
+function decodeBase64(base64: string): Uint8Array {
   return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
 }

@@ -1,58 +1,58 @@
-/** A typed connection to a backend, with whichever kkrpc the app has. */
-import { usableTimeout } from './calls.ts'
+/** {@link createChannel}: a typed connection to a backend, with any supported version of kkrpc. */
 import { JsRuntimeIo } from './io.ts'
+import { usableTimeout } from './pending-requests.ts'
 import { LazyTransport, type RpcTransport } from './transport.ts'
 
-/** What kkrpc's `RPCChannel` offers in all its versions. */
+/** kkrpc's `RPCChannel`, as far as its versions agree. */
 export interface RpcChannel<Local extends object, Remote extends object> {
-  /** The backend's functions. */
+  /** The functions of the backend. */
   getAPI(): Remote
-  /** Offers other functions to the backend; before kkrpc 1.0. */
+  /** Replaces the functions that the backend may call. Only before kkrpc 1.0. */
   expose?(localApi: Local): void
-  /** Forgets the functions that were handed over as arguments; before kkrpc 1.0. */
+  /** Releases the functions that were passed as arguments. Only before kkrpc 1.0. */
   freeCallbacks?(): void
-  /** Closes the connection; from kkrpc 0.7 on. */
+  /** Closes the connection. From kkrpc 0.7 on. */
   destroy?(): void
 }
 
 /** A connection to a backend. */
 export interface Connection<Local extends object, Remote extends object> {
+  /** kkrpc's own channel. */
   channel: RpcChannel<Local, Remote>
-  /** The backend's functions; each call is a promise. */
+  /** The functions of the backend. Each call returns a promise. */
   api: Remote
-  /** What carries the frames with kkrpc 0.x. `destroy()` closes the connection with any version. */
+  /** Carries the frames with kkrpc 0.x. `destroy()` closes the connection with any version. */
   io: JsRuntimeIo
-  /** What carries the frames from kkrpc 1.0 on. `close()` closes the connection with any version. */
+  /** Carries the frames from kkrpc 1.0 on. `close()` closes the connection with any version. */
   transport: RpcTransport
 }
 
-/** How {@link createChannel} connects. */
+/** Options of {@link createChannel}. */
 export interface ChannelOptions {
   /**
-   * Milliseconds after which a call fails that was not answered; 0 for never. **Default:** never with
-   * kkrpc 0.x, 30 000 from kkrpc 1.0 on.
+   * Milliseconds after which an unanswered call fails; 0 for never. **Default:** never with kkrpc 0.x, 30 000
+   * from kkrpc 1.0 on.
    */
   timeout?: number
 }
 
-/** The exports of `kkrpc/browser` that matter here. */
+/** The exports of `kkrpc/browser` that all versions share. */
 interface Kkrpc {
-  RPCChannel: new (carrier: unknown, options: object) => RpcChannel<object, object>
+  RPCChannel: new (ioOrTransport: unknown, options: object) => RpcChannel<object, object>
 }
 
 /**
- * Connects to a process that serves an API with kkrpc: its functions can be called as if they were
- * the page's own.
+ * Connects to a process that serves an API with kkrpc.
  *
- * The connection belongs to one start of the process: the latest that `spawn`, `ensure`, `restart` or
- * `getStatus` told of. When that ends, calls under way reject at once, with a message that says how it
- * ended, and so do later ones. A page that gives no `localApi` does not answer requests of the backend;
- * they may be for another window.
+ * The connection belongs to one generation of the process: the latest that an event or an answer of `spawn`,
+ * `ensure`, `restart` or `getStatus` has named. When that generation ends, pending and later calls reject with
+ * its exit reason.
  *
- * @typeParam Local - What the page offers to the backend.
- * @typeParam Remote - What the backend offers.
- * @param processName - What the process is called. It must have been started.
- * @param localApi - Functions of the page that the backend may call.
+ * @typeParam Local - The functions that the page offers.
+ * @typeParam Remote - The functions that the backend offers.
+ * @param processName - The name of a process that has been started.
+ * @param localApi - Functions of the page that the backend may call. Without it, the page does not answer
+ * requests of the backend; another window may.
  * @throws `notFound`, `notAllowed`; an error of the bundler or browser if kkrpc is not installed.
  *
  * @example
@@ -71,25 +71,22 @@ export async function createChannel<Local extends object, Remote extends object>
   const linkOptions = { answersRequests: localApi !== undefined, timeout: options.timeout }
   const io = new JsRuntimeIo(processName, linkOptions)
   const transport = new LazyTransport(processName, linkOptions)
-  const isNative = speaksTransports(kkrpc)
+  const usesTransport = hasTransports(kkrpc)
   const [destroy, close] = [io.destroy.bind(io), transport.close.bind(transport)]
-  // Closing either closes the connection, whichever of them carries it.
+  // Closing either one closes the connection, with any version of kkrpc.
   io.destroy = transport.close = () => {
     destroy()
     close()
   }
-  await (isNative ? transport.open() : io.initialize())
-  const channel = new kkrpc.RPCChannel(isNative ? transport : io, {
+  await (usesTransport ? transport.open() : io.initialize())
+  const channel = new kkrpc.RPCChannel(usesTransport ? transport : io, {
     expose: localApi,
     ...(options.timeout === undefined ? {} : { timeout: usableTimeout(options.timeout) }),
   }) as RpcChannel<Local, Remote>
   return { channel, api: channel.getAPI(), io, transport }
 }
 
-/**
- * Whether this is kkrpc 1.0 or later, whose channels take a transport instead of an io: it is the one
- * that exports `wrap` and `expose`.
- */
-function speaksTransports(kkrpc: object): boolean {
+/** True for kkrpc 1.0 and later, whose `RPCChannel` takes a transport. Only those export `wrap` and `expose`. */
+function hasTransports(kkrpc: object): boolean {
   return 'wrap' in kkrpc && 'expose' in kkrpc
 }

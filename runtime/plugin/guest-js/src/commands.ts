@@ -1,20 +1,20 @@
-/** The plugin's commands as functions. All of them reject with a {@link JsRuntimeError}. */
+/** The plugin's commands as functions. All reject with a {@link JsRuntimeError}. */
 import type { ProcessInfo, RuntimeInfo, SpawnConfig } from './bindings/index.ts'
 import type { BackendInfo, Ensured, ProcessConfig } from './bindings/plugin/index.ts'
-import { call } from './call.ts'
-import { generationOf, tell } from './streams.ts'
+import { invokeCommand } from './invoke.ts'
+import { announceGeneration, latestGeneration } from './stream-registry.ts'
 import { writerOf } from './writer.ts'
 
 /**
- * Starts a process and waits until its script runs.
+ * Starts a process. Resolves when its script runs.
  *
  * Without `config` it starts the backend that the app declares under that name
- * (`tauri.conf.json > plugins > js > backends`), which is all that `js:default` allows.
+ * (`tauri.conf.json > plugins > js > backends`). `js:default` allows nothing else.
  *
- * @param name - What the process is called from now on.
- * @param config - What to start. The window's capability must allow it (`js:allow-spawn`).
- * @throws `alreadyExists` if one of that name is alive, `notAllowed`, `invalidConfig`,
- * `runtimeUnavailable`, `startFailed`.
+ * @param name - The name of the process.
+ * @param config - The runtime, script and options. The window's capability must allow it (`js:allow-spawn`).
+ * @throws `alreadyExists` if the name has a live process, `notAllowed`, `invalidConfig`, `path`,
+ * `runtimeUnavailable`, `startFailed`, `tooMany`.
  *
  * @example
  * ```ts
@@ -23,13 +23,13 @@ import { writerOf } from './writer.ts'
  * ```
  */
 export const spawn = (name: string, config?: SpawnConfig): Promise<ProcessInfo> =>
-  told(call('spawn', { name, config }))
+  announced(invokeCommand('spawn', { name, config }))
 
 /**
- * Starts a process, or joins the one that is alive under that name: what a page does that may be
- * reloaded. A live one is left as it is, whatever `config` says.
+ * Starts a process unless the name has a live one. For pages that may be reloaded. A live process stays
+ * unchanged, even if `config` differs from its own.
  *
- * @throws What {@link spawn} throws, except `alreadyExists`.
+ * @throws The errors of {@link spawn}, except `alreadyExists`.
  *
  * @example
  * ```ts
@@ -37,11 +37,11 @@ export const spawn = (name: string, config?: SpawnConfig): Promise<ProcessInfo> 
  * ```
  */
 export const ensure = (name: string, config?: SpawnConfig): Promise<Ensured> =>
-  told(call('ensure', { name, config }))
+  announced(invokeCommand('ensure', { name, config }))
 
 /**
- * Ends a process, by force if it does not end by itself within `limits.killGraceMs` milliseconds.
- * Its entry stays listed as `exited`; see {@link remove}.
+ * Ends a process: by force if it does not exit within `limits.killGraceMs` milliseconds (default 500). The
+ * process stays listed as `exited`; see {@link remove}.
  *
  * @throws `notFound`, `notRunning`, `notAllowed`.
  *
@@ -50,7 +50,7 @@ export const ensure = (name: string, config?: SpawnConfig): Promise<Ensured> =>
  * await kill('math')
  * ```
  */
-export const kill = (name: string): Promise<void> => call('kill', { name })
+export const kill = (name: string): Promise<void> => invokeCommand('kill', { name })
 
 /**
  * Ends every process that this window may kill.
@@ -62,13 +62,13 @@ export const kill = (name: string): Promise<void> => call('kill', { name })
  * await killAll()
  * ```
  */
-export const killAll = (): Promise<void> => call('kill_all')
+export const killAll = (): Promise<void> => invokeCommand('kill_all')
 
 /**
- * Ends a process and starts it again; starts one that has exited.
+ * Ends a process and starts it again. Starts an exited process.
  *
- * @param config - What to start from now on. **Default:** what it was last started with.
- * @throws `notFound`, `notAllowed`, and what {@link spawn} throws.
+ * @param config - Replaces the configuration. **Default:** the last one.
+ * @throws `notFound`, and the errors of {@link spawn} except `alreadyExists`.
  *
  * @example
  * ```ts
@@ -76,10 +76,10 @@ export const killAll = (): Promise<void> => call('kill_all')
  * ```
  */
 export const restart = (name: string, config?: SpawnConfig): Promise<ProcessInfo> =>
-  told(call('restart', { name, config: config ?? null }))
+  announced(invokeCommand('restart', { name, config: config ?? null }))
 
 /**
- * Forgets a process that has exited: its output, its place in the list.
+ * Removes an exited process from the list, with its output. Ends its listeners.
  *
  * @throws `notFound`, `stillRunning`, `notAllowed`.
  *
@@ -88,10 +88,10 @@ export const restart = (name: string, config?: SpawnConfig): Promise<ProcessInfo
  * await remove('math')
  * ```
  */
-export const remove = (name: string): Promise<void> => call('remove', { name })
+export const remove = (name: string): Promise<void> => invokeCommand('remove', { name })
 
 /**
- * The processes that this window may see, exited ones included.
+ * Lists the processes that this window may see, including exited ones.
  *
  * @throws `notAllowed`.
  *
@@ -100,10 +100,10 @@ export const remove = (name: string): Promise<void> => call('remove', { name })
  * const running = (await listProcesses()).filter((process) => process.running)
  * ```
  */
-export const listProcesses = (): Promise<ProcessInfo[]> => call('list_processes')
+export const listProcesses = (): Promise<ProcessInfo[]> => invokeCommand('list_processes')
 
 /**
- * One process as it is listed.
+ * Returns the entry of one process in {@link listProcesses}.
  *
  * @throws `notFound`, `notAllowed`.
  *
@@ -112,10 +112,11 @@ export const listProcesses = (): Promise<ProcessInfo[]> => call('list_processes'
  * const { state, pid } = await getStatus('math')
  * ```
  */
-export const getStatus = (name: string): Promise<ProcessInfo> => told(call('get_status', { name }))
+export const getStatus = (name: string): Promise<ProcessInfo> =>
+  announced(invokeCommand('get_status', { name }))
 
 /**
- * What a process was last started with; of its environment the names only.
+ * Returns the last configuration of a process. Of its environment, it contains the names only.
  *
  * @throws `notFound`, `notAllowed`.
  *
@@ -124,10 +125,11 @@ export const getStatus = (name: string): Promise<ProcessInfo> => told(call('get_
  * const { script, permissions } = await getConfig('math')
  * ```
  */
-export const getConfig = (name: string): Promise<ProcessConfig> => call('get_config', { name })
+export const getConfig = (name: string): Promise<ProcessConfig> =>
+  invokeCommand('get_config', { name })
 
 /**
- * The backends that the app declares, as far as this window may use them.
+ * Lists the backends that the app declares and this window may start.
  *
  * @throws `notAllowed`.
  *
@@ -136,16 +138,16 @@ export const getConfig = (name: string): Promise<ProcessConfig> => call('get_con
  * for (const { name } of await listBackends()) await ensure(name)
  * ```
  */
-export const listBackends = (): Promise<BackendInfo[]> => call('list_backends')
+export const listBackends = (): Promise<BackendInfo[]> => invokeCommand('list_backends')
 
 /**
- * Writes to the stdin of a process, and waits while that is full. Adds no line end. What is written
- * arrives in the order of the calls.
+ * Writes to the stdin of a process. Resolves when the data is in the process's queue; waits while the queue is
+ * full (`limits.stdinBufferMb`, default 16). Adds no line terminator. Writes arrive in the order of the calls.
  *
- * A page that listens to the process or is connected to it writes to the start (generation) that it knows of.
- * When that has ended, the write is refused: it never reaches the next one.
+ * If the page has a listener or a connection to the process, the write is for the latest generation that the
+ * page knows of. A write never reaches a later generation.
  *
- * @param data - Text, or bytes as they are.
+ * @param data - Text is encoded as UTF-8. Bytes are copied before the function returns.
  * @throws `notFound`, `notRunning`, `exited`, `notAllowed`.
  *
  * @example
@@ -155,11 +157,11 @@ export const listBackends = (): Promise<BackendInfo[]> => call('list_backends')
  * ```
  */
 export const writeStdin = (name: string, data: string | Uint8Array): Promise<void> =>
-  writerOf(name).write(typeof data === 'string' ? data : data.slice(), generationOf(name))
+  writerOf(name).write(typeof data === 'string' ? data : data.slice(), latestGeneration(name))
 
 /**
- * Ends the stdin of a process: it reads what was written, and then the end. Many programs then end
- * by themselves. Like {@link writeStdin}, it is for the start that the page knows of.
+ * Closes the stdin of a process: after the written data, the process reads the end of input. Many programs
+ * then exit. Like {@link writeStdin}, it is for the latest generation that the page knows of.
  *
  * @throws `notFound`, `notRunning`, `exited`, `notAllowed`.
  *
@@ -170,10 +172,10 @@ export const writeStdin = (name: string, data: string | Uint8Array): Promise<voi
  * ```
  */
 export const closeStdin = (name: string): Promise<void> =>
-  call('close_stdin', { name, generation: generationOf(name) })
+  invokeCommand('close_stdin', { name, generation: latestGeneration(name) })
 
 /**
- * The runtimes on this machine: `embedded`, `deno`, `bun` and `node`.
+ * Detects the runtimes on this machine: `embedded`, `deno`, `bun` and `node`.
  *
  * @throws `notAllowed`.
  *
@@ -182,14 +184,14 @@ export const closeStdin = (name: string): Promise<void> =>
  * const bun = (await detectRuntimes()).find(({ name }) => name === 'bun')
  * ```
  */
-export const detectRuntimes = (): Promise<RuntimeInfo[]> => call('detect_runtimes')
+export const detectRuntimes = (): Promise<RuntimeInfo[]> => invokeCommand('detect_runtimes')
 
 /**
- * Chooses the executable of a runtime, until the app ends. Not part of `js:default`: it takes
- * `js:allow-set-runtime-path`.
+ * Sets the executable of a runtime until the app exits. Requires `js:allow-set-runtime-path`, which is not part
+ * of `js:default`.
  *
  * @param runtime - `deno`, `bun` or `node`.
- * @param path - The executable; `''` goes back to the one on `PATH`.
+ * @param path - The executable; `''` restores the one on `PATH`.
  * @throws `path`, `invalidConfig`, `notAllowed`.
  *
  * @example
@@ -198,10 +200,10 @@ export const detectRuntimes = (): Promise<RuntimeInfo[]> => call('detect_runtime
  * ```
  */
 export const setRuntimePath = (runtime: string, path: string): Promise<void> =>
-  call('set_runtime_path', { runtime, path })
+  invokeCommand('set_runtime_path', { runtime, path })
 
 /**
- * The executables chosen with {@link setRuntimePath}, by runtime.
+ * Returns the executables set with {@link setRuntimePath}, by runtime.
  *
  * @throws `notAllowed`.
  *
@@ -210,12 +212,13 @@ export const setRuntimePath = (runtime: string, path: string): Promise<void> =>
  * const { bun } = await getRuntimePaths()
  * ```
  */
-export const getRuntimePaths = (): Promise<Record<string, string>> => call('get_runtime_paths')
+export const getRuntimePaths = (): Promise<Record<string, string>> =>
+  invokeCommand('get_runtime_paths')
 
-/** Hands on what a command answers, which is sooner than its events say the same. */
-async function told<Info extends ProcessInfo>(answer: Promise<Info>): Promise<Info> {
+/** Records the generation in an answer, which may arrive before the events of that generation. */
+async function announced<Info extends ProcessInfo>(answer: Promise<Info>): Promise<Info> {
   const info: Info | null | undefined = await answer
-  // The tests of an app may answer with nothing.
-  if (info) tell(info)
+  // Mocks in the tests of an app may answer with nothing.
+  if (info) announceGeneration(info)
   return info as Info
 }

@@ -1,11 +1,30 @@
-/** The one class of errors that this package throws. */
+/** {@link JsRuntimeError}, the only error class of this package, and helpers for errors. */
 
 /**
- * What went wrong, for programs to match on.
+ * The kind of a {@link JsRuntimeError}, for programs to match on.
  *
- * The first group comes from the Rust side, the second mostly from this package: `exited` (the process, or
- * the start of it that a call or write was for, has ended), `closed` (the connection was closed by the page), `timeout`, `overflow` (values came faster
- * than they were consumed), `unknown` (a failure that says no more than its message).
+ * From the plugin:
+ *
+ * - `notFound`: no process of this name is listed
+ * - `alreadyExists`: the name has a live process
+ * - `notRunning`: the process has exited or is stopping
+ * - `stillRunning`: only an exited process can be removed
+ * - `invalidConfig`: the configuration or an argument is invalid
+ * - `startFailed`: the process could not start, or ended before its script ran
+ * - `runtimeUnavailable`: the machine or the build does not have the runtime
+ * - `path`: a path does not exist or cannot be read
+ * - `shutDown`: the app is shutting down
+ * - `tooMany`: a limit on the number of processes is reached
+ * - `stdinFull`: too many bytes wait for the process to read its stdin
+ * - `notAllowed`: the window's capability does not allow it; the message names what to add
+ *
+ * From the plugin and this package:
+ *
+ * - `exited`: the process, or the generation that a call or write was for, has ended
+ * - `closed`: the page closed the connection
+ * - `timeout`: a call was not answered in time
+ * - `overflow`: too many values or frames wait for a reader
+ * - `unknown`: any other failure, such as a request that did not reach the plugin
  */
 export type ErrorKind =
   | 'notFound'
@@ -27,7 +46,7 @@ export type ErrorKind =
   | 'unknown'
 
 /**
- * Every failure of this package. `message` is written for people, `kind` for programs.
+ * The error that every function of this package throws. `message` is for people, `kind` for programs.
  *
  * @example
  * ```ts
@@ -41,11 +60,10 @@ export type ErrorKind =
  */
 export class JsRuntimeError extends Error {
   override readonly name = 'JsRuntimeError'
-  /** What went wrong. */
   readonly kind: ErrorKind
-  /** The process it is about, where there is one. */
+  /** The process that the error is about, if any. */
   readonly processName: string | undefined
-  /** The start of the process that it is about, where there is one. */
+  /** The generation of the process that the error is about, if any. */
   readonly generation: number | undefined
 
   constructor(kind: ErrorKind, message: string, processName?: string, generation?: number) {
@@ -57,8 +75,8 @@ export class JsRuntimeError extends Error {
 }
 
 /**
- * Whatever a command was rejected with as a {@link JsRuntimeError}. Tauri's own refusals are plain
- * strings: that the capability lacks a command is by far the most frequent one.
+ * Converts the rejection of a command. The plugin rejects with `{ kind, message, … }`, Tauri itself with a
+ * string, usually because the capability lacks the command.
  */
 export function toError(thrown: unknown, processName?: string): JsRuntimeError {
   if (thrown instanceof JsRuntimeError) return thrown
@@ -77,7 +95,7 @@ export function toError(thrown: unknown, processName?: string): JsRuntimeError {
   )
 }
 
-/** Calls code of the application: what it throws is reported, and breaks nothing else. */
+/** Calls a callback of the application and reports its errors. */
 export function safely<Args extends unknown[]>(
   callback: (...args: Args) => unknown,
   ...args: Args
@@ -89,7 +107,7 @@ export function safely<Args extends unknown[]>(
   }
 }
 
-/** Tells the developer about an error that nobody can catch. */
+/** Reports an error that no caller can catch. */
 export function report(error: unknown): void {
   if (typeof reportError === 'function') reportError(error)
   else console.error(error)

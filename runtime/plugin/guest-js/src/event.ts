@@ -1,52 +1,55 @@
-/** What a process says and what happens to it. */
+/** The events of a process. */
 import type { ExitReason, State } from './bindings/index.ts'
 
-/** Where an event stands in the history of its process. */
+/** The place of an event in the history of its process. */
 export interface EventPosition {
-  /** Counts the events of one name, over its generations; `null` for `dropped`, which has none. */
+  /** Counts the events of one name over all its generations, from 0; `null` for `dropped` events. */
   seq: number | null
-  /** The start of the process that it belongs to, from 1. */
+  /** The generation of the process. Counts its starts, from 1. */
   generation: number
 }
 
-/** A line without its end, or a chunk of bytes where the process has `framing: 'bytes'`. */
+/** A line without its terminator, or a chunk of bytes if the process has `framing: 'bytes'`. */
 export interface OutputEvent extends EventPosition {
   kind: 'stdout' | 'stderr'
   data: string | Uint8Array
   /**
-   * Set for text of a line whose end has not come within a tenth of a second: a prompt, or progress drawn with
-   * carriage returns, where each state is one event and ends with its `\r`. The rest of the line comes in further
-   * events, of which the one without the mark ends it. RPC frames never come in parts.
+   * True for a part of a line whose terminator did not arrive within 100 ms, such as a prompt. Progress output
+   * with carriage returns gives one part per update, which ends with `\r`. Further parts follow. The event without
+   * `partial` completes the line. RPC frames are never split into parts.
    */
   partial?: true
 }
 
-/** The process has reached another state of its life. */
+/** The process has entered another state. */
 export interface StateEvent extends EventPosition {
   kind: 'state'
   state: State
 }
 
-/** The process has ended: exactly once in a generation, after its last output. */
+/** The process has exited. Occurs once per generation, after its last output. */
 export interface ExitEvent extends EventPosition {
   kind: 'exit'
   reason: ExitReason
-  /** `null` when a signal or a kill ended it. */
+  /** The exit code; `null` if a signal or a kill ended the process. */
   code: number | null
 }
 
-/** A line grew longer than `limit` bytes (`limits.lineMb`) and was dropped. */
+/** A line was longer than `limit` bytes (`limits.lineMb`) and was dropped. */
 export interface LineTooLongEvent extends EventPosition {
   kind: 'lineTooLong'
   stream: 'stdout' | 'stderr'
+  /** The limit in bytes. */
   limit: number
 }
 
-/** That much output was gone before it could be delivered. */
+/** The history evicted events before they could be delivered. */
 export interface DroppedEvent extends EventPosition {
   kind: 'dropped'
   seq: null
+  /** The number of evicted events. */
   events: number
+  /** The bytes of output in them. */
   bytes: number
 }
 
@@ -55,28 +58,29 @@ export interface UnknownEvent extends EventPosition {
   kind: 'unknown'
 }
 
-/** Everything there is to hear from a process; see {@link onEvent}. */
+/** Any event of a process; see {@link onEvent}. */
 export type ProcessEvent =
   OutputEvent | StateEvent | ExitEvent | LineTooLongEvent | DroppedEvent | UnknownEvent
 
-/** The state that an event says the process is in; an exit is one, too. */
+/** The state that an event reports, if any. */
 export function stateOf(event: ProcessEvent): State | null {
   if (event.kind === 'state') return event.state
   if (event.kind !== 'exit') return null
   return { state: 'exited', reason: event.reason, code: event.code }
 }
 
-/** What the app-wide events `js-process-stdout` and `js-process-stderr` carry. */
+/** The payload of the app-wide events `js-process-stdout` and `js-process-stderr`. */
 export interface StdioEventPayload {
   name: string
-  /** A line without its end. */
+  /** A line without its terminator. */
   data: string
   /** See {@link OutputEvent.partial}. */
   partial?: true
 }
 
-/** What the app-wide event `js-process-exit` carries. */
+/** The payload of the app-wide event `js-process-exit`. */
 export interface ExitEventPayload {
   name: string
+  /** The exit code; `null` if a signal or a kill ended the process. */
   code: number | null
 }

@@ -1,48 +1,50 @@
 /**
- * What the page itself must know of RPC frames: which are requests that wait for an answer, and which
- * are for somebody else. Both of kkrpc's wire formats:
+ * Parses the headers of RPC frames, in both of kkrpc's wire formats. The page uses them to match requests with
+ * responses and to ignore frames for other connections.
  *
  * - classic (0.x): `{ id, method, args, type, callbackIds? }`, bare or in superjson's `{ json, meta }`
- * - compact (from 1.0): `{ t: 'q' | 'r' | 'cb' | …, id, … }`
+ * - compact (1.0 and later): `{ t: 'q' | 'r' | 'cb' | …, id, … }`
  */
 
-/** How a frame is written; an answer is written as its request was. */
-export type Form = 'superjson' | 'json' | 'compact'
+/** A response has the format of its request. */
+export type WireFormat = 'superjson' | 'json' | 'compact'
 
-/** The part of a frame that matters here. */
-export interface Head {
+export interface FrameHeader {
   kind: 'request' | 'response' | 'callback' | 'other'
   id: string
-  form: Form
-  /** The functions that a request hands over, by the names that callbacks to them will have. */
+  format: WireFormat
+  /** Ids of the functions among the arguments of a request. Callback frames name them. */
   callbackIds: readonly string[]
 }
 
-/** An answer that says that the call has failed. */
-export function failure({ id, form }: Head, error: Error & { kind?: string }): object {
+/** A response that rejects a request. */
+export function errorResponse(
+  { id, format }: FrameHeader,
+  error: Error & { kind?: string },
+): object {
   const { name, message, kind } = error
-  if (form === 'compact') return { t: 'r', id, e: { n: name, m: message, kind } }
-  const answer = { id, method: '', args: { error: message }, type: 'response' }
-  return form === 'json'
-    ? { ...answer, version: 'json' }
-    : { json: { ...answer, version: 'superjson' } }
+  if (format === 'compact') return { t: 'r', id, e: { n: name, m: message, kind } }
+  const response = { id, method: '', args: { error: message }, type: 'response' }
+  return format === 'json'
+    ? { ...response, version: 'json' }
+    : { json: { ...response, version: 'superjson' } }
 }
 
-/** The head of a parsed frame; `null` if it is none. */
-export function headOf(frame: unknown): Head | null {
+/** The header of a parsed frame; `null` if the value is not a frame. */
+export function headerOf(frame: unknown): FrameHeader | null {
   if (!isRecord(frame)) return null
   const inner = frame['json']
-  if (isRecord(inner)) return classic(inner, 'superjson')
-  return typeof frame['t'] === 'string' ? compact(frame) : classic(frame, 'json')
+  if (isRecord(inner)) return parseClassic(inner, 'superjson')
+  return typeof frame['t'] === 'string' ? parseCompact(frame) : parseClassic(frame, 'json')
 }
 
-/** The head of a line; `null` if it is no frame. Parses only what cannot be told by its beginning. */
-export function headOfLine(line: string): Head | null {
-  return quickHead(line) ?? headOf(parsed(line))
+/** The header of a line; `null` if the line is not a frame. */
+export function headerOfLine(line: string): FrameHeader | null {
+  return matchHeader(line) ?? headerOf(parseJson(line))
 }
 
-/** The value of a line of JSON, or undefined. */
-export function parsed(line: string): unknown {
+/** Parses JSON; `undefined` if it is invalid. */
+export function parseJson(line: string): unknown {
   try {
     return JSON.parse(line)
   } catch {
@@ -50,28 +52,28 @@ export function parsed(line: string): unknown {
   }
 }
 
-const ANSWER = /^\{("json":\{)?"id":"([^"\\]+)","method":"","args":\{"(?:result|error)":/
-const CALL = /^\{("json":\{)?"id":"([^"\\]+)","method":"[^"\\]+","args":/
+const RESPONSE = /^\{("json":\{)?"id":"([^"\\]+)","method":"","args":\{"(?:result|error)":/
+const REQUEST = /^\{("json":\{)?"id":"([^"\\]+)","method":"[^"\\]+","args":/
 
 /**
- * The two frames that may be megabytes, as kkrpc writes them: an answer, and a request that hands over
- * no function. Quotes inside strings are escaped in JSON, so what is searched for can only be missed
- * where an argument has such a field itself: then the frame is parsed.
+ * Reads the header of a large frame without parsing the frame: of a response, and of a request without functions
+ * among its arguments. JSON escapes quotes inside strings, so the searched text can only be a field. If an
+ * argument has such a field, the caller parses the frame.
  */
-function quickHead(line: string): Head | null {
-  const answer = ANSWER.exec(line)
-  if (answer) return quick('response', answer)
-  const request = CALL.exec(line)
+function matchHeader(line: string): FrameHeader | null {
+  const response = RESPONSE.exec(line)
+  if (response) return matchedHeader('response', response)
+  const request = REQUEST.exec(line)
   if (!request || !line.includes('"type":"request"')) return null
-  const mayBeOther = line.includes('"type":"callback"') || line.includes('"__callback__')
-  return mayBeOther ? null : quick('request', request)
+  const isAmbiguous = line.includes('"type":"callback"') || line.includes('"__callback__')
+  return isAmbiguous ? null : matchedHeader('request', request)
 }
 
-function quick(kind: Head['kind'], [, wrapped, id]: RegExpExecArray): Head {
-  return { kind, id: id!, form: wrapped ? 'superjson' : 'json', callbackIds: [] }
+function matchedHeader(kind: FrameHeader['kind'], [, wrapped, id]: RegExpExecArray): FrameHeader {
+  return { kind, id: id!, format: wrapped ? 'superjson' : 'json', callbackIds: [] }
 }
 
-const classicKinds = new Map<unknown, Head['kind']>([
+const classicKinds = new Map<unknown, FrameHeader['kind']>([
   ['request', 'request'],
   ['get', 'request'],
   ['set', 'request'],
@@ -80,28 +82,28 @@ const classicKinds = new Map<unknown, Head['kind']>([
   ['callback', 'callback'],
 ])
 
-function classic(frame: Record<string, unknown>, form: Form): Head | null {
+function parseClassic(frame: Record<string, unknown>, format: WireFormat): FrameHeader | null {
   const { id, type, method, callbackIds } = frame
   if (typeof id !== 'string' || typeof type !== 'string') return null
   const kind = classicKinds.get(type) ?? 'other'
   return {
     kind,
-    // A callback has a number of its own; what it calls is in the place of the method.
+    // In a callback frame, `method` is the id of the called function.
     id: kind === 'callback' ? String(method) : id,
-    form,
+    format,
     callbackIds: Array.isArray(callbackIds) ? callbackIds.map(String) : [],
   }
 }
 
-const compactKinds = new Map<unknown, Head['kind']>([
+const compactKinds = new Map<unknown, FrameHeader['kind']>([
   ['q', 'request'],
   ['r', 'response'],
   ['cb', 'callback'],
 ])
 
-function compact({ t, id }: Record<string, unknown>): Head {
+function parseCompact({ t, id }: Record<string, unknown>): FrameHeader {
   const kind = compactKinds.get(t) ?? 'other'
-  return { kind, id: String(id), form: 'compact', callbackIds: [] }
+  return { kind, id: String(id), format: 'compact', callbackIds: [] }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

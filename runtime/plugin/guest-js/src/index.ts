@@ -1,27 +1,27 @@
 /**
- * JavaScript and TypeScript backends for Tauri apps: start them, talk to them, watch them.
+ * Starts, calls and watches JavaScript and TypeScript backends of Tauri apps.
  *
- * ## Map
+ * ## Functions
  *
  * - Start and end: {@link spawn}, {@link ensure}, {@link restart}, {@link kill}, {@link killAll},
  *   {@link remove}
- * - Call: {@link createChannel}; by hand {@link JsRuntimeIo} (kkrpc 0.x), {@link jsRuntimeTransport}
- *   (kkrpc from 1.0 on); {@link toAsyncIterable} for streams
- * - Hear: {@link onStdout}, {@link onStderr}, {@link onExit}, {@link onState}, {@link onEvent}
+ * - Call: {@link createChannel}; with your own kkrpc objects {@link JsRuntimeIo} (0.x) and
+ *   {@link jsRuntimeTransport} (1.0 and later); {@link toAsyncIterable} for streams
+ * - Listen: {@link onStdout}, {@link onStderr}, {@link onExit}, {@link onState}, {@link onEvent}
  * - Write: {@link writeStdin}, {@link closeStdin}
- * - Look: {@link listProcesses}, {@link watchProcesses}, {@link getStatus}, {@link getConfig},
+ * - Inspect: {@link listProcesses}, {@link watchProcesses}, {@link getStatus}, {@link getConfig},
  *   {@link listBackends}
  * - Runtimes: {@link detectRuntimes}, {@link setRuntimePath}, {@link getRuntimePaths}
  *
- * Everything rejects with a {@link JsRuntimeError}, whose `kind` is for programs.
+ * All functions reject with a {@link JsRuntimeError}. Its {@link ErrorKind} lists the kinds of errors.
  *
- * A page has one stream per process, however many listeners and channels it has. A reload of the page
- * neither loses nor repeats RPC frames; what a process said before is told again to listeners.
+ * All listeners and connections of a page share one stream per process. A reload of the page neither loses nor
+ * repeats RPC frames. Listeners for output receive the history again.
  *
  * ## Security
  *
- * A page may do what its window's capability says, and nothing else. `js:default` covers the backends
- * that the app declares in `tauri.conf.json`, as they are declared there. Everything beyond is named:
+ * A page may do only what its window's capability allows. `js:default` allows the backends that the app declares
+ * in `tauri.conf.json`, with the declared configuration. A capability names everything else:
  *
  * ```json
  * {
@@ -38,10 +38,9 @@
  * }
  * ```
  *
- * Whoever runs script in the page has the rights of the window, so keep Tauri's content security policy
- * on, and give backends no more permissions than they need: what a page can make a backend do, an
- * attacker in the page can. A backend's output is data: do not put it into the page as HTML.
- * Works with `app.security.freezePrototype`.
+ * Any script in the page has the rights of the window. Keep Tauri's content security policy on, give backends the
+ * least permissions, and do not insert their output into the page as HTML. The package works with
+ * `app.security.freezePrototype`.
  *
  * @example
  * ```ts
@@ -77,8 +76,15 @@ export { createChannel, type ChannelOptions, type Connection, type RpcChannel } 
 export { JsRuntimeIo } from './io.ts'
 export { jsRuntimeTransport, type RpcTransport } from './transport.ts'
 export type { LinkOptions } from './link.ts'
-export { onEvent, onExit, onState, onStderr, onStdout, type UnlistenFn } from './listen.ts'
-export { watchProcesses } from './watch.ts'
+export {
+  onEvent,
+  onExit,
+  onState,
+  onStderr,
+  onStdout,
+  watchProcesses,
+  type UnlistenFn,
+} from './listen.ts'
 export { toAsyncIterable, type IterateOptions } from './iterate.ts'
 export { JsRuntimeError, type ErrorKind } from './error.ts'
 export type * from './event.ts'

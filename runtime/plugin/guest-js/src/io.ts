@@ -1,28 +1,27 @@
-/** A process as kkrpc 0.2 to 0.7 wants it: an `IoInterface`. */
-import { Backlog } from './backlog.ts'
-import type { End } from './end.ts'
+/** {@link JsRuntimeIo}, the `IoInterface` of kkrpc 0.2 to 0.7. */
+import type { ConnectionEnd } from './connection-end.ts'
 import { JsRuntimeError, safely } from './error.ts'
-import { failure, headOfLine } from './frames.ts'
-import { Link, type Codec, type LinkOptions } from './link.ts'
+import { errorResponse, headerOfLine } from './frames.ts'
+import { FrameQueue, Link, type Codec, type LinkOptions } from './link.ts'
 
 type MessageListener = (message: string) => void
 type ErrorListener = (error: Error) => void
 
-/** Reads that may wait at a time; kkrpc needs one. */
-const MOST_READERS = 1_024
+/** Pending reads. kkrpc has one at a time. */
+const MAX_READERS = 1_024
 
 const lines: Codec<string> = {
   decode: (line) => line,
   encode: (frame) => (frame.endsWith('\n') ? frame : frame + '\n'),
-  headOf: headOfLine,
-  failure: (head, error) => JSON.stringify(failure(head, error)),
+  headerOf: headerOfLine,
+  errorResponse: (header, error) => JSON.stringify(errorResponse(header, error)),
 }
 
 /**
- * Carries kkrpc frames to and from a process: the `IoInterface` of kkrpc 0.2 to 0.7.
+ * Carries kkrpc frames to and from a process. Implements the `IoInterface` of kkrpc 0.2 to 0.7.
  *
- * It belongs to one start of the process (generation). When that ends, calls under way fail with an
- * error that says why; for the next one, make another. {@link createChannel} makes one for you.
+ * An io belongs to one generation of the process. When that generation ends, pending calls fail with its exit
+ * reason. Create another io for the next generation. {@link createChannel} creates one for you.
  *
  * @example
  * ```ts
@@ -35,23 +34,22 @@ const lines: Codec<string> = {
  * ```
  */
 export class JsRuntimeIo {
-  /** For kkrpc's messages. */
+  /** Appears in kkrpc's log messages. */
   readonly name: string
-  /** Frames are text. */
   readonly capabilities = { structuredClone: false, transfer: false } as const
   readonly #link: Link<string>
   readonly #messageListeners = new Set<MessageListener>()
   readonly #errorListeners = new Set<ErrorListener>()
-  readonly #frames = new Backlog<string>()
+  readonly #frames = new FrameQueue<string>()
   readonly #readers: ((frame: string | null) => void)[] = []
-  /** Whether the end is still to be read. It is read once: kkrpc before 0.7 asks again for ever. */
-  #endWaits = false
+  /** True if the connection has ended and no read has returned `null` yet. */
+  #hasUnreadEnd = false
   #isDestroyed = false
 
   /**
-   * Attaches to the process with the first read or write.
+   * Attaches to the process on the first read or write.
    *
-   * @param processName - What the process is called.
+   * @param processName - The name of a process that has been started.
    */
   constructor(processName: string, options?: LinkOptions) {
     this.name = `tauri-js-runtime:${processName}`
@@ -63,7 +61,7 @@ export class JsRuntimeIo {
     )
   }
 
-  /** Whether nothing is to be read any more. */
+  /** True once the connection has ended or was closed. */
   get isDestroyed(): boolean {
     return this.#isDestroyed
   }
@@ -78,37 +76,42 @@ export class JsRuntimeIo {
   }
 
   /**
-   * The next frame with its line end. At the end of the connection one read gives `null`; every later
-   * one waits for ever, because kkrpc before 0.7 would read on without a pause.
+   * Reads the next frame, with its line terminator. At the end of the connection, one read resolves with `null`.
+   * Later reads never resolve: kkrpc before 0.7 would read in a busy loop.
+   *
+   * @throws {@link JsRuntimeError} of kind `overflow` if 1024 reads are pending.
    */
   read(): Promise<string | null> {
-    // Whoever reads is told by the end that there is nothing to read, and by 'error' why.
+    // A failure to attach ends the connection: the read resolves with `null`, and 'error' listeners get the error.
     this.#link.open().catch(() => {})
     const frame = this.#frames.shift()
     if (frame !== undefined) return Promise.resolve(frame)
-    if (this.#endWaits) {
-      this.#endWaits = false
+    if (this.#hasUnreadEnd) {
+      this.#hasUnreadEnd = false
       return Promise.resolve(null)
     }
-    if (this.#readers.length >= MOST_READERS) {
-      const message = `${MOST_READERS} reads wait already`
+    if (this.#readers.length >= MAX_READERS) {
+      const message = `${MAX_READERS} reads are pending already`
       return Promise.reject(new JsRuntimeError('overflow', message))
     }
     return new Promise((resolve) => this.#readers.push(resolve))
   }
 
   /**
-   * Sends a frame; resolves when the stdin of the process has taken it.
+   * Sends a frame. Resolves when the frame is in the stdin queue of the process; waits while the queue is full.
    *
-   * @param data - The frame, with or without its line end.
-   * @throws {@link JsRuntimeError} of kind `exited`, `closed`, `notFound`, `notAllowed`. A request that
-   * could not be sent is also answered with that error, because kkrpc 0.2 looks at answers only.
+   * @param data - The frame, with or without its line terminator.
+   * @throws {@link JsRuntimeError} of kind `exited`, `closed`, `notFound`, `notAllowed`. A failed request also
+   * gets an error response, because kkrpc 0.2 ignores failed writes.
    */
   write(data: string): Promise<void> {
     return this.#link.send(data)
   }
 
-  /** Hears frames as they come, instead of {@link read}ing them; or why the connection broke. */
+  /**
+   * Registers a listener: `message` for frames, which {@link read} then does not return, `error` for the reason
+   * if the connection breaks.
+   */
   on(event: 'message', listener: MessageListener): void
   on(event: 'error', listener: ErrorListener): void
   on(event: 'message' | 'error', listener: MessageListener | ErrorListener): void {
@@ -121,20 +124,20 @@ export class JsRuntimeIo {
     for (const frame of this.#frames.takeAll()) safely(listener as MessageListener, frame)
   }
 
-  /** Hears no more. */
+  /** Removes a listener. */
   off(event: 'message' | 'error', listener: (...args: never[]) => unknown): void {
     if (event === 'error') this.#errorListeners.delete(listener as ErrorListener)
     else this.#messageListeners.delete(listener as MessageListener)
   }
 
-  /** Closes the connection. Calls under way fail; the process goes on. */
+  /** Closes the connection. Pending calls fail with kind `closed`. The process keeps running. */
   destroy(): void {
     if (this.#link.isOver) return
     this.#link.close()
     this.#finish()
   }
 
-  /** Part of kkrpc's interface. A process is not told that a page has gone: there may be others. */
+  /** Does nothing: other pages may be connected to the process. Part of kkrpc's interface. */
   signalDestroy(): void {}
 
   #receive(frame: string, chars: number): boolean {
@@ -142,7 +145,7 @@ export class JsRuntimeIo {
       for (const listener of [...this.#messageListeners]) safely(listener, frame)
       return true
     }
-    // The line end is what makes kkrpc take the frame for complete.
+    // kkrpc treats a frame as complete only with its line terminator.
     const line = frame + '\n'
     const reader = this.#readers.shift()
     if (!reader) return this.#frames.push(line, chars)
@@ -150,17 +153,17 @@ export class JsRuntimeIo {
     return true
   }
 
-  #ended({ error, isClean }: End): void {
+  #ended({ error, isClean }: ConnectionEnd): void {
     if (!isClean) for (const listener of [...this.#errorListeners]) safely(listener, error)
     this.#finish()
   }
 
-  /** Later, so that the answers to the last calls are understood before the end is read. */
+  /** Delayed so that kkrpc handles the last responses before it reads the end. */
   #finish(): void {
     setTimeout(() => {
       this.#isDestroyed = true
       const readers = this.#readers.splice(0)
-      if (readers.length === 0) this.#endWaits = true
+      if (readers.length === 0) this.#hasUnreadEnd = true
       for (const reader of readers) reader(null)
     })
   }

@@ -1,25 +1,25 @@
-/** Callbacks as async iterables. */
+/** {@link toAsyncIterable}: callbacks as async iterables. */
 import { JsRuntimeError } from './error.ts'
 
-/** How {@link toAsyncIterable} collects values. */
+/** Options of {@link toAsyncIterable}. */
 export interface IterateOptions {
   /**
-   * Values that may wait for the consumer. A callback cannot be slowed down; beyond this many, the
-   * iteration fails instead of filling the memory. **Default:** 65 536.
+   * The maximum number of values that wait for the consumer. Beyond it, the iteration fails, because a callback
+   * cannot be slowed down. **Default:** 65 536.
    */
   limit?: number
 }
 
 /**
- * Makes an async iterable of a function that reports values to a callback and then resolves, which is
- * how a backend streams over kkrpc 0.x.
+ * Converts a function that passes values to a callback into an async iterable. Backends stream this way over
+ * kkrpc 0.x.
  *
- * Every iteration calls `start` anew. It ends when the promise resolves, and throws when the promise
- * rejects, each after the values that came before. Leaving the loop early stops collecting; the backend
- * is not told.
+ * Each iteration calls `start` once. It ends when the promise resolves and throws when the promise rejects, in
+ * both cases after all earlier values. Leaving the loop early discards further values and does not notify the
+ * backend.
  *
- * @param start - Begins, and calls `emit` with each value.
- * @throws While iterating: what `start` rejects with; {@link JsRuntimeError} of kind `overflow`.
+ * @param start - Calls `emit` with each value. Resolves after the last one.
+ * @throws While iterating: the rejection of `start`; {@link JsRuntimeError} of kind `overflow`.
  *
  * @example
  * ```ts
@@ -39,21 +39,21 @@ function iterate<Value>(
 ): AsyncIterator<Value, undefined> {
   const values: Value[] = []
   let started = false
-  let over = false
+  let isOver = false
   let failure: { error: unknown } | null = null
-  /** Woken when there is something to look at. */
-  let sleepers: (() => void)[] = []
+  /** Resolve the pending calls of `next`. */
+  let waiters: (() => void)[] = []
   const wake = () => {
-    for (const sleeper of sleepers.splice(0)) sleeper()
+    for (const waiter of waiters.splice(0)) waiter()
   }
   const finish = (failed: typeof failure) => {
-    if (over) return
-    over = true
+    if (isOver) return
+    isOver = true
     failure = failed
     wake()
   }
   const emit = (value: Value) => {
-    if (over) return
+    if (isOver) return
     values.push(value)
     if (values.length <= limit) return wake()
     finish({
@@ -76,8 +76,8 @@ function iterate<Value>(
           failure = null
           throw error
         }
-        if (over) return { done: true, value: undefined }
-        await new Promise<void>((resolve) => sleepers.push(resolve))
+        if (isOver) return { done: true, value: undefined }
+        await new Promise<void>((resolve) => waiters.push(resolve))
       }
     },
     async return() {

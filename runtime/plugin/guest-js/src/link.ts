@@ -1,69 +1,71 @@
 /**
- * One RPC connection to one generation of a process: what {@link JsRuntimeIo} and the transport have
- * in common.
+ * An RPC connection to one generation of a process, which {@link JsRuntimeIo} and the transport share.
  *
- * Requests that the page writes are remembered until they are answered. When the process ends, the
- * link answers what is left with errors, as frames of the same kind: so calls fail at once with every
- * version of kkrpc, of which the early ones do not know that a connection may end.
+ * When the process ends, the connection answers pending requests with error responses. Calls thus fail at once
+ * with every version of kkrpc; early versions do not handle the end of a connection.
  */
-import { Calls } from './calls.ts'
-import type { End } from './end.ts'
+import { BloomFilter } from './bloom-filter.ts'
+import type { ConnectionEnd } from './connection-end.ts'
 import { JsRuntimeError, toError } from './error.ts'
-import type { Head } from './frames.ts'
-import { IdFilter } from './ids.ts'
-import type { Party } from './parties.ts'
+import type { FrameHeader } from './frames.ts'
+import { PendingRequests } from './pending-requests.ts'
+import type { RpcSubscriber } from './rpc-subscribers.ts'
 import type { ProcessStream } from './stream.ts'
-import { acquire, release } from './streams.ts'
+import { acquire, release } from './stream-registry.ts'
 import { writerOf } from './writer.ts'
 
-/** How a connection treats what it carries. */
+/** Options of an RPC connection. */
 export interface LinkOptions {
   /**
-   * Whether requests of the process are passed on. A page that answers none must not see those that
-   * are for another window. **Default:** true.
+   * Passes requests of the process on to this connection. Set it to `false` in a page that does not answer them:
+   * they may be for another window. **Default:** `true`.
    */
   answersRequests?: boolean | undefined
   /** Milliseconds after which a call fails. **Default:** never. */
   timeout?: number | undefined
 }
 
-/** The two forms of a frame: text, or the message that it stands for. */
+/** Converts between lines and frames: strings with kkrpc 0.x, parsed messages from 1.0 on. */
 export interface Codec<Frame> {
   decode(line: string): Frame | undefined
   encode(frame: Frame): string
-  headOf(frame: Frame): Head | null
-  failure(head: Head, error: JsRuntimeError): Frame
+  headerOf(frame: Frame): FrameHeader | null
+  errorResponse(header: FrameHeader, error: JsRuntimeError): Frame
 }
 
-/** Who uses the connection. */
-export interface LinkUser<Frame> {
-  /** Takes a frame of so many characters; whether there was room for it. */
+/** The owner of a link. */
+export interface LinkOwner<Frame> {
+  /** Receives a frame of `chars` characters. Returns false if its queue is full. */
   receive(frame: Frame, chars: number): boolean
-  /** It is over, by the word of the other side. */
-  ended(end: End): void
+  /** Called once when the process or its generation has ended, but not after {@link Link.close}. */
+  ended(end: ConnectionEnd): void
 }
 
-export class Link<Frame> implements Party {
+export class Link<Frame> implements RpcSubscriber {
   readonly #name: string
   readonly #codec: Codec<Frame>
-  readonly #user: LinkUser<Frame>
+  readonly #owner: LinkOwner<Frame>
   readonly #answersRequests: boolean
-  readonly #calls: Calls
-  /** The functions of this page that the process may call. It is not told when the last call was. */
-  readonly #callbacks = new IdFilter()
-  /** The start of the process that this is a connection to. */
+  readonly #requests: PendingRequests
+  /** Functions that the process may call. The process does not report when it releases one. */
+  readonly #callbackIds = new BloomFilter()
   #generation = 0
   #opening: Promise<void> | null = null
   #stream: ProcessStream | null = null
-  #end: End | null = null
+  #end: ConnectionEnd | null = null
 
-  constructor(name: string, codec: Codec<Frame>, user: LinkUser<Frame>, options: LinkOptions = {}) {
+  constructor(
+    name: string,
+    codec: Codec<Frame>,
+    owner: LinkOwner<Frame>,
+    options: LinkOptions = {},
+  ) {
     this.#name = name
     this.#codec = codec
-    this.#user = user
+    this.#owner = owner
     this.#answersRequests = options.answersRequests ?? true
-    this.#calls = new Calls(name, options.timeout, (head, error) =>
-      user.receive(codec.failure(head, error), error.message.length),
+    this.#requests = new PendingRequests(name, options.timeout, (header, error) =>
+      owner.receive(codec.errorResponse(header, error), error.message.length),
     )
   }
 
@@ -71,7 +73,7 @@ export class Link<Frame> implements Party {
     return this.#end !== null
   }
 
-  /** Attaches, if it has not. */
+  /** Attaches to the process on the first call. */
   open(): Promise<void> {
     return (this.#opening ??= this.#open())
   }
@@ -80,10 +82,10 @@ export class Link<Frame> implements Party {
     if (this.#end) throw this.#end.error
     try {
       const stream = await acquire(this.#name)
-      // Closed while it was opened.
+      // `close` may have run meanwhile.
       if (this.#end) return release(stream)
       this.#stream = stream
-      this.#generation = stream.join(this)
+      this.#generation = stream.addSubscriber(this)
     } catch (thrown) {
       const error = toError(thrown, this.#name)
       this.ended({ error, isClean: false })
@@ -91,14 +93,14 @@ export class Link<Frame> implements Party {
     }
   }
 
-  /** Resolves when the stdin of the process has taken the frame. */
+  /** Resolves when the frame is in the stdin queue of the process. */
   send(frame: Frame): Promise<void> {
-    const head = this.#codec.headOf(frame)
-    if (head?.kind === 'request') this.#calls.add(head)
-    for (const id of head?.callbackIds ?? []) this.#callbacks.add(id)
+    const header = this.#codec.headerOf(frame)
+    if (header?.kind === 'request') this.#requests.add(header)
+    for (const id of header?.callbackIds ?? []) this.#callbackIds.add(id)
     const sent = this.#write(frame)
-    // Some versions of kkrpc do not look at what becomes of a write: the answer has to tell.
-    sent.catch((error) => head && this.#calls.fail(head.id, toError(error, this.#name)))
+    // Some versions of kkrpc ignore failed writes, so the request gets an error response too.
+    sent.catch((error) => header && this.#requests.fail(header.id, toError(error, this.#name)))
     return sent
   }
 
@@ -108,7 +110,7 @@ export class Link<Frame> implements Party {
     await writerOf(this.#name).write(this.#codec.encode(frame), this.#generation)
   }
 
-  /** Ends the connection from this side. */
+  /** Closes the connection from the page's side. */
   close(): void {
     const message = `the connection to process "${this.#name}" was closed`
     this.#finish({ error: new JsRuntimeError('closed', message, this.#name), isClean: true })
@@ -117,14 +119,14 @@ export class Link<Frame> implements Party {
   line(text: string): void {
     const frame = this.#codec.decode(text)
     if (frame === undefined) return
-    const head = this.#codec.headOf(frame)
-    if (!head || this.#isForeign(head)) return
-    if (head.kind === 'response') this.#calls.settle(head.id)
-    if (!this.#user.receive(frame, text.length)) this.#overflow()
+    const header = this.#codec.headerOf(frame)
+    if (!header || this.#isForeign(header)) return
+    if (header.kind === 'response') this.#requests.settle(header.id)
+    if (!this.#owner.receive(frame, text.length)) this.#overflow()
   }
 
-  ended(end: End): void {
-    if (this.#finish(end)) this.#user.ended(end)
+  ended(end: ConnectionEnd): void {
+    if (this.#finish(end)) this.#owner.ended(end)
   }
 
   #overflow(): void {
@@ -134,23 +136,54 @@ export class Link<Frame> implements Party {
     this.ended({ error: new JsRuntimeError('overflow', message, this.#name), isClean: false })
   }
 
-  /** Whether it is for another window, or another connection of this one. */
-  #isForeign({ kind, form, id }: Head): boolean {
+  /** True for frames that are for another window or another connection of this page. */
+  #isForeign({ kind, format, id }: FrameHeader): boolean {
     if (kind === 'request') return !this.#answersRequests
-    // From 1.0 on, kkrpc ignores callbacks that it does not know; before, it complains.
-    return kind === 'callback' && form !== 'compact' && !this.#callbacks.has(id)
+    // kkrpc before 1.0 logs an error for an unknown callback. Later versions ignore it.
+    return kind === 'callback' && format !== 'compact' && !this.#callbackIds.has(id)
   }
 
-  #finish(end: End): boolean {
+  #finish(end: ConnectionEnd): boolean {
     if (this.#end) return false
     this.#end = end
     const stream = this.#stream
     this.#stream = null
     if (stream) {
-      stream.leave(this)
+      stream.removeSubscriber(this)
       release(stream)
     }
-    this.#calls.failAll(end.error)
+    this.#requests.failAll(end.error)
     return true
+  }
+}
+
+const MAX_QUEUED_FRAMES = 65_536
+
+const MAX_QUEUED_CHARS = 16 * 1024 * 1024
+
+/** A bounded queue of frames that wait for a reader. */
+export class FrameQueue<Frame> {
+  #frames: { frame: Frame; chars: number }[] = []
+  #chars = 0
+
+  /** Returns false if the queue is full. An empty queue takes a frame of any size. */
+  push(frame: Frame, chars: number): boolean {
+    const isFull =
+      this.#frames.length >= MAX_QUEUED_FRAMES || this.#chars + chars > MAX_QUEUED_CHARS
+    if (isFull && this.#frames.length > 0) return false
+    this.#frames.push({ frame, chars })
+    this.#chars += chars
+    return true
+  }
+
+  shift(): Frame | undefined {
+    const first = this.#frames.shift()
+    if (first) this.#chars -= first.chars
+    return first?.frame
+  }
+
+  takeAll(): Frame[] {
+    this.#chars = 0
+    return this.#frames.splice(0).map(({ frame }) => frame)
   }
 }

@@ -1,126 +1,121 @@
-/**
- * One process as this page hears it: one attachment, from which every listener and every RPC
- * connection of the page is served.
- */
+/** The events of one process: one attachment serves all listeners and RPC connections of the page. */
 import { Channel } from '@tauri-apps/api/core'
+import { AckWindow } from './ack-window.ts'
 import { parseBatch, textOf, type BatchMessage } from './batch.ts'
 import type { State } from './bindings/index.ts'
 import type { Attached } from './bindings/plugin/index.ts'
-import { call, dropChannel, uniqueId } from './call.ts'
-import { Credit } from './credit.ts'
-import { endWithout, exitOf, startedAnew } from './end.ts'
+import { exitEnd, removedEnd, restartedEnd } from './connection-end.ts'
 import { JsRuntimeError, report, safely } from './error.ts'
+import { EventHistory } from './event-history.ts'
 import { stateOf, type ProcessEvent } from './event.ts'
-import { Parties, type Party } from './parties.ts'
-import { keepPosition, takePosition, type Position } from './resume.ts'
-import { Retained } from './retained.ts'
-import { insist, persist } from './retry.ts'
+import { dropChannel, invokeCommand, retryBriefly, retryInBackground, uniqueId } from './invoke.ts'
+import { storePosition, takePosition, type Position } from './positions.ts'
+import { RpcSubscribers, type RpcSubscriber } from './rpc-subscribers.ts'
 import { dropWriter, failWrites } from './writer.ts'
 
 declare global {
   interface Window {
-    /** What Tauri's WebView has on every page, and no other browser. */
+    /** Present on every page of Tauri's WebView, and in no other browser. */
     ipc?: object
   }
 }
 
-/** Whether Rust can evaluate messages here: not on a page that has been given another IPC. */
+/** True if Rust can evaluate JavaScript in this page. False for pages that use another IPC. */
 const isInWebView = (): boolean => window.ipc !== undefined
 
-type Hear = (event: ProcessEvent) => void
+export type ProcessListener = (event: ProcessEvent) => void
 
 export class ProcessStream {
   readonly name: string
-  /** Settles with the answer to the last attempt to attach. */
+  /** Settles with the latest attempt to attach. */
   attached: Promise<void>
-  /** The state that the process is in, as far as is known; `null` until it is attached. */
+  /** The latest known state of the process; `null` until the stream is attached. */
   state: State | null = null
-  /** The first event that is not history. */
-  #presentFrom = 0
+  /** The first event after {@link state} in the answer to `attach`. */
+  #firstNewSeq = 0
   #startedAt: number | null = null
-  readonly #forget: () => void
-  readonly #parties: Parties
-  #history = new Retained()
-  readonly #listeners = new Set<Hear>()
-  /** The latest generation that is known of, which may have to be heard of yet. */
-  #known = 0
-  /** What tells the present attachment from former ones; empty when there is none. */
+  readonly #onRemoved: () => void
+  readonly #subscribers: RpcSubscribers
+  #history = new EventHistory()
+  readonly #listeners = new Set<ProcessListener>()
+  /** The latest generation that a command's answer named. Its events may not have arrived. */
+  #announcedGeneration = 0
+  /** Id of the current attachment; empty while there is none. */
   #attachment = ''
-  #credit: Credit | null = null
-  /** Where a former page of the window stopped, until it is known whether that still holds. */
-  #former: Position | null = null
-  /** The number that the next event should have; `null` before the first. */
-  #next: number | null = null
-  #mayMiss = true
+  #ackWindow: AckWindow | null = null
+  /** Position of the window's previous page, until the answer to `attach` confirms or rejects it. */
+  #savedPosition: Position | null = null
+  /** Sequence number of the next event; `null` before the first. */
+  #nextSeq: number | null = null
+  /** True where a gap in the sequence numbers is no error. */
+  #mayHaveGap = true
   #isDetached = false
 
-  constructor(name: string, forget: () => void) {
+  constructor(name: string, onRemoved: () => void) {
     this.name = name
-    this.#forget = forget
-    this.#parties = new Parties(name)
+    this.#onRemoved = onRemoved
+    this.#subscribers = new RpcSubscribers(name)
     this.attached = this.#attach()
   }
 
+  /** The generation of the latest event; 0 before the first. */
   get generation(): number {
-    return this.#parties.generation
+    return this.#subscribers.generation
   }
 
-  /** Hears what is retained, at once, and all that comes. */
-  listen(hear: Hear, withHistory: boolean): void {
-    for (const event of withHistory ? this.#history.toArray() : []) safely(hear, event)
-    this.#listeners.add(hear)
+  /** The latest known generation, whose events may not have arrived; 0 for none. */
+  get latestGeneration(): number {
+    return Math.max(this.#announcedGeneration, this.generation)
   }
 
-  /** Hears no more. */
-  unlisten(hear: Hear): void {
-    this.#listeners.delete(hear)
+  /** Adds a listener. `withHistory` passes it the stored events first. */
+  listen(listener: ProcessListener, withHistory: boolean): void {
+    for (const event of withHistory ? this.#history.toArray() : []) safely(listener, event)
+    this.#listeners.add(listener)
   }
 
-  /** The latest generation that is known of, which may have to be heard of yet; 0 for none. */
-  get latest(): number {
-    return Math.max(this.#known, this.generation)
+  unlisten(listener: ProcessListener): void {
+    this.#listeners.delete(listener)
   }
 
-  /** Speaks RPC with the latest generation, which is returned. */
-  join(party: Party): number {
-    const generation = this.latest
-    this.#parties.join(party, generation)
+  /** Connects to the latest generation and returns it. */
+  addSubscriber(subscriber: RpcSubscriber): number {
+    const generation = this.latestGeneration
+    this.#subscribers.add(subscriber, generation)
     return generation
   }
 
-  /** Speaks no more. */
-  leave(party: Party): void {
-    this.#parties.leave(party)
+  removeSubscriber(subscriber: RpcSubscriber): void {
+    this.#subscribers.remove(subscriber)
   }
 
-  /** A command has told of a generation, before the events do. */
-  tell(generation: number): void {
-    this.#known = Math.max(this.#known, generation)
+  announceGeneration(generation: number): void {
+    this.#announcedGeneration = Math.max(this.#announcedGeneration, generation)
   }
 
-  /** Whether it happened after what {@link state} says, or is that. */
-  isPresent({ seq }: ProcessEvent): boolean {
-    return seq !== null && seq >= this.#presentFrom
+  /** True for events after the one that set the initial {@link state}, and for that event. */
+  isNew({ seq }: ProcessEvent): boolean {
+    return seq !== null && seq >= this.#firstNewSeq
   }
 
-  /** Nobody needs it any more. */
+  /** Ends the attachment when the stream has no users left. */
   detach(): void {
     const attachment = this.#attachment
     this.#isDetached = true
     this.#endAttachment()
-    // What nobody has asked for yet is still there for whoever attaches next.
-    keepPosition(this.name, this.#parties.isUntouched ? this.#position() : null)
+    // The next stream of this process still delivers unclaimed frames.
+    storePosition(this.name, this.#subscribers.isUnclaimed ? this.#position() : null)
     dropWriter(this.name)
-    void persist(() => call('detach', { name: this.name, attachment }))
+    void retryInBackground(() => invokeCommand('detach', { name: this.name, attachment }))
   }
 
-  /** The page is being left: nothing is handled any more. */
+  /** Stops handling events when the user leaves the page. */
   suspend(): void {
     this.#endAttachment()
-    keepPosition(this.name, this.#position())
+    storePosition(this.name, this.#position())
   }
 
-  /** The page is back as it was left. */
+  /** Attaches again when the page comes back from the back/forward cache. */
   resume(): Promise<void> {
     return (this.attached = this.#attach())
   }
@@ -129,137 +124,137 @@ export class ProcessStream {
     const { name } = this
     this.#endAttachment()
     const attachment = (this.#attachment = uniqueId())
-    this.#former = takePosition(name)
-    const credit = new Credit((seq) => call('ack', { name, attachment, seq }))
-    this.#credit = credit
-    // What comes before the answer can only be judged with it.
+    this.#savedPosition = takePosition(name)
+    const ackWindow = new AckWindow((seq) => invokeCommand('ack', { name, attachment, seq }))
+    this.#ackWindow = ackWindow
+    // Messages may arrive before the answer to `attach`, which is needed to handle them.
     let early: BatchMessage[] | null = []
-    const hear = (message: BatchMessage) => {
+    const onMessage = (message: BatchMessage) => {
       if (this.#attachment !== attachment) return
       if (early) early.push(message)
-      else this.#receive(message, credit)
+      else this.#receive(message, ackWindow)
     }
-    const channel = new Channel(hear)
-    // In place of the other, where large messages are better evaluated than fetched.
-    const evaluated = isInWebView() ? new Channel(hear) : null
-    const reply = await call<Attached>('attach', {
+    const channel = new Channel(onMessage)
+    // The plugin uses this one instead where evaluating large messages is faster than fetching them.
+    const evaluated = isInWebView() ? new Channel(onMessage) : null
+    const reply = await invokeCommand<Attached>('attach', {
       name,
       channel,
       evaluated: evaluated?.id ?? null,
       attachment,
-      after: this.#former && this.#former.seq >= 0 ? this.#former.seq : null,
+      after: this.#savedPosition && this.#savedPosition.seq >= 0 ? this.#savedPosition.seq : null,
     }).catch((error: unknown) => {
       for (const unused of [channel, evaluated]) if (unused) dropChannel(unused)
       throw error
     })
     if (this.#attachment !== attachment) return
-    this.#begin(reply)
-    const waiting = early
+    this.#handleAttached(reply)
+    const messages = early
     early = null
-    for (const message of waiting) this.#receive(message, credit)
+    for (const message of messages) this.#receive(message, ackWindow)
   }
 
-  #begin({ process, next, fresh }: Attached): void {
-    this.#mayMiss = true
+  #handleAttached({ process, next, fresh }: Attached): void {
+    this.#mayHaveGap = true
     this.state = process.state
-    this.#presentFrom = next
-    const former = this.#former
-    this.#former = null
+    this.#firstNewSeq = next
+    const saved = this.#savedPosition
+    this.#savedPosition = null
     const { generation, startedAt } = process
     if (this.generation === generation) return
     this.#startedAt = startedAt
-    const holds =
-      former?.generation === generation &&
-      former.seq < next &&
-      (former.startedAt === null || startedAt === null || former.startedAt === startedAt)
-    this.#enter(generation, holds ? former.seq + 1 : fresh ? 0 : next)
+    const isValid =
+      saved?.generation === generation &&
+      saved.seq < next &&
+      (saved.startedAt === null || startedAt === null || saved.startedAt === startedAt)
+    this.#startGeneration(generation, isValid ? saved.seq + 1 : fresh ? 0 : next)
   }
 
-  #enter(generation: number, start: number): void {
-    // What was written before any generation was known of is for the one that it meets.
+  #startGeneration(generation: number, startSeq: number): void {
+    // Writes from before the first known generation are for the current one on arrival.
     const isFirst = this.generation === 0
-    this.#parties.begin(generation, start)
-    if (!isFirst) failWrites(this.name, generation - 1, startedAnew(this.name).error)
+    this.#subscribers.startGeneration(generation, startSeq)
+    if (!isFirst) failWrites(this.name, generation - 1, restartedEnd(this.name).error)
   }
 
-  #receive(message: BatchMessage, credit: Credit): void {
+  #receive(message: BatchMessage, ackWindow: AckWindow): void {
     const text = textOf(message)
     const { events, last, removed } = parseBatch(text)
     for (const event of events) this.#handle(event)
-    if (last !== null) credit.handled(last, text.length)
-    if (removed) this.#removed()
+    if (last !== null) ackWindow.handled(last, text.length)
+    if (removed) this.#handleRemoved()
   }
 
   #handle(event: ProcessEvent): void {
-    if (!this.#isNext(event)) return
+    if (!this.#advance(event)) return
     if (event.generation > this.generation) {
-      this.#enter(event.generation, 0)
+      this.#startGeneration(event.generation, 0)
       this.#startedAt = null
     }
-    if (event.generation === this.generation) this.#follow(event)
+    if (event.generation === this.generation) this.#updateState(event)
     this.#history.push(event)
-    for (const hear of [...this.#listeners]) safely(hear, event)
-    this.#parties.handle(event)
+    for (const listener of [...this.#listeners]) safely(listener, event)
+    this.#subscribers.handle(event)
   }
 
-  #follow(event: ProcessEvent): void {
+  #updateState(event: ProcessEvent): void {
     const state = stateOf(event)
-    if (state && this.isPresent(event)) this.state = state
+    if (state && this.isNew(event)) this.state = state
     if (event.kind === 'exit') {
-      const { error } = exitOf(this.name, event.reason, event.code)
+      const { error } = exitEnd(this.name, event.reason, event.code)
       failWrites(this.name, event.generation, error)
     }
   }
 
-  /** Whether it is to be handled: events come in order, and some come twice. */
-  #isNext({ seq }: ProcessEvent): boolean {
+  /** Advances the expected sequence number. Returns false for an event that was delivered before. */
+  #advance({ seq }: ProcessEvent): boolean {
     if (seq === null) {
-      this.#mayMiss = true
+      this.#mayHaveGap = true
       return true
     }
-    const next = this.#next ?? seq
+    const next = this.#nextSeq ?? seq
     if (seq < next) return false
-    if (seq > next && !this.#mayMiss) {
+    if (seq > next && !this.#mayHaveGap) {
       const message = `events ${next} to ${seq - 1} of process "${this.name}" did not arrive`
       report(new JsRuntimeError('unknown', message, this.name))
     }
-    this.#next = seq + 1
-    this.#mayMiss = false
+    this.#nextSeq = seq + 1
+    this.#mayHaveGap = false
     return true
   }
 
-  #removed(mayBeAnew = true): void {
+  #handleRemoved(mayBeReplaced = true): void {
     this.#endAttachment()
-    keepPosition(this.name, null)
-    const end = endWithout(this.name, 'was removed')
-    // A command may have told of a process that has taken the name since.
-    const isTakenAnew = mayBeAnew && this.#known > this.generation
-    const last = isTakenAnew ? this.generation : Infinity
-    this.#parties.end(last, end)
+    storePosition(this.name, null)
+    const end = removedEnd(this.name)
+    // An announced later generation means that another process has taken the name.
+    const isReplaced = mayBeReplaced && this.#announcedGeneration > this.generation
+    const last = isReplaced ? this.generation : Infinity
+    this.#subscribers.endUpTo(last, end)
     failWrites(this.name, last, end.error)
-    if (isTakenAnew) return this.#attachAnew()
+    if (isReplaced) return this.#attachToReplacement()
     dropWriter(this.name)
     this.#listeners.clear()
-    this.#forget()
+    this.#onRemoved()
   }
 
-  /** Attaches to the process that has the name now, whose events are counted anew. */
-  #attachAnew(): void {
-    this.#next = null
-    this.#history = new Retained()
+  /** Attaches to the process that has taken the name. Its sequence numbers start again. */
+  #attachToReplacement(): void {
+    this.#nextSeq = null
+    this.#history = new EventHistory()
     const attach = () => (this.#isDetached ? Promise.resolve() : this.resume())
-    insist(attach).catch(() => this.#removed(false))
+    retryBriefly(attach).catch(() => this.#handleRemoved(false))
   }
 
   #endAttachment(): void {
     this.#attachment = ''
-    this.#credit?.close()
-    this.#credit = null
+    this.#ackWindow?.close()
+    this.#ackWindow = null
   }
 
   #position(): Position | null {
-    if (this.generation === 0) return this.#former
-    const seq = this.#parties.handledUntil((this.#next ?? 0) - 1)
+    if (this.generation === 0) return this.#savedPosition
+    const seq = this.#subscribers.resumeSeq((this.#nextSeq ?? 0) - 1)
     return { generation: this.generation, seq, startedAt: this.#startedAt }
   }
 }

@@ -1,50 +1,53 @@
-/** A process as kkrpc from 1.0 on wants it: a `Transport`. */
-import { Backlog } from './backlog.ts'
-import type { End } from './end.ts'
+/** The `Transport` of kkrpc 1.0 and later. */
+import type { ConnectionEnd } from './connection-end.ts'
 import { safely } from './error.ts'
-import { failure, headOf, parsed } from './frames.ts'
-import { Link, type Codec, type LinkOptions } from './link.ts'
+import { errorResponse, headerOf, parseJson } from './frames.ts'
+import { FrameQueue, Link, type Codec, type LinkOptions } from './link.ts'
 
-/**
- * The `Transport` of kkrpc 1.0 and later, by its shape: this package does not need kkrpc for it.
- */
+/** The `Transport` interface of kkrpc 1.0 and later. Declared here so that kkrpc stays optional. */
 export interface RpcTransport {
-  /** Frames are JSON, and every window that is attached gets them. */
+  /** Frames are JSON. Every attached window receives them. */
   readonly capabilities: { objectMode: false; transfer: false; broadcast: true }
   /**
-   * Sends a message; resolves when the stdin of the process has taken it.
+   * Sends a message. Resolves when it is in the stdin queue of the process; waits while the queue is full.
    *
-   * @throws {@link JsRuntimeError} of kind `exited` or `closed`.
+   * @throws {@link JsRuntimeError} of kind `exited`, `closed`, `notFound`, `notAllowed`.
    */
   send(message: unknown): Promise<void>
-  /** Hears messages; the first who does gets what has come before, too. Returns how to stop. */
-  // kkrpc says what its messages are, and does so differently in each version.
+  /**
+   * Registers a listener for messages. The first listener also receives earlier messages.
+   *
+   * @returns A function that removes the listener.
+   */
+  // kkrpc's message type differs between versions.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   subscribe(listener: (message: any) => void): () => void
-  /** Closes the connection. The process goes on. */
+  /** Closes the connection. The process keeps running. */
   close(): void
   /**
-   * Hears, once, that the process has ended: without a reason if its code was 0. Not called for
-   * {@link close}. Returns how to stop.
+   * Registers a listener for the end of the process or of its generation. It is called once, without a reason if
+   * the exit code was 0. {@link close} does not call it.
+   *
+   * @returns A function that removes the listener.
    */
   onClose(listener: (reason?: Error) => void): () => void
 }
 
 const messages: Codec<unknown> = {
-  decode: parsed,
+  decode: parseJson,
   encode: (message) => JSON.stringify(message) + '\n',
-  headOf,
-  failure,
+  headerOf,
+  errorResponse,
 }
 
-/** A transport that attaches when it is first used. */
+/** Attaches on first use. */
 export class LazyTransport implements RpcTransport {
   readonly capabilities = { objectMode: false, transfer: false, broadcast: true } as const
   readonly #link: Link<unknown>
   readonly #listeners = new Set<(message: unknown) => void>()
   readonly #closeListeners = new Set<(reason?: Error) => void>()
-  /** What came before somebody listened; `null` from then on. */
-  #early: Backlog<unknown> | null = new Backlog()
+  /** Messages without a listener; `null` once there was one. */
+  #unclaimed: FrameQueue<unknown> | null = new FrameQueue()
   #closed: { reason: Error | undefined } | null = null
 
   constructor(processName: string, options?: LinkOptions) {
@@ -68,12 +71,12 @@ export class LazyTransport implements RpcTransport {
   }
 
   subscribe(listener: (message: unknown) => void): () => void {
-    // A failure to attach ends the connection, which is told below.
+    // A failure to attach ends the connection, which calls the `onClose` listeners.
     this.open().catch(() => {})
     this.#listeners.add(listener)
-    const early = this.#early
-    this.#early = null
-    for (const message of early?.takeAll() ?? []) safely(listener, message)
+    const unclaimed = this.#unclaimed
+    this.#unclaimed = null
+    for (const message of unclaimed?.takeAll() ?? []) safely(listener, message)
     return () => this.#listeners.delete(listener)
   }
 
@@ -92,15 +95,14 @@ export class LazyTransport implements RpcTransport {
   }
 
   #receive(message: unknown, chars: number): boolean {
-    // Nobody listens before the first has taken what was early.
-    if (this.#early) return this.#early.push(message, chars)
+    if (this.#unclaimed) return this.#unclaimed.push(message, chars)
     for (const listener of [...this.#listeners]) safely(listener, message)
     return true
   }
 
-  #ended({ error, isClean }: End): void {
+  #ended({ error, isClean }: ConnectionEnd): void {
     const reason = isClean ? undefined : error
-    // Later: the answers to the last calls say better what has become of them.
+    // Delayed so that pending calls reject with their error responses, not with a closed transport.
     setTimeout(() => {
       this.#closed = { reason }
       for (const listener of [...this.#closeListeners]) listener(reason)
@@ -109,10 +111,10 @@ export class LazyTransport implements RpcTransport {
 }
 
 /**
- * Connects to a process as kkrpc from 1.0 on wants it. The connection belongs to one start of the
- * process (generation); when that ends, it is closed.
+ * Connects kkrpc 1.0 or later to a process. The connection belongs to one generation of the process and closes
+ * when that generation ends.
  *
- * @param processName - What the process is called.
+ * @param processName - The name of a process that has been started.
  * @throws `notFound`, `notAllowed`.
  *
  * @example

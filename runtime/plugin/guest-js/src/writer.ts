@@ -1,51 +1,50 @@
 /**
- * The way into a process: one request at a time, and whatever is written meanwhile goes into the next.
- * That keeps the order under every IPC mode of Tauri, and costs a request per round trip instead of one
- * per write.
+ * Writes to the stdin of processes. A process has one request in flight at a time, and writes that arrive meanwhile
+ * share the next request. This preserves their order under every IPC mode of Tauri and needs one request per round
+ * trip instead of one per write.
  */
-import { call, callRaw, uniqueId } from './call.ts'
 import { JsRuntimeError } from './error.ts'
-import { insist } from './retry.ts'
+import { invokeCommand, invokeRaw, retryBriefly, uniqueId } from './invoke.ts'
 
-/** Writers without work that are kept, with the numbers of their requests. */
-const MOST_IDLE = 64
+/** Writers in the map before idle ones are evicted. */
+const MAX_WRITERS = 64
 
-/** About as much goes into one request; a single larger write goes alone. */
-const MOST_IN_ONE = 256 * 1024
+/** Approximate bytes of one request. A larger write is sent alone. */
+const MAX_REQUEST_SIZE = 256 * 1024
 
 interface Write {
   data: string | Uint8Array
-  /** The start of the process that it is for; `null` for the one that it meets. */
+  /** The generation that the write is for; `null` for the current one on arrival. */
   generation: number | null
   resolve: () => void
   reject: (error: unknown) => void
 }
 
-/** The one that was used last is the last. */
+/** Ordered from least to most recently used. */
 const writers = new Map<string, Writer>()
 
-/** The one writer of this page for a process. */
+/** The writer of this page for a process. */
 export function writerOf(name: string): Writer {
   const writer = writers.get(name) ?? new Writer(name)
   writers.delete(name)
   writers.set(name, writer)
-  if (writers.size > MOST_IDLE) dropIdle()
+  if (writers.size > MAX_WRITERS) evictIdle()
   return writer
 }
 
-/** Lets go of a writer that has nothing to do. */
+/** Removes the writer of a process if it is idle. */
 export function dropWriter(name: string): void {
   if (writers.get(name)?.isIdle) writers.delete(name)
 }
 
-/** A generation has ended: what was written for it, or for an earlier one, is not for the next. */
+/** Rejects the queued writes for generations up to `generation`, which has ended. */
 export function failWrites(name: string, generation: number, error: JsRuntimeError): void {
   writers.get(name)?.fail(generation, error)
 }
 
-function dropIdle(): void {
+function evictIdle(): void {
   for (const [name, { isIdle }] of writers) {
-    if (writers.size <= MOST_IDLE) return
+    if (writers.size <= MAX_WRITERS) return
     if (isIdle) writers.delete(name)
   }
 }
@@ -56,8 +55,8 @@ export class Writer {
   readonly #id = uniqueId()
   #seq = 0
   #queue: Write[] = []
-  #writing = false
-  /** The last generation that is known to have ended, and how. */
+  #isWriting = false
+  /** The last generation that is known to have ended, with the reason. */
   #ended: { generation: number; error: JsRuntimeError } | null = null
 
   constructor(name: string) {
@@ -65,22 +64,22 @@ export class Writer {
   }
 
   get isIdle(): boolean {
-    return !this.#writing
+    return !this.#isWriting
   }
 
   /**
-   * Resolves when stdin has taken the data; that is how a writer is slowed down. Rejects when the generation
-   * has ended, or ends while the data wait.
+   * Resolves when the data is in the stdin queue of the process. Rejects if the generation has ended, or ends
+   * before that.
    */
   write(data: string | Uint8Array, generation: number | null): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ data, generation, resolve, reject })
-      if (!this.#writing) void this.#run()
+      if (!this.#isWriting) void this.#run()
     })
   }
 
   fail(generation: number, error: JsRuntimeError): void {
-    // The first reason that is heard is the one that the process gave.
+    // The first reason for a generation comes from its exit event, which later ones only summarize.
     if (!this.#ended || generation > this.#ended.generation) this.#ended = { generation, error }
     const isOver = (write: Write) => (write.generation ?? 0) <= generation
     const over = this.#queue.filter(isOver)
@@ -89,35 +88,36 @@ export class Writer {
   }
 
   async #run(): Promise<void> {
-    this.#writing = true
-    // What is written in the same turn goes into the first request already.
+    this.#isWriting = true
+    // Writes of the same task share the first request.
     await Promise.resolve()
     while (this.#queue.length > 0) {
-      const writes = this.#take()
+      const writes = this.#takeBatch()
       const { generation } = writes[0]!
       try {
-        await this.#send(joined(writes.map(({ data }) => data)), generation)
+        await this.#send(concat(writes.map(({ data }) => data)), generation)
         for (const { resolve } of writes) resolve()
       } catch (error) {
-        for (const { reject } of writes) reject(this.#reason(error, generation))
+        for (const { reject } of writes) reject(this.#rejection(error, generation))
       }
     }
-    this.#writing = false
+    this.#isWriting = false
   }
 
-  /** As many writes for one generation as fit one request, at least one. */
-  #take(): Write[] {
+  /** Takes as many writes for one generation as fit one request, at least one. */
+  #takeBatch(): Write[] {
     const generation = this.#queue[0]!.generation
     let size = 0
-    const isNext = (write: Write) =>
-      write.generation === generation && (size += write.data.length) <= MOST_IN_ONE
-    const end = this.#queue.findIndex((write) => !isNext(write))
+    const fits = (write: Write) =>
+      write.generation === generation && (size += write.data.length) <= MAX_REQUEST_SIZE
+    const end = this.#queue.findIndex((write) => !fits(write))
     return this.#queue.splice(0, end < 0 ? this.#queue.length : Math.max(end, 1))
   }
 
   async #send(body: Uint8Array, generation: number | null): Promise<void> {
     for (;;) {
-      // A number for each attempt. One that was refused counts as not done on the Rust side.
+      // The plugin records a number only when its request succeeds. After a refusal this writer still takes a new
+      // one: a request number never stands for two different attempts.
       const headers: Record<string, string> = {
         'js-name': encodeURIComponent(this.#name),
         'js-writer': this.#id,
@@ -125,25 +125,25 @@ export class Writer {
       }
       if (generation !== null) headers['js-generation'] = String(generation)
       try {
-        // With the same number, so that what has arrived counts once.
-        return await insist(() => callRaw('write', { body, headers }))
+        // Retries reuse the number: the plugin ignores a request that it has already executed.
+        return await retryBriefly(() => invokeRaw('write', { body, headers }))
       } catch (error) {
         if (!(error instanceof JsRuntimeError) || error.kind !== 'stdinFull') throw error
-        generation ??= this.#pinTo(error.generation ?? null)
+        generation ??= this.#bindQueue(error.generation ?? null)
       }
-      const room = { name: this.#name, generation }
-      await insist(() => call('drain', room))
+      const args = { name: this.#name, generation }
+      await retryBriefly(() => invokeCommand('drain', args))
     }
   }
 
-  /** What waits behind a full stdin waits for the process that it was full of. */
-  #pinTo(generation: number | null): number | null {
+  /** Binds queued writes without a generation to the one whose stdin is full, so that they never reach the next. */
+  #bindQueue(generation: number | null): number | null {
     for (const write of this.#queue) write.generation ??= generation
     return generation
   }
 
-  /** How its generation has ended says more than that it has. */
-  #reason(error: unknown, generation: number | null): unknown {
+  /** Replaces "the generation is over" with the reason for which it ended, if that is known. */
+  #rejection(error: unknown, generation: number | null): unknown {
     const { kind } = error as JsRuntimeError
     const isOver = kind === 'exited' || kind === 'notRunning'
     const ended = this.#ended
@@ -153,14 +153,13 @@ export class Writer {
 
 const encoder = new TextEncoder()
 
-/** As `encode` does it, which takes twice as long in WebKit. */
+/** Like `TextEncoder.encode`, which takes twice as long in WebKit. */
 function encode(text: string): Uint8Array {
-  const room = new Uint8Array(3 * text.length)
-  return room.subarray(0, encoder.encodeInto(text, room).written)
+  const buffer = new Uint8Array(3 * text.length)
+  return buffer.subarray(0, encoder.encodeInto(text, buffer).written)
 }
 
-/** One request's worth of text and bytes. */
-function joined(parts: (string | Uint8Array)[]): Uint8Array {
+function concat(parts: (string | Uint8Array)[]): Uint8Array {
   if (parts.every((part) => typeof part === 'string')) return encode(parts.join(''))
   const chunks = parts.map((part) => (typeof part === 'string' ? encode(part) : part))
   const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0))

@@ -5,7 +5,7 @@ import type { ProcessEvent } from '../src/index.ts'
 const head = (first: number, gen = 1) => JSON.stringify({ first, gen })
 const exit = { reason: { kind: 'error', message: 'x: y', stack: null }, code: 1 }
 
-test('each kind of record becomes its event, numbered in order', () => {
+test('each kind of record becomes a numbered event', () => {
   const text = [
     head(7, 3),
     'o{"id":1}',
@@ -31,61 +31,61 @@ test('each kind of record becomes its event, numbered in order', () => {
   })
 })
 
-test('a part of a line is marked', () => {
+test('a part of a line is marked as partial', () => {
   expect(parseBatch(`${head(0)}\npoName? \npe1%\r`).events).toEqual([
     { seq: 0, generation: 1, kind: 'stdout', data: 'Name? ', partial: true },
     { seq: 1, generation: 1, kind: 'stderr', data: '1%\r', partial: true },
   ])
 })
 
-test('a mark for lost output has no number of its own', () => {
+test('a dropped event has no sequence number', () => {
   const { events, last } = parseBatch(`${head(5)}\noa\nd{"events":2,"bytes":9}\nob`)
   expect(events.map(({ seq }) => seq)).toEqual([5, null, 6])
   expect(events[1]).toEqual({ seq: null, generation: 1, kind: 'dropped', events: 2, bytes: 9 })
   expect(last).toBe(6)
 })
 
-test('a batch of marks alone has no last number', () => {
+test('a batch without numbered events has no last number', () => {
   expect(parseBatch(`${head(5)}\nd{"events":2,"bytes":9}`).last).toBeNull()
   expect(parseBatch('{"first":0,"gen":0}\nr')).toEqual({ events: [], last: null, removed: true })
 })
 
-test('a record of a later version counts but is not understood', () => {
+test('a record of a later version becomes a numbered unknown event', () => {
   const { events, last } = parseBatch(`${head(1)}\nz{"new":true}\n\noa`)
   expect(events.map(({ kind }) => kind)).toEqual(['unknown', 'unknown', 'stdout'])
   expect(last).toBe(3)
 })
 
-test('an empty line of output is an empty line', () => {
+test('an empty line of output is preserved', () => {
   expect(parseBatch(`${head(0)}\no\ne`).events).toMatchObject([
     { kind: 'stdout', data: '' },
     { kind: 'stderr', data: '' },
   ])
 })
 
-test('a key named __proto__ is a key like any other', () => {
+test('a key named __proto__ does not change the prototype', () => {
   const { events } = parseBatch(`${head(0)}\ns{"state":"running","__proto__":{"polluted":1}}`)
   const [event] = events as [ProcessEvent & { kind: 'state' }]
   expect((event.state as { polluted?: number }).polluted).toBeUndefined()
   expect(Object.getPrototypeOf(event.state)).toBe(Object.prototype)
 })
 
-test('what does not begin with a head is refused', () => {
+test('a batch without a header is refused', () => {
   expect(() => parseBatch('oline')).toThrow(SyntaxError)
 })
 
-test('text may come as a string, as bytes, or as a list of numbers', () => {
+test('a message may be a string, bytes, or a list of numbers', () => {
   const bytes = new TextEncoder().encode('\ufeffgrüße 🦕')
   for (const message of ['\ufeffgrüße 🦕', bytes.buffer as ArrayBuffer, bytes, [...bytes]]) {
     expect(textOf(message)).toBe('\ufeffgrüße 🦕')
   }
 })
 
-test('any lines in any split come out as they went in', () => {
+test('random lines in random batches are preserved', () => {
   const random = seeded(42)
   for (let round = 0; round < 200; round++) {
     const lines = Array.from({ length: Math.floor(random() * 40) }, () => randomLine(random))
-    const heard: string[] = []
+    const received: string[] = []
     let next = 0
     while (next < lines.length) {
       const count = 1 + Math.floor(random() * 7)
@@ -94,16 +94,16 @@ test('any lines in any split come out as they went in', () => {
       const bytes = new TextEncoder().encode(text)
       const batch = parseBatch(textOf(random() < 0.5 ? text : (bytes.buffer as ArrayBuffer)))
       for (const event of batch.events) {
-        expect(event.seq).toBe(heard.length)
-        if (event.kind === 'stdout') heard.push(event.data as string)
+        expect(event.seq).toBe(received.length)
+        if (event.kind === 'stdout') received.push(event.data as string)
       }
       next += count
     }
-    expect(heard).toEqual(lines)
+    expect(received).toEqual(lines)
   }
 })
 
-test('a line of a mebibyte comes out whole', () => {
+test('a line of 1 MiB is preserved', () => {
   const line = 'ä🦕\r\t\u2028"\\'.repeat((1024 * 1024) / 8)
   const bytes = new TextEncoder().encode(`${head(0)}\no${line}`)
   expect(parseBatch(textOf(bytes)).events).toEqual([
@@ -134,7 +134,7 @@ function randomLine(random: () => number): string {
   return Array.from({ length }, () => alphabet[Math.floor(random() * alphabet.length)]).join('')
 }
 
-/** The same numbers in every run (mulberry32). */
+/** Deterministic random numbers (mulberry32). */
 function seeded(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0

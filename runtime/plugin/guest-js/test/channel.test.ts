@@ -1,7 +1,7 @@
 // kkrpc 0.2.2 on both ends.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FakeHost } from './support/host.ts'
-import { load, rejection, settled, until, type Page } from './support/page.ts'
+import { load, rejection, idle, until, type Page } from './support/page.ts'
 import type { FakeProcess } from './support/process.ts'
 import { serveClassic } from './support/workers.ts'
 
@@ -45,7 +45,7 @@ afterEach(() => vi.restoreAllMocks())
 const connect = (timeout?: number) =>
   page.createChannel<object, Api>('p', undefined, timeout ? { timeout } : {})
 
-test('calls are answered, also nested ones and many at a time', async () => {
+test('flat, nested and concurrent calls are answered', async () => {
   const { api } = await connect()
   expect(await api.add(1, 2)).toBe(3)
   expect(await api.deep.er.name()).toBe('deep')
@@ -54,51 +54,51 @@ test('calls are answered, also nested ones and many at a time', async () => {
   expect(host.bodies.length).toBeLessThan(20)
 })
 
-test('a connection is to the start that the page was told of, not to the one that it still hears', async () => {
+test('a connection is to an announced generation before its events arrive', async () => {
   await page.onExit('p', () => {})
-  const letHear = host.startUnheard('p')
+  const deliver = host.restartUndelivered('p')
   await page.ensure('p')
   const connecting = connect()
-  await settled()
-  letHear()
+  await idle()
+  deliver()
   const { api } = await connecting
   expect(await api.add(1, 2)).toBe(3)
 })
 
-test('what is asked by way of a connection to a former start never reaches the next one', async () => {
+test('a call to an earlier generation never reaches the next one', async () => {
   const { api } = await connect()
-  const letHear = host.startUnheard('p')
+  const deliver = host.restartUndelivered('p')
   await page.ensure('p')
   const written = host.bodies.length
-  await expect(api.add(1, 2)).rejects.toThrow('its start 1 is over')
-  letHear()
-  await settled()
+  await expect(api.add(1, 2)).rejects.toThrow('generation 1 is over')
+  deliver()
+  await idle()
   expect(host.bodies.length).toBe(written)
 })
 
-test('a connection to a start that ends before it is heard of ends with it', async () => {
+test('a connection ends with its generation even if no event of it has arrived', async () => {
   await page.onExit('p', () => {})
-  const letHear = host.startUnheard('p')
+  const deliver = host.restartUndelivered('p')
   await page.ensure('p')
   const { api } = await connect()
-  const letHearLast = host.startUnheard('p')
+  const deliverLast = host.restartUndelivered('p')
   const written = host.bodies.length
   const early = rejection(api.add(1, 2))
-  letHear()
-  letHearLast()
-  expect((await early).message).toMatch(/its start 2 is over|was killed/)
-  await settled()
+  deliver()
+  deliverLast()
+  expect((await early).message).toMatch(/generation 2 is over|was killed/)
+  await idle()
   expect((await rejection(api.add(3, 4))).message).toBe('process "p" was killed')
   expect(host.bodies.length).toBe(written)
 })
 
-test('the channel offers what kkrpc itself offers', async () => {
+test('the channel is an RPCChannel of kkrpc', async () => {
   const { channel } = await connect()
   expect(await (channel.getAPI() as Api).add(2, 2)).toBe(4)
   expect(channel.freeCallbacks).toBeTypeOf('function')
 })
 
-test('bytes, maps, dates and undefined cross in both directions, nested ones too', async () => {
+test('nested bytes, maps, dates and undefined cross in both directions', async () => {
   const { api } = await connect()
   const value = {
     bytes: new Uint8Array([0, 10, 13, 255]),
@@ -113,22 +113,22 @@ test('bytes, maps, dates and undefined cross in both directions, nested ones too
   expect(await api.echo(undefined)).toBeUndefined()
 })
 
-test('an argument that looks like a frame is an argument', async () => {
+test('an argument that looks like a frame is passed on', async () => {
   const { api } = await connect()
   const tricky = { type: 'callback', json: { id: 'x', type: 'request' }, s: '"type":"request"' }
   expect(await api.echo(tricky)).toEqual(tricky)
   process.exit(1)
-  await settled()
+  await idle()
 })
 
-test('an answer of a mebibyte arrives', async () => {
+test('an answer of 1 MiB arrives', async () => {
   const { api } = await connect()
   const text = 'ä"\\'.repeat(350_000)
   process.capacity = 1e9
   expect(await api.echo(text)).toBe(text)
 })
 
-test('errors of the backend reject, and its callbacks call', async () => {
+test('errors of the backend reject, and callbacks are called', async () => {
   const { api } = await connect()
   expect((await rejection(api.fail('no!'))).message).toBe('no!')
   const ticks: number[] = []
@@ -145,12 +145,12 @@ test('a stream of callbacks can be iterated', async () => {
   expect(ticks).toEqual([1, 2, 3, 4])
 })
 
-test('a crash rejects the calls under way at once, and later ones too', async () => {
+test('a crash rejects pending and later calls', async () => {
   const { api } = await connect()
   const calls = [rejection(api.never()), rejection(api.never())]
   await until(() => process.stdin.includes('never'))
   process.exit(7, { kind: 'error', message: 'TypeError: x', stack: null })
-  const late = settled().then(() => new Error('it waits for something else'))
+  const late = idle().then(() => new Error('it waits for something else'))
   for (const call of calls) {
     const { message } = await Promise.race([call, late])
     expect(message).toBe('process "p" exited with code 7: TypeError: x')
@@ -164,16 +164,16 @@ test('a crash rejects the calls under way at once, and later ones too', async ()
   expect(await next.api.add(1, 2)).toBe(3)
 })
 
-test('a channel to a process that is known to have ended is closed from the start', async () => {
+test('a channel to an exited process is closed', async () => {
   await page.onStdout('p', () => {})
   process.exit(4)
-  await settled()
+  await idle()
   const { api } = await connect()
   expect((await rejection(api.add(1, 2))).message).toBe('process "p" exited with code 4')
   expect(host.countOf('write')).toBe(0)
 })
 
-test('the answer that came before the end is not turned into an error', async () => {
+test('an answer that arrives before the exit resolves its call', async () => {
   const { api } = await connect()
   const sum = api.add(1, 2)
   const never = rejection(api.never())
@@ -190,7 +190,7 @@ test.each([
   [{ kind: 'hostShutdown' } as const, null, 'hostShutdown'],
   [{ kind: 'unresponsive' } as const, null, 'unresponsive'],
   [{ kind: 'crashed', message: 'V8 gave up' } as const, null, 'process "p" crashed: V8 gave up'],
-])('an end by %o says so', async (reason, code, message) => {
+])('calls reject with the exit reason %o', async (reason, code, message) => {
   const { api } = await connect()
   const call = rejection(api.never())
   await until(() => process.stdin.includes('never'))
@@ -198,20 +198,20 @@ test.each([
   expect((await call).message).toContain(message)
 })
 
-test('a process that does not respond is called and joined as a running one', async () => {
+test('an unresponsive process accepts calls and connections', async () => {
   const { api } = await connect()
   process.stopReading()
   const early = api.add(1, 2)
-  await settled()
+  await idle()
   process.enter({ state: 'unresponsive' })
   const late = (await connect()).api.add(3, 4)
-  await settled()
+  await idle()
   process.enter({ state: 'running' })
-  process.goOnReading()
+  process.resumeReading()
   expect(await Promise.all([early, late])).toEqual([3, 7])
 })
 
-test('removing the process rejects calls as well', async () => {
+test('removing the process rejects calls', async () => {
   const { api } = await connect()
   const call = rejection(api.never())
   await until(() => process.stdin.includes('never'))
@@ -219,7 +219,7 @@ test('removing the process rejects calls as well', async () => {
   expect((await call).message).toBe('process "p" was removed')
 })
 
-test('a call that cannot be written rejects with the reason', async () => {
+test('a call whose write fails rejects with the reason', async () => {
   const { api } = await connect()
   host.overrides.set('write', () => {
     throw new Error('the write was lost')
@@ -227,7 +227,7 @@ test('a call that cannot be written rejects with the reason', async () => {
   expect((await rejection(api.add(1, 2))).message).toBe('the write was lost')
 })
 
-test('a call that is not answered in time rejects, others do not', async () => {
+test('an unanswered call times out without affecting others', async () => {
   const { api } = await connect(40)
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   try {
@@ -242,19 +242,19 @@ test('a call that is not answered in time rejects, others do not', async () => {
   }
 })
 
-test('no timeout is as good as none, however it is written', async () => {
+test('timeouts that timers cannot handle mean no timeout', async () => {
   for (const timeout of [0, -1, Infinity, 2 ** 40, NaN]) {
     const { api, io } = await page.createChannel<object, Api>('p', undefined, { timeout })
     const first = await Promise.race([
       api.never().catch(String),
-      settled().then(() => 'still waiting'),
+      idle().then(() => 'still waiting'),
     ])
     expect(first).toBe('still waiting')
     io.destroy()
   }
 })
 
-test('creating a channel to what does not exist rejects', async () => {
+test('a channel to an unknown process rejects', async () => {
   const error = await rejection(page.createChannel('q'))
   expect(error).toMatchObject({ kind: 'notFound', message: 'process not found: q' })
 })
@@ -263,47 +263,47 @@ test('destroying the io or closing the transport closes the connection, not the 
   for (const how of ['io', 'transport'] as const) {
     const { api, io, transport } = await connect()
     const call = rejection(api.never())
-    await settled()
+    await idle()
     if (how === 'io') io.destroy()
     else transport.close()
     expect((await call).message).toBe('the connection to process "p" was closed')
     expect((await rejection(api.add(1, 2))).message).toContain('was closed')
-    await settled()
+    await idle()
     expect(io.isDestroyed).toBe(true)
     expect(host.bridges.size).toBe(0)
   }
   expect(process.state.state).toBe('running')
 })
 
-test('a closed channel neither reads on nor stays attached', async () => {
+test('a closed channel stops reading and detaches', async () => {
   const { io } = await connect()
   process.exit(0)
-  await settled()
+  await idle()
   const read = vi.spyOn(io, 'read')
-  await settled()
+  await idle()
   expect(read).not.toHaveBeenCalled()
   expect(host.bridges.size).toBe(0)
 })
 
-test('what a worker asks before there is a channel waits for the first one, and only for it', async () => {
+test('an early request of a backend goes to the first channel only', async () => {
   const remote = serveClassic<{ greet(name: string): Promise<string> }>(process, served)
   const answer = remote.greet('early')
   const greet = vi.fn((name: string) => `hello ${name}`)
   await page.onStderr('p', () => {})
-  await settled()
+  await idle()
   await page.createChannel('p', { greet })
   expect(await answer).toBe('hello early')
   await page.createChannel('p', { greet })
-  await settled()
+  await idle()
   expect(greet).toHaveBeenCalledTimes(1)
 })
 
-test('a second channel gets no old frames, and both get their own answers', async () => {
+test('a second channel gets its own answers and no old frames', async () => {
   const first = await connect()
   await first.api.add(1, 1)
   const second = await connect()
   const read = vi.spyOn(second.io, 'read')
-  await settled()
+  await idle()
   expect(read).not.toHaveBeenCalled()
   const errors = vi.spyOn(console, 'error')
   const ticks: string[] = []
@@ -315,17 +315,17 @@ test('a second channel gets no old frames, and both get their own answers', asyn
   expect(errors).not.toHaveBeenCalled()
 })
 
-test('a page without an API of its own leaves requests alone', async () => {
+test('a page without a local API does not answer requests', async () => {
   const remote = serveClassic<{ greet(): Promise<string> }>(process, served)
   const { io } = await connect()
   const write = vi.spyOn(io, 'write')
   const answer = remote.greet()
-  await settled()
+  await idle()
   expect(write).not.toHaveBeenCalled()
   expect(await Promise.race([answer, Promise.resolve('unanswered')])).toBe('unanswered')
 })
 
-test('lines that are no frames bother nobody and remain output', async () => {
+test('lines that are not frames are output only', async () => {
   const log = vi.spyOn(console, 'log')
   const errors = vi.spyOn(console, 'error')
   const lines: string[] = []

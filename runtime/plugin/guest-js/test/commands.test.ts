@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { FakeHost, refusal } from './support/host.ts'
-import { load, rejection, settled, type Page } from './support/page.ts'
+import { load, rejection, idle, type Page } from './support/page.ts'
 
 let host: FakeHost
 let page: Page
@@ -10,7 +10,7 @@ beforeEach(async () => {
   page = await load(host)
 })
 
-test('each function calls its command with the names that Rust expects', async () => {
+test('each function invokes its command with the argument names of the plugin', async () => {
   host.start('p')
   const config = { runtime: 'bun', script: 'a.ts' } as const
   await page.spawn('p')
@@ -48,12 +48,12 @@ test('each function calls its command with the names that Rust expects', async (
   ])
 })
 
-test('an answer is handed on as it is', async () => {
+test('an answer is returned unchanged', async () => {
   host.start('p')
   expect(await page.getStatus('p')).toMatchObject({ name: 'p', generation: 1, running: true })
 })
 
-test('a failure has the kind, the message and the process that Rust names', async () => {
+test('an error has the kind, message and process name of the plugin', async () => {
   host.overrides.set('spawn', () => {
     throw refusal('alreadyExists', 'process already exists: p', 'p')
   })
@@ -68,7 +68,7 @@ test('a failure has the kind, the message and the process that Rust names', asyn
   })
 })
 
-test('a command that Tauri itself refuses is not allowed', async () => {
+test('a refusal by Tauri has the kind notAllowed', async () => {
   const messages = [
     'js.kill not allowed. Permissions associated with this command: js:allow-kill, js:default',
     'Command plugin:js|kill not allowed by ACL',
@@ -85,7 +85,7 @@ test('a command that Tauri itself refuses is not allowed', async () => {
   }
 })
 
-test('whatever else is thrown is an error as well', async () => {
+test('any other rejection becomes a JsRuntimeError', async () => {
   const thrown = [new TypeError('Load failed'), 'plugin js not found', null, undefined, 7, {}]
   for (const value of thrown) {
     host.overrides.set('kill', () => {
@@ -97,20 +97,20 @@ test('whatever else is thrown is an error as well', async () => {
   }
 })
 
-test('watching hears messages until it is ended', async () => {
-  const heard: unknown[] = []
+test('a watch receives messages until it is ended', async () => {
+  const received: unknown[] = []
   let channel: { id: number; onmessage: (message: unknown) => void } | undefined
   host.overrides.set('watch', (args) => {
     channel = args['channel'] as typeof channel
     return null
   })
-  const unwatch = await page.watchProcesses((message) => heard.push(message), { usageMs: 500 })
+  const unwatch = await page.watchProcesses((message) => received.push(message), { usageMs: 500 })
   channel!.onmessage({ kind: 'snapshot', processes: [] })
   unwatch()
   unwatch()
   channel!.onmessage({ kind: 'removed', name: 'p' })
-  await settled()
-  expect(heard).toEqual([{ kind: 'snapshot', processes: [] }])
+  await idle()
+  expect(received).toEqual([{ kind: 'snapshot', processes: [] }])
   expect(
     host.calls.map(({ command, args }) => [command, args['usageMs'] ?? args['channel']]),
   ).toEqual([

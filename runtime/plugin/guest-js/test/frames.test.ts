@@ -1,10 +1,10 @@
 import { serializeMessage, type Message } from 'kkrpc'
 import { expect, test } from 'vitest'
-import { headOf, headOfLine } from '../src/frames.ts'
+import { headerOf, headerOfLine } from '../src/frames.ts'
 
 const message: Message = { id: 'a-1', method: 'math.add', args: [1], type: 'request' }
 
-test('a head is the same by its beginning as by parsing, as kkrpc 0.2.2 writes it', () => {
+test('matching and parsing give the same header for frames of kkrpc 0.2.2', () => {
   const frames: Message[] = [
     message,
     { ...message, args: ['"type":"callback"', { type: 'callback' }] },
@@ -20,32 +20,32 @@ test('a head is the same by its beginning as by parsing, as kkrpc 0.2.2 writes i
   for (const frame of frames) {
     for (const version of ['superjson', 'json'] as const) {
       const line = serializeMessage(frame, { version })
-      const head = headOfLine(line)
-      expect(head).toEqual(headOf(JSON.parse(line)))
-      expect(head).toEqual({
+      const header = headerOfLine(line)
+      expect(header).toEqual(headerOf(JSON.parse(line)))
+      expect(header).toEqual({
         kind: frame.type,
         id: frame.type === 'callback' ? frame.method : frame.id,
-        form: version,
+        format: version,
         callbackIds: frame.callbackIds ?? [],
       })
     }
   }
 })
 
-test('calls of later versions are requests too', () => {
+test('request types of later versions are recognized', () => {
   for (const type of ['get', 'set', 'construct']) {
-    expect(headOfLine(JSON.stringify({ ...message, method: '', type }))?.kind).toBe('request')
+    expect(headerOfLine(JSON.stringify({ ...message, method: '', type }))?.kind).toBe('request')
   }
-  expect(headOfLine('{"t":"q","id":"1","op":"call","p":[]}')).toEqual({
+  expect(headerOfLine('{"t":"q","id":"1","op":"call","p":[]}')).toEqual({
     kind: 'request',
     id: '1',
-    form: 'compact',
+    format: 'compact',
     callbackIds: [],
   })
-  expect(headOfLine('{"t":"cbr","ids":["1"]}')?.kind).toBe('other')
+  expect(headerOfLine('{"t":"cbr","ids":["1"]}')?.kind).toBe('other')
 })
 
-test('what is no frame has no head', () => {
+test('a line that is not a frame has no header', () => {
   for (const line of [
     '{}',
     '{',
@@ -56,6 +56,6 @@ test('what is no frame has no head', () => {
     '{"json":1}',
     '',
   ]) {
-    expect(headOfLine(line)).toBeNull()
+    expect(headerOfLine(line)).toBeNull()
   }
 })

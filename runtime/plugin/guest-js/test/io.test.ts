@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { RPCChannel, type DestroyableIoInterface } from 'kkrpc'
 import { FakeHost } from './support/host.ts'
-import { load, rejection, settled, until, type Page } from './support/page.ts'
+import { load, rejection, idle, until, type Page } from './support/page.ts'
 import type { FakeProcess } from './support/process.ts'
 import { serveClassic } from './support/workers.ts'
 
@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 const frame = (id: string) => JSON.stringify({ id, method: 'm', args: [], type: 'request' })
 
-test('it is what kkrpc takes, and attaches by itself', async () => {
+test('kkrpc accepts the io, which attaches on first use', async () => {
   serveClassic(process, { add: (a: number, b: number) => a + b })
   const io: DestroyableIoInterface = new page.JsRuntimeIo('p')
   expect(io.name).toBe('tauri-js-runtime:p')
@@ -27,55 +27,55 @@ test('it is what kkrpc takes, and attaches by itself', async () => {
   expect(await channel.getAPI().add(1, 2)).toBe(3)
 })
 
-test('frames are read one by one, each with its line end', async () => {
+test('frames are read one by one with their terminators', async () => {
   process.print(frame('1'), frame('2'))
   const io = new page.JsRuntimeIo('p')
   expect(await io.read()).toBe(frame('1') + '\n')
   expect(await io.read()).toBe(frame('2') + '\n')
 })
 
-test('whoever listens to messages gets them instead of reading', async () => {
+test('a message listener replaces reading', async () => {
   process.print(frame('1'))
   const io = new page.JsRuntimeIo('p')
   await io.initialize()
-  await settled()
-  const heard: string[] = []
-  const listener = (message: string) => heard.push(message)
+  await idle()
+  const received: string[] = []
+  const listener = (message: string) => received.push(message)
   io.on('message', listener)
   process.print(frame('2'))
-  await settled()
+  await idle()
   io.off('message', listener)
   process.print(frame('3'))
-  await settled()
-  expect(heard.map((message) => message.trim())).toEqual([frame('1'), frame('2')])
+  await idle()
+  expect(received.map((message) => message.trim())).toEqual([frame('1'), frame('2')])
   expect(await io.read()).toBe(frame('3') + '\n')
 })
 
-test('the end is read once, and then nothing', async () => {
+test('the end is read once, and later reads stay pending', async () => {
   const io = new page.JsRuntimeIo('p')
   const errors: string[] = []
   io.on('error', ({ message }) => errors.push(message))
   const read = io.read()
-  await settled()
+  await idle()
   process.exit(2)
   expect(await read).toBeNull()
   expect(io.isDestroyed).toBe(true)
   expect(errors).toEqual(['process "p" exited with code 2'])
-  const again = await Promise.race([io.read(), settled().then(() => 'parked')])
+  const again = await Promise.race([io.read(), idle().then(() => 'parked')])
   expect(again).toBe('parked')
 })
 
-test('the end waits for whoever reads later', async () => {
+test('a later read receives the end', async () => {
   const io = new page.JsRuntimeIo('p')
   await io.initialize()
   process.exit(0)
-  await settled()
+  await idle()
   expect(await io.read()).toBeNull()
-  const again = await Promise.race([io.read(), settled().then(() => 'parked')])
+  const again = await Promise.race([io.read(), idle().then(() => 'parked')])
   expect(again).toBe('parked')
 })
 
-test('a loop that looks at isDestroyed, as kkrpc 0.7 does, reads the last answers first', async () => {
+test('the loop of kkrpc 0.7 reads the last answers before the end', async () => {
   const io = new page.JsRuntimeIo('p')
   const read: (string | null)[] = []
   const loop = (async () => {
@@ -83,14 +83,14 @@ test('a loop that looks at isDestroyed, as kkrpc 0.7 does, reads the last answer
   })()
   await io.write(frame('1'))
   await io.write(frame('2'))
-  await settled()
+  await idle()
   process.exit(1)
   await loop
   const ids = read.map((line) => line && (JSON.parse(line) as { id: string }).id)
   expect(ids).toEqual(['1', '2', null])
 })
 
-test('a loop that reads on at the end, as kkrpc before 0.7 does, does not spin', async () => {
+test('the loop of kkrpc before 0.7 does not spin at the end', async () => {
   const io = new page.JsRuntimeIo('p')
   let reads = 0
   void (async () => {
@@ -99,15 +99,15 @@ test('a loop that reads on at the end, as kkrpc before 0.7 does, does not spin',
       await io.read()
     }
   })()
-  await settled()
+  await idle()
   process.exit(0)
-  await settled()
+  await idle()
   io.destroy()
-  await settled()
+  await idle()
   expect(reads).toBe(3 - 1)
 })
 
-test('a request that is not answered gets an answer at the end, in the form it was written', async () => {
+test('a pending request gets an error response in its own format', async () => {
   const io = new page.JsRuntimeIo('p')
   await io.write(JSON.stringify({ json: { id: 'a', method: 'm', args: [], type: 'request' } }))
   await io.write(frame('b') + '\n')
@@ -116,9 +116,9 @@ test('a request that is not answered gets an answer at the end, in the form it w
   await io.write(JSON.stringify({ id: 'e', method: 'f', args: [], type: 'callback' }))
   await io.write(JSON.stringify({ t: 'q', id: 'g', op: 'call', p: ['m'] }))
   process.print(JSON.stringify({ id: 'b', method: '', args: { result: 1 }, type: 'response' }))
-  await settled()
+  await idle()
   process.exit(1)
-  await settled()
+  await idle()
   const error = 'process "p" exited with code 1'
   expect(JSON.parse((await io.read())!)).toMatchObject({ id: 'b', args: { result: 1 } })
   const answers = [await io.read(), await io.read(), await io.read()].map((line) =>
@@ -132,22 +132,22 @@ test('a request that is not answered gets an answer at the end, in the form it w
   expect(await io.read()).toBeNull()
 })
 
-test('a write resolves when stdin has taken it, and not before', async () => {
+test('a write resolves only when stdin has taken it', async () => {
   const io = new page.JsRuntimeIo('p')
   process.capacity = 10
   process.stopReading()
   await io.write(frame('1'))
   let written = false
   const write = io.write(frame('2')).then(() => (written = true))
-  await settled()
+  await idle()
   expect(written).toBe(false)
-  process.goOnReading()
+  process.resumeReading()
   await write
-  await settled()
+  await idle()
   expect(process.stdin).toBe(`${frame('1')}\n${frame('2')}\n`)
 })
 
-test('a process that does not exist fails reads and writes', async () => {
+test('reads and writes fail for an unknown process', async () => {
   const io = new page.JsRuntimeIo('q')
   const errors: string[] = []
   io.on('error', ({ message }) => errors.push(message))
@@ -158,7 +158,7 @@ test('a process that does not exist fails reads and writes', async () => {
   expect(await rejection(io.initialize())).toMatchObject({ kind: 'notFound' })
 })
 
-test('destroying it while it attaches leaves nothing behind', async () => {
+test('destroying an io while it attaches detaches it', async () => {
   const io = new page.JsRuntimeIo('p')
   const opening = rejection(io.initialize().then(() => io.write(frame('1'))))
   io.destroy()

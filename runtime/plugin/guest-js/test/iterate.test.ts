@@ -8,26 +8,26 @@ async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
   return collected
 }
 
-const turn = () => new Promise((resolve) => setTimeout(resolve))
+const nextTask = () => new Promise((resolve) => setTimeout(resolve))
 
-test('values come in order, and the end after them', async () => {
+test('values arrive in order before the end', async () => {
   const values = toAsyncIterable<number>(async (emit) => {
     emit(1)
-    await turn()
+    await nextTask()
     emit(2)
     emit(3)
   })
   expect(await collect(values)).toEqual([1, 2, 3])
 })
 
-test('each iteration starts anew, and none before it is asked', async () => {
+test('each iteration calls start on its first next', async () => {
   let starts = 0
   const values = toAsyncIterable<number>(async (emit) => emit(++starts))
   expect(starts).toBe(0)
   expect([await collect(values), await collect(values)]).toEqual([[1], [2]])
 })
 
-test('a rejection is thrown after the values before it, once', async () => {
+test('a rejection is thrown once, after earlier values', async () => {
   const iterator = toAsyncIterable<number>(async (emit) => {
     emit(1)
     throw new Error('broken')
@@ -44,7 +44,7 @@ test('an error thrown at the start is thrown by the iteration', async () => {
   expect((await rejection(collect(values))).message).toBe('at once')
 })
 
-test('leaving the loop stops it', async () => {
+test('values after leaving the loop are discarded', async () => {
   const seen: number[] = []
   let emitLater: (value: number) => void = () => {}
   const values = toAsyncIterable<number>((emit) => {
@@ -60,14 +60,14 @@ test('leaving the loop stops it', async () => {
   expect(seen).toEqual([1])
 })
 
-test('return wakes whoever waits for a value', async () => {
+test('return resolves a pending next', async () => {
   const iterator = toAsyncIterable<number>(() => new Promise(() => {}))[Symbol.asyncIterator]()
   const waiting = iterator.next()
   expect(await iterator.return!()).toEqual({ done: true, value: undefined })
   expect(await waiting).toEqual({ done: true, value: undefined })
 })
 
-test('what was left is over, whether it had begun, failed, or neither', async () => {
+test('an iterator is done after return, started or not, failed or not', async () => {
   let starts = 0
   const iterator = toAsyncIterable<number>(async () => void starts++)[Symbol.asyncIterator]()
   await iterator.return!()
@@ -78,25 +78,25 @@ test('what was left is over, whether it had begun, failed, or neither', async ()
     throw new Error('broken')
   })[Symbol.asyncIterator]()
   await failing.next()
-  await turn()
+  await nextTask()
   await failing.return!()
   expect(await failing.next()).toEqual({ done: true, value: undefined })
 })
 
-test('two who wait get one value each', async () => {
+test('two pending calls of next get one value each', async () => {
   let emit: (value: number) => void = () => {}
   const iterator = toAsyncIterable<number>((give) => {
     emit = give
     return new Promise(() => {})
   })[Symbol.asyncIterator]()
   const waiting = [iterator.next(), iterator.next()]
-  await turn()
+  await nextTask()
   emit(1)
   emit(2)
   expect((await Promise.all(waiting)).map(({ value }) => value)).toEqual([1, 2])
 })
 
-test('too many values that nobody takes end it with an error', async () => {
+test('too many unconsumed values end the iteration with an error', async () => {
   const values = toAsyncIterable<number>(
     async (emit) => {
       for (let value = 0; value < 100; value++) emit(value)

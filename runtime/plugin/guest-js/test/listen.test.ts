@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { ProcessEvent } from '../src/index.ts'
 import { FakeHost } from './support/host.ts'
-import { load, rejection, settled, until, type Page } from './support/page.ts'
+import { load, rejection, idle, until, type Page } from './support/page.ts'
 
 let host: FakeHost
 let page: Page
@@ -14,23 +14,23 @@ beforeEach(async () => {
 
 afterEach(() => vi.restoreAllMocks())
 
-test('listeners registered one after the other hear everything from the start', async () => {
+test('listeners registered later receive the history', async () => {
   const process = host.start('p')
   process.print('1')
   process.log('a')
-  const heard: unknown[] = []
-  await page.onStdout('p', (line) => heard.push(line))
+  const received: unknown[] = []
+  await page.onStdout('p', (line) => received.push(line))
   process.print('2')
-  await settled()
+  await idle()
   process.exit(3)
-  await settled()
-  await page.onStderr('p', (line) => heard.push(line))
-  await page.onExit('p', (code) => heard.push(code))
-  await settled()
-  expect(heard).toEqual(['1', '2', 'a', 3])
+  await idle()
+  await page.onStderr('p', (line) => received.push(line))
+  await page.onExit('p', (code) => received.push(code))
+  await idle()
+  expect(received).toEqual(['1', '2', 'a', 3])
 })
 
-test('all listeners of a page share one attachment, and the last one ends it', async () => {
+test('listeners share one attachment, which the last one ends', async () => {
   host.start('p')
   const [first, second] = await Promise.all([
     page.onStdout('p', () => {}),
@@ -41,41 +41,41 @@ test('all listeners of a page share one attachment, and the last one ends it', a
   first()
   expect(host.countOf('detach')).toBe(0)
   second()
-  await settled()
+  await idle()
   expect(host.countOf('detach')).toBe(1)
   expect(host.bridges.size).toBe(0)
 })
 
-test('a listener that throws is reported and breaks no other', async () => {
+test('an error of one listener is reported and does not affect others', async () => {
   const reported = vi.fn()
   vi.stubGlobal('reportError', reported)
   const process = host.start('p')
-  const heard: string[] = []
+  const received: string[] = []
   await page.onStdout('p', () => {
     throw new Error('mine')
   })
-  await page.onStdout('p', (line) => heard.push(line))
+  await page.onStdout('p', (line) => received.push(line))
   process.print('1', '2')
-  await until(() => heard.length === 2)
+  await until(() => received.length === 2)
   expect(reported.mock.calls.map(([error]) => (error as Error).message)).toEqual(['mine', 'mine'])
   vi.unstubAllGlobals()
 })
 
-test('a listener that has ended hears nothing more, others do', async () => {
+test('a removed listener receives nothing more', async () => {
   const process = host.start('p')
   const ended: string[] = []
-  const heard: string[] = []
+  const received: string[] = []
   const unlisten = await page.onStdout('p', (line) => ended.push(line))
-  await page.onStdout('p', (line) => heard.push(line))
+  await page.onStdout('p', (line) => received.push(line))
   process.print('1')
-  await until(() => heard.length === 1)
+  await until(() => received.length === 1)
   unlisten()
   process.print('2')
-  await until(() => heard.length === 2)
+  await until(() => received.length === 2)
   expect(ended).toEqual(['1'])
 })
 
-test('what is retained for late listeners is bounded in number and in size', async () => {
+test('the history for late listeners is bounded in events and size', async () => {
   const process = host.start('p')
   let count = 0
   await page.onStdout('p', () => count++)
@@ -92,7 +92,7 @@ test('what is retained for late listeners is bounded in number and in size', asy
   expect(later).toHaveLength(10)
 })
 
-test('an exit of a former generation is history', async () => {
+test('onExit ignores exits of earlier generations', async () => {
   const process = host.start('p')
   process.exit(1)
   host.start('p')
@@ -100,16 +100,16 @@ test('an exit of a former generation is history', async () => {
   const kinds: string[] = []
   await page.onExit('p', (code) => codes.push(code))
   await page.onEvent('p', (event) => kinds.push(`${event.kind} ${event.generation}`))
-  await settled()
+  await idle()
   expect(kinds).toContain('exit 1')
   expect(codes).toEqual([])
   process.exit(2)
-  await settled()
+  await idle()
   await page.onExit('p', (code) => codes.push(code))
   expect(codes).toEqual([2, 2])
 })
 
-test('every event comes with its number and generation', async () => {
+test('every event has a sequence number and a generation', async () => {
   const process = host.start('p')
   process.record('t{"stream":"stdout","limit":5}')
   process.exit(null, { kind: 'killed' })
@@ -127,24 +127,24 @@ test('every event comes with its number and generation', async () => {
   ])
 })
 
-test('a listener for states is told the present one first, and none twice', async () => {
+test('a state listener receives the current state first and none twice', async () => {
   const process = host.start('p')
   const early: string[] = []
   await page.onState('p', ({ state }) => early.push(state))
-  await settled()
+  await idle()
   expect(early).toEqual(['running'])
   process.enter({ state: 'stopping' })
   process.exit(0)
-  await settled()
+  await idle()
   const late: string[] = []
   await page.onState('p', ({ state }) => late.push(state))
   host.start('p')
-  await settled()
+  await idle()
   expect(early).toEqual(['running', 'stopping', 'exited', 'starting', 'running'])
   expect(late).toEqual(['exited', 'starting', 'running'])
 })
 
-test('a state that the answer to attach knows already is not told again by its event', async () => {
+test('a state in the answer to attach is not repeated by its event', async () => {
   const process = host.start('p')
   const invoke = host.invoke.bind(host)
   vi.spyOn(host, 'invoke').mockImplementation(async (...args) => {
@@ -157,13 +157,13 @@ test('a state that the answer to attach knows already is not told again by its e
   })
   const states: string[] = []
   await page.onState('p', ({ state }) => states.push(state))
-  await settled()
+  await idle()
   process.exit(0)
-  await settled()
+  await idle()
   expect(states).toEqual(['stopping', 'exited'])
 })
 
-test('lost output is told and no error', async () => {
+test('dropped output is an event and not an error', async () => {
   const reported = vi.fn()
   vi.stubGlobal('reportError', reported)
   const process = host.start('p')
@@ -178,35 +178,35 @@ test('lost output is told and no error', async () => {
   vi.unstubAllGlobals()
 })
 
-test('a hole that nobody explains is reported', async () => {
+test('an unexplained gap in sequence numbers is reported', async () => {
   const reported = vi.fn()
   vi.stubGlobal('reportError', reported)
   const process = host.start('p')
-  const heard: string[] = []
-  await page.onStdout('p', (line) => heard.push(line))
-  await settled()
+  const received: string[] = []
+  await page.onStdout('p', (line) => received.push(line))
+  await idle()
   process.nextSeq += 5
   process.print('after')
-  await until(() => heard.length === 1)
+  await until(() => received.length === 1)
   expect(String(reported.mock.calls[0]?.[0])).toContain('events 2 to 6 of process "p"')
   vi.unstubAllGlobals()
 })
 
-test('batches that come before the answer to attach wait for it', async () => {
+test('batches that arrive before the answer to attach are delivered after it', async () => {
   const process = host.start('p')
   process.print('1')
   const attach = host.invoke.bind(host)
   vi.spyOn(host, 'invoke').mockImplementation(async (label, cmd, args, options) => {
     const answer = await attach(label, cmd, args, options)
-    if (cmd.endsWith('|attach')) await settled()
+    if (cmd.endsWith('|attach')) await idle()
     return answer
   })
-  const heard: string[] = []
-  await page.onStdout('p', (line) => heard.push(line))
-  expect(heard).toEqual(['1'])
+  const received: string[] = []
+  await page.onStdout('p', (line) => received.push(line))
+  expect(received).toEqual(['1'])
 })
 
-test('a failure to attach reaches the caller, and the next attempt is a new one', async () => {
+test('a failure to attach rejects, and the next call attaches again', async () => {
   const error = await rejection(page.onStdout('p', () => {}))
   expect(error).toBeInstanceOf(page.JsRuntimeError)
   expect(error).toMatchObject({
@@ -215,29 +215,29 @@ test('a failure to attach reaches the caller, and the next attempt is a new one'
     message: 'process not found: p',
   })
   host.start('p').print('1')
-  const heard: string[] = []
-  await page.onStdout('p', (line) => heard.push(line))
-  await until(() => heard.length === 1)
+  const received: string[] = []
+  await page.onStdout('p', (line) => received.push(line))
+  await until(() => received.length === 1)
 })
 
-test('the stream ends when the process is removed, and a new one of that name is another', async () => {
+test('listeners end when the process is removed and do not follow its successor', async () => {
   host.start('p').print('old')
   const old: string[] = []
   const unlisten = await page.onStdout('p', (line) => old.push(line))
   await until(() => old.length === 1)
   host.remove('p')
-  await settled()
+  await idle()
   host.start('p').print('new')
-  const heard: string[] = []
-  await page.onStdout('p', (line) => heard.push(line))
-  await until(() => heard.length === 1)
+  const received: string[] = []
+  await page.onStdout('p', (line) => received.push(line))
+  await until(() => received.length === 1)
   unlisten()
   host.processes.get('p')!.print('more')
-  await until(() => heard.length === 2)
+  await until(() => received.length === 2)
   expect(old).toEqual(['old'])
 })
 
-test('bytes are decoded over the borders of chunks', async () => {
+test('UTF-8 is decoded across chunks', async () => {
   const process = host.start('p')
   const chunks = [
     [0xf0, 0x9f],

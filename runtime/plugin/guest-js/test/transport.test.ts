@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { FakeHost } from './support/host.ts'
 import * as compactKkrpc from './support/compact-kkrpc.ts'
-import { load, rejection, settled, until, type Page } from './support/page.ts'
+import { load, rejection, idle, until, type Page } from './support/page.ts'
 import type { FakeProcess } from './support/process.ts'
 import { serveCompact } from './support/workers.ts'
 
@@ -41,7 +41,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-test('a channel of this era calls, is called back, and rejects', async () => {
+test('calls, callbacks and rejections work', async () => {
   const { api, channel } = await page.createChannel<object, Api>('p')
   expect(channel).toBeInstanceOf(compactKkrpc.RPCChannel)
   expect(await api.add(1, 2)).toBe(3)
@@ -51,7 +51,7 @@ test('a channel of this era calls, is called back, and rejects', async () => {
   expect((await rejection(api.fail())).message).toBe('no!')
 })
 
-test('the page answers to the worker', async () => {
+test('the page answers requests of the backend', async () => {
   await page.createChannel('p', { greet: (name: string) => `hello ${name}` })
   const answers: unknown[] = []
   process.onLine = (line) => answers.push(JSON.parse(line))
@@ -61,16 +61,16 @@ test('the page answers to the worker', async () => {
   expect(answers).toEqual([{ t: 'r', id: '1', v: 'hello you' }])
 })
 
-test('a page without an API leaves requests to others', async () => {
+test('a page without a local API does not answer requests', async () => {
   await page.createChannel('p')
   const answers: string[] = []
   process.onLine = (line) => answers.push(line)
   process.print(JSON.stringify({ t: 'q', id: '1', op: 'call', p: ['greet'] }))
-  await settled()
+  await idle()
   expect(answers).toEqual([])
 })
 
-test('a crash rejects calls under way at once, with the kind of error', async () => {
+test('a crash rejects pending calls with kind exited', async () => {
   const { api } = await page.createChannel<object, Api>('p')
   const call = rejection(api.never())
   await until(() => process.stdin.includes('never'))
@@ -81,30 +81,30 @@ test('a crash rejects calls under way at once, with the kind of error', async ()
     message: 'process "p" exited with code 3',
     kind: 'exited',
   })
-  await settled()
+  await idle()
   expect((await rejection(api.add(1, 2))).message).toContain('exited with code 3')
 })
 
-test('a call that is not answered in time rejects', async () => {
+test('an unanswered call times out', async () => {
   const { api } = await page.createChannel<object, Api>('p', undefined, { timeout: 30 })
   expect((await rejection(api.never())).message).toContain('30 ms')
 })
 
-test('closing in either way closes the connection', async () => {
+test('closing the io, the transport or the channel closes the connection', async () => {
   for (const how of ['io', 'transport', 'channel'] as const) {
     const { api, io, transport, channel } = await page.createChannel<object, Api>('p')
     const call = rejection(api.never())
-    await settled()
+    await idle()
     if (how === 'io') io.destroy()
     else if (how === 'transport') transport.close()
     else channel.destroy!()
     expect((await call).message).toMatch(/was closed|destroyed/)
-    await settled()
+    await idle()
     expect(host.bridges.size).toBe(0)
   }
 })
 
-test('the end of the process is told once, with a reason unless its code was 0', async () => {
+test('onClose is called once, with a reason unless the code was 0', async () => {
   for (const [code, expected] of [
     [0, undefined],
     [5, 'process "p" exited with code 5'],
@@ -115,55 +115,55 @@ test('the end of the process is told once, with a reason unless its code was 0',
     const stop = transport.onClose(() => reasons.push('never'))
     stop()
     process.exit(code)
-    await settled()
+    await idle()
     transport.onClose((reason) => reasons.push(reason?.message))
-    await settled()
+    await idle()
     expect(reasons).toEqual([expected, expected])
     host.start('p')
   }
 })
 
-test('closing the transport itself is no news', async () => {
+test('close does not call onClose listeners', async () => {
   const transport = await page.jsRuntimeTransport('p')
-  const told = vi.fn()
-  transport.onClose(told)
+  const listener = vi.fn()
+  transport.onClose(listener)
   transport.close()
-  await settled()
-  expect(told).not.toHaveBeenCalled()
+  await idle()
+  expect(listener).not.toHaveBeenCalled()
   expect((await rejection(transport.send({ t: 'q', id: '1' }))).message).toContain('was closed')
 })
 
-test('what comes before somebody subscribes is not lost', async () => {
+test('the first subscriber receives earlier messages', async () => {
   const transport = await page.jsRuntimeTransport('p')
   process.print('{"t":"cb","id":"1","a":[]}', 'a log line', '{"not":"a frame"}', '{broken')
-  await settled()
-  const heard: unknown[] = []
-  const stop = transport.subscribe((message) => heard.push(message))
-  expect(heard).toEqual([{ t: 'cb', id: '1', a: [] }])
+  await idle()
+  const received: unknown[] = []
+  const stop = transport.subscribe((message) => received.push(message))
+  expect(received).toEqual([{ t: 'cb', id: '1', a: [] }])
   const second: unknown[] = []
   transport.subscribe((message) => second.push(message))
   stop()
   process.print('{"t":"cb","id":"2","a":[]}')
-  await settled()
-  expect(heard).toHaveLength(1)
+  await idle()
+  expect(received).toHaveLength(1)
   expect(second).toEqual([{ t: 'cb', id: '2', a: [] }])
 })
 
-test('a subscriber that throws breaks no other', async () => {
+test('an error of one subscriber does not affect others', async () => {
   const reported = vi.fn()
   vi.stubGlobal('reportError', reported)
   const transport = await page.jsRuntimeTransport('p')
-  const heard: unknown[] = []
+  const received: unknown[] = []
   transport.subscribe(() => {
     throw new Error('mine')
   })
-  transport.subscribe((message) => heard.push(message))
+  transport.subscribe((message) => received.push(message))
   process.print('{"t":"cb","id":"1","a":[]}')
-  await until(() => heard.length === 1)
+  await until(() => received.length === 1)
   expect(reported).toHaveBeenCalledTimes(1)
   vi.unstubAllGlobals()
 })
 
-test('connecting to what does not exist rejects', async () => {
+test('a connection to an unknown process rejects', async () => {
   expect(await rejection(page.jsRuntimeTransport('q'))).toMatchObject({ kind: 'notFound' })
 })

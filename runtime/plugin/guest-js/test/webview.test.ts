@@ -5,7 +5,7 @@ import { FakeHost } from './support/host.ts'
 import { load, until } from './support/page.ts'
 import { enterWebView } from './support/webview.ts'
 
-test('a WebView evaluates large messages as well', async () => {
+test('a WebView evaluates large messages', async () => {
   const host = new FakeHost()
   const page = await load(host)
   const process = host.start('p')
@@ -18,7 +18,7 @@ test('a WebView evaluates large messages as well', async () => {
   expect(lines).toEqual(['short', long, 'end'])
 })
 
-test('no file of the package speaks of the invoke key of Tauri', () => {
+test('no file of the package mentions the invoke key of Tauri', () => {
   const folder = join(import.meta.dirname, '../src')
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.ts'),

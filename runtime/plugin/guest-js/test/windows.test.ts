@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest'
 import { FakeHost } from './support/host.ts'
-import { load, settled, type Page } from './support/page.ts'
+import { load, idle, type Page } from './support/page.ts'
 import type { FakeProcess } from './support/process.ts'
 import { serveClassic } from './support/workers.ts'
 
@@ -30,7 +30,7 @@ beforeEach(async () => {
   })
 })
 
-test('two windows call one worker, and each gets its own answers and callbacks', async () => {
+test('each of two windows gets its own answers and callbacks', async () => {
   const errors = vi.spyOn(console, 'error')
   const { api: a } = await main.createChannel<object, Api>('p')
   const { api: b } = await other.createChannel<object, Api>('p')
@@ -48,23 +48,23 @@ test('two windows call one worker, and each gets its own answers and callbacks',
   errors.mockRestore()
 })
 
-test('a request of the worker is answered once, by the window that has an API', async () => {
+test('only the window with a local API answers a request', async () => {
   const ask = vi.fn(() => 'main')
   await main.createChannel('p', { ask })
   await other.createChannel<object, Api>('p')
   expect(await remote.ask()).toBe('main')
-  await settled()
+  await idle()
   expect(ask).toHaveBeenCalledTimes(1)
   const answers = process.stdin.split('\n').filter((line) => line.includes('"type":"response"'))
   expect(answers).toHaveLength(1)
 })
 
-test('a window that comes later does not answer what was asked before', async () => {
+test('a later window does not answer an earlier request', async () => {
   const ask = vi.fn(() => 'main')
   await main.createChannel('p', { ask })
   expect(await remote.ask()).toBe('main')
   const late = vi.fn(() => 'other')
   await other.createChannel('p', { ask: late })
-  await settled()
+  await idle()
   expect(late).not.toHaveBeenCalled()
 })

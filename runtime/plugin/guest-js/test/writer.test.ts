@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { FakeHost, refusal } from './support/host.ts'
-import { load, rejection, settled, until, type Page } from './support/page.ts'
+import { load, rejection, idle, until, type Page } from './support/page.ts'
 
 let host: FakeHost
 let page: Page
@@ -11,25 +11,25 @@ beforeEach(async () => {
   page = await load(host)
 })
 
-test('text and bytes arrive in the order of the calls, in fewer requests than writes', async () => {
+test('text and bytes arrive in call order, in fewer requests than writes', async () => {
   const process = host.start('p')
   const writes = Array.from({ length: 500 }, (_, index) =>
     page.writeStdin('p', index % 3 === 0 ? `${index}\n` : bytes(`${index}\n`)),
   )
   await Promise.all(writes)
-  await settled()
+  await idle()
   expect(process.stdin.split('\n').slice(0, 500)).toEqual(writes.map((_, index) => String(index)))
   expect(host.bodies.length).toBeLessThan(5)
 })
 
-test('one request is under way at a time, also when they are slow', async () => {
+test('one request is in flight at a time', async () => {
   const process = host.start('p')
   const invoke = host.invoke.bind(host)
   let under = 0
   let most = 0
   host.invoke = async (...args) => {
     most = Math.max(most, ++under)
-    // Later requests are quicker: they would overtake.
+    // Later requests are faster and would overtake earlier ones.
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, 8 - host.bodies.length * 2)))
     const answer = await invoke(...args)
     under--
@@ -38,23 +38,23 @@ test('one request is under way at a time, also when they are slow', async () => 
   const writes: Promise<void>[] = []
   for (let index = 0; index < 20; index++) {
     writes.push(page.writeStdin('p', bytes(`${index} `)))
-    await settled(1)
+    await idle(1)
   }
   await Promise.all(writes)
   expect(most).toBe(1)
   expect(host.bodies.length).toBeGreaterThan(2)
-  await settled()
+  await idle()
   expect(process.stdin).toBe(writes.map((_, index) => `${index} `).join(''))
 })
 
-test('requests are bounded in size, and a larger write goes alone', async () => {
+test('requests are bounded in size, and a larger write is sent alone', async () => {
   host.start('p').capacity = 1e9
   const sizes = [200_000, 100_000, 100_000, 600_000, 1]
   await Promise.all(sizes.map((size) => page.writeStdin('p', new Uint8Array(size))))
   expect(host.bodies.map(({ length }) => length)).toEqual([200_000, 200_000, 600_000, 1])
 })
 
-test('a full stdin makes the writer wait, and nothing is lost or doubled', async () => {
+test('a write waits for a full stdin and is neither lost nor repeated', async () => {
   const process = host.start('p')
   process.capacity = 10
   process.stopReading()
@@ -62,12 +62,12 @@ test('a full stdin makes the writer wait, and nothing is lost or doubled', async
   let written = false
   const waiting = page.writeStdin('p', bytes('more')).then(() => (written = true))
   const behind = page.writeStdin('p', bytes('!'))
-  await settled()
+  await idle()
   expect(written).toBe(false)
   expect(host.countOf('drain')).toBe(1)
-  process.goOnReading()
+  process.resumeReading()
   await Promise.all([waiting, behind])
-  await settled()
+  await idle()
   expect(process.stdin).toBe('0123456789more!')
   const seqs = host.calls
     .filter(({ command }) => command === 'write')
@@ -75,7 +75,7 @@ test('a full stdin makes the writer wait, and nothing is lost or doubled', async
   expect(new Set(seqs).size).toBe(seqs.length)
 })
 
-test('a request that Tauri sends twice counts once', async () => {
+test('a request that Tauri sends twice is executed once', async () => {
   const process = host.start('p')
   const invoke = host.invoke.bind(host)
   host.invoke = async (...args) => {
@@ -84,87 +84,87 @@ test('a request that Tauri sends twice counts once', async () => {
   }
   await page.writeStdin('p', bytes('once'))
   await page.writeStdin('p', bytes(' and once'))
-  await settled()
+  await idle()
   expect(process.stdin).toBe('once and once')
 })
 
-test('names that are not ASCII cross in a header', async () => {
+test('a name that is not ASCII crosses in a header', async () => {
   const process = host.start('größe 🦕%')
   await page.writeStdin('größe 🦕%', bytes('x'))
-  await settled()
+  await idle()
   expect(process.stdin).toBe('x')
   const write = host.calls.find(({ command }) => command === 'write')
   expect(write?.args['js-name']).toMatch(/^[\x20-\x7e]+$/)
 })
 
-test('a write to a process that has ended rejects, and later ones are tried anew', async () => {
+test('a write to an exited process rejects without affecting later writes', async () => {
   const process = host.start('p')
   process.exit(0)
   expect(await rejection(page.writeStdin('p', bytes('x')))).toMatchObject({ kind: 'notRunning' })
   host.start('p')
   await page.writeStdin('p', bytes('y'))
-  await settled()
+  await idle()
   expect(process.stdin).toBe('y')
 })
 
-test('what waits for a process that then ends is not written to the next one', async () => {
+test('a write that waits for a process which exits never reaches the next generation', async () => {
   const process = host.start('p')
   process.capacity = 4
   process.stopReading()
   await page.onStdout('p', () => {})
   await page.writeStdin('p', bytes('full'))
-  // Room is there only after the end has been heard.
-  host.overrides.set('drain', () => settled(20))
+  // The drain request is answered after the exit event has arrived.
+  host.overrides.set('drain', () => idle(20))
   const waiting = rejection(page.writeStdin('p', bytes('never')))
-  await settled()
+  await idle()
   const behind = rejection(page.writeStdin('p', bytes('neither')))
   process.exit(null, { kind: 'killed' })
   host.start('p')
-  process.goOnReading()
+  process.resumeReading()
   expect(await waiting).toMatchObject({ kind: 'exited', message: 'process "p" was killed' })
   expect(await behind).toMatchObject({ kind: 'exited' })
   await page.writeStdin('p', bytes('next'))
-  await settled()
+  await idle()
   expect(process.stdin).toBe('next')
 })
 
-test('what is written since a new start is known of outlives the end of the one before', async () => {
+test('the exit of the previous generation does not fail writes for the announced one', async () => {
   const process = host.start('p')
   await page.onStdout('p', () => {})
-  const letHear = host.startUnheard('p')
+  const deliver = host.restartUndelivered('p')
   await page.ensure('p')
   process.capacity = 4
   process.stopReading()
   await page.writeStdin('p', bytes('full'))
   const waiting = page.writeStdin('p', bytes(' and more'))
-  await settled()
-  letHear()
-  await settled()
-  process.goOnReading()
+  await idle()
+  deliver()
+  await idle()
+  process.resumeReading()
   await waiting
-  await settled()
+  await idle()
   expect(process.stdin).toBe('full and more')
 })
 
-test('half a character is replaced, as it is when text is encoded', async () => {
+test('a lone surrogate is replaced', async () => {
   const process = host.start('p')
   await page.writeStdin('p', 'a\ud83d')
   await page.writeStdin('p', '\ud83d\ude00')
-  await settled()
+  await idle()
   expect(process.stdin).toBe('a\ufffd\u{1f600}')
 })
 
-test('the caller may use its buffer again at once', async () => {
+test('the caller may reuse its buffer at once', async () => {
   const process = host.start('p')
   const buffer = bytes('abc')
   const written = page.writeStdin('p', buffer)
   buffer.fill(0)
   await written
-  await settled()
+  await idle()
   expect(process.stdin).toBe('abc')
 })
 
-test('an error other than a full stdin is not tried again', async () => {
+test('only a full stdin is retried', async () => {
   host.start('p')
   host.overrides.set('write', () => {
     throw refusal('notAllowed', 'not allowed: add "p"', 'p')

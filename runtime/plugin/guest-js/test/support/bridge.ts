@@ -1,4 +1,4 @@
-/** One page's view of one process, as `bridge/stream.rs` keeps it. */
+/** The bridge between one page and one process, after `bridge/stream.rs`. */
 import type { Entry, FakeProcess } from './process.ts'
 
 const FULL = 64 * 1024
@@ -12,9 +12,8 @@ type Send = (message: string | ArrayBuffer) => void
 
 export class FakeBridge {
   readonly attachment: string
-  /** Sent and not yet handled. */
-  sent: { last: number; bytes: number }[] = []
-  /** The most that was on its way at a time. */
+  unacked: { last: number; bytes: number }[] = []
+  /** Maximum of unacknowledged bytes. */
   mostBytes = 0
   mostBatches = 0
   batches = 0
@@ -43,7 +42,7 @@ export class FakeBridge {
   }
 
   ack(seq: number): void {
-    while (this.sent[0] && this.sent[0].last <= seq) this.sent.shift()
+    while (this.unacked[0] && this.unacked[0].last <= seq) this.unacked.shift()
     this.schedule()
   }
 
@@ -62,7 +61,7 @@ export class FakeBridge {
   }
 
   get #sentBytes(): number {
-    return this.sent.reduce((sum, { bytes }) => sum + bytes, 0)
+    return this.unacked.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   schedule(): void {
@@ -79,17 +78,17 @@ export class FakeBridge {
       const { text, last } = this.#take()
       const bytes = encoder.encode(text)
       this.batches++
-      if (last !== null) this.sent.push({ last, bytes: bytes.length })
+      if (last !== null) this.unacked.push({ last, bytes: bytes.length })
       this.mostBytes = Math.max(this.mostBytes, this.#sentBytes)
-      this.mostBatches = Math.max(this.mostBatches, this.sent.length)
+      this.mostBatches = Math.max(this.mostBatches, this.unacked.length)
       this.#send(bytes.length < FETCHED ? text : (bytes.buffer as ArrayBuffer))
     }
   }
 
   #hasRoom(): boolean {
     return (
-      this.sent.length === 0 ||
-      (this.#sentBytes < WINDOW_BYTES && this.sent.length < WINDOW_BATCHES)
+      this.unacked.length === 0 ||
+      (this.#sentBytes < WINDOW_BYTES && this.unacked.length < WINDOW_BATCHES)
     )
   }
 

@@ -1,7 +1,7 @@
-/** kkrpc 1.0 and later in small: the exports, and how its channel treats a transport. */
+/** A minimal kkrpc 1.0: its exports, and a channel over a transport. */
 import type { RpcTransport } from '../../src/index.ts'
 
-/** The interface as kkrpc 2.1 declares it; ours has to fit. */
+/** The interface of kkrpc 2.1. */
 export interface Transport<Message> {
   capabilities?: { objectMode?: boolean; transfer?: boolean; broadcast?: boolean }
   send(message: Message, transfers?: Transferable[]): void | Promise<void>
@@ -33,8 +33,8 @@ interface Pending {
 
 type Api = Record<string, (...args: unknown[]) => unknown>
 
-/** That ours fits is checked by the compiler. */
-const fitting = (transport: RpcTransport): Transport<RpcMessage> => transport
+/** Checks at compile time that {@link RpcTransport} matches kkrpc's interface. */
+const asTransport = (transport: RpcTransport): Transport<RpcMessage> => transport
 
 export class RPCChannel {
   readonly #transport: Transport<RpcMessage>
@@ -45,7 +45,7 @@ export class RPCChannel {
   #closed: Error | null = null
 
   constructor(transport: RpcTransport, { expose }: { expose?: object } = {}) {
-    this.#transport = fitting(transport)
+    this.#transport = asTransport(transport)
     this.#api = expose as Api | undefined
     this.#transport.subscribe((message) => void this.#handle(message))
     this.#transport.onClose?.((reason) => this.#fail(closedError(reason)))

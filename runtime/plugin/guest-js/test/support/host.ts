@@ -1,4 +1,4 @@
-/** The Rust side in memory: what the commands of the plugin do, by the letter. */
+/** An in-memory fake of the plugin's commands. */
 import type { Channel } from '@tauri-apps/api/core'
 import { mockIPC } from '@tauri-apps/api/mocks'
 import { vi } from 'vitest'
@@ -16,32 +16,32 @@ type Args = Record<string, unknown>
 
 export class FakeHost {
   readonly processes = new Map<string, FakeProcess>()
-  /** By window and process. */
+  /** Keys are `window/process`. */
   readonly bridges = new Map<string, FakeBridge>()
   readonly calls: { label: string; command: string; args: Args }[] = []
-  /** The bodies of `write`, as text. */
+  /** The bodies of executed `write` requests. */
   readonly bodies: string[] = []
-  /** Commands that answer in their own way, or are refused. */
+  /** Replacements for commands. They may throw. */
   readonly overrides = new Map<string, (args: Args) => unknown>()
-  /** What becomes of a request: it is lost, its answer is, or it is late by so many milliseconds. */
+  /** Injects a fault: the request or its answer is lost, or the request is delayed by milliseconds. */
   fault: (command: string) => 'lost' | 'answer lost' | number = () => 0
   readonly #attached = new Map<string, number>()
   readonly #writers = new Map<string, number>()
-  /** The last generations of processes that were removed: they never repeat. */
+  /** The last generations of removed processes. Generations never repeat. */
   readonly #generations = new Map<string, number>()
 
-  static #present: FakeHost | null = null
+  static #active: FakeHost | null = null
 
   constructor() {
-    // What a former test left running would talk to this one's pages.
-    for (const bridge of FakeHost.#present?.bridges.values() ?? []) bridge.close()
-    FakeHost.#present = this
-    // Keeps the callbacks of Channels; the commands come in by `invoke`.
+    // Bridges of an earlier test would send to the pages of this one.
+    for (const bridge of FakeHost.#active?.bridges.values() ?? []) bridge.close()
+    FakeHost.#active = this
+    // Only for the callbacks of Channels. `load` replaces `invoke`.
     mockIPC(() => null)
     delete window.ipc
   }
 
-  /** Starts a process, or starts it anew. */
+  /** Starts a process, or starts its next generation. */
   start(name: string): FakeProcess {
     let process = this.processes.get(name)
     if (!process) {
@@ -53,24 +53,24 @@ export class FakeHost {
     return process
   }
 
-  /** Ends a process and starts it anew; returns what lets the page hear of it. */
-  startUnheard(name: string): () => void {
+  /** Restarts a process. The returned function delivers the events. */
+  restartUndelivered(name: string): () => void {
     const bridge = this.bridge(name)
-    const held = vi.spyOn(bridge, 'schedule').mockReturnValue()
+    const paused = vi.spyOn(bridge, 'schedule').mockReturnValue()
     this.processes.get(name)?.exit(null, { kind: 'killed' })
     this.start(name)
     return () => {
-      held.mockRestore()
+      paused.mockRestore()
       bridge.schedule()
     }
   }
 
   remove(name: string): void {
-    this.removeUnheard(name)()
+    this.removeUndelivered(name)()
   }
 
-  /** Removes a process; returns what lets the pages hear of it. */
-  removeUnheard(name: string): () => void {
+  /** Removes a process. The returned function delivers the event. */
+  removeUndelivered(name: string): () => void {
     this.#generations.set(name, this.processes.get(name)?.generation ?? 0)
     this.processes.delete(name)
     this.#attached.delete(name)
@@ -85,7 +85,7 @@ export class FakeHost {
     return this.calls.filter((call) => call.command === command).length
   }
 
-  /** The page of a window is left. */
+  /** Closes the bridges of a window whose page is gone. */
   pageGone(label: string): void {
     for (const [key, bridge] of this.bridges) {
       if (!key.startsWith(`${label}/`)) continue
@@ -118,21 +118,21 @@ export class FakeHost {
     options?: { headers: Record<string, string> },
   ): Promise<unknown> {
     if (command === 'write') {
-      // The body is read when the request arrives, as it is then.
+      // Copied on arrival: the caller may change its buffer later.
       return this.#write(label, (args as Uint8Array).slice(), options!.headers)
     }
     if (args instanceof Uint8Array) throw new Error(`${command} takes no bytes`)
     this.calls.push({ label, command, args })
     const override = this.overrides.get(command)
     if (override) return override(args)
-    // Synchronous commands run in the order of their arrival.
+    // A synchronous command: runs in the order of arrival.
     if (command === 'ack') return this.#ack(label, args)
     await Promise.resolve()
     if (command === 'attach') return this.#attach(label, args)
     if (command === 'detach') return this.#detach(label, args)
     if (command === 'drain') return this.#current(args['name'], args['generation']).drain()
-    const tells = ['spawn', 'ensure', 'restart', 'get_status'].includes(command)
-    if (tells) return this.#process(args['name']).info
+    const answersInfo = ['spawn', 'ensure', 'restart', 'get_status'].includes(command)
+    if (answersInfo) return this.#process(args['name']).info
     return null
   }
 
@@ -142,11 +142,11 @@ export class FakeHost {
     return process
   }
 
-  /** A process, if this is its generation. */
+  /** Returns a process if `generation` is its current one. */
   #current(name: unknown, generation: unknown): FakeProcess {
     const process = this.#process(name)
     if (generation != null && Number(generation) !== process.generation) {
-      const message = `process not running: ${process.name} (its start ${String(generation)} is over)`
+      const message = `process not running: ${process.name} (generation ${String(generation)} is over)`
       throw refusal('exited', message, name)
     }
     return process
@@ -197,7 +197,7 @@ export class FakeHost {
       const { generation } = process
       throw { ...refusal('stdinFull', `stdin of ${name} is full`, name), generation }
     }
-    // One that was refused may come again.
+    // A refused request is not recorded.
     this.#writers.set(writer, seq)
     this.bodies.push(new TextDecoder().decode(body))
     return process.queued

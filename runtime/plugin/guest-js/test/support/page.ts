@@ -1,4 +1,4 @@
-/** Pages: each load is a new instance of the package, as in a window of its own. */
+/** Fake pages: each load creates a new instance of the package. */
 import { vi } from 'vitest'
 import type { FakeHost } from './host.ts'
 
@@ -18,7 +18,6 @@ export async function load(host: FakeHost, label = 'main'): Promise<Page> {
   return import('../../src/index.ts')
 }
 
-/** Leaves the page of a window and loads it anew. */
 export async function reload(host: FakeHost, label = 'main'): Promise<Page> {
   leave(host, label)
   return load(host, label)
@@ -29,28 +28,29 @@ export function leave(host: FakeHost, label = 'main'): void {
   host.pageGone(label)
 }
 
-/** Until everything that is under way has arrived. */
-export async function settled(turns = 6): Promise<void> {
-  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setTimeout(resolve, 2))
+/** Waits until all messages in flight have arrived. */
+export async function idle(rounds = 6): Promise<void> {
+  for (let round = 0; round < rounds; round++)
+    await new Promise((resolve) => setTimeout(resolve, 2))
 }
 
-/** Much longer than anything takes that happens, however busy the machine is. */
-const patience = 100_000
+/** Timeout of {@link until} in milliseconds, for busy machines. */
+const TIMEOUT = 100_000
 
-export async function until(isSo: () => boolean, what = 'it'): Promise<void> {
-  const end = performance.now() + patience
-  while (!isSo()) {
+export async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
+  const end = performance.now() + TIMEOUT
+  while (!condition()) {
     if (performance.now() > end) throw new Error(`${what} did not happen`)
-    await settled(1)
+    await idle(1)
   }
 }
 
-/** The kind of error that a promise is rejected with. */
+/** Returns the error with which a promise rejects. */
 export async function rejection(promise: Promise<unknown>): Promise<Error & { kind?: string }> {
   try {
     await promise
   } catch (error) {
     return error as Error & { kind?: string }
   }
-  throw new Error('it did not reject')
+  throw new Error('the promise did not reject')
 }

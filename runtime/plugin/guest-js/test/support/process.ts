@@ -1,8 +1,8 @@
-/** A process as the Rust side keeps it: its history, its state, its stdin. */
+/** A fake process: history, state and stdin. */
 import type { ExitReason, ProcessInfo, State } from '../../src/index.ts'
 
 export interface Entry {
-  /** As in the crate: counts over the generations of a name. `null` for what is not numbered. */
+  /** Counts over all generations of a name; `null` for `dropped` records. */
   seq: number | null
   generation: number
   /** The line of a batch. */
@@ -18,14 +18,14 @@ export class FakeProcess {
   startedAt: number | null = 1_700_000_000_000
   history: Entry[] = []
   nextSeq = 0
-  /** Called for each whole line of stdin, while the process reads. */
+  /** Called for each complete line of stdin. */
   onLine: (line: string) => void = () => {}
-  /** Every byte that stdin has taken. */
+  /** All text that the process has read. */
   stdin = ''
   capacity = STDIN_CAPACITY
   #unread: Uint8Array[] = []
   #queued = 0
-  #reads = true
+  #isReading = true
   #rest = ''
   #decoder = new TextDecoder()
   #drains: (() => void)[] = []
@@ -50,7 +50,7 @@ export class FakeProcess {
     }
   }
 
-  /** Whether it can be written to. */
+  /** True while stdin accepts writes. */
   get running(): boolean {
     return this.state.state === 'running' || this.state.state === 'unresponsive'
   }
@@ -88,7 +88,7 @@ export class FakeProcess {
     this.changed()
   }
 
-  /** So much of the oldest history is gone, and whoever comes is told. */
+  /** Replaces the oldest entries of the history with a `dropped` record. */
   dropOldest(count: number): void {
     const lost = this.history.splice(0, count)
     const output = lost.filter(({ text }) => /^[oe]/.test(text))
@@ -97,7 +97,7 @@ export class FakeProcess {
     this.history.unshift({ seq: null, generation: this.history[0]?.generation ?? 1, text })
   }
 
-  /** All or nothing, like the crate's queue: the last write may go over the capacity. */
+  /** Takes all bytes or none. The last accepted write may exceed the capacity, like in the crate's queue. */
   write(bytes: Uint8Array): boolean {
     if (this.#queued >= this.capacity) return false
     this.#unread.push(bytes.slice())
@@ -116,16 +116,16 @@ export class FakeProcess {
   }
 
   stopReading(): void {
-    this.#reads = false
+    this.#isReading = false
   }
 
-  goOnReading(): void {
-    this.#reads = true
+  resumeReading(): void {
+    this.#isReading = true
     this.#read()
   }
 
   #read(): void {
-    if (!this.#reads) return
+    if (!this.#isReading) return
     for (const bytes of this.#unread.splice(0)) {
       const text = this.#decoder.decode(bytes, { stream: true })
       this.stdin += text

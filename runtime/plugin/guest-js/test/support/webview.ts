@@ -1,4 +1,4 @@
-/** What only Tauri's WebView does: everything that a page is sent is evaluated. */
+/** Delivers messages the way Tauri's WebViews do. */
 import type { Channel } from '@tauri-apps/api/core'
 
 interface Internals {
@@ -10,12 +10,12 @@ function runCallback(id: number, data: unknown): void {
   internals!.runCallback(id, data)
 }
 
-/** Puts the page into a WebView. */
+/** Makes the page look like one in a WebView. */
 export function enterWebView(): void {
   window.ipc = { postMessage: () => {} }
 }
 
-/** The way to a page: small messages are evaluated there, big ones fetched, unless it takes all of them evaluated. */
+/** Sends messages to a Channel: text is evaluated and bytes are fetched, unless the page evaluates both. */
 export function sender(
   channel: Channel<unknown>,
   evaluated: number | null,

@@ -1,8 +1,8 @@
-/** Backends: the other end of RPC, in both of kkrpc's wire formats. */
+/** Fake backends for both of kkrpc's wire formats. */
 import { RPCChannel, type IoInterface } from 'kkrpc'
 import type { FakeProcess } from './process.ts'
 
-/** Serves an API with kkrpc 0.2.2 on the stdio of a process; what it calls on the page. */
+/** Serves an API with kkrpc 0.2.2 on the stdio of a process. Returns the API of the page. */
 export function serveClassic<Remote extends object = object>(
   process: FakeProcess,
   api: object,

@@ -1,29 +1,29 @@
-/** How a process ended, for those who were talking to it. */
+/** The reasons for which an RPC connection ends. */
 import type { ExitReason } from './bindings/index.ts'
 import { JsRuntimeError } from './error.ts'
 
-/** The end of what a connection was to. */
-export interface End {
+export interface ConnectionEnd {
   error: JsRuntimeError
-  /** Whether it ended as programs should: with code 0. */
+  /** True if the process exited with code 0, or if the page closed the connection. */
   isClean: boolean
 }
 
-/** The end that an exit means to its connections. */
-export function exitOf(name: string, reason: ExitReason, code: number | null): End {
-  const message = `process "${name}" ${wordsFor(reason, code)}`
+/** The end of a connection whose process exited. */
+export function exitEnd(name: string, reason: ExitReason, code: number | null): ConnectionEnd {
+  const message = `process "${name}" ${describeExit(reason, code)}`
   return { error: new JsRuntimeError('exited', message, name), isClean: code === 0 }
 }
 
-/** The end of a process whose own word was not heard. */
-export function endWithout(name: string, what: string): End {
-  return { error: new JsRuntimeError('exited', `process "${name}" ${what}`, name), isClean: false }
+export const removedEnd = (name: string): ConnectionEnd => unseenEnd(name, 'was removed')
+
+/** For a generation whose exit event did not reach this page. */
+export const restartedEnd = (name: string): ConnectionEnd => unseenEnd(name, 'was restarted')
+
+function unseenEnd(name: string, cause: string): ConnectionEnd {
+  return { error: new JsRuntimeError('exited', `process "${name}" ${cause}`, name), isClean: false }
 }
 
-/** The end of a generation of which only the next is heard. */
-export const startedAnew = (name: string): End => endWithout(name, 'was started anew')
-
-function wordsFor(reason: ExitReason, code: number | null): string {
+function describeExit(reason: ExitReason, code: number | null): string {
   switch (reason.kind) {
     case 'completed':
       return `exited with code ${code}`

@@ -1,7 +1,7 @@
-// What a page keeps does not grow with the names that it meets and the calls that it makes.
+// Bounds on the memory of a page.
 import { beforeEach, expect, test, vi } from 'vitest'
-import { IdFilter } from '../src/ids.ts'
-import { keepPosition, takePosition } from '../src/resume.ts'
+import { BloomFilter } from '../src/bloom-filter.ts'
+import { storePosition, takePosition } from '../src/positions.ts'
 import { FakeHost } from './support/host.ts'
 import { load, rejection, until, type Page } from './support/page.ts'
 
@@ -14,8 +14,8 @@ beforeEach(async () => {
   page = await load(host)
 })
 
-test('every id that was given out is found again, and few others are', () => {
-  const ids = new IdFilter()
+test('the filter finds every added id and few others', () => {
+  const ids = new BloomFilter()
   expect(ids.has('none yet')).toBe(false)
   const own = Array.from({ length: 10_000 }, (_, index) => `${index.toString(16)}-callback`)
   for (const id of own) ids.add(id)
@@ -24,7 +24,7 @@ test('every id that was given out is found again, and few others are', () => {
   expect(foreign.filter((id) => ids.has(id)).length).toBeLessThan(500)
 })
 
-test('writers of processes that were not written to for long are let go', async () => {
+test('idle writers are evicted', async () => {
   const names = ['first', ...Array.from({ length: 70 }, (_, index) => `p${index}`), 'first']
   for (const name of names) {
     host.start(name)
@@ -36,15 +36,15 @@ test('writers of processes that were not written to for long are let go', async 
   expect(host.calls.at(-1)!.args['js-writer']).toBe(writers.at(-1))
 })
 
-test('the positions of a thousand processes are remembered, those of the latest', () => {
+test('positions of the latest thousand processes are stored', () => {
   const position = { generation: 1, seq: 1, startedAt: null }
-  for (let index = 0; index < 1_001; index++) keepPosition(`p${index}`, position)
+  for (let index = 0; index < 1_001; index++) storePosition(`p${index}`, position)
   expect(takePosition('p0')).toBeNull()
   expect(takePosition('p1')).toEqual(position)
 })
 
 test.each(['read', 'subscribe'])(
-  'frames that nobody takes by %s end the connection when they are too many',
+  'too many frames that %s does not consume end the connection',
   async (how) => {
     const process = host.start('p')
     const errors: unknown[] = []
@@ -66,9 +66,9 @@ test.each(['read', 'subscribe'])(
   },
 )
 
-test('a Channel that was refused is forgotten', async () => {
+test('a refused Channel is unregistered', async () => {
   const internals = (window as unknown as { __TAURI_INTERNALS__: object }).__TAURI_INTERNALS__
-  const forgotten = vi.spyOn(
+  const unregistered = vi.spyOn(
     internals as { unregisterCallback(id: number): void },
     'unregisterCallback',
   )
@@ -78,7 +78,7 @@ test('a Channel that was refused is forgotten', async () => {
     })
   }
   await rejection(page.onStdout('p', () => {}))
-  expect(forgotten).toHaveBeenCalledTimes(1)
+  expect(unregistered).toHaveBeenCalledTimes(1)
   await rejection(page.watchProcesses(() => {}))
-  expect(forgotten).toHaveBeenCalledTimes(2)
+  expect(unregistered).toHaveBeenCalledTimes(2)
 })

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest'
 import { FakeHost } from './support/host.ts'
-import { load, settled, until, type Page } from './support/page.ts'
+import { load, idle, until, type Page } from './support/page.ts'
 
 let host: FakeHost
 let page: Page
@@ -11,13 +11,13 @@ beforeEach(async () => {
   page = await load(host)
 })
 
-test('what was handled is acknowledged, so that the process never waits for long', async () => {
+test('handled output is acknowledged before the window is full', async () => {
   const process = host.start('p')
   let count = 0
   await page.onStdout('p', () => count++)
   for (let burst = 0; burst < 40; burst++) {
     process.print(...Array.from({ length: 10 }, () => 'x'.repeat(20_000)))
-    await settled(1)
+    await idle(1)
   }
   await until(() => count === 400)
   const bridge = host.bridge('p')
@@ -26,7 +26,7 @@ test('what was handled is acknowledged, so that the process never waits for long
   expect(bridge.isWaiting).toBe(false)
 })
 
-test('many small messages are acknowledged by their number', async () => {
+test('many small messages are acknowledged by count', async () => {
   const process = host.start('p')
   let count = 0
   await page.onStdout('p', () => count++)
@@ -38,7 +38,7 @@ test('many small messages are acknowledged by their number', async () => {
   expect(host.bridge('p').mostBatches).toBeLessThanOrEqual(64)
 })
 
-test('little is acknowledged too, after a moment and in one go', async () => {
+test('a small amount is acknowledged once, after a delay', async () => {
   const process = host.start('p')
   let count = 0
   await page.onStdout('p', () => count++)
@@ -46,12 +46,12 @@ test('little is acknowledged too, after a moment and in one go', async () => {
     process.print('x')
     await until(() => count === index)
   }
-  expect(host.bridge('p').sent).not.toEqual([])
-  await until(() => host.bridge('p').sent.length === 0)
+  expect(host.bridge('p').unacked).not.toEqual([])
+  await until(() => host.bridge('p').unacked.length === 0)
   expect(host.countOf('ack')).toBe(1)
 })
 
-test('an acknowledgement that fails is repeated with the next message', async () => {
+test('a failed acknowledgement is retried with the next message', async () => {
   const process = host.start('p')
   let count = 0
   await page.onStdout('p', () => count++)
@@ -63,18 +63,18 @@ test('an acknowledgement that fails is repeated with the next message', async ()
   })
   process.print(...Array.from({ length: 5 }, () => 'x'.repeat(65_000)))
   await until(() => count === 5)
-  await settled()
+  await idle()
   process.print('y')
   await until(() => count === 6)
   expect(failures).toBe(1)
-  expect(host.bridge('p').sent).toEqual([])
+  expect(host.bridge('p').unacked).toEqual([])
 })
 
-test('acknowledgements that are lost are repeated although no message follows', async () => {
+test('a lost acknowledgement is retried without another message', async () => {
   const process = host.start('p')
   let count = 0
   let lost = 0
-  // All that the first window gives rise to, and the first repetitions.
+  // All acknowledgements of the first window, and the first retries.
   host.fault = (command) => (command === 'ack' && lost++ < 6 ? 'lost' : 0)
   await page.onStdout('p', () => count++)
   process.print(...Array.from({ length: 40 }, () => 'x'.repeat(65_000)))
@@ -83,7 +83,7 @@ test('acknowledgements that are lost are repeated although no message follows', 
   expect(lost).toBeGreaterThan(6)
 }, 120_000)
 
-test('an acknowledgement that is refused is reported and not repeated by itself', async () => {
+test('a refused acknowledgement is reported and not retried', async () => {
   const process = host.start('p')
   const report = vi.fn()
   vi.stubGlobal('reportError', report)
@@ -94,7 +94,7 @@ test('an acknowledgement that is refused is reported and not repeated by itself'
   process.print('x')
   await until(() => report.mock.calls.length === 1)
   expect(report.mock.calls[0]![0]).toMatchObject({ kind: 'notAllowed' })
-  await settled(100)
+  await idle(100)
   expect(host.countOf('ack')).toBe(1)
   vi.unstubAllGlobals()
 })

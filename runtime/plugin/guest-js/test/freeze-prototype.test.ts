@@ -1,10 +1,10 @@
 // Tauri's `app.security.freezePrototype`: assigning to an inherited name throws in strict code.
 import { expect, test } from 'vitest'
 import { FakeHost } from './support/host.ts'
-import { load, rejection, settled, until } from './support/page.ts'
+import { load, rejection, idle, until } from './support/page.ts'
 import { serveClassic } from './support/workers.ts'
 
-test('everything works with Object.prototype frozen', async () => {
+test('the package works with a frozen Object.prototype', async () => {
   const host = new FakeHost()
   const page = await load(host)
   const process = host.start('toString')
@@ -20,7 +20,7 @@ test('everything works with Object.prototype frozen', async () => {
   expect(await api.add(1, 2)).toBe(3)
   await until(() => lines.length > 0)
   process.exit(1)
-  await settled()
+  await idle()
   expect((await rejection(api.add(1, 2))).message).toContain('exited with code 1')
   expect(await rejection(page.getStatus('hasOwnProperty'))).toMatchObject({ kind: 'notFound' })
   window.dispatchEvent(new Event('pagehide'))

@@ -1,7 +1,7 @@
-// Requests that are lost or late, and processes that are started anew meanwhile.
+// Requests that are lost or delayed, and processes that restart meanwhile.
 import { beforeEach, expect, test } from 'vitest'
 import { FakeHost } from './support/host.ts'
-import { load, rejection, settled, until, type Page } from './support/page.ts'
+import { load, rejection, idle, until, type Page } from './support/page.ts'
 
 const LONG = 120_000
 
@@ -14,8 +14,8 @@ beforeEach(async () => {
   page = await load(host)
 })
 
-/** Numbers that look random and are the same every time. */
-function noise(seed: number): () => number {
+/** Deterministic random numbers. */
+function randomNumbers(seed: number): () => number {
   let state = seed
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
@@ -24,9 +24,9 @@ function noise(seed: number): () => number {
 }
 
 test.each([1, 2, 3])(
-  'nothing is lost, doubled or reordered when requests are lost or late (noise %i)',
+  'lost and delayed requests neither lose, repeat nor reorder data (seed %i)',
   async (seed) => {
-    const random = noise(seed)
+    const random = randomNumbers(seed)
     const process = host.start('p')
     process.onLine = (line) => process.print(line, 'x'.repeat(20_000))
     host.fault = (command) => {
@@ -39,7 +39,6 @@ test.each([1, 2, 3])(
     await page.onStdout('p', (line) => line.startsWith('n') && lines.push(line))
     const expected = Array.from({ length: 150 }, (_, index) => `n${index}`)
     for (const line of expected) {
-      // A request may be lost more often than it is repeated: then its caller is told, and repeats it.
       await page.writeStdin('p', `${line}\n`)
     }
     await until(() => lines.length >= expected.length, 'all echoes')
@@ -49,44 +48,44 @@ test.each([1, 2, 3])(
   LONG,
 )
 
-test('what is written while the process is started anew by itself never reaches the next start', async () => {
+test('a write in flight during a restart never reaches the next generation', async () => {
   const process = host.start('p')
   await page.onStdout('p', () => {})
   host.fault = (command) => (command === 'write' ? 20 : 0)
   const written = rejection(page.writeStdin('p', 'for the first'))
-  await settled(1)
-  const letHear = host.startUnheard('p')
+  await idle(1)
+  const deliver = host.restartUndelivered('p')
   expect(await written).toMatchObject({ kind: 'exited', processName: 'p' })
   expect(
     await rejection(page.closeStdin('p').then(() => page.writeStdin('p', 'too'))),
   ).toMatchObject({ kind: 'exited' })
-  letHear()
-  await settled()
+  deliver()
+  await idle()
   await page.writeStdin('p', 'for the second')
-  await settled()
+  await idle()
   expect(process.stdin).toBe('for the second')
 })
 
-test('what waits for room in the stdin of one start is not written to the next, heard or not', async () => {
+test('a write that waits for stdin never reaches the next generation', async () => {
   const process = host.start('p')
   process.capacity = 4
   process.stopReading()
-  // A page that does not follow the process knows of no start.
+  // Without a stream, the page knows of no generation.
   await page.writeStdin('p', 'full')
   const waiting = rejection(page.writeStdin('p', 'more'))
   const behind = rejection(page.writeStdin('p', 'and more'))
   await until(() => host.countOf('drain') === 1)
   process.exit(null, { kind: 'killed' })
   host.start('p')
-  process.goOnReading()
+  process.resumeReading()
   for (const refused of [await waiting, await behind]) {
     expect(refused).toMatchObject({ kind: 'exited' })
   }
-  await settled()
+  await idle()
   expect(process.stdin).toBe('')
 })
 
-test('what waits for room is written, also when the question for room is lost', async () => {
+test('a waiting write succeeds although drain requests are lost', async () => {
   const process = host.start('p')
   process.capacity = 4
   process.stopReading()
@@ -94,18 +93,18 @@ test('what waits for room is written, also when the question for room is lost', 
   let lost = 0
   host.fault = (command) => (command === 'drain' && lost++ < 2 ? 'lost' : 0)
   const waiting = [page.writeStdin('p', ' and more'), page.writeStdin('p', '!')]
-  await until(() => host.countOf('drain') === 1, 'the question that arrives')
-  process.goOnReading()
+  await until(() => host.countOf('drain') === 1, 'the drain request')
+  process.resumeReading()
   await Promise.all(waiting)
   await until(() => process.stdin === 'full and more!', 'the rest')
   expect(lost).toBe(3)
 })
 
-test('a listener that is added does not refuse writes that wait', async () => {
+test('adding a listener does not fail queued writes', async () => {
   const process = host.start('p')
   host.fault = (command) => (command === 'write' ? 50 : 0)
   const written = [page.writeStdin('p', 'one')]
-  await settled(1)
+  await idle(1)
   written.push(page.writeStdin('p', ' and two'))
   await page.onStdout('p', () => {})
   expect(host.bodies).toEqual([])
@@ -113,13 +112,13 @@ test('a listener that is added does not refuse writes that wait', async () => {
   await until(() => process.stdin === 'one and two', 'both writes')
 })
 
-test('a removal that is heard late ends no connection to the process that has the name since', async () => {
+test('a late removal event does not end a connection to the successor', async () => {
   const lines: string[] = []
   host.start('p').exit(0)
   await page.onStdout('p', (line) => lines.push(line))
   const former = page.writeStdin('p', 'for the first')
   await expect(former).rejects.toMatchObject({ kind: 'notRunning' })
-  const letHear = host.removeUnheard('p')
+  const deliver = host.removeUndelivered('p')
   const process = host.start('p')
   process.onLine = () => process.print('{"t":"q","id":"1"}')
   expect(await page.ensure('p')).toMatchObject({ generation: 2 })
@@ -128,7 +127,7 @@ test('a removal that is heard late ends no connection to the process that has th
   let isClosed = false
   transport.subscribe((message) => messages.push(message))
   transport.onClose(() => (isClosed = true))
-  letHear()
+  deliver()
   await until(() => host.countOf('attach') === 2, 'the second attachment')
   await transport.send({ t: 'q', id: '0' })
   await until(() => messages.length === 1 && lines.length === 1, 'the answer')
@@ -137,22 +136,22 @@ test('a removal that is heard late ends no connection to the process that has th
   await until(() => isClosed, 'the end of the connection')
 })
 
-test('a process that is removed again before it is attached to has ended', async () => {
+test('a connection ends if the successor is removed before it is attached', async () => {
   host.start('p').exit(0)
   await page.onStdout('p', () => {})
-  const letHear = host.removeUnheard('p')
+  const deliver = host.removeUndelivered('p')
   host.start('p')
   await page.ensure('p')
   const transport = await page.jsRuntimeTransport('p')
   let reason: unknown
   transport.onClose((end) => (reason = end))
   host.processes.delete('p')
-  letHear()
+  deliver()
   await until(() => reason !== undefined, 'the end of the connection')
   expect(reason).toMatchObject({ kind: 'exited', message: 'process "p" was removed' })
 })
 
-test('a detachment that is lost is repeated', async () => {
+test('a lost detach request is retried', async () => {
   host.start('p')
   const unlisten = await page.onStdout('p', () => {})
   let lost = 0
@@ -162,7 +161,7 @@ test('a detachment that is lost is repeated', async () => {
   expect(lost).toBe(3)
 })
 
-test('the end of a list that is watched is repeated until it arrives', async () => {
+test('a lost unwatch request is retried', async () => {
   const unlisten = await page.watchProcesses(() => {})
   let lost = 0
   host.fault = (command) => (command === 'unwatch' && lost++ < 2 ? 'lost' : 0)
@@ -170,7 +169,7 @@ test('the end of a list that is watched is repeated until it arrives', async () 
   await until(() => host.countOf('unwatch') === 1, 'the end of the watch')
 })
 
-test('a page that comes back attaches again, also when its first request is lost', async () => {
+test('a page from the cache attaches again although its first request is lost', async () => {
   const process = host.start('p')
   const lines: string[] = []
   await page.onStdout('p', (line) => lines.push(line))
