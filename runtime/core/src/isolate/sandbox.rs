@@ -1,4 +1,4 @@
-//! What scripts must not reach: replaced ops and native methods, permissions, files, children, network, environment, signals.
+//! Isolation of scripts from the application: replaced ops and native methods, permissions, files, children, network, environment, signals.
 
 pub(crate) mod children;
 pub(crate) mod env;

@@ -1,4 +1,4 @@
-//! Programs that a script starts.
+//! Child processes of a script.
 
 pub(crate) mod child_processes;
 pub(crate) mod executable;

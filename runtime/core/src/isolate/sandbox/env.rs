@@ -1,6 +1,6 @@
 //! Environment variables of one embedded process.
 //!
-//! A copy: what a script sets is seen by that script alone. The real environment belongs to the
+//! Each process has a copy, which only its script changes. The real environment belongs to the
 //! application, and changing it while other threads run is undefined behaviour on most systems.
 
 use std::collections::BTreeMap;
@@ -19,25 +19,25 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::isolate::sandbox::files::system_files;
 use crate::isolate::stdio::{Log, Stdio};
 
-/// The variables that this process has. Its isolates share them.
+/// The variables of one process, shared by its isolates.
 #[derive(Clone)]
 pub(crate) struct Env(Arc<Shared>);
 
 struct Shared {
     variables: Mutex<BTreeMap<String, String>>,
-    /// That the time zone stays as it is has been said.
+    /// Set when the warning about `TZ` was printed.
     is_zone_warned: AtomicBool,
 }
 
-/// V8 has one time zone in a program, and reads it from the program's own environment.
+/// V8 has one time zone per program and reads it from the program's environment.
 const ZONE: &str = "TZ";
 
 const ZONE_WARNING: &str = "warning: TZ is not applied: embedded scripts have the time zone of the \
-                            application; set TZ for the application, or give the backend a process \
-                            of its own: runtime \"deno\"\n";
+                            application; set TZ for the application, or run the backend in its own \
+                            process: runtime \"deno\"\n";
 
 impl Env {
-    /// The application's variables with the configuration's on top.
+    /// The application's variables, overridden by the configuration's.
     pub(crate) fn new(config: &BTreeMap<String, String>) -> Self {
         let own = std::env::vars_os()
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
@@ -47,7 +47,7 @@ impl Env {
         Self(Arc::new(Shared { variables, is_zone_warned }))
     }
 
-    /// Says so once when the script is to believe in another time zone than it has.
+    /// Warns once if the script's `TZ` differs from the time zone in use.
     pub(crate) fn warn_of_zone(&self, stderr: &Stdio) {
         let zone = self.lock().get(ZONE).cloned();
         let is_other = std::env::var(ZONE).ok() != zone;
@@ -56,18 +56,17 @@ impl Env {
         }
     }
 
-    /// Whether modules of the engine's would find a variable of these as they are loaded, and remember
-    /// it.
+    /// Whether the configuration has a variable that modules of the engine read when they are loaded.
     pub(crate) fn is_read_early(config: &BTreeMap<String, String>) -> bool {
         config.keys().any(|key| key.starts_with("NODE_") || NODE_READS.contains(&key.as_str()))
     }
 
-    /// A variable as it is now.
+    /// The current value of a variable.
     pub(crate) fn value(&self, key: &str) -> Option<String> {
         self.lock().get(key).cloned()
     }
 
-    /// Those that may be seen.
+    /// The variables that `permissions` grant.
     pub(crate) fn granted(&self, permissions: &PermissionsContainer) -> BTreeMap<String, String> {
         let is_granted = |key: &str| permissions.query_env(Some(key)) == PermissionState::Granted;
         let env = self.lock();
@@ -90,7 +89,7 @@ impl Env {
     }
 }
 
-/// Variables that Node itself reads, which no permission guards: the list is Deno's.
+/// Variables that Node itself reads. No permission guards them: the list is Deno's.
 const NODE_READS: [&str; 4] = ["FORCE_COLOR", "NODE_DEBUG", "NODE_OPTIONS", "NO_COLOR"];
 
 fn is_key(key: &str) -> bool {
@@ -107,7 +106,7 @@ fn checked(key: &str) -> Result<(), JsErrorBox> {
     }
 }
 
-/// `false` when the variable is to look as if it did not exist, as each does that is not granted.
+/// `false` for a variable that is not granted: the script sees it as unset.
 fn permitted(state: &mut OpState, key: &str) -> Result<bool, PermissionCheckError> {
     match state.borrow_mut::<PermissionsContainer>().check_env(key) {
         Ok(()) => Ok(true),
@@ -183,8 +182,8 @@ pub(crate) fn op_host_delete_env(
     Ok(())
 }
 
-/// `process.loadEnvFile`: a variable that is already set keeps its value, as in Node, and one that is not
-/// granted stays out of sight.
+/// `process.loadEnvFile`. As in Node, a variable that is set stays as it is. A variable that is not granted is
+/// skipped.
 #[op2(fast, stack_trace)]
 pub(crate) fn op_host_load_env_file(
     state: &mut OpState,

@@ -1,4 +1,4 @@
-//! Files: which paths may be opened, and how a path is held between its check and its use.
+//! File access: path checks, pinned paths, open-file limits, working directory.
 
 pub(crate) mod cwd;
 pub(crate) mod fd_guard;

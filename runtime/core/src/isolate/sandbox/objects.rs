@@ -1,14 +1,14 @@
-//! Properties of JavaScript objects, read and written so that a script's changes to prototypes have no effect.
+//! Properties of JavaScript objects, read and written independently of the prototypes that a script may have changed.
 
 use deno_runtime::deno_core::v8;
 
-/// An object without a prototype, in which nothing is found but what it is given.
+/// An object without a prototype and without properties.
 pub(crate) fn empty<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Object> {
     let null = v8::null(scope).into();
     v8::Object::with_prototype_and_properties(scope, null, &[], &[])
 }
 
-/// A property that the object itself has, or `undefined`; `None` when its getter has thrown.
+/// An own property of the object, or `undefined`. `None` when its getter throws.
 pub(crate) fn own<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     object: v8::Local<'s, v8::Object>,
@@ -21,7 +21,7 @@ pub(crate) fn own<'s>(
     Some(v8::undefined(scope).into())
 }
 
-/// Sets a property of the object itself.
+/// Sets an own property of the object.
 pub(crate) fn set(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Object>,

@@ -1,4 +1,4 @@
-//! A process's permissions, as Deno's own permission system takes them.
+//! Translates the permissions of a process into Deno's permission system.
 
 mod held;
 mod links;
@@ -20,8 +20,10 @@ pub(crate) use self::links::Writable;
 pub(crate) use self::resolve::{existing, resolved};
 use crate::wire::{Grant, Links, Permissions};
 
-/// Relative paths are taken from the thread's working directory. `script_dir` may always be read. Where links are
-/// refused, a granted path grants no more than itself: one that has become a link leads out of the grant.
+/// Deno's permissions of a process.
+///
+/// Relative paths are resolved against the thread's working directory. `script_dir` is always readable. With
+/// [`Links::Refuse`] a granted path that has become a link grants nothing.
 pub(crate) fn container(
     permissions: &Permissions,
     script_dir: Option<&Path>,
@@ -41,7 +43,7 @@ pub(crate) fn container(
     Ok(PermissionsContainer::new(parser, permissions))
 }
 
-/// What a process may write; relative paths are taken from `cwd`.
+/// The paths that a process may write. Relative paths are resolved against `cwd`.
 pub(crate) fn writable(permissions: &Permissions, cwd: &Path) -> Writable {
     if permissions.all || matches!(permissions.write, Grant::All(true)) {
         return Writable::everything();
@@ -51,8 +53,8 @@ pub(crate) fn writable(permissions: &Permissions, cwd: &Path) -> Writable {
     Writable::of(&paths.collect::<Vec<_>>())
 }
 
-/// Native code can do anything to the application, so FFI stays denied even with `all`. Prompting
-/// would read the application's terminal.
+/// FFI stays denied even with `all`: native code can do anything to the application. Prompts stay off: they would
+/// read the application's terminal.
 fn options(permissions: &Permissions, script_dir: Option<&Path>) -> PermissionsOptions {
     let allow = |grant: &Grant| if permissions.all { Some(vec![]) } else { allowed(grant) };
     let mut allow_read = allow(&permissions.read);
@@ -66,7 +68,7 @@ fn options(permissions: &Permissions, script_dir: Option<&Path>) -> PermissionsO
         allow_read,
         allow_write: allow(&permissions.write),
         allow_net: allow(&permissions.net),
-        // A variable that is not granted is not there: asking for it is no error.
+        // Reading a variable that is not granted yields `undefined`, not an error.
         ignore_env: (allow_env != Some(vec![])).then(Vec::new),
         allow_env,
         allow_run: allow(&permissions.run),
@@ -78,7 +80,7 @@ fn options(permissions: &Permissions, script_dir: Option<&Path>) -> PermissionsO
     }
 }
 
-/// To Deno an empty list means all of the kind, and no list none of it.
+/// In Deno an empty list grants all, and `None` grants nothing.
 fn allowed(grant: &Grant) -> Option<Vec<String>> {
     match grant {
         Grant::All(true) => Some(vec![]),
@@ -93,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_granted_but_reading_the_scripts_folder() {
+    fn the_default_grants_only_reading_the_script_folder() {
         let options = options(&Permissions::default(), Some(Path::new("/app/backends")));
         let expected = PermissionsOptions {
             allow_read: Some(vec!["/app/backends".to_owned()]),
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn all_is_everything_but_native_code_and_prompts() {
+    fn all_excludes_native_code_and_prompts() {
         let options = options(&Permissions::all(), Some(Path::new("/app/backends")));
         assert_eq!(options.allow_read, Some(vec![]));
         assert_eq!(options.allow_run, Some(vec![]));

@@ -1,7 +1,7 @@
-//! Signals as an embedded script sees them.
+//! Signals of an embedded script.
 //!
-//! Deno would install handlers for the whole application, and with them take its Ctrl-C away. Here a
-//! listener belongs to one process, and only that process's keeper, or the script itself, sends to it.
+//! Deno would install handlers for the whole application and take over its Ctrl-C. Here a listener
+//! belongs to one process. Only the supervisor and the script itself send to it.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -18,10 +18,10 @@ use tokio::sync::watch;
 
 use crate::isolate::limits::control::Control;
 
-/// The same number on every system, like the next.
+/// The same number on every system, as `SIGTERM`.
 pub(crate) const SIGABRT: i32 = 6;
 
-/// What a graceful end begins with.
+/// The first signal of a graceful stop.
 pub(crate) const SIGTERM: i32 = 15;
 
 /// The listeners of one process, by signal number.
@@ -29,7 +29,7 @@ pub(crate) const SIGTERM: i32 = 15;
 pub(crate) struct Signals(Mutex<HashMap<i32, watch::Sender<()>>>);
 
 impl Signals {
-    /// Whether anybody listened.
+    /// Sends the signal to its listeners. Returns whether there is one.
     pub(crate) fn deliver(&self, signal: i32) -> bool {
         self.lock().get(&signal).is_some_and(|sender| sender.send(()).is_ok())
     }
@@ -68,7 +68,7 @@ fn parse(name: &str) -> Option<i32> {
     name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32)
 }
 
-/// Whether a program that does not listen for the signal goes on.
+/// Whether the default action of the signal is to ignore it.
 #[cfg(unix)]
 pub(crate) fn is_ignored(signal: i32) -> bool {
     use nix::libc::{SIGCHLD, SIGCONT, SIGURG, SIGWINCH};
@@ -107,7 +107,7 @@ pub(crate) fn op_host_signal_bind(
     Ok(state.resource_table.add(listener))
 }
 
-/// `true` when the listener is gone.
+/// Waits for the signal. `true` when the listener was closed.
 #[op2]
 pub(crate) async fn op_host_signal_poll(
     state: Rc<RefCell<OpState>>,

@@ -1,8 +1,7 @@
-//! Programs that an embedded script started: they end with it.
+//! Ends the child processes of a script with the script.
 //!
-//! Deno starts children from the isolate's own thread, and Linux tells a thread's children apart from
-//! those of the rest of the application. So they can be found without a list of them, however they
-//! were started; what they started in turn is found below them.
+//! Deno starts children from the isolate's thread, and Linux lists the children of each thread. So the children are
+//! found without a list of our own, however they were started. Their descendants are found in the same way.
 
 use std::path::{Path, PathBuf};
 
@@ -10,24 +9,24 @@ use std::path::{Path, PathBuf};
 pub(crate) struct ChildProcesses(PathBuf);
 
 impl ChildProcesses {
-    /// Those of the calling thread.
+    /// The children of the calling thread.
     #[cfg(target_os = "linux")]
     pub(crate) fn of_this_thread() -> Self {
         let thread = nix::unistd::gettid();
         Self(PathBuf::from(format!("/proc/self/task/{thread}/children")))
     }
 
-    /// Elsewhere there is no such list, and children end when their handles are dropped.
+    /// Other systems have no such list. There children end when their handles are dropped.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn of_this_thread() -> Self {
         Self(PathBuf::new())
     }
 
-    /// Kills them and their descendants. Whoever waits for one of them, waits no longer.
+    /// Kills the children and their descendants, which ends all waits for them.
     pub(crate) fn kill(&self) {
         let mut left = pids(&self.0);
         while let Some(pid) = left.pop() {
-            // Read before it is killed: its children then belong to somebody else.
+            // Read before the kill, which reparents the descendants.
             left.extend(children_of(pid));
             kill(pid);
         }
@@ -36,7 +35,7 @@ impl ChildProcesses {
 
 fn children_of(pid: i32) -> Vec<i32> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
-    // One that has just ended has no children any more.
+    // A process that has just ended has no children.
     let threads = threads.into_iter().flatten().flatten();
     threads.flat_map(|thread| pids(&thread.path().join("children"))).collect()
 }
@@ -49,7 +48,7 @@ fn pids(list: &Path) -> Vec<i32> {
 #[cfg(unix)]
 fn kill(pid: i32) {
     use nix::sys::signal::Signal;
-    // Fails for one that has just ended, which is as good.
+    // Fails only if the process has ended.
     let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
 }
 

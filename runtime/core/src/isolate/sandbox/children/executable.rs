@@ -1,9 +1,8 @@
-//! What `process.execPath` is: a runtime for the scripts that a script starts by it.
+//! `process.execPath`: a runtime for scripts that a script starts.
 //!
-//! The program that runs an embedded script is the application, and starting it again would start the
-//! application again. So the path is that of the first of Node, Deno and Bun that there is and that the
-//! script may run. Where `PATH` has none of them, one is looked for elsewhere when a script wants to
-//! start it, as that may take long.
+//! The program that runs an embedded script is the application. Starting `execPath` must not start the application
+//! again, so it is the path of the first of Node, Deno and Bun that is found and that the script may run. If `PATH`
+//! has none, other folders are searched only when a script starts it, because that can take long.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,11 +13,11 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::child::detect::Detector;
 use crate::wire::{Grant, Permissions, Runtime};
 
-/// No file can have this name, and it says what is missing where a shell repeats it.
+/// A path that no file can have. It names the missing runtimes in error messages of a shell.
 pub(crate) const NO_EXECUTABLE: &str =
     if cfg!(windows) { r"NUL\js-runtime" } else { "/proc/js-runtime/no-node-deno-or-bun" };
 
-/// In the order in which they are looked for: most of what is started this way was written for Node.
+/// In order of preference: most programs that use `execPath` are written for Node.
 const RUNTIMES: [Runtime; 3] = [Runtime::Node, Runtime::Deno, Runtime::Bun];
 
 /// Shared by the isolates of a process.
@@ -27,7 +26,7 @@ pub(crate) struct Executable(Arc<Shared>);
 
 struct Shared {
     detector: Detector,
-    /// Those that the script may start.
+    /// The runtimes that the script may start.
     candidates: Vec<Runtime>,
     found: Mutex<Found>,
 }
@@ -48,15 +47,15 @@ impl Executable {
         Self(Arc::new(Shared { detector, candidates, found: Mutex::default() }))
     }
 
-    /// The path of it, as far as that is known without looking for long.
+    /// The path, found on `PATH` only.
     pub(crate) fn path(&self) -> String {
         let found = self.on_path().runtime;
-        // The paths that cannot be said are not UTF-8.
+        // A path that is not UTF-8 cannot be passed to a script.
         let path = found.and_then(|(_, path)| path.into_os_string().into_string().ok());
         path.unwrap_or_else(|| NO_EXECUTABLE.to_owned())
     }
 
-    /// The path of it, after looking everywhere.
+    /// The path, after a search of all places.
     pub(crate) fn searched(&self) -> Option<String> {
         let (_, path) = self.search().runtime?;
         path.into_os_string().into_string().ok()
@@ -73,14 +72,14 @@ impl Executable {
         found.clone()
     }
 
-    /// Looks everywhere.
+    /// Searches all places.
     fn search(&self) -> Found {
         let found = self.on_path();
         if found.runtime.is_some() || found.is_all_searched || self.0.candidates.is_empty() {
             return found;
         }
         let shared = self.0.clone();
-        // A thread of its own: this one has an executor, which cannot be entered again.
+        // On another thread: this thread runs an executor, which cannot be nested.
         let searching = std::thread::spawn(move || {
             let executor =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
@@ -93,7 +92,7 @@ impl Executable {
                 None
             })
         });
-        // A panic in there has been reported, and is no runtime.
+        // A panic was reported by the panic hook, and counts as no runtime.
         let runtime = searching.join().ok().flatten();
         let mut found = self.lock();
         found.is_all_searched = true;
@@ -106,7 +105,7 @@ impl Executable {
     }
 }
 
-/// Whether a list has the runtime by its name or as a path.
+/// Whether a grant names the runtime, by name or by path.
 fn is_named(granted: &Grant, runtime: Runtime) -> bool {
     match granted {
         Grant::All(all) => *all,
@@ -117,7 +116,7 @@ fn is_named(granted: &Grant, runtime: Runtime) -> bool {
     }
 }
 
-/// An isolate that waits for a script has none yet; it is told when it gets one.
+/// A warm isolate has no `Executable` yet. Its `execPath` is set when it starts a script.
 #[op2]
 #[string]
 pub(crate) fn op_host_exec_path(state: &mut OpState) -> String {
@@ -125,8 +124,8 @@ pub(crate) fn op_host_exec_path(state: &mut OpState) -> String {
     executable.map_or_else(|| NO_EXECUTABLE.to_owned(), Executable::path)
 }
 
-/// Which runtime it is, after looking everywhere if that is wanted: 0 is none, and the others have the
-/// places that `module_patches/children.js` knows. Takes the place of `op_desktop_init`.
+/// The kind of runtime: 0 for none, 1 for Node or Bun, 2 for Deno, as in `module_patches/children.js`. Searches all
+/// places if `is_wanted`. Replaces `op_desktop_init`.
 #[op2(fast)]
 #[smi]
 pub(crate) fn op_host_runtime(state: &mut OpState, is_wanted: bool) -> i32 {
@@ -144,13 +143,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_modules_of_the_engine_know_the_name_of_none() {
+    fn the_patched_module_has_the_same_placeholder() {
         let name = NO_EXECUTABLE.replace('\\', r"\\");
         assert!(include_str!("../module_patches/children.js").contains(&format!("'{name}'")));
     }
 
     #[test]
-    fn only_what_may_be_started_is_looked_for() {
+    fn only_permitted_runtimes_are_candidates() {
         let run = |grant| Permissions { run: grant, ..Permissions::default() };
         let list = |list: &[&str]| Grant::Some(list.iter().map(|&it| it.to_owned()).collect());
         let candidates = |permissions: Option<Permissions>| {

@@ -1,11 +1,10 @@
-//! The script's own streams for its children: `stdio: 'inherit'`, and the numbers 0 to 2.
+//! Shares the script's standard streams with its children: `stdio: 'inherit'`, and the numbers 0 to 2.
 //!
-//! They are no descriptors that a child could have. So a child gets one end of a pipe, and what goes
-//! through it is moved by a thread of the isolate: to the sinks of the process, from its queue of input.
-//! When the child has ended, all that it wrote has been moved before the script hears of it, and the
-//! input that it left in the pipe is the script's again. A script that reads its input itself, as one
-//! that is called from a page does, shares it with no child but one that it does nothing but wait for.
-//! The `input` of `spawnSync` goes through such a pipe, too, while Deno reads what the child answers.
+//! The streams are in-process objects without descriptors. So a child gets one end of a pipe, and a thread of the
+//! isolate copies between the pipe and the stream. When a child has ended, its output is copied completely before
+//! the script is notified, and input that the child left in the pipe returns to the script. A script that reads its
+//! input itself, such as one that answers calls from a page, shares it only with a child that it waits for
+//! synchronously. The `input` of `spawnSync` uses such a pipe too, while Deno reads the child's output.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,45 +26,45 @@ mod pipes;
 #[path = "inherit/nowhere.rs"]
 mod pipes;
 
-/// An output stream of the script, which its children continue where the script left off.
+/// An output stream of the script. Children append to it.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) sink: Arc<Mutex<LineWriter>>,
     pub(crate) partial: Arc<PartialLines>,
 }
 
-/// What goes through a pipe.
+/// The direction and content of one pipe.
 enum Moved {
-    /// From the child to a stream of the script.
+    /// From the child to an output stream of the script.
     Output(Shared),
-    /// The script's own input, to the child.
+    /// From the script's input to the child.
     Input {
         input: StdinQueue,
-        /// The script does nothing else until the child has ended.
+        /// The script waits synchronously for the child to end.
         is_waited_for: bool,
     },
-    /// Bytes that the script has for the child.
+    /// Bytes for the child.
     Given(Vec<u8>),
 }
 
-/// What is asked of whoever moves the bytes of one pipe.
+/// Asks the task of one pipe to copy the pending bytes.
 struct Request {
-    /// No more is to be moved, whatever comes.
+    /// The task ends afterwards.
     is_last: bool,
-    /// Sent, or dropped, when all that was written before is moved.
+    /// Sent or dropped when all bytes that were written before are copied.
     done: mpsc::Sender<()>,
 }
 
-/// Where a stream of a child leads to, or comes from.
+/// The other end of a child's stream.
 pub(crate) enum Source {
     Stdout,
     Stderr,
     /// The script's own input.
     Input {
-        /// The script does nothing else until the child has ended.
+        /// The script waits synchronously for the child to end.
         is_waited_for: bool,
     },
-    /// Bytes that the script has for the child.
+    /// Bytes for the child.
     Given(Vec<u8>),
 }
 
@@ -74,7 +73,7 @@ type Requests = tokio::sync::mpsc::UnboundedSender<Request>;
 /// A pipe between a child and a stream.
 struct Pipe {
     requests: Requests,
-    /// The child's end, until the child has it.
+    /// The child's end, until the child has inherited it.
     child: Option<pipes::End>,
     is_input: bool,
 }
@@ -87,11 +86,11 @@ struct State {
     input: StdinQueue,
     /// stdout and stderr.
     outputs: [Option<Shared>; 2],
-    /// Whose event loop stands still while the script waits for what a child wrote.
+    /// The watchdog is paused while the script waits for a child's output.
     watched: Option<Arc<Control>>,
     pipes: HashMap<i32, Pipe>,
     next: i32,
-    /// The pipes of children that have been started, by the resources that those are.
+    /// The pipes of started children, by the child's resource.
     children: HashMap<ResourceId, Vec<i32>>,
     /// Started with the first pipe.
     mover: Option<Mover>,
@@ -108,7 +107,7 @@ impl Inherited {
         Self(Rc::new(RefCell::new(state)))
     }
 
-    /// Opens a pipe, and gives its number; `None` where there is none to be had.
+    /// Opens a pipe and returns its id. `None` on systems without support.
     pub(crate) fn open(&self, source: Source) -> std::io::Result<Option<i32>> {
         let moved = {
             let state = self.0.borrow();
@@ -126,7 +125,7 @@ impl Inherited {
 
     fn open_for(&self, moved: Moved) -> std::io::Result<Option<i32>> {
         let state = &mut *self.0.borrow_mut();
-        // Those of children that nobody waited for.
+        // Pipes of children that the script did not wait for.
         state.pipes.retain(|_, pipe| !pipe.requests.is_closed() || pipe.child.is_some());
         let (requests, inbox) = tokio::sync::mpsc::unbounded_channel();
         let is_input = !matches!(moved, Moved::Output(_));
@@ -144,27 +143,27 @@ impl Inherited {
         Ok(Some(state.next))
     }
 
-    /// The descriptor that the child is to get.
+    /// The descriptor for the child.
     pub(crate) fn child_end(&self, id: i32) -> Option<i32> {
         let state = self.0.borrow();
         state.pipes.get(&id)?.child.as_ref().map(pipes::number)
     }
 
-    /// The child has its end, or was not started.
+    /// Closes our copy of the child's end, after the child was started or failed to start.
     pub(crate) fn taken(&self, id: i32) {
         if let Some(pipe) = self.0.borrow_mut().pipes.get_mut(&id) {
             pipe.child = None;
         }
     }
 
-    /// Pipes of a child that has been started.
+    /// Assigns pipes to a started child.
     pub(crate) fn belong_to(&self, child: ResourceId, pipes: Vec<i32>) {
         if !pipes.is_empty() {
             self.0.borrow_mut().children.insert(child, pipes);
         }
     }
 
-    /// Waits until everything that the child wrote is moved.
+    /// Waits until all output of the child is copied.
     pub(crate) fn settle(&self, id: i32) {
         let (waiting, watched) = {
             let mut state = self.0.borrow_mut();
@@ -177,11 +176,11 @@ impl Inherited {
             (waiting, state.watched.clone())
         };
         let _paused = watched.as_ref().map(|control| control.pulse.pause());
-        // An error says that there is nothing left to wait for.
+        // An error means that nothing is left to wait for.
         let _ = waiting.recv();
     }
 
-    /// Moves what there is, and then no more. No thread is left.
+    /// Copies pending bytes, closes all pipes and joins the thread.
     pub(crate) fn finish(&self) {
         let (pipes, mover) = {
             let mut state = self.0.borrow_mut();
@@ -200,14 +199,14 @@ impl Inherited {
 impl Pipe {
     fn ask(&self, is_last: bool) -> mpsc::Receiver<()> {
         let (done, waiting) = mpsc::channel();
-        // Fails when the pipe's other end is closed and all of it moved.
+        // Fails if the task has ended, after the pipe was closed and emptied.
         let _ = self.requests.send(Request { is_last, done });
         waiting
     }
 }
 
-/// Whether a child has streams of the script's; when it has ended, all that it wrote is moved first. Takes the place
-/// of `op_desktop_apply_patch`, which only a desktop program of Deno's has.
+/// Whether a child shares streams of the script. After the child has ended, waits until its output is copied. Replaces
+/// `op_desktop_apply_patch`, which only desktop programs of Deno use.
 #[op2(fast)]
 pub(crate) fn op_host_settle_child(
     state: &mut OpState,

@@ -1,8 +1,8 @@
-//! Programs that a script starts.
+//! Starts child processes of a script.
 //!
-//! What it asks for is read once, into values of Rust. Then it is checked and completed, and Deno's own op gets an
-//! object that is made of these values: no JavaScript runs in between. A child gets the descriptors that it was
-//! given, each of them the script's own, and no other.
+//! The request is read once, into Rust values. Then it is checked and completed, and Deno's op receives a new object
+//! made of these values, so no JavaScript runs between check and use. A child gets only descriptors of the script
+//! that it was given.
 
 mod environment;
 mod request;
@@ -22,7 +22,7 @@ use crate::isolate::sandbox::files::fd_guard::{self, FdGuard};
 use crate::isolate::sandbox::objects::own;
 use crate::isolate::sandbox::ops::originals::{Original, call};
 
-/// A program that the script waits for doing nothing else reads its input meanwhile.
+/// The source of a standard stream. Only a child that the script waits for synchronously competes for its input.
 fn source(stream: i32, is_waited_for: bool) -> Source {
     match stream {
         0 => Source::Input { is_waited_for },
@@ -31,12 +31,12 @@ fn source(stream: i32, is_waited_for: bool) -> Source {
     }
 }
 
-/// The streams of one child that are the script's own.
+/// The streams of the script that one child shares.
 struct Sharing {
     inherited: Inherited,
     is_waited_for: bool,
     standard: [Option<Stream>; 3],
-    /// The pipes that lead to them.
+    /// The pipes to these streams.
     pipes: Vec<i32>,
 }
 
@@ -60,8 +60,7 @@ impl Sharing {
         self.inherited.child_end(pipe).map_or_else(Stream::null, Stream::Number)
     }
 
-    /// What a child gets as the stream with a number. What else it would share with the application it gets from
-    /// nowhere.
+    /// The child's stream number `place`. A stream that would be inherited from the application becomes null.
     fn own(&mut self, state: &OpState, stream: &Stream, place: i32) -> Result<Stream, JsErrorBox> {
         let is_standard = place < 3;
         match stream {
@@ -79,7 +78,7 @@ impl Sharing {
     }
 
     fn complete(&mut self, state: &OpState, request: &mut Request) -> Result<(), JsErrorBox> {
-        // Deno would write all of it before it reads, and leave a child behind that does not read it.
+        // Deno would write the whole input before it reads output, and block if the child does not read.
         let given = request.input.as_ref().map(|input| Source::Given(input.to_vec()));
         request.stdin = match given {
             None => self.own(state, &request.stdin, 0)?,
@@ -139,7 +138,7 @@ fn start<'s>(
         }
         Ok(None) => {
             sharing.settle();
-            // What was thrown stays thrown.
+            // The exception of the op is pending.
             Ok(v8::undefined(scope).into())
         }
         Err(error) => {
@@ -159,7 +158,7 @@ fn prepare(
     let env = std::mem::take(&mut request.env);
     let api_name = api_name.unwrap_or("Deno.Command().outputSync()");
     request.env = environment::of_child(state, env, request.clear_env, api_name);
-    // Starting this is starting a script; see `executable`.
+    // `execPath` without a runtime on `PATH`; see `executable`.
     let is_meant = |text: &String| text.contains(NO_EXECUTABLE);
     if is_meant(&request.cmd) || request.args.iter().any(is_meant) {
         let executable = state.borrow::<Executable>().searched();
@@ -173,7 +172,7 @@ fn prepare(
     sharing.complete(state, request)
 }
 
-/// What the message of an error has at its end when there is nothing to start scripts with.
+/// Appended to the error message when no runtime is found for `execPath`.
 const REMEDY: &str = ": an embedded backend starts other scripts with node, deno or bun, and none of them was found \
                       that it may run; install one, or set its path (setRuntimePath), and grant it in permissions.run";
 
@@ -202,7 +201,7 @@ fn add_remedy(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Value>)
     error.set(scope, key.into(), message.into()).map(drop)
 }
 
-/// A child has been started: its pipes are the script's, and its streams are moved until it ends.
+/// Registers the descriptors and shared pipes of a started child.
 fn began<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: &OpState,
@@ -228,12 +227,12 @@ fn began<'s>(
     }
     match number(scope, child, "rid").and_then(|rid| u32::try_from(rid).ok()) {
         Some(rid) => sharing.inherited.belong_to(rid, sharing.pipes),
-        // It has been waited for.
+        // Without a resource the child has ended already.
         None => sharing.settle(),
     }
 }
 
-/// The engine has made the object, but not what it inherits.
+/// Reads an own property, as a script may have changed the prototype.
 fn number<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     object: v8::Local<'s, v8::Object>,

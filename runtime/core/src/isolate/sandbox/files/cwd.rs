@@ -1,28 +1,27 @@
-//! The working directory and umask of an isolate's thread.
+//! Working directory and umask of an isolate's thread.
 //!
-//! To the operating system they belong to the whole application. Linux can part a thread from it,
-//! unless a container forbids that; a script then lives in the application's own folder, and cannot
-//! leave it.
+//! The operating system has one of each per application. Linux can give a thread its own, unless a container
+//! forbids that. A script without its own stays in the application's working directory.
 
 use std::path::Path;
 
 use crate::error::shown;
 
-/// Whose working directory and umask a thread has.
+/// The owner of a thread's working directory and umask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WorkingDirectory {
-    /// Its own, and that of the threads that it starts.
+    /// The thread, and the threads that it starts.
     Own,
     Applications,
 }
 
 impl WorkingDirectory {
-    /// Parts this thread from the application where it can be; it stays where it is.
+    /// Gives this thread its own working directory and umask if the system can. The directory stays the same.
     pub(crate) fn part() -> Self {
         if part() { Self::Own } else { Self::Applications }
     }
 
-    /// Takes the thread to `cwd`.
+    /// Changes the thread's working directory to `cwd`.
     pub(crate) fn enter(self, cwd: &Path) -> Result<(), String> {
         match self {
             Self::Own => std::env::set_current_dir(cwd)
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_the_thread_cannot_be_parted_only_the_applications_folder_will_do() {
+    fn a_shared_working_directory_accepts_only_itself() {
         let own = std::env::current_dir().unwrap();
         assert_eq!(stay(&own), Ok(()));
         let elsewhere = own.join("elsewhere");

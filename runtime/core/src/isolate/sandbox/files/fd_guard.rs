@@ -1,8 +1,8 @@
-//! The application's file descriptors, out of a script's reach.
+//! Keeps the application's file descriptors out of a script's reach.
 //!
-//! A descriptor is a number, and any number may be one of the application's. So each isolate has a list of those
-//! that were opened for its script: only these can be taken over by a handle (`handles`), handed on to a child
-//! (`spawn`) or sent to one. What nothing else closes is closed when the isolate is gone.
+//! A descriptor is a number, and any number may be one of the application's. So each isolate lists the descriptors
+//! that were opened for its script. Only these can be taken over by a handle (`handles`), passed to a child
+//! (`spawn`) or sent to a child. A listed descriptor that is still open is closed with the isolate.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -22,18 +22,18 @@ pub(crate) struct FdGuard(Rc<Isolate>);
 struct Isolate {
     id: u64,
     process: Shared,
-    /// Nothing but handles of Node's owns these, and handles do not close them when an isolate ends in the middle
-    /// of something.
+    /// Descriptors that only Node's handles own. Handles do not close them if the isolate ends in the middle of an
+    /// operation.
     adopted: RefCell<HashMap<i32, Identity>>,
-    /// Of these, those that a handle may take over. Each may be taken over once.
+    /// The descriptors in `adopted` that a handle may take over, each once.
     offered: RefCell<HashSet<i32>>,
-    /// Handles that have a socket.
+    /// Number of handles with a socket.
     handles: Cell<usize>,
     state: RefCell<Weak<RefCell<OpState>>>,
 }
 
 thread_local! {
-    /// Those of this thread's isolate.
+    /// The descriptors of this thread's isolate.
     static HERE: RefCell<Weak<Isolate>> = const { RefCell::new(Weak::new()) };
 }
 
@@ -52,7 +52,7 @@ impl FdGuard {
         Self(isolate)
     }
 
-    /// Where the isolate's resources are.
+    /// Sets the state that has the isolate's resources.
     pub(crate) fn follow(&self, state: &Rc<RefCell<OpState>>) {
         self.0.state.replace(Rc::downgrade(state));
     }
@@ -61,38 +61,38 @@ impl FdGuard {
         state.borrow::<Self>()
     }
 
-    /// A descriptor that was opened for the script, and that nothing else closes.
+    /// Lists a descriptor that was opened for the script and that nothing else closes.
     pub(crate) fn adopt(&self, number: i32) {
         if let Some(identity) = self.0.process.opened(number) {
             self.0.adopted.borrow_mut().insert(number, identity);
         }
     }
 
-    /// The same, and a handle may take it over.
+    /// Lists a descriptor that a handle may take over.
     pub(crate) fn offer(&self, number: i32) {
         self.adopt(number);
         self.0.offered.borrow_mut().insert(number);
     }
 
-    /// Whether a handle may take it over, which it does.
+    /// Takes a descriptor over for a handle. `false` if it was not offered.
     pub(crate) fn take(&self, number: i32) -> bool {
         let is_offered = self.0.offered.borrow_mut().remove(&number);
-        // Elsewhere no descriptor is known by what it stands for.
+        // Other systems do not provide the identity of a descriptor.
         is_offered && (cfg!(not(unix)) || self.has(number))
     }
 
-    /// Whether it was opened for the script, and not closed since.
+    /// Whether the descriptor was opened for the script and is still open.
     pub(crate) fn has(&self, number: i32) -> bool {
         let was = self.0.adopted.borrow().get(&number).copied();
         was.is_some_and(|was| Identity::of(number) == Some(was))
     }
 
-    /// A handle that has a socket from now on, or has none any more.
+    /// Sets the number of handles with a socket.
     pub(crate) fn handles(&self, count: usize) {
         self.0.handles.set(count);
     }
 
-    /// Fails unless so many more may be opened.
+    /// Fails if `more` further descriptors exceed the limit.
     pub(crate) fn room_for(state: &OpState, more: usize) -> io::Result<()> {
         let Self(isolate) = Self::of(state);
         isolate.process.count(isolate.id, isolate.handles.get() + resources(state));
@@ -101,8 +101,8 @@ impl FdGuard {
 }
 
 impl Isolate {
-    /// Fails unless so many more may be opened. Inside of an op that holds the isolate's resources they cannot be
-    /// counted, and are left out.
+    /// Fails if `more` further descriptors exceed the limit. Resources are not counted inside an op that borrows the
+    /// state.
     fn room_for(&self, more: usize) -> io::Result<()> {
         let state = self.state.borrow().upgrade();
         let resources = state.and_then(|state| Some(resources(&*state.try_borrow().ok()?)));
@@ -112,11 +112,11 @@ impl Isolate {
 }
 
 impl Drop for Isolate {
-    /// When the isolate is gone.
+    /// Closes the listed descriptors that are still open.
     fn drop(&mut self) {
         self.process.forget(self.id);
         for (number, was) in self.adopted.get_mut().drain() {
-            // Else it was closed after all, and the number may stand for something of the application's.
+            // A different identity: the descriptor was closed, and the number may belong to the application now.
             if Identity::of(number) == Some(was) {
                 close(number);
             }
@@ -124,7 +124,7 @@ impl Drop for Isolate {
     }
 }
 
-/// Fails unless this thread's isolate may open one more file.
+/// Fails if this thread's isolate may not open one more file.
 pub(crate) fn room_for_file() -> io::Result<()> {
     match HERE.with_borrow(Weak::upgrade) {
         Some(isolate) => isolate.room_for(1),
@@ -132,21 +132,21 @@ pub(crate) fn room_for_file() -> io::Result<()> {
     }
 }
 
-/// Counts something that this thread's isolate is about to open, as long as the answer lives.
+/// Counts one descriptor of this thread's isolate until the result is dropped.
 pub(crate) fn count_one() -> io::Result<Option<Counted>> {
     let Some(isolate) = HERE.with_borrow(Weak::upgrade) else { return Ok(None) };
     isolate.room_for(1)?;
     Ok(Some(isolate.process.count_one()))
 }
 
-/// A file that this thread's isolate has opened, and closes.
+/// Counts a file that this thread's isolate has opened and will close.
 pub(crate) fn opened_file(number: i32) {
     if let Some(isolate) = HERE.with_borrow(Weak::upgrade) {
         isolate.process.opened(number);
     }
 }
 
-/// Resources that have a descriptor whose number is not known.
+/// Number of resources that have a descriptor with an unknown number.
 fn resources(state: &OpState) -> usize {
     const NAMES: [&str; 25] = [
         "child",
@@ -179,14 +179,14 @@ fn resources(state: &OpState) -> usize {
     names.filter(|(_, name)| NAMES.binary_search(&name.as_ref()).is_ok()).count()
 }
 
-/// Whether a script may name the descriptor: it opened the file itself, or it is a pipe of its own.
+/// Whether a script may use the descriptor: it belongs to a file that the script opened, or is listed.
 pub(crate) fn is_own(state: &OpState, number: i32) -> bool {
     number > 2 && (is_own_file(state, number) || FdGuard::of(state).has(number))
 }
 
 fn is_own_file(state: &OpState, number: i32) -> bool {
     let Some(file) = state.borrow::<FdTable>().get(number) else { return false };
-    // The table may be behind; the file knows.
+    // The entry in the table may be stale, so compare with the descriptor of the file.
     !cfg!(unix) || file.clone().backing_fd().is_some_and(|own| same(own, number))
 }
 
@@ -208,7 +208,7 @@ pub(crate) fn refusal() -> JsErrorBox {
     )
 }
 
-/// Takes the place of `op_tty_check_fd_permission`, which `node:tty` asks.
+/// Replaces `op_tty_check_fd_permission`, which `node:tty` calls.
 #[op2(fast)]
 pub(crate) fn op_host_check_descriptor(
     state: &mut OpState,
@@ -217,17 +217,17 @@ pub(crate) fn op_host_check_descriptor(
     if is_own(state, descriptor) { Ok(()) } else { Err(refusal()) }
 }
 
-/// What the engine's own modules have to say of descriptors.
+/// Steps that the engine's modules report; the numbers stand in `module_patches`.
 mod step {
-    /// Fails unless the script may open one more.
+    /// One more descriptor is about to be opened.
     pub(crate) const CHECK: i32 = 0;
-    /// A duplicate of a socket is about to be sent to a child: it must be one that was made for that.
+    /// A descriptor is about to be sent to a child. It must be a duplicate that was made for this.
     pub(crate) const SENT: i32 = 3;
-    /// A child has sent one.
+    /// A child has sent a descriptor.
     pub(crate) const COME: i32 = 4;
 }
 
-/// Takes the place of `op_require_break_on_next_statement`, which only an inspector has a use for.
+/// Replaces `op_require_break_on_next_statement`, which only an inspector needs.
 #[op2(nofast)]
 #[smi]
 pub(crate) fn op_host_descriptor(
@@ -244,14 +244,14 @@ pub(crate) fn op_host_descriptor(
     Ok(number)
 }
 
-/// What is sent to a descriptor's flags goes nowhere: they are shared with the application.
+/// Ignored: the flags of a descriptor are shared with the application.
 #[op2(fast)]
 #[smi]
 pub(crate) fn op_host_set_blocking(_descriptor: i32, _is_blocking: bool) -> i32 {
     0
 }
 
-/// Two ends of a pipe, the reading one first.
+/// Creates a pipe. Returns the reading end and the writing end.
 #[cfg(unix)]
 #[op2]
 #[serde]
@@ -275,7 +275,7 @@ pub(crate) fn op_host_create_pipe() -> Result<(i32, i32), JsErrorBox> {
 
 #[cfg(unix)]
 fn close(number: i32) {
-    // Fails for one that is closed, which is as good.
+    // Fails only if the descriptor is closed already.
     let _ = nix::unistd::close(number);
 }
 

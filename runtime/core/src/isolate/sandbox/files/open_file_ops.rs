@@ -1,8 +1,8 @@
-//! Changing an open file takes the permission to write it, as changing it by its path does.
+//! Ops that change or lock an open file.
 //!
-//! Deno asks for that only where the file was opened for writing. But the mode, the owner and the
-//! times of a file can be changed through a descriptor that was opened for reading. And a file is locked without
-//! a wait in the system, which no kill would interrupt.
+//! Deno checks the permission to write only when a file is opened for writing. But mode, owner and times can be
+//! changed through a descriptor that was opened for reading, so these ops check the permission again. Locks are
+//! polled, because a kill could not interrupt the system's wait.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -20,12 +20,12 @@ use deno_runtime::deno_permissions::{OpenAccessKind, PermissionsContainer};
 
 use crate::isolate::limits::control::Control;
 
-/// The file of a descriptor, if it may be changed.
+/// The file of a descriptor. Fails without the permission to write it.
 fn changeable(state: &OpState, descriptor: i32, api_name: &str) -> Result<Rc<dyn File>, FsError> {
     let file = state.borrow::<FdTable>().get(descriptor).cloned();
     let file = file.ok_or_else(|| FsError::Io(io::Error::from_raw_os_error(EBADF)))?;
     if let Some(path) = file.maybe_path() {
-        // The path is only asked about: the file is open already.
+        // The checked path is not used: the file is open already.
         let _ = state
             .borrow::<PermissionsContainer>()
             .check_open(Cow::Borrowed(path), OpenAccessKind::WriteNoFollow, Some(api_name))
@@ -34,11 +34,10 @@ fn changeable(state: &OpState, descriptor: i32, api_name: &str) -> Result<Rc<dyn
     Ok(file)
 }
 
-/// Between two attempts to lock a file.
+/// Interval between two attempts to lock a file.
 const LOCK_AGAIN: Duration = Duration::from_millis(5);
 
-/// A lock that somebody else holds is waited for, until the process is to end: the system's own wait could not be
-/// interrupted.
+/// Waits for a lock by polling, so that a kill can end the wait.
 #[op2(fast)]
 pub(crate) fn op_host_flock_sync(
     state: &mut OpState,
@@ -56,7 +55,7 @@ pub(crate) fn op_host_flock_sync(
     Ok(())
 }
 
-/// The same number everywhere.
+/// The same number on every system.
 const EBADF: i32 = 9;
 
 #[op2(fast, stack_trace)]

@@ -1,8 +1,8 @@
-//! How many descriptors the isolates of a process have open, and how many they may.
+//! Number of open descriptors of a process, and its limit.
 //!
-//! Of a descriptor with a number that is known (a file, a pipe, a duplicate) the list has the number with what it
-//! stood for, so that any isolate can tell which of them are still open. What the engine opens without telling a
-//! number (a socket of a handle, a watcher, a connection) each isolate counts for itself.
+//! Files, pipes and duplicates have known descriptors. They are listed by number and identity, so that closed ones
+//! can be found. The engine opens other descriptors without reporting a number: sockets of handles, watchers,
+//! connections. Each isolate counts these itself.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-/// What a descriptor stands for: no two pipes or sockets that are open are the same.
+/// The identity of an open file. No two open pipes or sockets have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     device: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Of a descriptor of the application; `None` for one that is not open, and on systems that do not tell.
+    /// `None` for a descriptor that is not open, and on systems without identities.
     pub(crate) fn of(number: i32) -> Option<Self> {
         let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
         std::fs::metadata(format!("{folder}/{number}")).ok().as_ref().and_then(Self::of_file)
@@ -42,14 +42,14 @@ impl Identity {
 /// The descriptors of one process.
 #[derive(Debug, Default)]
 pub(crate) struct OpenFiles {
-    /// 0 is none yet: the isolate was made before the process was known.
+    /// 0 means no limit yet: the isolate was created before its process is known.
     limit: AtomicUsize,
     list: Mutex<List>,
-    /// Without numbers, and counted one by one.
+    /// Descriptors without a known number, each counted by a [`Counted`].
     others: AtomicUsize,
 }
 
-/// One that is open as long as this lives.
+/// One open descriptor, counted until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Counted(Shared);
 
@@ -62,17 +62,17 @@ impl Drop for Counted {
 #[derive(Debug, Default)]
 struct List {
     numbers: HashMap<i32, Identity>,
-    /// Without numbers, by the isolate.
+    /// Descriptors without a known number, by isolate.
     counted: HashMap<u64, usize>,
 }
 
 impl OpenFiles {
-    /// From now on no more than `limit` are opened.
+    /// Sets the limit.
     pub(crate) fn bound(&self, limit: usize) {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
-    /// Fails as the system does when a process has too many, unless so many more may be opened.
+    /// Fails with the system's error for too many open files if `more` further descriptors exceed the limit.
     pub(crate) fn room_for(&self, more: usize) -> io::Result<()> {
         let limit = self.limit.load(Ordering::Relaxed);
         let mut list = self.list.lock();
@@ -84,25 +84,25 @@ impl OpenFiles {
         if list.count() + more <= limit { Ok(()) } else { Err(too_many()) }
     }
 
-    /// Counts one more.
+    /// Counts one descriptor until the result is dropped.
     pub(crate) fn count_one(self: &Arc<Self>) -> Counted {
         self.others.fetch_add(1, Ordering::Relaxed);
         Counted(self.clone())
     }
 
-    /// A descriptor of the process that has just been opened.
+    /// Lists a descriptor that the process has just opened.
     pub(crate) fn opened(&self, number: i32) -> Option<Identity> {
         let identity = Identity::of(number)?;
         self.list.lock().numbers.insert(number, identity);
         Some(identity)
     }
 
-    /// How many without numbers an isolate has now.
+    /// Sets the number of descriptors without a known number of an isolate.
     pub(crate) fn count(&self, isolate: u64, count: usize) {
         self.list.lock().counted.insert(isolate, count);
     }
 
-    /// The isolate is gone.
+    /// Removes an isolate.
     pub(crate) fn forget(&self, isolate: u64) {
         self.list.lock().counted.remove(&isolate);
     }
@@ -114,13 +114,13 @@ impl List {
     }
 }
 
-/// What the system says: "too many open files".
+/// The system's error "too many open files".
 pub(crate) fn too_many() -> io::Error {
     const TOO_MANY: i32 = if cfg!(windows) { 4 } else { 24 };
     io::Error::from_raw_os_error(TOO_MANY)
 }
 
-/// A number for each isolate.
+/// A unique number for an isolate.
 pub(crate) fn next_isolate() -> u64 {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_closed_makes_room() {
+    fn a_closed_descriptor_makes_room() {
         let files = OpenFiles::default();
         files.bound(2);
         let (first, second) = io::pipe().unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_isolate_counts_is_room_again_when_it_is_gone() {
+    fn a_removed_isolate_makes_room() {
         let files = OpenFiles::default();
         assert!(files.room_for(1000).is_ok());
         files.bound(3);

@@ -1,8 +1,7 @@
-//! Removes a folder with all that is in it, however deep it is.
+//! Recursive removal of a folder, with constant stack and few descriptors.
 //!
-//! The standard library's own way descends with the folders: each level takes some of the stack, and on Unix a
-//! descriptor until it is empty. This takes the same of both for any depth. It follows no link, and goes up only
-//! into the folder that it came from.
+//! The standard library recurses: each level takes stack, and on Unix a descriptor. This implementation takes the
+//! same of both at any depth. It follows no link, and leaves a folder only into the one that it entered from.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
@@ -17,7 +16,7 @@ use nix::libc;
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-/// Removes what is at `path`: a folder with all that is in it, or a file or a link.
+/// Removes a file, a link, or a folder with its contents.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     if !std::fs::symlink_metadata(path)?.is_dir() {
         return std::fs::remove_file(path);
@@ -32,7 +31,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     Ok(unlinkat(&parent, name.as_c_str(), UnlinkatFlags::RemoveDir)?)
 }
 
-/// A folder whose contents are being removed, and from where it was entered.
+/// A parent folder on the path to the current one: the name of its child, and its identity.
 struct Level {
     name: CString,
     parent: Identity,
@@ -61,7 +60,7 @@ fn empty(top: Folder) -> io::Result<()> {
     }
 }
 
-/// Device and number of a folder.
+/// Device and inode.
 type Identity = (libc::dev_t, libc::ino_t);
 
 /// A folder that is being read.
@@ -71,19 +70,19 @@ impl Folder {
     fn open(parent: BorrowedFd, name: &CStr) -> io::Result<Self> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let descriptor: OwnedFd = openat(parent, name, flags, Mode::empty())?;
-        // SAFETY: the descriptor is one of a folder.
+        // SAFETY: `descriptor` is open until this function ends, and `O_DIRECTORY` made it one of a folder.
         let folder = unsafe { libc::fdopendir(descriptor.as_raw_fd()) };
         let folder = NonNull::new(folder).ok_or_else(io::Error::last_os_error)?;
-        // It is the folder's from now on.
+        // `fdopendir` owns the descriptor from here on.
         let _ = descriptor.into_raw_fd();
         Ok(Self(folder))
     }
 
-    /// The name of what it has next, if it has more.
+    /// The name of the next entry, if there is one.
     fn next(&mut self) -> io::Result<Option<CString>> {
         loop {
             Errno::clear();
-            // SAFETY: the folder is open, and read by nobody else.
+            // SAFETY: `self` owns the open stream, and `&mut self` excludes another reader.
             let entry = unsafe { libc::readdir(self.0.as_ptr()) };
             let Some(entry) = NonNull::new(entry) else {
                 return match Errno::last_raw() {
@@ -91,7 +90,7 @@ impl Folder {
                     error => Err(io::Error::from_raw_os_error(error)),
                 };
             };
-            // SAFETY: valid until the next call; its name ends with a zero.
+            // SAFETY: `readdir` returned this entry, whose name is terminated; it is valid until the next call.
             let name = unsafe { CStr::from_ptr((&raw const (*entry.as_ptr()).d_name).cast()) };
             if name != c"." && name != c".." {
                 return Ok(Some(name.to_owned()));
@@ -99,11 +98,11 @@ impl Folder {
         }
     }
 
-    /// Removes the entry, or opens it if it is a folder. One that is gone is removed.
+    /// Removes an entry, or opens it if it is a folder. A missing entry counts as removed.
     fn remove_file_or_enter(&self, name: &CStr) -> io::Result<Option<Self>> {
         match unlinkat(self, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(None),
-            // POSIX says the latter of folders, and of files that may not be removed.
+            // POSIX specifies `EPERM` for folders, and also for files that may not be removed.
             Err(error @ (Errno::EISDIR | Errno::EPERM)) => match Self::open(self.as_fd(), name) {
                 Ok(folder) => Ok(Some(folder)),
                 Err(failed) => match failed.raw_os_error().map(Errno::from_raw) {
@@ -124,14 +123,14 @@ impl Folder {
 
 impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: open for as long as the folder.
+        // SAFETY: the stream owns the descriptor and is open until `self` is dropped; the result borrows `self`.
         unsafe { BorrowedFd::borrow_raw(libc::dirfd(self.0.as_ptr())) }
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // SAFETY: open, and used no more.
+        // SAFETY: `self` owns the open stream, and nothing uses it after `drop`.
         unsafe { libc::closedir(self.0.as_ptr()) };
     }
 }
@@ -149,39 +148,39 @@ mod tests {
 
     use super::*;
 
-    /// More than there can be descriptors, where that is not a large number.
+    /// More levels than the limit of descriptors, where that is not a large number.
     fn depth() -> usize {
         let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
         usize::try_from(descriptors).unwrap_or(usize::MAX).min(5_000) + 100
     }
 
     #[test]
-    fn a_folder_of_any_depth_is_removed_with_little_stack_and_few_descriptors() {
+    fn a_deep_folder_is_removed_with_little_stack_and_few_descriptors() {
         let outside = tempfile::tempdir().expect("a folder");
-        std::fs::write(outside.path().join("kept"), "").expect("it is ours");
+        std::fs::write(outside.path().join("kept"), "").expect("the folder is writable");
         let top = outside.path().join("top");
-        std::fs::create_dir(&top).expect("it is ours");
+        std::fs::create_dir(&top).expect("the folder is writable");
         let mut here = open(&top, OFlag::O_DIRECTORY, Mode::empty()).expect("a folder");
-        symlink(outside.path(), top.join("link")).expect("it is ours");
-        std::fs::create_dir(top.join("empty")).expect("it is ours");
+        symlink(outside.path(), top.join("link")).expect("the folder is writable");
+        std::fs::create_dir(top.join("empty")).expect("the folder is writable");
         for _ in 0..depth() {
-            mkdirat(&here, "b", Mode::S_IRWXU).expect("it is ours");
+            mkdirat(&here, "b", Mode::S_IRWXU).expect("the folder is writable");
             here = openat(&here, "b", OFlag::O_DIRECTORY, Mode::empty()).expect("a folder");
         }
         drop(here);
         let removed = std::thread::Builder::new().stack_size(64 << 10);
         let at = top.clone();
         let removed = removed.spawn(move || remove(&at)).expect("a thread");
-        removed.join().expect("the stack is enough").expect("it is ours");
+        removed.join().expect("the stack suffices").expect("the folder is writable");
         assert!(!top.exists() && outside.path().join("kept").exists());
     }
 
     #[test]
-    fn what_is_no_folder_is_removed_and_what_is_not_there_is_missed() {
+    fn a_link_is_removed_without_its_target_and_a_missing_path_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let (kept, link) = (folder.path().join("kept"), folder.path().join("link"));
-        std::fs::create_dir(&kept).expect("it is ours");
-        symlink(&kept, &link).expect("it is ours");
+        std::fs::create_dir(&kept).expect("the folder is writable");
+        symlink(&kept, &link).expect("the folder is writable");
         remove(&link).expect("a link");
         assert!(kept.exists() && !link.exists());
         assert_eq!(remove(&link).map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));

@@ -1,8 +1,8 @@
-//! Deno's file system, but that paths of the system lead where the list of them says.
+//! Deno's file system with special files and pinned paths.
 //!
-//! A path below `/dev`, `/proc` and `/sys` comes here under the alias that `permissions::system` describes.
-//! What reaches the application is refused, the standard streams are the isolate's own, and everything
-//! else is the file itself. A path is held while it is used, so that it leads where it was checked.
+//! A path below `/dev`, `/proc` or `/sys` arrives under the alias that `permissions::system` describes.
+//! Files that expose the application are refused, the paths of standard streams lead to the isolate's streams, and
+//! other paths lead to the file itself. A path is pinned while it is used, so that it leads where it was checked.
 
 #[cfg(unix)]
 mod databases;
@@ -45,7 +45,7 @@ pub(crate) use self::sockets::{socket_to_bind, socket_to_connect};
 use super::remove_tree;
 use crate::isolate::stdio;
 
-/// What `async_trait` makes of an async method's result.
+/// The return type of an async method under `async_trait`.
 type Later<'a, T> = Pin<Box<dyn Future<Output = FsResult<T>> + 'a>>;
 
 #[cfg(unix)]
@@ -57,14 +57,14 @@ fn to_write() -> OpenOptions {
     OpenOptions { read: false, write: true, ..OpenOptions::read() }
 }
 
-/// Opens the target of a copy. The copy itself empties the file and sets its mode.
+/// Options for the target of a copy. The copy itself truncates the file and sets its mode.
 #[cfg(target_os = "linux")]
 fn to_copy() -> OpenOptions {
     let mode = Some(0o600);
     OpenOptions { read: false, write: true, create: true, mode, ..OpenOptions::read() }
 }
 
-/// A path of an open file, wherever the path leads that it was opened by.
+/// The path of an open file, which is independent of the path that it was opened by.
 #[cfg(target_os = "linux")]
 fn reopened(file: &Rc<dyn File>) -> io::Result<CheckedPathBuf> {
     let descriptor = file.clone().backing_fd().ok_or(io::ErrorKind::Unsupported)?;
@@ -110,7 +110,7 @@ impl FileSystem for SystemFiles {
     {
         Box::pin(async move {
             match opening::prepare(&path.as_checked_path(), options)? {
-                // A pipe is opened when its other end is.
+                // Opening a named pipe waits for its other end.
                 Opened::Later(opening) => Ok(into_file(spawn_blocking(|| opening.open()).await??)),
                 Opened::Stream(number) => stdio::of_this_thread(number),
             }
@@ -196,7 +196,7 @@ impl FileSystem for SystemFiles {
     fn chmod_sync(&self, path: &CheckedPath, mode: Mode) -> FsResult<()> {
         match Place::of(path, Access::Writes, End::Followed)? {
             Place::File(held) => RealFs.chmod_sync(&held.checked(), mode),
-            // `node:fs` sets a mode whenever it writes a whole file.
+            // `node:fs` sets the mode whenever it writes a whole file.
             Place::Stream(_) => Ok(()),
         }
     }
@@ -218,7 +218,7 @@ impl FileSystem for SystemFiles {
         })
     }
 
-    // What a link is to lead to is no path that was checked.
+    // The target of a new link is not a checked path.
     fn symlink_sync(
         &self,
         target: &CheckedPath,
@@ -259,7 +259,7 @@ impl FileSystem for SystemFiles {
         )
     }
 
-    // A link may change after its check, so a copy is made of files that are open.
+    // A link may change after its check, so the copy uses open files.
     #[cfg(target_os = "linux")]
     fn copy_file_sync(&self, from: &CheckedPath, to: &CheckedPath) -> FsResult<()> {
         let source = self.open_sync(from, OpenOptions::read())?;

@@ -1,7 +1,7 @@
-//! The certificate authorities that a process trusts: Mozilla's and the system's, with its own.
+//! Certificate authorities that a process trusts: Mozilla's, the system's, and configured ones.
 //!
-//! They follow the environment that the process was started with, whether or not its script may read that:
-//! an administrator sets them for all programs. The variables are Deno's: `DENO_TLS_CA_STORE`, `DENO_CERT` and
+//! They follow the environment that the process was started with, even if its script may not read it: an
+//! administrator sets them for all programs. The variables are Deno's: `DENO_TLS_CA_STORE`, `DENO_CERT` and
 //! `NODE_EXTRA_CA_CERTS`.
 
 use std::path::{Path, PathBuf};
@@ -28,14 +28,14 @@ enum Error {
     Empty { variable: &'static str, path: String },
 }
 
-/// Where the authorities of one process come from.
+/// Sources of the authorities of one process.
 struct Settings {
     stores: Option<String>,
     own: Option<PathBuf>,
     extra: Option<PathBuf>,
 }
 
-/// The authorities that one process trusts: looked up with its first connection.
+/// The authorities that one process trusts, loaded on first use.
 #[derive(Default)]
 pub(crate) struct Certificates {
     settings: OnceLock<Settings>,
@@ -43,13 +43,13 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// Called once, when the environment of the process is known.
+    /// Reads the settings. Called once, when the environment of the process is known.
     pub(crate) fn follow(&self, cwd: &Path, value: impl Fn(&str) -> Option<String>) {
         let value = |name| value(name).filter(|value| !value.is_empty());
         let path = |name| value(name).map(|path| cwd.join(path));
         let settings =
             Settings { stores: value("DENO_TLS_CA_STORE"), own: path(OWN), extra: path(EXTRA) };
-        // There is only one environment.
+        // Fails only on a second call.
         let _ = self.settings.set(settings);
     }
 }
@@ -63,7 +63,7 @@ impl RootCertStoreProvider for Certificates {
         tls::ensure_provider();
         let store = self.store.get_or_init(|| match self.settings.get() {
             Some(settings) => load(settings).map_err(Arc::new),
-            // Before there is a process, nothing connects.
+            // Nothing connects before a process is known.
             None => Ok(deno_tls::create_default_root_cert_store()),
         });
         store.as_ref().map_err(|error| JsErrorBox::generic(error.to_string()))
@@ -86,13 +86,13 @@ fn load(settings: &Settings) -> Result<RootCertStore, Error> {
     if let Some(path) = &settings.extra
         && let Err(error) = add(&mut store, EXTRA, path)
     {
-        // As in Node.
+        // Not fatal, as in Node.
         stdio::warn(&format!("Warning: ignoring extra certificates: {error}"));
     }
     Ok(store)
 }
 
-/// Reads a file in PEM. What of it is no certificate is passed over.
+/// Adds the certificates of a PEM file. Other entries are skipped.
 fn add(store: &mut RootCertStore, variable: &'static str, path: &Path) -> Result<(), Error> {
     let name = || path.display().to_string();
     let bytes =
@@ -105,12 +105,12 @@ fn add(store: &mut RootCertStore, variable: &'static str, path: &Path) -> Result
     }
 }
 
-/// The system's own authorities, which are read once.
+/// The system's authorities, read once.
 fn of_system() -> &'static [TrustAnchor<'static>] {
     static ANCHORS: OnceLock<Vec<TrustAnchor<'static>>> = OnceLock::new();
     ANCHORS.get_or_init(|| {
         let mut store = RootCertStore::empty();
-        // A system without a store has none to trust.
+        // A system without a store adds none.
         let found = deno_native_certs::load_native_certs().unwrap_or_default();
         store.add_parsable_certificates(found.into_iter().map(|it| CertificateDer::from(it.0)));
         store.roots

@@ -1,6 +1,6 @@
-//! Multicast of one source, which Deno lets a socket of Node's receive from any group.
+//! Source-specific multicast. Deno lets a Node socket join any group with a source without a permission.
 //!
-//! To join a group takes the permission for its address, with or without a source.
+//! Here joining a group needs the permission for its address, with or without a source.
 
 use std::mem::size_of_val;
 use std::net::Ipv4Addr;
@@ -43,7 +43,7 @@ pub(crate) fn op_host_join_source_specific(
     };
     let length = libc::socklen_t::try_from(size_of_val(&request));
     let length = length.map_err(|error| JsErrorBox::generic(error.to_string()))?;
-    // SAFETY: the socket is open, and the request is valid for its length.
+    // SAFETY: `resource` keeps the socket open, and `request` is an initialized `ip_mreq_source` of `length` bytes.
     let done = unsafe {
         libc::setsockopt(
             resource.socket.as_raw_fd(),

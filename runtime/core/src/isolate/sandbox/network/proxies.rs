@@ -1,8 +1,8 @@
-//! The proxies that the configuration of a process names.
+//! HTTP proxies from the configuration of a process.
 //!
-//! Deno reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` from the application's environment, and
-//! for each client it takes one more proxy, for all addresses. Where a configuration names other ones, each
-//! `fetch` and each `WebSocket` without a client of its own gets the client for its address from here.
+//! Deno reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` from the application's environment. A client
+//! takes one more proxy, for all addresses. If a configuration sets these variables, each `fetch` and `WebSocket`
+//! without its own client gets a client from here, by address.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use deno_runtime::deno_tls::Proxy;
 
 use crate::isolate::sandbox::files::fd_guard::FdGuard;
 
-/// The variables of one configuration, and the clients that were made for them.
+/// The variables of one configuration, and their clients.
 #[derive(Debug)]
 pub(crate) struct Proxies {
     http: Option<String>,
@@ -29,14 +29,14 @@ pub(crate) struct Proxies {
 #[derive(Debug, PartialEq)]
 enum Exception {
     Everything,
-    /// An address, and how many of its bits count.
+    /// An address, and the length of its prefix in bits.
     Network(IpAddr, u32),
-    /// A domain with all below it, without a dot in front.
+    /// A domain and its subdomains, without a leading dot.
     Domain(String),
 }
 
 impl Proxies {
-    /// `None` if the configuration says nothing of proxies, and the application's environment is followed.
+    /// `None` if the configuration sets no proxy variable. The application's environment is used then.
     pub(crate) fn of(
         config: &BTreeMap<String, String>,
         value: impl Fn(&str) -> Option<String>,
@@ -119,15 +119,15 @@ fn is_within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
     }
 }
 
-/// Takes the place of `op_desktop_confirm`, which an application with Deno's own windows has. The client
-/// for an address; `None` if any will do.
+/// The client for an address; `None` if any client is suitable. Replaces `op_desktop_confirm`, which only an
+/// application with Deno's own windows uses.
 #[op2]
 #[serde]
 pub(crate) fn op_host_client(
     state: &mut OpState,
     #[string] url: &str,
 ) -> Result<Option<ResourceId>, JsErrorBox> {
-    // Each request may take a connection.
+    // Each request may open a connection.
     FdGuard::room_for(state, 1).map_err(JsErrorBox::from_err)?;
     let Some(proxies) = state.try_borrow::<Proxies>() else { return Ok(None) };
     let Ok(url) = Url::parse(url) else { return Ok(None) };
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_are_domains_addresses_and_networks() {
+    fn exceptions_match_domains_addresses_and_networks() {
         let no = "localhost, .example.com,10.0.0.0/8,192.168.1.1,[::1]";
         let proxies = proxies(&[("ALL_PROXY", "http://a"), ("NO_PROXY", no)]).unwrap();
         for (url, goes_through) in [
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_that_says_nothing_follows_the_application() {
+    fn a_configuration_without_proxies_uses_those_of_the_application() {
         assert!(proxies(&[("PATH", "/bin")]).is_none());
     }
 }

@@ -1,8 +1,8 @@
-//! Which cryptography TLS uses, of which rustls keeps one choice for the whole application.
+//! Installation of rustls's cryptography provider, of which an application has one.
 //!
-//! Deno takes rustls's default provider, and there is no way to hand it another. An application may install a
-//! provider of its own at any time, so none is installed before a script begins to use TLS: its `fetch`,
-//! `Deno.listenTls` and the like, or Node's `tls`. One that is there is used, and never replaced.
+//! Deno uses rustls's default provider and accepts no other. An application may install its own provider at any
+//! time, so this module installs one only when a script first uses TLS: with `fetch`, `Deno.listenTls` and the like,
+//! or Node's `tls`. An installed provider is used and never replaced.
 
 use std::io::BufReader;
 
@@ -12,10 +12,11 @@ use deno_runtime::deno_tls::{
     TlsError, TlsKey, TlsKeys, TlsKeysHolder, load_certs, load_private_keys, new_resolver,
 };
 
-/// Called before rustls is: here, and by clients that ask for the certificates of authorities.
+/// Installs a provider unless there is one. Called before each use of rustls: here, and when a client loads the
+/// certificate authorities.
 pub(crate) fn ensure_provider() {
     if CryptoProvider::get_default().is_none() {
-        // Fails when the application has been quicker.
+        // Fails if the application has installed one meanwhile.
         let installed = aws_lc_rs::default_provider().install_default();
         #[cfg(test)]
         tests::IS_OURS.store(installed.is_ok(), std::sync::atomic::Ordering::Relaxed);
@@ -64,12 +65,12 @@ mod tests {
     use crate::isolate::crash::own_program;
     use crate::{Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, WhenSlow};
 
-    /// Whether the provider was installed here.
+    /// Whether `ensure_provider` installed the provider.
     pub(crate) static IS_OURS: AtomicBool = AtomicBool::new(false);
 
     const WITHOUT_TLS: &str = "const { pid } = await import('node:process'); console.log(pid)";
 
-    /// What a script may begin with. None of it connects: nothing listens on port 2, and scripts may try it.
+    /// First uses of TLS. None of them connects: nothing listens on port 2, which scripts may try.
     const WAYS: [(&str, &str); 7] = [
         ("fetch", "await fetch('https://127.0.0.1:2/').catch(() => {})"),
         (
@@ -92,10 +93,10 @@ mod tests {
         ),
     ];
 
-    /// Tells the started program what it is to try.
+    /// Names the use of TLS for the test program.
     const WAY: &str = "JS_RUNTIME_TEST_TLS";
 
-    /// In programs of their own: each installs one provider.
+    /// Runs in separate programs: each installs one provider.
     #[test]
     fn a_provider_is_installed_at_the_first_use_of_tls_unless_the_application_has_one() {
         let mut ways = WAYS.map(|(way, _)| way).to_vec();
@@ -106,19 +107,19 @@ mod tests {
     async fn application(way: String) {
         let supervisor = Supervisor::new().expect("a thread");
         run(&supervisor, "without TLS", WITHOUT_TLS).await;
-        assert!(CryptoProvider::get_default().is_none(), "it is installed without need");
+        assert!(CryptoProvider::get_default().is_none(), "installed before the first use");
         if let Some((_, script)) = WAYS.iter().find(|(name, _)| *name == way) {
             run(&supervisor, &way, script).await;
-            assert!(IS_OURS.load(Ordering::Relaxed), "rustls was left to choose by itself");
+            assert!(IS_OURS.load(Ordering::Relaxed), "rustls chose the provider");
         } else {
             let mut own = aws_lc_rs::default_provider();
             own.cipher_suites.truncate(1);
-            own.install_default().expect("it is the first");
+            own.install_default().expect("no provider is installed");
             for (way, script) in WAYS {
                 run(&supervisor, way, script).await;
             }
-            let used = CryptoProvider::get_default().expect("it is installed");
-            assert_eq!(used.cipher_suites.len(), 1, "it was replaced");
+            let used = CryptoProvider::get_default().expect("a provider is installed");
+            assert_eq!(used.cipher_suites.len(), 1, "the provider was replaced");
         }
         supervisor.shutdown().await;
     }
@@ -126,19 +127,19 @@ mod tests {
     async fn run(supervisor: &Supervisor, name: &str, script: &str) {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("main.mjs");
-        std::fs::write(&file, script).expect("it is ours");
+        std::fs::write(&file, script).expect("the folder is writable");
         let config = SpawnConfig {
             permissions: Some(Permissions { all: true, ..Permissions::default() }),
             ..SpawnConfig::script(Runtime::Embedded, file.to_string_lossy())
         };
         let spawned = supervisor.spawn_subscribed(name, config, WhenSlow::Wait).await;
-        let (_, mut events) = spawned.expect("it starts");
+        let (_, mut events) = spawned.expect("the backend starts");
         while let Some(record) = events.recv().await {
             if let Event::Exit { reason, code } = record.event {
                 assert_eq!((reason, code), (ExitReason::Completed, Some(0)), "{name}");
                 return;
             }
         }
-        panic!("{name}: no end");
+        panic!("{name}: no exit event");
     }
 }

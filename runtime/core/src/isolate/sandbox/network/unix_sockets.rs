@@ -1,8 +1,8 @@
-//! Unix sockets, with and without a path.
+//! Permission checks of Unix sockets.
 //!
-//! Linux has names for sockets that are in no folder. Deno lets a script that may use the network use them. A service of the system or of the user may listen
-//! there, such as a session bus or a display, so that all names need what all paths would: everything may
-//! be read and written.
+//! Linux has abstract sockets, which have a name and no path. Deno lets every script with network access use them.
+//! Services of the system and of the user listen there, such as a session bus or a display. So an abstract socket
+//! needs the permission for all paths: to read and write everything.
 
 #[cfg(unix)]
 mod files;
@@ -33,8 +33,8 @@ fn check_name(state: &mut OpState, address: &str, api_name: &str) -> Result<(), 
     permissions.check_write_all(api_name).map_err(JsErrorBox::from_err)
 }
 
-/// Whether a handle of Node's may use an address, which is the argument at `place`. It is a text from then on: an
-/// object may be another one each time. `false` when an error was thrown.
+/// Whether a Node handle may use the address in argument `place`. Replaces the argument with a string, because an
+/// object could convert to another string each time. Returns `false` after throwing an error.
 pub(crate) fn is_allowed<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: &mut [v8::Local<'s, v8::Value>],

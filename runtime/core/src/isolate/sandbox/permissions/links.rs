@@ -1,7 +1,7 @@
-//! Where links lead.
+//! Permission checks on the targets of links.
 //!
-//! To Deno a path is what is written: a link in a granted folder opens what lies outside of it. Here
-//! a path is where it leads, and a link that leads out of what was granted is as closed as its target.
+//! Deno checks a path as it is written, so a link in a granted folder opens files outside of it. Here the target
+//! of a path is checked. A link that leads out of the granted paths is as closed as its target.
 
 use std::borrow::Cow;
 use std::io;
@@ -21,8 +21,8 @@ use super::held;
 use super::resolve::{check_length, existing, itself, target, without_parents};
 use super::system;
 
-/// The paths of one grant by the names that they will be asked for: a granted link is both itself and
-/// what it leads to. As in Deno, an empty list is everything.
+/// The paths that one grant covers: a granted link covers itself and its target. As in Deno, an empty list covers
+/// all paths.
 pub(super) fn names(granted: &[String]) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for path in granted {
@@ -35,7 +35,7 @@ pub(super) fn names(granted: &[String]) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// What a process may write, whatever its isolates have given up of it.
+/// The paths that a process may write, including those whose permission a script has given up.
 #[derive(Debug, Clone)]
 pub(crate) struct Writable(Reach);
 
@@ -44,19 +44,19 @@ impl Writable {
         Self(Reach::Everything)
     }
 
-    /// `granted` are absolute paths.
+    /// `granted` holds absolute paths.
     pub(crate) fn of(granted: &[String]) -> Self {
         let names = names(granted).unwrap_or_default();
         Self(Reach::Below(names.into_iter().map(PathBuf::from).collect()))
     }
 
-    /// Whether a file with this real path may be written, or put there.
+    /// Whether the file with this resolved path may be written or created.
     pub(crate) fn has(&self, path: &Path) -> bool {
         self.0.has(path)
     }
 }
 
-/// Deno's parser, but that it looks where paths lead.
+/// Deno's parser, with resolved paths.
 #[derive(Debug)]
 pub(super) struct Parser {
     deno: RuntimePermissionDescriptorParser<RealSys>,
@@ -87,7 +87,7 @@ impl Reach {
 }
 
 impl Parser {
-    /// Takes what [`names`] made.
+    /// `read` and `write` are results of [`names`].
     pub(super) fn new(read: Option<&[String]>, write: Option<&[String]>) -> Self {
         Self {
             deno: RuntimePermissionDescriptorParser::new(RealSys),
@@ -96,8 +96,8 @@ impl Parser {
         }
     }
 
-    /// The path that stands for what `path` gives access to. A link that stays where it may be used
-    /// is itself, so that it can be read, renamed and removed.
+    /// The path to check for `path`. A link that gives no further access stands for itself, so that it can be read,
+    /// renamed and removed.
     fn real(&self, path: &Path) -> PathBuf {
         let here = itself(path);
         match target(&here) {
@@ -106,8 +106,8 @@ impl Parser {
         }
     }
 
-    /// Whether a link gives nothing that its target would not. What it is asked for is not known, so
-    /// that everything that may be done to the link must be allowed for the target.
+    /// Whether a link gives no access beyond that to its target. The kind of access is not known here, so each access
+    /// that is granted for the link must be granted for the target.
     fn is_within(&self, link: &Path, target: &Path) -> bool {
         let is_plain = !target.components().any(|part| part == Component::ParentDir)
             && match system::judge(target) {
@@ -119,12 +119,12 @@ impl Parser {
     }
 }
 
-/// What Deno's checks take a resolved path for.
+/// The form of a resolved path that Deno's checks accept.
 fn checked(path: PathBuf) -> PathBuf {
     if system::is_guarded(&path) { system::alias(&path) } else { path }
 }
 
-/// The same for a path of a grant, as it is written.
+/// As [`checked`], for a path of a grant as it is written.
 fn granted(text: &str) -> Cow<'_, str> {
     let path = Path::new(text);
     if !system::is_guarded(path) {
@@ -133,7 +133,7 @@ fn granted(text: &str) -> Cow<'_, str> {
     Cow::Owned(system::alias(path).to_string_lossy().into_owned())
 }
 
-/// Resolves every path to the one that it was made of.
+/// Resolves every path to the given one.
 struct ResolvesTo(PathBuf);
 
 impl BaseFsCanonicalize for ResolvesTo {
@@ -216,7 +216,7 @@ impl PermissionDescriptorParser for Parser {
             PathQueryDescriptor::new_known_absolute(Cow::Owned(path)).with_requested(name)
         };
         if !system::is_guarded(&target) {
-            // Below a guarded folder may be links to what is elsewhere.
+            // A guarded folder may contain links to files outside of it.
             let path = if system::is_guarded(&link) { named(target) } else { path };
             return self.deno.parse_special_file_descriptor(path);
         }
@@ -246,7 +246,7 @@ mod tests {
 
     use super::*;
 
-    /// `granted` with links in it, `outside`, and what the script that may read the one makes of paths.
+    /// The folders `granted`, with links in it, and `outside`, and the parser of a script that may read `granted`.
     struct Tree {
         _root: tempfile::TempDir,
         at: PathBuf,
@@ -256,7 +256,7 @@ mod tests {
     impl Tree {
         fn new(write: &[&str]) -> Self {
             let root = tempfile::tempdir().expect("a folder");
-            let at = root.path().canonicalize().expect("it is there");
+            let at = root.path().canonicalize().expect("it exists");
             for folder in ["granted/folder", "outside"] {
                 fs::create_dir_all(at.join(folder)).expect("a folder");
             }
@@ -275,7 +275,7 @@ mod tests {
                 names(&paths.collect::<Vec<_>>()).expect("absolute paths")
             };
             let parser = Parser::new(Some(&names(&["granted"])), Some(&names(write)));
-            // An empty list would be everything.
+            // An empty list would grant all.
             let parser = if write.is_empty() {
                 Parser { write: Reach::new(None), ..parser }
             } else {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_where_its_folder_leads() {
+    fn a_path_is_resolved_through_its_folder() {
         let tree = Tree::new(&[]);
         assert_eq!(tree.real("granted/folder/x"), "granted/folder/x");
         assert_eq!(tree.real("granted/inner/x"), "granted/folder/x");
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_itself_unless_it_leads_out() {
+    fn a_link_stands_for_itself_unless_it_leads_out_of_the_grant() {
         let tree = Tree::new(&[]);
         assert_eq!(tree.real("granted/inner"), "granted/inner");
         assert_eq!(tree.real("granted/circle"), "granted/circle");
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_link_leads_all_must_be_granted_that_is_for_the_link() {
+    fn a_link_stands_for_its_target_unless_the_target_has_the_same_grants() {
         let tree = Tree::new(&["granted"]);
         assert_eq!(tree.real("granted/outer"), "outside");
         assert_eq!(tree.real("granted/inner"), "granted/inner");
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_granted_link_is_granted_with_its_target() {
+    fn a_granted_link_grants_its_target() {
         let tree = Tree::new(&[]);
         let link = tree.at.join("granted/outer").to_str().unwrap().to_owned();
         let outside = tree.at.join("outside").to_str().unwrap().to_owned();

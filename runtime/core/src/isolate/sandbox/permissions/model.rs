@@ -1,7 +1,7 @@
-//! Whatever links there are and whatever was granted, a path that is allowed leads to what was granted: the
-//! engine's answer against where the system itself leads.
+//! Property tests: with any links and grants, an allowed path leads to a granted one. The engine's answers are
+//! compared with where the system leads.
 //!
-//! `PROPTEST_CASES` asks for another number of cases.
+//! `PROPTEST_CASES` sets the number of cases.
 
 use std::borrow::Cow;
 use std::fs;
@@ -14,12 +14,12 @@ use proptest::prelude::*;
 use super::container;
 use crate::wire::{Grant, Links, Permissions};
 
-/// Something in the tree, by its path.
+/// An entry of the tree, with its path.
 #[derive(Debug, Clone)]
 enum Entry {
     Folder(String),
     File(String),
-    /// With what it leads to, which may be nothing.
+    /// A link and its target, which may not exist.
     Link(String, String),
 }
 
@@ -31,7 +31,7 @@ fn path(names: &'static str) -> impl Strategy<Value = String> {
 fn entry() -> impl Strategy<Value = Entry> {
     let target = prop_oneof![
         3 => path("a b c .."),
-        // From the root of the tree, as an absolute path.
+        // Absolute: below the root of the tree.
         1 => path("a b c").prop_map(|path| format!("/{path}")),
     ];
     prop_oneof![
@@ -41,7 +41,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     ]
 }
 
-/// Makes what can be made: an entry whose folder is a file or leads nowhere is left out.
+/// Creates the entries. An entry whose folder is a file or does not exist is left out.
 fn make(root: &Path, entries: &[Entry]) {
     for entry in entries {
         let _ = match entry {
@@ -55,13 +55,13 @@ fn make(root: &Path, entries: &[Entry]) {
     }
 }
 
-/// Where the system leads, for what is there and for what would be made. `None` where it leads nowhere.
+/// The path that the system opens or creates for `path`. `None` where it can do neither.
 fn led(path: &Path, depth: usize) -> Option<PathBuf> {
     if let Ok(real) = path.canonicalize() {
         return Some(real);
     }
     let folder = led(path.parent()?, depth)?;
-    // Nothing is opened in a folder that is not there.
+    // A file in a folder that does not exist cannot be opened.
     if !folder.is_dir() {
         return None;
     }
@@ -73,16 +73,16 @@ fn led(path: &Path, depth: usize) -> Option<PathBuf> {
     }
 }
 
-/// Whether `path` is in the tree below one of `granted`, all by their real names.
+/// Whether `path` is below one of `granted`. All paths are resolved.
 fn is_below(path: &Path, granted: &[PathBuf]) -> bool {
     granted.iter().any(|granted| path.starts_with(granted))
 }
 
-/// The system gets nowhere through `b`. Without the part before its `..` the target of `b` would be `a`.
+/// The system cannot open `b`. If `b/..` were dropped from the target of `b`, the target would be `a`.
 #[test]
-fn a_link_that_leads_through_itself_does_not_lead_to_what_is_beside_it() {
+fn a_link_through_itself_does_not_resolve_to_its_sibling() {
     let root = tempfile::tempdir().expect("a folder");
-    let root = root.path().canonicalize().expect("it is there");
+    let root = root.path().canonicalize().expect("it exists");
     make(&root, &[Entry::Link("a".into(), "..".into()), Entry::Link("b".into(), "b/../a".into())]);
     let list = Grant::Some(vec![root.join("a").to_string_lossy().into_owned()]);
     let wanted = Permissions { read: list, ..Permissions::default() };
@@ -96,14 +96,14 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_allowed_leads_to_what_was_granted(
+    fn every_allowed_path_leads_to_a_granted_path(
         entries in prop::collection::vec(entry(), 1..12),
         granted in prop::collection::vec(path("a b c"), 1..3),
         asked in prop::collection::vec(path("a b c new .."), 1..24),
         refuses_links in any::<bool>(),
     ) {
         let root = tempfile::tempdir().expect("a folder");
-        let root = root.path().canonicalize().expect("it is there");
+        let root = root.path().canonicalize().expect("it exists");
         make(&root, &entries);
         let paths = granted.iter().map(|path| root.join(path)).collect::<Vec<_>>();
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
@@ -111,8 +111,8 @@ proptest! {
         let wanted = Permissions { read: list(), write: list(), ..Permissions::default() };
         let links = if refuses_links { Links::Refuse } else { Links::Follow };
         let container = container(&wanted, None, links).expect("good permissions");
-        // A granted link is granted with its target, unless links are refused: then a path with one in it
-        // grants nothing.
+        // A granted link grants its target too. Where links are refused, a granted path with a link in it grants
+        // nothing.
         let reach: Vec<_> = paths
             .iter()
             .filter_map(|path| led(path, 40).filter(|real| !refuses_links || real == path))
@@ -122,7 +122,7 @@ proptest! {
             for access in [OpenAccessKind::Read, OpenAccessKind::Write, OpenAccessKind::ReadWrite] {
                 let opened = container.check_open(Cow::Borrowed(&asked), access, Some("open"));
                 let Ok(opened) = opened else { continue };
-                // What leads nowhere cannot be opened.
+                // A path that leads to no file cannot be opened.
                 let Some(real) = led(&opened, 40) else { continue };
                 prop_assert!(
                     is_below(&real, &reach),
@@ -135,19 +135,19 @@ proptest! {
     }
 
     #[test]
-    fn what_was_granted_is_allowed_by_its_real_name(
+    fn a_resolved_path_is_allowed_exactly_below_a_granted_path(
         entries in prop::collection::vec(entry(), 1..12),
         granted in path("a b c"),
         asked in path("a b c new"),
     ) {
         let root = tempfile::tempdir().expect("a folder");
-        let root = root.path().canonicalize().expect("it is there");
+        let root = root.path().canonicalize().expect("it exists");
         make(&root, &entries);
         let granted = root.join(granted);
         let list = Grant::Some(vec![granted.to_string_lossy().into_owned()]);
         let wanted = Permissions { read: list, ..Permissions::default() };
         let container = container(&wanted, None, Links::Follow).expect("good permissions");
-        // A granted link to nothing grants itself.
+        // A granted link without a target grants only itself.
         let Ok(granted) = granted.canonicalize() else { return Ok(()) };
         let Some(real) = led(&granted.join(asked), 40) else { return Ok(()) };
         let within = real.starts_with(granted);

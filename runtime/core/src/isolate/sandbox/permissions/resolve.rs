@@ -1,4 +1,4 @@
-//! Real paths: where the links in a path lead.
+//! Path resolution: the paths that links lead to.
 
 use std::fs;
 use std::io;
@@ -9,14 +9,14 @@ use sys_traits::impls::RealSys;
 
 use super::system;
 
-/// A chain of more links is taken for a circle, as Linux does.
+/// A longer chain of links counts as a cycle, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// The system opens no path of as many bytes, so it leads nowhere.
+/// Length in bytes from which the system refuses a path.
 const LONGEST: usize = if cfg!(windows) { 1 << 15 } else { 1 << 12 };
 
-/// Fails as the system does for a path that is too long. Each of its parts would take a call of the system, and nothing
-/// interrupts that.
+/// Fails with the system's error for a path that is too long. Resolving each of its parts would take a system
+/// call, and nothing interrupts that.
 pub(super) fn check_length(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     const TOO_LONG: i32 = nix::errno::Errno::ENAMETOOLONG as i32;
@@ -29,8 +29,8 @@ pub(super) fn check_length(path: &Path) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(TOO_LONG))
 }
 
-/// A path with `..` in it as an absolute one without, if it has any. What is above a link is what is above its target:
-/// so the system has it, and Windows alone does not.
+/// An absolute path without `..`, or `None` if `path` has no `..`. The parent of a link is the parent of its target,
+/// as on every system except Windows.
 #[cfg(unix)]
 pub(super) fn without_parents(path: &Path) -> Option<PathBuf> {
     if !path.components().any(|part| part == Component::ParentDir) {
@@ -53,7 +53,7 @@ pub(super) fn without_parents(_: &Path) -> Option<PathBuf> {
     None
 }
 
-/// A path whose folder is known by its real name. Of its last part nothing is said.
+/// Resolves the folder of a path, and not its last part.
 pub(super) fn itself(path: &Path) -> PathBuf {
     match (path.parent(), path.file_name()) {
         (Some(folder), Some(name)) => existing(folder).join(name),
@@ -61,13 +61,13 @@ pub(super) fn itself(path: &Path) -> PathBuf {
     }
 }
 
-/// The path of the file that a path leads to in the end, whether it is there or not.
+/// Resolves a path to the end. The file does not have to exist.
 pub(crate) fn resolved(path: &Path) -> PathBuf {
     let here = itself(path);
     target(&here).unwrap_or(here)
 }
 
-/// The real name of a path, or of as much of it as there is.
+/// Resolves the longest existing prefix of a path.
 pub(crate) fn existing(path: &Path) -> PathBuf {
     if path.as_os_str().len() >= LONGEST {
         return path.to_owned();
@@ -85,7 +85,7 @@ pub(crate) fn existing(path: &Path) -> PathBuf {
     }
 }
 
-/// Where a link leads in the end, even if there is nothing.
+/// The final target of a link, which does not have to exist. `None` if `link` is no link.
 pub(super) fn target(link: &Path) -> Option<PathBuf> {
     let mut at = step(link)?;
     for _ in 0..MAX_LINKS {
@@ -102,11 +102,11 @@ fn step(link: &Path) -> Option<PathBuf> {
         return None;
     }
     let next = fs::read_link(link).ok()?;
-    // An entry of `/proc` may be a link to a thing without a path, such as `pipe:[1]`.
+    // A link in `/proc` may stand for an object without a path, such as `pipe:[1]`.
     if link.starts_with("/proc") && next.to_string_lossy().contains(":[") {
         return None;
     }
-    // A `..` that stayed would be taken away later, with a part before it that the system does not get past.
+    // A remaining `..` would later be removed with the part before it, which may not be a folder.
     let next = link.parent()?.join(next);
     Some(itself(&without_parents(&next).unwrap_or(next)))
 }

@@ -1,37 +1,35 @@
-//! Which files of the system reach the application itself: one list for every way of opening a file.
+//! Special files: the paths below `/dev`, `/proc` and `/sys`.
 //!
-//! Deno takes everything below `/dev`, `/proc` and `/sys` for dangerous, and lets only a script with all
-//! permissions use it; an embedded script never has all, because FFI stays denied. Here these are files
-//! that need the permission to read or write them like any other. Closed is what belongs to the
-//! application: its memory, its descriptors, its environment, its terminal. The three standard streams by
-//! their paths are the script's own.
+//! Deno allows these paths only to a script with all permissions. An embedded script never has all, because FFI
+//! stays denied. Here they need the permission to read or write them like any other file, with two exceptions.
+//! Files of the application are closed: its memory, descriptors, environment and terminal. The paths of the
+//! three standard streams lead to the script's own streams.
 //!
-//! Deno decides by the beginning of a path, so a path below these folders goes through its checks under
-//! an alias, which [`super::links`] makes and `system_files` takes away.
-
+//! Deno decides by the beginning of a path. So a path below these folders passes its checks under an alias, which
+//! [`super::links`] adds and `system_files` removes.
 use std::path::{Component, Path, PathBuf};
 
-/// What a resolved path gives access to.
+/// The kind of file at a resolved path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// A part of the application, which no script may open.
+    /// Exposes the application. No script may open it. Holds the reason.
     Refused(&'static str),
     /// The script's own stdin, stdout or stderr.
     Stream(usize),
-    /// Describes the application, and changes it when it is written.
+    /// Describes the application. Writing would change the application.
     ReadOnly,
-    /// A file like any other.
+    /// An ordinary file.
     File,
 }
 
 impl Target {
-    /// Whether it is no file.
+    /// Whether no script can open it as a file.
     pub(super) fn is_closed(self) -> bool {
         matches!(self, Self::Refused(_) | Self::Stream(_))
     }
 }
 
-/// The folders that Deno guards as a whole.
+/// The folders that Deno guards.
 #[cfg(target_os = "linux")]
 const GUARDED: &[&str] = &["/dev", "/proc", "/sys"];
 #[cfg(all(unix, not(target_os = "linux")))]
@@ -44,7 +42,7 @@ const DESCRIPTORS: &str = "the application's file descriptors";
 const ENVIRONMENT: &str = "the environment of the application or of another process";
 const TERMINAL: &str = "the application's terminal";
 
-/// Entries of a process in `/proc` that are closed for the application's own.
+/// Entries in `/proc/PID` that are closed for the application's own process.
 const PRIVATE: [(&str, &str); 13] = [
     ("auxv", MEMORY),
     ("environ", ENVIRONMENT),
@@ -61,23 +59,23 @@ const PRIVATE: [(&str, &str); 13] = [
     ("wchan", MEMORY),
 ];
 
-/// Stands before a guarded path while Deno checks it. There is no such folder.
+/// Prefix of a guarded path while Deno checks it. No such folder exists.
 const ALIAS: &str = "/\u{1}js-runtime";
 
-/// The root's parent is the root: the system opens such a path, and Deno's guard does not know it.
+/// The parent of the root is the root, so the system opens `/../dev/x`. Deno's guard does not match it.
 const DIRECT: &str = "/..";
 
-/// Whether Deno would guard the path.
+/// Whether Deno guards the path.
 pub(super) fn is_guarded(path: &Path) -> bool {
     GUARDED.iter().any(|folder| path.starts_with(folder))
 }
 
-/// A guarded path as Deno's checks take it.
+/// The form of a guarded path that passes Deno's checks.
 pub(super) fn alias(path: &Path) -> PathBuf {
     below(ALIAS, path)
 }
 
-/// A guarded path that was checked, as the system opens it.
+/// The form of a checked guarded path that the system opens.
 pub(super) fn direct(path: &Path) -> PathBuf {
     below(DIRECT, path)
 }
@@ -88,18 +86,18 @@ fn below(root: &str, path: &Path) -> PathBuf {
     whole.into()
 }
 
-/// Whether the system can open a path that [`original`] knows.
+/// Whether the path has the form of [`direct`].
 pub(crate) fn is_direct(path: &Path) -> bool {
     path.starts_with(DIRECT)
 }
 
-/// The path that an alias or a direct path stands for.
+/// The guarded path that an alias or a direct path stands for.
 pub(crate) fn original(path: &Path) -> Option<PathBuf> {
     let rest = [ALIAS, DIRECT].iter().find_map(|root| path.strip_prefix(root).ok())?;
     Some(Path::new("/").join(rest)).filter(|path| is_guarded(path))
 }
 
-/// The list. `path` is absolute, and no folder in it is a link.
+/// Classifies a path. `path` is absolute and contains no links.
 pub(crate) fn judge(path: &Path) -> Target {
     if !is_guarded(path) {
         return Target::File;
@@ -118,13 +116,13 @@ pub(crate) fn judge(path: &Path) -> Target {
         ["dev", name] if is_terminal(name) => Target::Refused(TERMINAL),
         ["dev", "pts", name] if is_number(name) => Target::Refused(TERMINAL),
         ["proc", process, rest @ ..] if is_own(process) => own(rest),
-        // The application's parent, for one, has what the application has.
+        // Other processes, such as the application's parent, have the same variables.
         ["proc", process, .., "environ"] if is_number(process) => Target::Refused(ENVIRONMENT),
         _ => Target::File,
     }
 }
 
-/// Below the application's own entry in `/proc`, or below that of one of its threads.
+/// Classifies a path below the application's entry in `/proc`, or that of one of its threads.
 fn own(mut names: &[&str]) -> Target {
     while let ["task", _, rest @ ..] = names {
         names = rest;
@@ -156,13 +154,13 @@ fn is_number(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Each thread has an entry of its own beside the process's, which no listing shows.
+/// Threads have entries in `/proc` too, which are not listed.
 fn is_own(process: &str) -> bool {
     matches!(process, "self" | "thread-self")
         || is_number(process) && Path::new("/proc/self/task").join(process).exists()
 }
 
-/// Checks a file once more when it is open: a link may have been changed after the path was checked.
+/// Checks an open file again: a link in its path may have changed after the check of the path.
 #[cfg(target_os = "linux")]
 pub(crate) fn check_open_file(
     file: std::os::fd::BorrowedFd<'_>,
@@ -183,13 +181,13 @@ pub(crate) fn check_open_file(
     check(&path, judge(&path), writes)
 }
 
-/// No other system has files of a process.
+/// Other systems have no files of processes.
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) fn check_open_file(_: std::os::fd::BorrowedFd<'_>, _: bool) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether a file that leads to `target` may be used.
+/// Fails unless a file of this kind may be used.
 pub(crate) fn check(path: &Path, target: Target, writes: bool) -> std::io::Result<()> {
     let reason = match target {
         Target::Refused(what) => format!("it reaches {what}"),
@@ -206,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_reaches_the_application_is_refused() {
+    fn files_that_expose_the_application_are_refused() {
         let own = std::process::id();
         let thread = nix::unistd::gettid();
         for (names, what) in [
@@ -240,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_a_file() {
+    fn other_special_files_are_ordinary_files() {
         for path in [
             "/proc/version",
             "/proc/1/status",
@@ -260,13 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn a_very_long_path_is_judged_too() {
+    fn a_very_long_path_is_classified() {
         let path = format!("/proc/self{}/mem", "/task/1".repeat(200_000));
         assert_eq!(judge(Path::new(&path)), Target::Refused(MEMORY));
     }
 
     #[test]
-    fn an_alias_stands_for_a_guarded_path_only() {
+    fn an_alias_stands_only_for_a_guarded_path() {
         let version = Path::new("/proc/version");
         assert_eq!(original(&alias(version)).as_deref(), Some(version));
         assert_eq!(original(&direct(version)).as_deref(), Some(version));

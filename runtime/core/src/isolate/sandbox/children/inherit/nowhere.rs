@@ -1,4 +1,4 @@
-//! Where a pipe cannot be handed to a child yet, a child's stream leads nowhere.
+//! Placeholder for systems where pipes cannot be passed to a child yet: the stream is null.
 
 use std::io;
 

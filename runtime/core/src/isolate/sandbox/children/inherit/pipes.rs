@@ -1,4 +1,4 @@
-//! The thread that moves what goes through the pipes of an isolate's children.
+//! The thread that copies between pipes of children and streams of the script.
 
 use std::future::pending;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read};
@@ -17,10 +17,10 @@ use crate::io::stdin_queue::StdinQueue;
 /// A child's end of a pipe.
 pub(super) type End = OwnedFd;
 
-/// Bytes that are moved at a time.
+/// Bytes per read.
 const CHUNK: usize = 16 * 1024;
 
-/// No pipe holds more, unless somebody goes on writing while it is emptied.
+/// Limit of one drain in bytes, above the capacity of a pipe. A writer that continues meanwhile could prolong it.
 const MOST_LEFT: usize = 1 << 20;
 
 pub(super) enum Task {
@@ -29,12 +29,12 @@ pub(super) enum Task {
     Given { writer: PipeWriter, bytes: Vec<u8>, inbox: UnboundedReceiver<Request> },
 }
 
-/// Where a child's input comes from.
+/// The source of a child's input.
 pub(super) struct Source {
     input: StdinQueue,
-    /// The script does nothing else until the child has ended.
+    /// The script waits synchronously for the child to end.
     is_waited_for: bool,
-    /// The child's end, for what the child leaves in it.
+    /// The child's end of the pipe, to take back unread input.
     rest: PipeReader,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn number(end: &End) -> i32 {
     end.as_raw_fd()
 }
 
-/// A pipe for what is to be moved, and the end that the child is to get.
+/// Creates a pipe. Returns our task and the child's end.
 pub(super) fn task(
     moved: Moved,
     inbox: UnboundedReceiver<Request>,
@@ -80,13 +80,13 @@ impl Mover {
     }
 
     pub(super) fn take(&self, task: Task) {
-        // Fails when the thread is gone, and then nothing is moved.
+        // Fails if the thread has ended; nothing is copied then.
         let _ = self.tasks.send(task);
     }
 
     pub(super) fn join(self) {
         drop(self.tasks);
-        // A panic in there has been reported, and nothing is left to be moved.
+        // A panic was reported by the panic hook.
         let _ = self.thread.join();
     }
 }
@@ -95,7 +95,7 @@ impl Task {
     async fn run(self) {
         match self {
             Self::Output { reader, output, inbox } => {
-                // Fails without descriptors, and then the child is told by a broken pipe.
+                // Fails without free descriptors; the child then gets a broken pipe.
                 let Ok(unblocked) = reader.try_clone() else { return };
                 if let Ok(pipe) = Receiver::from_owned_fd(reader.into()) {
                     Output { pipe, unblocked, shared: output, buffer: vec![0; CHUNK] }
@@ -111,9 +111,9 @@ impl Task {
             Self::Given { writer, bytes, mut inbox } => {
                 let Ok(mut pipe) = Sender::from_owned_fd(writer.into()) else { return };
                 tokio::select! {
-                    // What a child has not read when it ends is read by nobody.
+                    // Input that the child has not read when it ends is dropped.
                     _ = inbox.recv() => {}
-                    // Fails when the child reads no more.
+                    // Fails if the child has closed its end.
                     _ = pipe.write_all(&bytes) => {}
                 }
             }
@@ -123,13 +123,13 @@ impl Task {
 
 struct Output {
     pipe: Receiver,
-    /// The same end, to be read whether or not it is known to be readable.
+    /// The same end, for reads that do not wait for readiness.
     unblocked: PipeReader,
     shared: Shared,
     buffer: Vec<u8>,
 }
 
-/// Whether more may come through a pipe.
+/// Whether the pipe may have more bytes.
 type MayGoOn = bool;
 
 impl Output {
@@ -137,7 +137,7 @@ impl Output {
         loop {
             tokio::select! {
                 request = inbox.recv() => {
-                    // The isolate is gone, where there is none.
+                    // No request: the isolate has ended.
                     let Some(Request { is_last, done: _done }) = request else { return };
                     if !self.empty().await || is_last {
                         return;
@@ -156,7 +156,7 @@ impl Output {
         }
     }
 
-    /// Takes all that is in the pipe.
+    /// Copies all bytes that are in the pipe.
     async fn empty(&mut self) -> MayGoOn {
         let mut taken = 0;
         while taken < MOST_LEFT {
@@ -171,7 +171,7 @@ impl Output {
         true
     }
 
-    /// Hands on what was read; `None` when there was nothing yet.
+    /// Appends the bytes of a read to the output. `None` if the pipe was empty.
     async fn take(&mut self, read: io::Result<usize>) -> Option<MayGoOn> {
         match read {
             Ok(0) => Some(false),
@@ -185,7 +185,7 @@ impl Output {
                     }
                     sink.output()
                 };
-                // The script may write meanwhile.
+                // The lock is released here, because the script may write meanwhile.
                 Some(output.until(|| sink.lock().try_flush()).await.is_ok())
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
@@ -194,7 +194,7 @@ impl Output {
     }
 }
 
-/// Moves input until the child has ended; what it has not read goes back.
+/// Copies input until the child has ended. Unread input returns to the script.
 async fn move_input(pipe: Sender, source: Source, mut inbox: UnboundedReceiver<Request>) {
     let Source { input, is_waited_for, mut rest } = source;
     let mut buffer = vec![0; CHUNK];
@@ -227,21 +227,21 @@ async fn move_input(pipe: Sender, source: Source, mut inbox: UnboundedReceiver<R
             request = inbox.recv() => break request,
             left = step => match left {
                 Some(left) => unwritten = left,
-                // The end of input is the end of the child's, too.
+                // The end of the script's input ends the child's input.
                 None => pipe = None,
             },
         }
     };
     drop(pipe);
-    // First what the child left, then what has not come into the pipe.
+    // In order: bytes that the child left in the pipe, then bytes that were not written.
     let mut left = what_is_left(&mut rest);
     left.extend_from_slice(&buffer[unwritten]);
     input.put_back(&left);
     drop(request);
 }
 
-/// What is in a pipe now. A program that the child started may still hold the pipe's other end, so its
-/// end may not come.
+/// The bytes that are in the pipe now. A grandchild may hold the other end, so this does not wait for the end of the
+/// pipe.
 fn what_is_left(rest: &mut PipeReader) -> Vec<u8> {
     let mut left = Vec::new();
     let mut chunk = vec![0; CHUNK];

@@ -1,4 +1,4 @@
-//! The variables that a program is started with.
+//! Environment variables of child processes.
 
 use deno_runtime::deno_core::OpState;
 use deno_runtime::deno_permissions::PermissionsContainer;
@@ -9,14 +9,14 @@ use crate::isolate::sandbox::env::Env;
 
 type Variables = Vec<(String, String)>;
 
-/// Without these a child would find no program, or could not run. They are no secret.
+/// Variables that every child needs to run and to find programs. They contain no secrets.
 const NEEDED: &[&str] = if cfg!(windows) {
     &["PATH", "PATHEXT", "SystemRoot", "SystemDrive", "windir", "TEMP"]
 } else {
     &["PATH"]
 };
 
-/// What a child gets for what was asked for.
+/// The variables of a child for the given ones.
 pub(super) fn of_child(
     state: &mut OpState,
     given: Variables,
@@ -24,8 +24,8 @@ pub(super) fn of_child(
     api_name: &str,
 ) -> Variables {
     let mut variables = if is_whole { given } else { granted(state, given) };
-    // Deno lets a script that may start certain programs only start none with a variable of the dynamic linker. One
-    // that the script has inherited is left out: AppImages have some, and so have developers.
+    // With a list of programs in `permissions.run`, Deno refuses to start any with a variable of the dynamic linker.
+    // Inherited ones are removed: AppImages and developers set them.
     if variables.iter().any(|(name, _)| is_linkers(name))
         && !state.borrow_mut::<PermissionsContainer>().query_run_all(api_name)
     {
@@ -33,14 +33,14 @@ pub(super) fn of_child(
         variables
             .retain(|(name, value)| !is_linkers(name) || env.value(name).as_ref() != Some(value));
     }
-    // By its mark a program is found, and all that it starts, when the script or the application ends.
+    // The mark identifies the child and its descendants when the script or the application ends.
     if let Some(mark) = state.borrow::<Mark>().value() {
         variables.push((guardian::VARIABLE.to_owned(), mark));
     }
     variables
 }
 
-/// The application's variables are not for children: what a script may see of its own, they get.
+/// A child does not get the application's variables, but those that the script may read.
 fn granted(state: &OpState, given: Variables) -> Variables {
     let env = state.borrow::<Env>();
     let mut variables = env.granted(state.borrow::<PermissionsContainer>());

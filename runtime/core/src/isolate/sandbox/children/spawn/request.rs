@@ -1,12 +1,12 @@
-//! What a program is started with: read once from what a script gives, and handed on as an object that no script
-//! has seen.
+//! The request to start a program: read once from the script's object, and passed on as an object that no script has
+//! seen.
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::serde_v8::{JsBuffer, ToJsBuffer};
 use deno_runtime::deno_core::{serde_v8, v8};
 use serde::{Deserialize, Serialize};
 
-/// As `deno_process` has it. What is not listed is not handed on.
+/// The fields of `deno_process`. Other properties are not passed on.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "options of Deno's")]
@@ -41,13 +41,13 @@ pub(super) struct Request {
     max_buffer: Option<u64>,
 }
 
-/// Where a stream of a child leads: a word, or a descriptor.
+/// A stream of a child: a word, or a descriptor.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(super) enum Stream {
     Word(String),
     Number(i32),
-    /// What is no descriptor at all.
+    /// A number that is no descriptor.
     Other(f64),
 }
 
@@ -58,7 +58,7 @@ enum Signal {
     Number(i32),
 }
 
-/// What Deno's own op gets.
+/// The object for Deno's op.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "as above")]
@@ -96,14 +96,14 @@ impl Stream {
         matches!(self, Self::Word(word) if word == "inherit")
     }
 
-    /// How many descriptors it takes.
+    /// Number of descriptors that opening it takes.
     fn takes(&self) -> usize {
         if matches!(self, Self::Word(word) if word == "null") { 1 } else { 2 }
     }
 }
 
 impl Request {
-    /// What a script asks for. Getters of it run here, and never again.
+    /// Reads the script's object. Its getters run here and never again.
     pub(super) fn read<'s>(
         scope: &mut v8::PinScope<'s, '_>,
         given: v8::Local<'s, v8::Value>,
@@ -111,7 +111,7 @@ impl Request {
         serde_v8::from_v8(scope, given).map_err(|error| JsErrorBox::type_error(error.to_string()))
     }
 
-    /// How many descriptors a start takes at the most.
+    /// Upper bound of the descriptors that a start takes.
     pub(super) fn takes(&self) -> usize {
         const CHANNEL: usize = 2;
         const PROCESS: usize = 2;
@@ -120,7 +120,7 @@ impl Request {
         streams.map(Stream::takes).sum::<usize>() + CHANNEL + PROCESS
     }
 
-    /// For Deno's own op.
+    /// The object for Deno's op.
     pub(super) fn to_v8<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -143,7 +143,7 @@ impl Request {
             input: self.input.as_ref().map(|input| ToJsBuffer::from(input.to_vec())),
             extra_stdio: self.extra_stdio.as_deref().unwrap_or_default(),
             detached: self.detached,
-            // There is nothing that a Deno would have to know of this process's packages.
+            // A Deno child needs nothing of this process's packages.
             needs_npm_process_state: false,
             argv0: self.argv0.as_deref(),
             timeout: self.timeout,

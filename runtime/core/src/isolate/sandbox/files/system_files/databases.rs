@@ -1,8 +1,8 @@
-//! The files of databases, which SQLite opens and removes by their names.
+//! The files of databases, which SQLite opens and removes by name.
 //!
-//! The script may have replaced a folder in the path with a link, or have it replaced, since the path was checked. So
-//! the folder is opened, and the file in it, wherever the folder is, must be one that the script may use. A journal
-//! belongs to its database: SQLite makes it beside that, whatever else is granted.
+//! A script may replace a folder in the path with a link after the check of the path. So the folder is opened, and
+//! the file in it must be one that the script may use. SQLite creates journals beside their database, so the grant
+//! of a database includes them.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -16,15 +16,15 @@ use nix::fcntl::OFlag;
 use super::held::{Access, Held, also_granted, hold_below};
 use crate::isolate::sandbox::permissions::system;
 
-/// What SQLite appends to the name of a database.
+/// The suffixes of journals.
 const JOURNALS: [&[u8]; 3] = [b"-journal", b"-shm", b"-wal"];
 
-/// Opens a file with the flags of the system.
+/// Opens a file for SQLite with the flags of `open(2)`.
 pub(crate) fn open_of_database(path: &Path, flags: i32, mode: i32) -> io::Result<File> {
     let writes = flags & OFlag::O_ACCMODE.bits() != OFlag::O_RDONLY.bits();
     let makes = flags & OFlag::O_CREAT.bits() != 0;
     if !writes && !makes && path.is_dir() {
-        // SQLite has the system write a folder to the disk in which it has made a file.
+        // SQLite syncs the folder in which it has created a file.
         let flags = OFlag::O_DIRECTORY.bits();
         return std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
     }
@@ -40,14 +40,14 @@ pub(crate) fn open_of_database(path: &Path, flags: i32, mode: i32) -> io::Result
     Ok(opened.into())
 }
 
-/// Removes a file, or a link in its place.
+/// Removes a file or a link for SQLite.
 pub(crate) fn remove_of_database(path: &Path) -> io::Result<()> {
     std::fs::remove_file(&*hold(path, Access::Writes)?.checked())
 }
 
 fn hold(path: &Path, access: Access) -> io::Result<Held> {
     hold_below(path, |path| match database_of(path) {
-        // A database that is only read has journals all the same, and locks.
+        // A database that is only read has journals too, and locks.
         Some(database) => also_granted(path, access)
             .or_else(|_| also_granted(&database, Access::Writes))
             .or_else(|_| also_granted(&database, Access::Reads)),

@@ -1,7 +1,7 @@
-//! Methods of the trait `FileSystem` that are Deno's own, but for the path.
+//! Macros for methods of `FileSystem` that call Deno's implementation with a pinned path.
 
-/// Methods of the trait that do to a file what Deno's do. A path is followed by what is done to it, and by
-/// what a link at its end is.
+/// Methods that pass pinned paths to Deno's implementation. Each path is followed by its access and by the handling
+/// of a link at its end.
 macro_rules! passed_on {
     ($($now:ident, $later:ident(
         $($path:ident: $access:ident $end:ident),+; $($name:ident: $kind:ty),*
@@ -28,7 +28,7 @@ macro_rules! passed_on {
     )+};
 }
 
-/// Methods that only look at a file, and do for a stream what `$of_stream` does.
+/// Methods that only inspect a file. For a stream they call `$of_stream`.
 macro_rules! looked_at {
     ($($now:ident, $later:ident $end:ident -> $result:ty, $of_stream:expr;)+) => {$(
         fn $now(&self, path: &CheckedPath) -> FsResult<$result> {

@@ -1,9 +1,9 @@
-//! Paths that lead where they led when they were checked.
+//! Pinned paths: they lead where they led when they were checked.
 //!
-//! A script that may write a folder can replace it with a link after a path through it was checked. So the
-//! folder of a path is opened first, and must be the one that was checked, or granted itself. What is
-//! done is then done below the open folder, or to the open file. Linux has paths for that; elsewhere
-//! the path is resolved once more, immediately before it is used.
+//! A script that may write a folder can replace it with a link after a path through it was checked. So the folder
+//! of a path is opened first. It must be the checked one, or another one that is granted. The operation then uses
+//! a path below the open folder, or the open file. Linux has paths of open files. On other systems the path is
+//! resolved again immediately before its use.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,40 +15,40 @@ use deno_runtime::deno_permissions::{
 
 use crate::isolate::sandbox::permissions::system;
 
-/// Whether what is done to a file changes it.
+/// Whether an operation changes the file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Access {
     Reads,
     Writes,
 }
 
-/// What a link at the end of a path is to an operation.
+/// Whether an operation follows a link at the end of the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// The link itself is meant.
+    /// The operation is on the link itself.
     Itself,
-    /// What it leads to is meant.
+    /// The operation is on the target of the link.
     Followed,
 }
 
 thread_local! {
-    /// What the isolate of this thread may do.
+    /// Permissions of this thread's isolate.
     static GRANTED: RefCell<Option<PermissionsContainer>> = const { RefCell::new(None) };
 }
 
-/// Called on the thread of an isolate, before its script runs.
+/// Sets the permissions of this thread's isolate. Called before its script runs.
 pub(crate) fn enter(permissions: PermissionsContainer) {
     GRANTED.set(Some(permissions));
 }
 
-/// Whether this thread has an isolate, whose grants are known.
+/// Whether this thread has an isolate with known permissions.
 #[cfg(unix)]
 pub(crate) fn has_grants() -> bool {
-    // Not known any more when the thread ends.
+    // The variable is destroyed when the thread ends.
     GRANTED.try_with(|granted| granted.borrow().is_some()).unwrap_or(false)
 }
 
-/// A path for one operation. It is good as long as this lives.
+/// A path for one operation, valid until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     path: PathBuf,
@@ -57,7 +57,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// A path that cannot be held.
+    /// A path without an open file.
     pub(super) fn plain(path: PathBuf) -> Self {
         Self {
             path,
@@ -80,7 +80,7 @@ impl Held {
     }
 }
 
-/// Whether a path that is not the one that was checked may be used all the same. It has no links in it.
+/// Fails unless a path other than the checked one is granted too. `path` has no links in it.
 pub(super) fn also_granted(path: &Path, access: Access) -> io::Result<()> {
     let kind = match access {
         Access::Reads => OpenAccessKind::ReadNoFollow,
@@ -122,7 +122,7 @@ mod linux {
     /// A sandbox may have no `/proc`.
     static HAS_PROC: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/self/fd").is_dir());
 
-    /// Holds a path that was checked.
+    /// Pins a checked path.
     pub(crate) fn hold(path: &Path, access: Access, end: End) -> io::Result<Held> {
         if !*HAS_PROC {
             return by_name::hold(path, access, end);
@@ -143,7 +143,7 @@ mod linux {
         }
     }
 
-    /// Holds the place of a file, if `check` allows the path that it has without links.
+    /// Pins the path of a file if `check` allows its resolved path.
     pub(crate) fn hold_below(
         path: &Path,
         check: impl FnOnce(&Path) -> io::Result<()>,
@@ -159,7 +159,7 @@ mod linux {
         Ok(Held { path: below(&folder, name), _open: Some(folder) })
     }
 
-    /// Holds what a path leads to, which is to be `expected`.
+    /// Pins the target of a path. A target other than `expected` must be granted.
     fn hold_end(path: &Path, expected: &Path, access: Access) -> io::Result<Held> {
         let file = locate(path, 0)?;
         let real = real(&file)?;
@@ -174,7 +174,7 @@ mod linux {
         if !*HAS_PROC {
             return by_name::open_exactly(path);
         }
-        // A pipe could keep the thread until somebody writes.
+        // A named pipe would block until its other end is opened.
         let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
         if real(&file)? != path {
@@ -186,7 +186,7 @@ mod linux {
         Ok(file)
     }
 
-    /// Opens nothing but the place.
+    /// Opens a path without access to the contents.
     fn locate(path: &Path, more: i32) -> io::Result<File> {
         let flags = OFlag::O_PATH.bits() | more;
         OpenOptions::new().read(true).custom_flags(flags).open(path)
@@ -205,14 +205,14 @@ mod linux {
     }
 }
 
-/// For systems without paths of open files.
+/// Implementation for systems without paths of open files.
 mod by_name {
     use std::fs::File;
 
     use super::{Access, End, Held, Path, also_granted, io};
     use crate::isolate::sandbox::permissions::{existing, resolved};
 
-    /// Sees that a path that was checked still leads where it led.
+    /// Resolves a checked path again. A different result must be granted.
     pub(crate) fn hold(path: &Path, access: Access, end: End) -> io::Result<Held> {
         let real = match (path.parent(), path.file_name()) {
             (Some(parent), Some(name)) => existing(parent).join(name),
@@ -228,7 +228,7 @@ mod by_name {
         Ok(Held::plain(target))
     }
 
-    /// The place of a file, if `check` allows the path that it has without links.
+    /// Resolves the path of a file if `check` allows it.
     #[cfg(unix)]
     pub(crate) fn hold_below(
         path: &Path,

@@ -1,4 +1,4 @@
-//! Folders that are read bit by bit: each has a descriptor as long as a script reads it.
+//! Folders that a script reads entry by entry. Each has a descriptor while it is read.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::held::Held;
 use crate::isolate::sandbox::files::fd_guard;
 use crate::isolate::sandbox::files::open_files::Counted;
 
-/// A folder that is counted while it is open.
+/// An open folder, counted until it is dropped.
 #[derive(Debug)]
 struct OpenFolder {
     folder: FsReadDirRc,
@@ -24,7 +24,7 @@ impl FsReadDir for OpenFolder {
     }
 }
 
-/// Opens a folder if the script may open one more.
+/// Opens a folder. Fails if the script has too many open files.
 pub(super) async fn open(held: Held) -> FsResult<FsReadDirRc> {
     let counted = fd_guard::count_one()?;
     let folder = RealFs.read_dir_async(held.owned()).await?;

@@ -1,4 +1,4 @@
-//! Opening and making files, so that they are the ones that were checked.
+//! Opens and creates files at pinned paths.
 
 use std::fs::File as StdFile;
 use std::io::{self, ErrorKind};
@@ -15,13 +15,13 @@ use super::place::{self, Place};
 use crate::isolate::sandbox::files::fd_guard;
 use crate::isolate::sandbox::permissions::{resolved, system};
 
-/// What is left to do to open a file; may be done on any thread.
+/// A prepared open. Can be finished on any thread.
 pub(super) struct Opening {
     path: PathBuf,
     held: Held,
     access: Access,
     options: OpenOptions,
-    /// The script did not ask that a link is an error.
+    /// Whether the script follows a link at the end of the path.
     follows: bool,
 }
 
@@ -35,16 +35,16 @@ pub(super) fn access_of(options: &OpenOptions) -> Access {
     if writes { Access::Writes } else { Access::Reads }
 }
 
-/// Whether a file that is not there is made. One that must not be there is asked for by `create_new` alone.
+/// Whether a missing file is created. A caller may set `create_new` without `create`.
 fn may_make(options: &OpenOptions) -> bool {
     options.create || options.create_new
 }
 
-/// Holds the place of a file. Called on the isolate's thread.
+/// Pins the path of a file. Called on the isolate's thread.
 pub(super) fn prepare(path: &CheckedPath, options: OpenOptions) -> FsResult<Opened> {
     fd_guard::room_for_file()?;
     let access = access_of(&options);
-    // Deno has resolved a path to its end where a link is to be followed, but not for all operations.
+    // Where links are followed, Deno has resolved the path to the end for some operations only.
     let follows = !has_no_follow(&options);
     let mut options = options;
     let place = if path.canonicalized() || !follows {
@@ -89,7 +89,7 @@ pub(super) fn into_file((file, path): (StdFile, PathBuf)) -> Rc<dyn File> {
     Rc::new(StdFileResourceInner::file(file, Some(path)))
 }
 
-/// A regular file that a module or settings are read from. `path` was checked, and is where links lead.
+/// Opens a regular file that a module or settings are read from. `path` is checked and resolved.
 pub(crate) fn to_load(path: &Path) -> io::Result<StdFile> {
     let original = system::original(path);
     if let Some(original) = &original {
@@ -108,7 +108,7 @@ pub(crate) fn to_load(path: &Path) -> io::Result<StdFile> {
     Ok(file)
 }
 
-/// Makes a folder, and those above it that are not there.
+/// Creates a folder and its missing parents.
 pub(super) fn make_folders(path: &CheckedPath, mode: Option<u32>) -> FsResult<()> {
     let mut missing = Vec::new();
     let mut at = path.to_path_buf();
@@ -136,7 +136,7 @@ pub(super) fn make_folders(path: &CheckedPath, mode: Option<u32>) -> FsResult<()
     Ok(())
 }
 
-/// As `mkdir -p` for one folder.
+/// Creates one folder. An existing folder is no error.
 fn make(held: &Held, mode: Option<u32>) -> FsResult<()> {
     let path = held.checked();
     match RealFs.mkdir_sync(&path, false, mode) {
@@ -156,7 +156,7 @@ fn no_follow(options: &mut OpenOptions) {
     *flags |= nix::fcntl::OFlag::O_NOFOLLOW.bits();
 }
 
-/// A file may be made to be read, which the standard library does not do by itself.
+/// Allows creation without write access, which the standard library refuses.
 #[cfg(unix)]
 fn creating(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptions {
     use nix::fcntl::OFlag;
@@ -175,7 +175,7 @@ fn creating(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptio
     open_options_for_checked_path(*options, path)
 }
 
-/// A link where none was when the path was resolved leads nowhere.
+/// A link that appeared after the path was resolved is not followed: the file counts as missing.
 #[cfg(unix)]
 fn not_a_link(error: io::Error) -> io::Error {
     if error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32) {
@@ -195,7 +195,7 @@ fn no_follow(_: &mut OpenOptions) {}
 #[cfg(not(unix))]
 fn creating(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptions {
     if may_make(options) && !options.write && !options.append {
-        // Only one that may be written can be made.
+        // A file can only be created with write access.
         options.write = true;
         options.truncate = false;
     }

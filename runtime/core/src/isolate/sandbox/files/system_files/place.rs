@@ -1,4 +1,4 @@
-//! Where a checked path leads: to a file, or to a stream of the script.
+//! The target of a checked path: a file, or a stream of the script.
 
 use std::io;
 use std::path::Path;
@@ -23,7 +23,7 @@ impl Place {
             target => {
                 system::check(&original, target, matches!(access, Access::Writes))?;
                 if is_made_by_the_system(&original) {
-                    // The system opens a direct path, and Deno has resolved that to the end.
+                    // Deno has resolved a direct path to the end, and the system can open it.
                     let is_alias = !system::is_direct(path);
                     let path = if is_alias { original } else { path.to_path_buf() };
                     return Ok(Self::File(Held::plain(path)));
@@ -34,12 +34,12 @@ impl Place {
     }
 }
 
-/// Whether no script can make a link there.
+/// Whether only the system creates entries below the path, so that no script can add a link.
 fn is_made_by_the_system(path: &Path) -> bool {
     ["/proc", "/sys"].iter().any(|folder| path.starts_with(folder))
 }
 
-/// A path of a file, and none of a stream.
+/// Pins the path of a file. Fails for the path of a stream.
 pub(super) fn of_file(path: &CheckedPath, access: Access, end: End) -> io::Result<Held> {
     match Place::of(path, access, end)? {
         Place::File(held) => Ok(held),

@@ -1,4 +1,4 @@
-//! Paths whose folder is replaced after they were checked.
+//! Tests with folders and files that are replaced after the check of their path.
 
 use std::borrow::Cow;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::wire::{Grant, Links, Permissions};
 
 const TEXT: &str = "outside";
 
-/// `granted/folder` may be read and written, `outside` may not; both have the same files.
+/// `granted/folder` is readable and writable, `outside` is neither. Both contain the same files.
 struct World {
     root: tempfile::TempDir,
     permissions: PermissionsContainer,
@@ -44,25 +44,26 @@ impl World {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.root.path().canonicalize().expect("it is there").join(name)
+        self.root.path().canonicalize().expect("it exists").join(name)
     }
 
     fn check(&self, name: &str, kind: OpenAccessKind) -> CheckedPathBuf {
         let path = Cow::Owned(self.path(name));
-        self.permissions.check_open(path, kind, None).expect("it is granted").into_owned()
+        self.permissions.check_open(path, kind, None).expect("the path is granted").into_owned()
     }
 
     fn replace(&self) {
-        fs::rename(self.path("granted/folder"), self.path("granted/moved")).expect("it moves");
+        fs::rename(self.path("granted/folder"), self.path("granted/moved"))
+            .expect("the folder is renamed");
         symlink(self.path("outside"), self.path("granted/folder")).expect("a link");
     }
 
     fn outside(&self) -> String {
         let mut entries: Vec<_> = fs::read_dir(self.path("outside"))
-            .expect("it is there")
+            .expect("it exists")
             .map(|entry| {
                 let path = entry.expect("an entry").path();
-                let about = path.symlink_metadata().expect("it is there");
+                let about = path.symlink_metadata().expect("it exists");
                 let text =
                     if about.is_file() { fs::read(&path).expect("a file") } else { Vec::new() };
                 let mode = about.permissions().mode();
@@ -74,7 +75,7 @@ impl World {
     }
 }
 
-/// What is done to a path; the other one is granted.
+/// An operation on the first path. The second path is granted.
 type Way = fn(&CheckedPath, &CheckedPath) -> FsResult<()>;
 
 use OpenAccessKind::{Read, ReadNoFollow, ReadWriteNoFollow, Write, WriteNoFollow};
@@ -83,7 +84,7 @@ fn write() -> OpenOptions {
     OpenOptions::write(true, false, false, None)
 }
 
-/// As the engine's operations check their paths.
+/// Operations with a file and the check that the engine makes for it.
 const WAYS: &[(&str, &str, OpenAccessKind, Way)] = &[
     ("open", "file", Read, |path, _| SystemFiles.open_sync(path, OpenOptions::read()).map(drop)),
     ("write", "file", Write, |path, _| SystemFiles.open_sync(path, write()).map(drop)),
@@ -126,7 +127,7 @@ const WAYS: &[(&str, &str, OpenAccessKind, Way)] = &[
 ];
 
 #[test]
-fn a_path_whose_folder_was_replaced_by_a_link_is_refused() {
+fn a_path_is_refused_after_its_folder_was_replaced_with_a_link() {
     for (name, file, kind, way) in WAYS {
         let world = World::new();
         let path = world.check(&format!("granted/folder/{file}"), *kind);
@@ -144,7 +145,7 @@ fn a_path_whose_folder_was_replaced_by_a_link_is_refused() {
 }
 
 #[test]
-fn a_path_that_stays_is_used() {
+fn an_unchanged_path_is_used() {
     for (name, file, kind, way) in
         WAYS.iter().filter(|(name, ..)| !name.contains("chown") && *name != "chdir")
     {
@@ -163,19 +164,21 @@ fn a_path_that_stays_is_used() {
 }
 
 #[test]
-fn a_folder_that_moved_to_where_it_is_granted_too_is_used() {
+fn a_folder_that_moved_within_the_grant_is_used() {
     let world = World::new();
     let path = world.check("granted/folder/file", Read);
     fs::rename(world.path("granted/folder"), world.path("granted/moved")).unwrap();
     symlink("moved", world.path("granted/folder")).unwrap();
-    SystemFiles.open_sync(&path.as_checked_path(), OpenOptions::read()).expect("it is granted");
+    SystemFiles
+        .open_sync(&path.as_checked_path(), OpenOptions::read())
+        .expect("the path is granted");
 }
 
 #[test]
-fn a_file_that_was_replaced_by_a_link_is_refused() {
+fn a_file_is_refused_after_it_was_replaced_with_a_link() {
     for (name, file, kind, way) in WAYS.iter().filter(|(_, file, ..)| *file == "file") {
         if ["lstat", "remove", "lchown", "lutime", "rename from", "link from"].contains(name) {
-            // These are about the link itself.
+            // These operate on the link itself.
             continue;
         }
         let world = World::new();
@@ -192,14 +195,14 @@ fn a_file_that_was_replaced_by_a_link_is_refused() {
     }
 }
 
-/// As SQLite opens the target of a backup: it follows links itself.
+/// Opens a database as SQLite opens the target of a backup, following links.
 fn open_database(path: &Path) -> i32 {
     use libsqlite3_sys as sqlite;
 
     let name = std::ffi::CString::new(path.to_str().expect("the path is UTF-8")).expect("a name");
     let flags = sqlite::SQLITE_OPEN_READWRITE | sqlite::SQLITE_OPEN_CREATE;
     let mut database = std::ptr::null_mut();
-    // SAFETY: the name ends with a zero, and the connection is closed here.
+    // SAFETY: `name` is a terminated string that outlives the calls, and `database` is closed once and not used again.
     unsafe {
         let code =
             sqlite::sqlite3_open_v2(name.as_ptr(), &raw mut database, flags, std::ptr::null());
@@ -209,21 +212,21 @@ fn open_database(path: &Path) -> i32 {
 }
 
 #[test]
-fn a_database_whose_folder_was_replaced_by_a_link_is_refused() {
+fn a_database_is_refused_after_its_folder_was_replaced_with_a_link() {
     crate::isolate::sandbox::sqlite::prepare();
     for name in ["granted/folder/new.db", "granted/folder/new.db-journal"] {
         let world = World::new();
         assert_eq!(open_database(&world.path(name)), libsqlite3_sys::SQLITE_OK, "{name}");
         let before = world.outside();
         world.replace();
-        let file = world.root.path().canonicalize().expect("it is there").join(name);
+        let file = world.root.path().canonicalize().expect("it exists").join(name);
         assert_eq!(open_database(&file), libsqlite3_sys::SQLITE_CANTOPEN, "{name}");
         assert_eq!(world.outside(), before, "{name}");
     }
 }
 
 #[test]
-fn the_journal_of_a_granted_file_is_opened_and_removed_and_no_other() {
+fn a_grant_of_a_file_includes_its_journals_and_no_other_file() {
     let world = World::new();
     let list = || Grant::Some(vec![world.path("granted/own").display().to_string()]);
     let granted = Permissions { read: list(), write: list(), ..Permissions::default() };

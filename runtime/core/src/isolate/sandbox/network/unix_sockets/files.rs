@@ -1,8 +1,8 @@
-//! The files of sockets that listen: made and removed in the folder that was checked.
+//! The files of listening sockets, created and removed in the checked folder.
 //!
-//! Deno and libuv remember the path of a socket, and remove what is there when the socket is closed. By then the path
-//! may lead elsewhere: a script has renamed a folder of it, or has changed its working directory. So the folder stays
-//! open for as long as the socket, and only the socket's own file is removed.
+//! Deno and libuv store the path of a socket and remove the file at that path when the socket is closed. By then the
+//! path may lead elsewhere: the script may have renamed a folder or changed its working directory. So the folder
+//! stays open as long as the socket, and only the socket's own file is removed.
 
 use std::cell::RefCell;
 use std::fs::{self, Metadata};
@@ -32,12 +32,12 @@ struct SocketFile {
     made: (u64, u64),
     socket: i32,
     socket_is: Option<Identity>,
-    /// The folder is open.
+    /// Counts the descriptor of the open folder.
     _counted: Option<Counted>,
 }
 
 impl SocketFile {
-    /// A system that does not tell what a descriptor stands for keeps the file until the isolate ends.
+    /// Without identities of descriptors the file stays until the isolate ends.
     fn is_open(&self) -> bool {
         self.socket_is.is_none_or(|was| Identity::of(self.socket) == Some(was))
     }
@@ -46,7 +46,7 @@ impl SocketFile {
         fs::symlink_metadata(self.place.path()).is_ok_and(|found| identity(&found) == self.made)
     }
 
-    /// Allows more to be done to the socket. The file is opened first, as a link could take its place.
+    /// Adds bits to the mode of the file. The file is opened first, as a link could replace it.
     fn allow(&self, mode: u32) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         let file = {
@@ -70,7 +70,7 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if self.is_there() {
-            // Its folder may be read-only by now.
+            // Fails if the folder has become read-only.
             let _ = fs::remove_file(self.place.path());
         }
     }
@@ -84,21 +84,21 @@ fn identity(file: &Metadata) -> (u64, u64) {
 #[derive(Default)]
 pub(crate) struct SocketFiles {
     list: Vec<SocketFile>,
-    /// They are going to be looked at again.
+    /// Whether another check is scheduled.
     is_due: bool,
 }
 
-/// A server of the engine's closes its socket some time after it was told to.
+/// Delay of the second check: a server of the engine closes its socket asynchronously.
 const LATER: Duration = Duration::from_millis(50);
 
 impl SocketFiles {
-    /// Listens at a path that was checked. The file is removed with the socket.
+    /// Listens at a checked path. The file is removed with the socket.
     pub(crate) fn listen(state: &mut OpState, path: &CheckedPath) -> io::Result<UnixListener> {
         Self::remove_closed(state);
         let counted = fd_guard::count_one()?;
         let place = socket_to_bind(path)?;
         let listener = bind(path, place.path())?;
-        // The name may have led elsewhere at that moment.
+        // The path may have led elsewhere during the bind.
         let made = fs::symlink_metadata(place.path()).ok();
         let Some(made) = made.filter(|made| made.file_type().is_socket()) else {
             return Err(io::Error::new(
@@ -118,20 +118,20 @@ impl SocketFiles {
         Ok(listener)
     }
 
-    /// Allows more to be done to the file of a socket.
+    /// Adds bits to the mode of a socket's file.
     pub(crate) fn allow(&self, socket: i32, mode: u32) -> io::Result<()> {
         let file = self.list.iter().find(|file| file.socket == socket && file.is_open());
         file.ok_or(Errno::EBADF)?.allow(mode)
     }
 
-    /// Removes the files of sockets that have been closed.
+    /// Removes the files of closed sockets.
     pub(crate) fn remove_closed(state: &mut OpState) {
         if let Some(files) = state.try_borrow_mut::<Self>() {
             files.list.retain(SocketFile::is_open);
         }
     }
 
-    /// The same, now and once more when what is being closed has been closed.
+    /// Removes the files of closed sockets now, and again after pending closes.
     pub(crate) fn remove_closing(state: &Rc<RefCell<OpState>>) {
         let mut borrowed = state.borrow_mut();
         Self::remove_closed(&mut borrowed);
@@ -150,7 +150,7 @@ impl SocketFiles {
     }
 }
 
-/// Others see the name that a socket is bound to. One that is too long for the system is bound by its folder.
+/// Binds by the checked path, which peers see. A path that is too long for the system is bound through its folder.
 fn bind(path: &CheckedPath, place: &Path) -> io::Result<UnixListener> {
     let name = system::original(path);
     match UnixListener::bind(name.as_deref().unwrap_or(path)) {
@@ -159,24 +159,24 @@ fn bind(path: &CheckedPath, place: &Path) -> io::Result<UnixListener> {
     }
 }
 
-/// Connects to a socket at a path that was checked. The stream does not block, and neither does this: where too many
-/// connections wait to be accepted, it fails.
+/// Connects to a socket at a checked path. The stream is non-blocking. Fails without waiting if the backlog of the
+/// socket is full.
 pub(crate) fn connect(path: &CheckedPath) -> io::Result<UnixStream> {
     let place = socket_to_connect(path)?;
     let stream = unconnected()?;
     let (address, length) = address(place.path())?;
-    // SAFETY: the address is valid for its length, and the stream is open.
+    // SAFETY: `address` is an initialized `sockaddr_un` of `length` bytes, and `stream` owns the open socket.
     let done = unsafe { libc::connect(stream.as_raw_fd(), (&raw const address).cast(), length) };
     if done == 0 { Ok(stream) } else { Err(io::Error::last_os_error()) }
 }
 
 fn unconnected() -> io::Result<UnixStream> {
-    // SAFETY: it takes no pointers.
+    // SAFETY: `socket` takes no pointers.
     let number = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | FLAGS, 0) };
     if number < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the socket has just been made, and nothing else knows of it.
+    // SAFETY: `number` is an open descriptor that `socket` has just returned, and nothing else owns it.
     let stream = UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) });
     #[cfg(not(target_os = "linux"))]
     nix::fcntl::fcntl(&stream, nix::fcntl::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
@@ -190,10 +190,10 @@ const FLAGS: libc::c_int = libc::SOCK_CLOEXEC;
 const FLAGS: libc::c_int = 0;
 
 fn address(path: &Path) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
-    // SAFETY: zeros are an address without a path.
+    // SAFETY: `sockaddr_un` consists of integers, for which zero is valid.
     let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
     let bytes = path.as_os_str().as_bytes();
-    // A zero is at the end.
+    // The address needs a terminating zero.
     if bytes.len() >= address.sun_path.len() || bytes.contains(&0) {
         return Err(Errno::EINVAL.into());
     }

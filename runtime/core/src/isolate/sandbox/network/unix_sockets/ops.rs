@@ -1,4 +1,4 @@
-//! Deno's ops for Unix sockets, which check a name without a path too, and find the file of one where it was checked.
+//! Replacements of Deno's ops for Unix sockets: they check abstract names, and use pinned paths.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -19,10 +19,10 @@ use tokio::net::{UnixListener, UnixStream};
 use super::files::SocketFiles;
 use super::{check_name, connect};
 
-/// A socket as a script sees it: its number, its own address and, for a connection, the other one.
+/// A connection as a script sees it: resource, local address, remote address.
 type Connection = (ResourceId, Option<String>, Option<String>);
 
-/// Whether a script may use the socket at a path, or with a name.
+/// Fails unless the script may use the socket with this path or abstract name.
 pub(crate) fn check<'a>(
     state: &mut OpState,
     path: Cow<'a, Path>,
@@ -78,12 +78,12 @@ pub(crate) fn op_host_listen_unix(
     let listener = listener.map_err(JsErrorBox::from_err)?;
     let local = listener.local_addr().map_err(JsErrorBox::from_err)?;
     let local = unix_socket_addr_path(&local).map_err(JsErrorBox::from_err)?;
-    // With a path it would remove whatever is there in the end.
+    // With the real path Deno would remove any file there when the listener is closed.
     let listener = UnixListenerWithPath::new(listener, PathBuf::from(NO_PATH));
     Ok((state.resource_table.add(NetworkListenerResource::new(listener)), local))
 }
 
-/// There is no such file.
+/// A path that no file can have.
 const NO_PATH: &str = "\0";
 
 #[op2]
@@ -135,6 +135,6 @@ fn close(state: &Rc<RefCell<OpState>>, rid: ResourceId) -> Result<(), ResourceEr
 #[op2(fast)]
 #[allow(clippy::needless_pass_by_value, reason = "an op gets these by value")]
 pub(crate) fn op_host_try_close(state: Rc<RefCell<OpState>>, #[smi] rid: ResourceId) {
-    // One that is closed already is no error.
+    // A closed resource is no error.
     let _ = close(&state, rid);
 }
