@@ -10,9 +10,9 @@ const slowCases = [
   'a_script_starts_itself_with_the_first_runtime_that_it_may_run',
   'a_worker_whose_heap_is_full_amid_modules_of_the_engines_own_ends_alone',
   'authorities_are_those_of_the_environment_whether_or_not_it_may_be_read',
-  'memory_that_is_given_back_may_be_taken_again',
-  'nothing_gets_at_what_was_not_granted',
-  'the_applications_memory_descriptors_and_environment_stay_closed',
+  'released_memory_can_be_allocated_again',
+  'no_api_reaches_resources_without_permission',
+  'files_of_the_application_in_proc_stay_closed',
 ]
 
 /** The runtimes of conformance other than the embedded engine that starts on request. */

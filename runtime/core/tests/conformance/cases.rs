@@ -1,4 +1,4 @@
-//! The table: every case is in one of these files, by what it is about.
+//! All test cases, in files by topic.
 
 mod bundles;
 mod certificates;
@@ -57,7 +57,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     bundles::CASES,
 ];
 
-/// What only the embedded engine has to withstand.
+/// Cases for the embedded engine only.
 pub(crate) const EMBEDDED: &[&[Case]] = &[
     databases::CASES,
     #[cfg(unix)]
@@ -89,10 +89,10 @@ pub(crate) const EMBEDDED: &[&[Case]] = &[
     system_paths::CASES,
 ];
 
-/// Requests that no runtime comes to see.
+/// Invalid configurations, which are rejected before a runtime starts.
 pub(crate) const CONFIG: &[Case] = config::CASES;
 
-/// What a build without the engine makes of requests for it.
+/// Requests for the engine in a build without it.
 #[cfg(not(feature = "embedded"))]
 pub(crate) const WITHOUT_ENGINE: &[Case] = without_engine::CASES;
 #[cfg(feature = "embedded")]

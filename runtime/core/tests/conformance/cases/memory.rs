@@ -1,18 +1,16 @@
-//! The limit of all memory of a process: the process that takes the memory ends, and no other.
+//! The memory limit: it ends the process that exceeds it, and no other.
 
 use js_runtime::{ExitReason, Limits, SpawnConfig};
 
 use crate::support::{Bench, Case, Outcome, cases};
 
-pub(crate) const CASES: &[Case] = cases![
-    the_process_that_takes_the_memory_ends_and_its_neighbours_do_not,
-    memory_that_is_given_back_may_be_taken_again,
-];
+pub(crate) const CASES: &[Case] =
+    cases![only_the_process_over_its_memory_limit_ends, released_memory_can_be_allocated_again,];
 
-/// Where the system tells which thread takes memory.
+/// Cases for systems that attribute memory to threads.
 #[cfg(target_os = "linux")]
 pub(crate) const LINUX: &[Case] =
-    cases![memory_that_the_application_takes_is_not_that_of_a_process_that_works_meanwhile];
+    cases![memory_of_the_application_is_not_charged_to_a_busy_process];
 
 const LIMIT_MB: u32 = 128;
 
@@ -26,9 +24,7 @@ fn limited(config: SpawnConfig) -> SpawnConfig {
     SpawnConfig { limits: Some(limits), ..config }
 }
 
-async fn the_process_that_takes_the_memory_ends_and_its_neighbours_do_not(
-    bench: &Bench,
-) -> Outcome {
+async fn only_the_process_over_its_memory_limit_ends(bench: &Bench) -> Outcome {
     let mut waits = bench.start(limited(bench.fixture("echo-lines.mjs", &[]))).await?;
     let mut works = bench.start(limited(bench.fixture("busy.mjs", &[]))).await?;
     works.until_ready().await?;
@@ -42,25 +38,23 @@ async fn the_process_that_takes_the_memory_ends_and_its_neighbours_do_not(
     waits.kill().await
 }
 
-/// A script that only computes has as much of the processor as the thread that takes the memory.
+/// A busy script gets as much processor time as the thread of the application that allocates.
 #[cfg(target_os = "linux")]
-async fn memory_that_the_application_takes_is_not_that_of_a_process_that_works_meanwhile(
-    bench: &Bench,
-) -> Outcome {
+async fn memory_of_the_application_is_not_charged_to_a_busy_process(bench: &Bench) -> Outcome {
     const CHUNK: usize = 4 << 20;
     let mut works = bench.start(limited(bench.fixture("busy.mjs", &[]))).await?;
     works.until_ready().await?;
     let application = tokio::task::spawn_blocking(|| {
         let chunks = 3 * (LIMIT_MB as usize) * (1 << 20) / CHUNK;
         let take = |_| {
-            // As fast as the script computes, so that there are measurements in between.
+            // Slow enough for several measurements of the script's memory.
             std::thread::sleep(std::time::Duration::from_millis(5));
             std::hint::black_box(vec![1_u8; CHUNK])
         };
         (0..chunks).map(take).collect::<Vec<_>>()
     });
     let taken = application.await?;
-    // A whole life passes, in which it would be ended.
+    // A full start and exit takes long enough for a wrong kill.
     let ended = bench.run(bench.fixture("echo-lines.mjs", &[]), b"x\n").await?;
     assert_eq!(ended.lines(), ["x"]);
     let state = bench.supervisor.status(&works.name)?.state;
@@ -71,8 +65,8 @@ async fn memory_that_the_application_takes_is_not_that_of_a_process_that_works_m
     Ok(())
 }
 
-async fn memory_that_is_given_back_may_be_taken_again(bench: &Bench) -> Outcome {
-    // More than other cases take meanwhile, of which a part is charged to a process that takes and gives back.
+async fn released_memory_can_be_allocated_again(bench: &Bench) -> Outcome {
+    // Higher than the allocations of other cases, part of which are charged to this process.
     let limits = Limits { memory_mb: Some(768), ..Limits::default() };
     let config = bench.fixture("messages-in-flight.mjs", &[]);
     let ended = bench.run(SpawnConfig { limits: Some(limits), ..config }, b"").await?;

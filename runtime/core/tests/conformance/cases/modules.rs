@@ -1,4 +1,4 @@
-//! What a specifier means and how a file is read, for programs that were written for Node and Deno.
+//! Module resolution and loading for programs that were written for Node and Deno.
 
 use serde_json::{Value, json};
 
@@ -6,21 +6,21 @@ use crate::support::{Bench, Case, Ended, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     a_package_never_replaces_a_built_in_module,
-    a_name_that_is_built_in_under_its_scheme_only_is_a_package,
-    a_missing_package_is_not_found_whatever_may_be_read,
-    a_byte_order_mark_is_no_part_of_a_module,
-    a_bundle_may_begin_with_a_byte_order_mark,
+    a_built_in_that_requires_node_scheme_can_be_a_package_name,
+    a_missing_package_is_reported_as_not_found,
+    a_byte_order_mark_is_stripped,
+    a_byte_order_mark_of_a_bundle_is_stripped,
     a_script_without_module_syntax_is_commonjs,
     module_syntax_makes_an_untyped_script_an_es_module,
-    an_unknown_extension_is_an_error_that_says_what_to_do,
-    the_main_module_and_what_is_required_may_have_any_extension,
+    an_unknown_extension_is_an_error_with_a_remedy,
+    the_main_module_and_required_modules_may_have_any_extension,
     an_unknown_mime_type_is_an_error,
-    a_native_addon_is_refused_by_its_packages_name,
-    native_libraries_are_refused_with_the_remedy,
-    a_refusal_that_ends_a_backend_names_the_permission,
+    the_refusal_of_a_native_addon_names_its_package,
+    the_refusal_of_a_native_library_names_the_remedy,
+    a_fatal_permission_error_names_the_permission,
 ];
 
-/// Every way to ask for `events`, `buffer` and `fs/promises`.
+/// All forms of import of `events`, `buffer` and `fs/promises`.
 const BUILT_INS: &str = r"
 import module, { createRequire } from 'node:module'
 import { EventEmitter } from 'events'
@@ -84,7 +84,7 @@ async fn a_package_never_replaces_a_built_in_module(bench: &Bench) -> Outcome {
     run.kill().await
 }
 
-async fn a_name_that_is_built_in_under_its_scheme_only_is_a_package(bench: &Bench) -> Outcome {
+async fn a_built_in_that_requires_node_scheme_can_be_a_package_name(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.mjs",
@@ -116,7 +116,7 @@ async fn a_name_that_is_built_in_under_its_scheme_only_is_a_package(bench: &Benc
     Ok(())
 }
 
-async fn a_missing_package_is_not_found_whatever_may_be_read(bench: &Bench) -> Outcome {
+async fn a_missing_package_is_reported_as_not_found(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.cjs",
@@ -139,7 +139,7 @@ async fn a_missing_package_is_not_found_whatever_may_be_read(bench: &Bench) -> O
     Ok(())
 }
 
-async fn a_byte_order_mark_is_no_part_of_a_module(bench: &Bench) -> Outcome {
+async fn a_byte_order_mark_is_stripped(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.mjs",
@@ -167,7 +167,7 @@ async fn a_byte_order_mark_is_no_part_of_a_module(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_bundle_may_begin_with_a_byte_order_mark(bench: &Bench) -> Outcome {
+async fn a_byte_order_mark_of_a_bundle_is_stripped(bench: &Bench) -> Outcome {
     use js_runtime::{SpawnConfig, Supervisor, WhenSlow};
 
     let text = "\u{feff}#!/usr/bin/env node\nconsole.log('bundled')";
@@ -200,7 +200,7 @@ async fn a_script_without_module_syntax_is_commonjs(bench: &Bench) -> Outcome {
              class C { async m() { await 1 } static async s() { await 1 } }\n\
              console.log(total, this === module.exports, false)",
         ),
-        // V8 takes these, and the parser that looks for exports does not.
+        // V8 accepts these, and the parser for CommonJS exports does not.
         ("name.js", "var await = 6\nconsole.log(await, this === module.exports, false)"),
         ("imports-name.mjs", "await import('./name.js')"),
         ("deep.js", &format!("const text = '{}'\n{sloppy}", "(".repeat(5000))),
@@ -244,7 +244,7 @@ async fn module_syntax_makes_an_untyped_script_an_es_module(bench: &Bench) -> Ou
     Ok(())
 }
 
-/// What `import()` of each specifier rejects with.
+/// A script that prints the error of `import()` of each specifier.
 fn rejected(specifiers: &[&str]) -> String {
     format!(
         "for (const specifier of {specifiers:?}) {{\n\
@@ -254,7 +254,7 @@ fn rejected(specifiers: &[&str]) -> String {
     )
 }
 
-async fn an_unknown_extension_is_an_error_that_says_what_to_do(bench: &Bench) -> Outcome {
+async fn an_unknown_extension_is_an_error_with_a_remedy(bench: &Bench) -> Outcome {
     let specifiers = ["./x.node", "./x.foo", "./x.css", "addon", "./no.foo"];
     let project = Project::new(&[
         ("main.mjs", &rejected(&specifiers)),
@@ -281,7 +281,7 @@ async fn an_unknown_extension_is_an_error_that_says_what_to_do(bench: &Bench) ->
     Ok(())
 }
 
-async fn the_main_module_and_what_is_required_may_have_any_extension(bench: &Bench) -> Outcome {
+async fn the_main_module_and_required_modules_may_have_any_extension(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("main.foo", "console.log(require('./common.foo'), require('./module.foo').default)"),
         ("common.foo", "module.exports = 'common'"),
@@ -312,7 +312,7 @@ async fn an_unknown_mime_type_is_an_error(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_native_addon_is_refused_by_its_packages_name(bench: &Bench) -> Outcome {
+async fn the_refusal_of_a_native_addon_names_its_package(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.cjs",
@@ -354,7 +354,7 @@ async fn a_native_addon_is_refused_by_its_packages_name(bench: &Bench) -> Outcom
     Ok(())
 }
 
-async fn native_libraries_are_refused_with_the_remedy(bench: &Bench) -> Outcome {
+async fn the_refusal_of_a_native_library_names_the_remedy(bench: &Bench) -> Outcome {
     let project = Project::new(&[(
         "main.mjs",
         "const { DatabaseSync } = await import('node:sqlite')\n\
@@ -374,7 +374,7 @@ async fn native_libraries_are_refused_with_the_remedy(bench: &Bench) -> Outcome 
     Ok(())
 }
 
-async fn a_refusal_that_ends_a_backend_names_the_permission(bench: &Bench) -> Outcome {
+async fn a_fatal_permission_error_names_the_permission(bench: &Bench) -> Outcome {
     let project = Project::new(&[("main.mjs", "Deno.readTextFileSync('/')")])?;
     let ended = project.run(bench, "main.mjs").await?;
     assert_eq!(ended.code, Some(1));

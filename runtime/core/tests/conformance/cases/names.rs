@@ -1,4 +1,4 @@
-//! A name and its generations: one at a time, restarted, listed after the end, removed.
+//! Names and generations: spawn, restart, listing after the exit, removal.
 
 use js_runtime::{
     Error, Event, ExitReason, Record, RestartPolicy, RestartWhen, Runtime, SpawnConfig, State,
@@ -9,20 +9,20 @@ use libtest_mimic::Failed;
 use crate::support::{Bench, Case, Outcome, Run, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    a_started_script_is_listed_with_what_runs_it,
-    spawns_of_one_name_at_the_same_time_start_one_process,
-    ensure_joins_the_process_that_is_there,
+    a_started_script_is_listed_with_its_runtime,
+    concurrent_spawns_of_one_name_start_one_process,
+    ensure_joins_a_running_process,
     ensure_does_not_join_a_process_that_is_being_killed,
-    a_restart_during_output_lets_nothing_old_through,
+    a_restart_during_output_delivers_no_old_output,
     a_restart_can_change_the_configuration,
-    exit_is_the_last_event_of_every_generation_and_comes_once,
+    exit_is_the_last_event_of_each_generation_and_is_reported_once,
     an_exited_process_stays_listed_until_it_is_removed,
-    what_is_asked_of_an_exited_process_names_it,
-    a_policy_starts_it_again_and_gives_up,
-    a_fallback_runs_what_the_first_choice_cannot,
+    errors_of_an_exited_process_contain_its_name,
+    a_restart_policy_restarts_up_to_its_limit,
+    a_fallback_runs_when_the_first_runtime_fails,
 ];
 
-async fn a_started_script_is_listed_with_what_runs_it(bench: &Bench) -> Outcome {
+async fn a_started_script_is_listed_with_its_runtime(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("idle.mjs", &[])).await?;
     run.until_ready().await?;
     let info = bench.supervisor.status(&run.name)?;
@@ -34,7 +34,7 @@ async fn a_started_script_is_listed_with_what_runs_it(bench: &Bench) -> Outcome 
     run.kill().await
 }
 
-async fn spawns_of_one_name_at_the_same_time_start_one_process(bench: &Bench) -> Outcome {
+async fn concurrent_spawns_of_one_name_start_one_process(bench: &Bench) -> Outcome {
     let name = Bench::name();
     let spawns = (0..8).map(|_| bench.supervisor.spawn(&name, bench.fixture("idle.mjs", &[])));
     let results = futures_util::future::join_all(spawns).await;
@@ -50,7 +50,7 @@ async fn spawns_of_one_name_at_the_same_time_start_one_process(bench: &Bench) ->
     Ok(())
 }
 
-async fn ensure_joins_the_process_that_is_there(bench: &Bench) -> Outcome {
+async fn ensure_joins_a_running_process(bench: &Bench) -> Outcome {
     let name = Bench::name();
     let config = || bench.fixture("idle.mjs", &[]);
     let (first, second) = tokio::join!(
@@ -67,7 +67,7 @@ async fn ensure_joins_the_process_that_is_there(bench: &Bench) -> Outcome {
 
 async fn ensure_does_not_join_a_process_that_is_being_killed(bench: &Bench) -> Outcome {
     let name = Bench::name();
-    // Its stdin's end does not impress it, so the kill takes a while.
+    // This script ignores the end of stdin, so the kill takes a while.
     let config = || bench.fixture("idle.mjs", &["interval"]);
     bench.supervisor.spawn(&name, config()).await?;
     let (killed, ensured) =
@@ -79,10 +79,10 @@ async fn ensure_does_not_join_a_process_that_is_being_killed(bench: &Bench) -> O
     Ok(())
 }
 
-async fn a_restart_during_output_lets_nothing_old_through(bench: &Bench) -> Outcome {
+async fn a_restart_during_output_delivers_no_old_output(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("flood.mjs", &[])).await?;
     for generation in 1..=3 {
-        // Every generation counts from 0, so a line of the one before would be seen.
+        // Each generation counts from 0, so a line of an earlier generation fails the comparison.
         for n in 0..2_000 {
             assert_eq!(stdout_of(&mut run, generation).await?, n.to_string());
         }
@@ -117,7 +117,7 @@ async fn a_restart_can_change_the_configuration(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("exit.mjs", &["3"])).await?;
     assert_eq!(run.rest().await?.code, Some(3));
     for _ in 0..2 {
-        // The first restart brings a configuration, the second repeats it.
+        // The first restart passes a configuration, the second reuses it.
         let config = (run.info.generation == 1).then(|| bench.fixture("exit.mjs", &["4"]));
         run.info = bench.supervisor.restart(&run.name, config).await?;
         assert_eq!(run.rest().await?.code, Some(4));
@@ -126,9 +126,9 @@ async fn a_restart_can_change_the_configuration(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn exit_is_the_last_event_of_every_generation_and_comes_once(bench: &Bench) -> Outcome {
+async fn exit_is_the_last_event_of_each_generation_and_is_reported_once(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("both-streams.mjs", &["50"])).await?;
-    // Whoever must be waited for keeps the history from being forgotten.
+    // A waiting subscriber prevents eviction from the history.
     let all = bench.supervisor.subscribe_with(&run.name, WhenSlow::Wait, true)?;
     run.rest().await?;
     bench.supervisor.restart(&run.name, Some(bench.fixture("flood.mjs", &["both"]))).await?;
@@ -149,7 +149,7 @@ async fn exit_is_the_last_event_of_every_generation_and_comes_once(bench: &Bench
     Ok(())
 }
 
-/// All events of an exited process, which is removed.
+/// Removes an exited process and returns all its events.
 async fn history(
     bench: &Bench,
     name: &str,
@@ -179,11 +179,11 @@ async fn an_exited_process_stays_listed_until_it_is_removed(bench: &Bench) -> Ou
 
     bench.supervisor.remove(&run.name)?;
     assert!(bench.supervisor.list().is_empty());
-    assert!(run.next().await.is_err(), "the subscription goes on");
+    assert!(run.next().await.is_err(), "the subscription is still open");
     Ok(())
 }
 
-async fn what_is_asked_of_an_exited_process_names_it(bench: &Bench) -> Outcome {
+async fn errors_of_an_exited_process_contain_its_name(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("exit.mjs", &["0"])).await?;
     run.rest().await?;
     let name = run.name.as_str();
@@ -191,14 +191,14 @@ async fn what_is_asked_of_an_exited_process_names_it(bench: &Bench) -> Outcome {
     let close = bench.supervisor.close_stdin(name);
     let kill = bench.supervisor.kill(name).await;
     for result in [write, close, kill] {
-        let error = result.expect_err("it has exited");
+        let error = result.expect_err("the process has exited");
         assert_eq!(error.to_string(), format!("process not running: {name}"));
         assert_eq!((error.kind(), error.name()), ("notRunning", Some(name)));
     }
     Ok(())
 }
 
-async fn a_policy_starts_it_again_and_gives_up(bench: &Bench) -> Outcome {
+async fn a_restart_policy_restarts_up_to_its_limit(bench: &Bench) -> Outcome {
     let policy = RestartPolicy {
         when: RestartWhen::OnFailure,
         max_retries: 2,
@@ -216,7 +216,7 @@ async fn a_policy_starts_it_again_and_gives_up(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_fallback_runs_what_the_first_choice_cannot(bench: &Bench) -> Outcome {
+async fn a_fallback_runs_when_the_first_runtime_fails(bench: &Bench) -> Outcome {
     let first = if bench.runtime == Runtime::Node { Runtime::Bun } else { Runtime::Node };
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("runtime");
@@ -227,7 +227,7 @@ async fn a_fallback_runs_what_the_first_choice_cannot(bench: &Bench) -> Outcome 
     let config =
         |fallback| SpawnConfig { runtime: Some(first), fallback, ..bench.fixture("idle.mjs", &[]) };
     let alone = bench.supervisor.spawn(&Bench::name(), config(vec![])).await;
-    let error = alone.expect_err("its program is gone").to_string();
+    let error = alone.expect_err("the program was removed").to_string();
     assert!(error.contains(first.as_str()) && error.contains("runtime"), "{error}");
 
     let run = bench.start(config(vec![bench.runtime])).await?;

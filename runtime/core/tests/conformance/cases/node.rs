@@ -1,4 +1,4 @@
-//! Programs made for Node, and what they expect of the process that they run in.
+//! Process APIs that programs for Node rely on: environment, workers, logging.
 
 use js_runtime::{ExitReason, Grant, Permissions, SpawnConfig};
 use libtest_mimic::Failed;
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use crate::support::{Bench, Case, Ended, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    a_variable_that_was_not_granted_is_absent,
-    a_child_gets_the_variables_that_its_script_has,
-    odd_names_and_values_of_variables_are_as_in_node,
-    a_worker_that_comes_to_its_end_ends,
-    the_error_of_a_worker_that_nobody_listens_to_is_on_stderr,
+    a_variable_without_permission_is_absent,
+    a_child_gets_the_variables_of_its_script,
+    unusual_names_and_values_of_variables_behave_as_in_node,
+    a_finished_worker_exits,
+    an_unhandled_worker_error_is_logged_to_stderr,
     node_debug_selects_what_is_logged,
-    a_worker_is_told_of_its_limits,
-    another_time_zone_is_warned_of_once,
+    a_worker_reads_its_resource_limits,
+    a_different_time_zone_is_warned_about_once,
 ];
 
-/// Runs one of the fixtures with these permissions and variables.
+/// Runs a fixture with permissions and variables.
 async fn run(
     bench: &Bench,
     fixture: &str,
@@ -35,7 +35,7 @@ async fn run(
     bench.run(config, b"").await
 }
 
-/// The one line of JSON that it said.
+/// Parses the only line of stdout as JSON.
 fn said(ended: &Ended) -> Result<Value, Failed> {
     assert_eq!(ended.code, Some(0), "{}", ended.log());
     assert_eq!(ended.stdout.len(), 1, "{:?}; {}", ended.lines(), ended.log());
@@ -49,7 +49,7 @@ fn env(names: &[&str]) -> Grant {
 const VARIABLES: [(&str, &str); 3] =
     [("GRANTED", "yes"), ("SECRET", "no"), ("TMPDIR", "/not-granted")];
 
-async fn a_variable_that_was_not_granted_is_absent(bench: &Bench) -> Outcome {
+async fn a_variable_without_permission_is_absent(bench: &Bench) -> Outcome {
     let granting = |env| Permissions { env, ..Permissions::default() };
     let some = run(bench, "variables.mjs", granting(env(&["GRANTED"])), &VARIABLES).await?;
     assert!(!some.log().contains("NotCapable"), "{}", some.log());
@@ -60,10 +60,10 @@ async fn a_variable_that_was_not_granted_is_absent(bench: &Bench) -> Outcome {
         })
     };
     let mut expected = seen("yes!");
-    // A worker's `process.env` is a copy, its `Deno.env` is the process's.
+    // `process.env` of a worker is a copy; its `Deno.env` belongs to the process.
     let mut worker = seen("yes!!");
     worker["deno"] = json!(["yes!", null]);
-    // It may be written as it likes, being its own.
+    // Writes to the copy need no permission.
     for name in ["get", "in", "keys", "spread"] {
         worker[name] = said(&some)?["worker"][name].clone();
     }
@@ -82,7 +82,7 @@ async fn a_variable_that_was_not_granted_is_absent(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_child_gets_the_variables_that_its_script_has(bench: &Bench) -> Outcome {
+async fn a_child_gets_the_variables_of_its_script(bench: &Bench) -> Outcome {
     let granting = |env| Permissions { run: Grant::All(true), env, ..Permissions::default() };
     let names = ["GRANTED", "OWN"];
     let some = run(bench, "child-variables.mjs", granting(env(&names)), &VARIABLES).await?;
@@ -96,7 +96,7 @@ async fn a_child_gets_the_variables_that_its_script_has(bench: &Bench) -> Outcom
         "replaced": ["NEW=put in place"], "replacedSync": ["NEW=put in place"],
     });
     assert_eq!(said(&some)?, expected);
-    // Programs are found all the same.
+    // Programs are found without any granted variable.
     let none = run(bench, "child-variables.mjs", granting(Grant::All(false)), &VARIABLES).await?;
     let none = said(&none)?;
     assert_eq!((&none["spawn"], &none["command"]), (&json!([]), &json!([])));
@@ -110,7 +110,7 @@ async fn a_child_gets_the_variables_that_its_script_has(bench: &Bench) -> Outcom
     Ok(())
 }
 
-async fn odd_names_and_values_of_variables_are_as_in_node(bench: &Bench) -> Outcome {
+async fn unusual_names_and_values_of_variables_behave_as_in_node(bench: &Bench) -> Outcome {
     let ended = run(bench, "odd-variables.mjs", Permissions::all(), &[]).await?;
     let no_symbol = "TypeError: Cannot convert a Symbol value to a string";
     let expected = json!([
@@ -133,14 +133,14 @@ async fn odd_names_and_values_of_variables_are_as_in_node(bench: &Bench) -> Outc
     Ok(())
 }
 
-async fn a_worker_that_comes_to_its_end_ends(bench: &Bench) -> Outcome {
+async fn a_finished_worker_exits(bench: &Bench) -> Outcome {
     let ended = run(bench, "worker-ends.mjs", Permissions::all(), &[]).await?;
     assert_eq!(ended.lines(), ["[0,0,0,3,4,0,1]", "web 1"], "{}", ended.log());
     assert_eq!(ended.reason, Some(ExitReason::Completed));
     Ok(())
 }
 
-async fn the_error_of_a_worker_that_nobody_listens_to_is_on_stderr(bench: &Bench) -> Outcome {
+async fn an_unhandled_worker_error_is_logged_to_stderr(bench: &Bench) -> Outcome {
     for (kind, expected) in [
         ("throws", "TypeError: thrown on purpose"),
         ("rejects", "RangeError: rejected on purpose"),
@@ -169,7 +169,7 @@ async fn node_debug_selects_what_is_logged(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_worker_is_told_of_its_limits(bench: &Bench) -> Outcome {
+async fn a_worker_reads_its_resource_limits(bench: &Bench) -> Outcome {
     let limits = js_runtime::Limits { heap_mb: Some(96), ..js_runtime::Limits::default() };
     let config = SpawnConfig {
         permissions: Some(Permissions::all()),
@@ -191,12 +191,12 @@ async fn a_worker_is_told_of_its_limits(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn another_time_zone_is_warned_of_once(bench: &Bench) -> Outcome {
+async fn a_different_time_zone_is_warned_about_once(bench: &Bench) -> Outcome {
     let ended = run(bench, "time-zone.mjs", Permissions::all(), &[]).await?;
     assert_eq!(ended.lines(), ["America/Caracas 0"]);
     let log = ended.log();
     assert_eq!(log.matches("TZ is not applied").count(), 1, "{log}");
-    // As it is started with, and whether or not the script may see it.
+    // Also at the start, and without permission to read the variable.
     for permissions in [Permissions::all(), Permissions::default()] {
         let ended = run(bench, "debug.mjs", permissions, &[("TZ", "Asia/Karachi")]).await?;
         assert!(ended.log().starts_with("warning: TZ is not applied"), "{}", ended.log());

@@ -1,4 +1,4 @@
-//! What was not granted is out of reach, whatever way a script takes: one table of attempts.
+//! Attempts to reach resources without permission, by many APIs in one script.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,20 +19,20 @@ use crate::paths;
 use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    nothing_gets_at_what_was_not_granted,
-    a_permission_to_read_everything_is_none_to_the_applications_pipes,
+    no_api_reaches_resources_without_permission,
+    permission_to_read_everything_excludes_the_pipes_of_the_application,
 ];
 
-const SECRET: &str = "only-whoever-was-granted-it-knows";
+const SECRET: &str = "visible-only-with-permission";
 
-/// The variable that holds it. Not granted either.
+/// The variable that contains the secret. Not granted.
 const VARIABLE: &str = "NOT_GRANTED";
 
-/// An attempt as the script tells of it.
+/// The report of one attempt.
 #[derive(Deserialize)]
 struct Row {
     name: String,
-    /// How the error begins, and what else is in it.
+    /// The expected beginning of the result, and expected parts of it.
     wants: Vec<String>,
     got: String,
 }
@@ -40,13 +40,13 @@ struct Row {
 impl Row {
     fn is_as_expected(&self) -> bool {
         let [begins, holds @ ..] = self.wants.as_slice() else { return false };
-        // An answer that is expected to be empty is expected to be nothing else.
+        // An expected empty answer must be empty.
         let is_empty = begins == "answers " && self.got != *begins;
         !is_empty && self.got.starts_with(begins) && holds.iter().all(|it| self.got.contains(it))
     }
 }
 
-async fn nothing_gets_at_what_was_not_granted(bench: &Bench) -> Outcome {
+async fn no_api_reaches_resources_without_permission(bench: &Bench) -> Outcome {
     let world = World::new()?;
     let before = world.state()?;
     let env = BTreeMap::from([(VARIABLE.to_owned(), SECRET.to_owned())]);
@@ -73,21 +73,21 @@ async fn nothing_gets_at_what_was_not_granted(bench: &Bench) -> Outcome {
         .collect::<Result<_, _>>()?;
     eprintln!("{}", print(&table));
     let open: Vec<&Row> = table.iter().filter(|row| !row.is_as_expected()).collect();
-    assert!(open.is_empty(), "not denied as they should be:\n{}", print(open));
+    assert!(open.is_empty(), "attempts with an unexpected result:\n{}", print(open));
     let leaks: Vec<_> = said.iter().filter(|line| line.contains(SECRET)).collect();
     assert!(leaks.is_empty(), "the secret came out: {leaks:#?}");
     assert!(!log.contains(SECRET), "the secret came out: {log}");
     assert_eq!(ended.code, Some(0), "{log}");
     assert!(table.len() >= 200, "only {} attempts were made: {log}", table.len());
 
-    assert_eq!(world.state()?, before, "something was written");
+    assert_eq!(world.state()?, before, "a file was changed");
     other.close()?;
     assert_eq!(other.text().await?, "asked 0 times");
     other.end().await?;
     world.was_left_alone()
 }
 
-/// The table for a reader.
+/// Formats the table.
 fn print<'a>(table: impl IntoIterator<Item = &'a Row>) -> String {
     let mut text = String::new();
     for Row { name, got, .. } in table {
@@ -97,8 +97,8 @@ fn print<'a>(table: impl IntoIterator<Item = &'a Row>) -> String {
     text
 }
 
-/// What there is to be had: files outside of the script's folder and links to them, servers, another
-/// program, a pipe.
+/// The resources under attack: files outside of the script's folder and links to them, servers, a program of the
+/// application, a pipe.
 struct World {
     root: tempfile::TempDir,
     folder: PathBuf,
@@ -110,7 +110,7 @@ struct World {
     pipe: (io::PipeReader, io::PipeWriter),
 }
 
-/// Somebody's program, which does nothing. Ends with the world.
+/// An idle program of the application. Killed on drop.
 struct Child(std::process::Child);
 
 impl Drop for Child {
@@ -177,7 +177,7 @@ impl World {
         Ok(Self { root, folder, outside, tcp, udp, unix, child, pipe })
     }
 
-    /// What the script is told of it.
+    /// The description that the script gets.
     fn layout(&self, blob: &str) -> serde_json::Value {
         json!({
             "folder": self.folder,
@@ -189,7 +189,7 @@ impl World {
         })
     }
 
-    /// Every file that there is, with all that can be changed about it.
+    /// All files with their contents and metadata.
     fn state(&self) -> io::Result<BTreeMap<PathBuf, String>> {
         let mut state = BTreeMap::new();
         let mut folders = vec![self.root.path().to_owned()];
@@ -206,13 +206,13 @@ impl World {
         Ok(state)
     }
 
-    /// Nobody came, nothing was taken, and the program lives.
+    /// Checks that no connection was made, nothing was read from the pipe, and the program still runs.
     fn was_left_alone(mut self) -> Outcome {
-        let nobody = |error: Option<io::Error>| error.map(|error| error.kind());
-        assert_eq!(nobody(self.tcp.accept().err()), Some(ErrorKind::WouldBlock));
-        assert_eq!(nobody(self.unix.accept().err()), Some(ErrorKind::WouldBlock));
-        assert_eq!(nobody(self.udp.recv(&mut [0]).err()), Some(ErrorKind::WouldBlock));
-        assert!(self.child.0.try_wait()?.is_none(), "the program was ended");
+        let kind = |error: Option<io::Error>| error.map(|error| error.kind());
+        assert_eq!(kind(self.tcp.accept().err()), Some(ErrorKind::WouldBlock));
+        assert_eq!(kind(self.unix.accept().err()), Some(ErrorKind::WouldBlock));
+        assert_eq!(kind(self.udp.recv(&mut [0]).err()), Some(ErrorKind::WouldBlock));
+        assert!(self.child.0.try_wait()?.is_none(), "the program was killed");
         let (mut reader, writer) = self.pipe;
         drop(writer);
         let mut left = String::new();
@@ -228,7 +228,7 @@ fn describe(path: &Path, about: &fs::Metadata) -> String {
     format!("{:o} {} {changed:?} {}", about.mode(), about.uid(), String::from_utf8_lossy(&text))
 }
 
-async fn a_permission_to_read_everything_is_none_to_the_applications_pipes(
+async fn permission_to_read_everything_excludes_the_pipes_of_the_application(
     bench: &Bench,
 ) -> Outcome {
     let (mut secret, mut telling) = io::pipe()?;

@@ -1,4 +1,4 @@
-//! `tsconfig.json`, `deno.json` and import maps: what bundlers honour, the engine does too.
+//! `tsconfig.json`, `deno.json` and import maps: the engine follows the same settings as bundlers.
 
 use serde_json::json;
 
@@ -6,22 +6,22 @@ use super::modules::seen;
 use crate::support::{Bench, Case, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    experimental_decorators_are_compiled_as_tsconfig_says,
-    a_parameters_decorator_without_a_tsconfig_says_what_it_needs,
-    decorator_metadata_is_emitted_as_tsconfig_says,
-    paths_name_files_of_the_project,
-    names_start_at_the_base_url,
-    jsx_is_compiled_as_tsconfig_says,
-    a_tsconfig_inherits_what_it_extends,
-    the_nearest_tsconfig_counts,
-    packages_have_no_tsconfig_but_their_own,
-    an_import_map_of_deno_json_names_modules,
-    deno_json_names_an_import_map,
-    compiler_options_of_deno_json_count,
-    what_is_wrong_in_a_projects_file_is_told,
-    a_path_without_a_file_names_the_pattern,
-    javascript_runs_beside_a_tsconfig_that_is_no_json,
-    a_bundle_has_no_project,
+    experimental_decorators_follow_tsconfig,
+    a_parameter_decorator_without_tsconfig_names_the_option,
+    decorator_metadata_follows_tsconfig,
+    paths_of_tsconfig_resolve_to_project_files,
+    bare_specifiers_resolve_against_base_url,
+    jsx_follows_tsconfig,
+    a_tsconfig_inherits_from_extends,
+    the_nearest_tsconfig_applies,
+    a_tsconfig_does_not_apply_to_packages,
+    an_import_map_in_deno_json_applies,
+    an_import_map_file_of_deno_json_applies,
+    compiler_options_of_deno_json_apply,
+    an_invalid_project_file_is_an_error_with_its_cause,
+    the_error_of_an_unresolved_path_names_the_pattern,
+    javascript_runs_beside_an_invalid_tsconfig,
+    a_bundle_ignores_project_files,
     deep_nesting_is_an_error,
 ];
 
@@ -31,7 +31,7 @@ const DECORATORS: &str = "const seen: string[] = []\n\
     void Service\n\
     console.log(seen.join())\n";
 
-async fn experimental_decorators_are_compiled_as_tsconfig_says(bench: &Bench) -> Outcome {
+async fn experimental_decorators_follow_tsconfig(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("main.ts", DECORATORS),
         ("required.cjs", "require('./common.cts')"),
@@ -45,14 +45,14 @@ async fn experimental_decorators_are_compiled_as_tsconfig_says(bench: &Bench) ->
     Ok(())
 }
 
-async fn a_parameters_decorator_without_a_tsconfig_says_what_it_needs(bench: &Bench) -> Outcome {
+async fn a_parameter_decorator_without_tsconfig_names_the_option(bench: &Bench) -> Outcome {
     let project = Project::new(&[("main.ts", DECORATORS)])?;
     let log = project.run(bench, "main.ts").await?.log();
     assert!(["experimentalDecorators", "main.ts:3:29"].iter().all(|it| log.contains(it)), "{log}");
     Ok(())
 }
 
-async fn decorator_metadata_is_emitted_as_tsconfig_says(bench: &Bench) -> Outcome {
+async fn decorator_metadata_follows_tsconfig(bench: &Bench) -> Outcome {
     let script = "const seen: unknown[] = []\n\
         Reflect.metadata = (key: string, value: unknown) => () => { seen.push([key, String(value?.name ?? value)]) }\n\
         const prop = (_t: object, _k: string) => {}\n\
@@ -71,7 +71,7 @@ async fn decorator_metadata_is_emitted_as_tsconfig_says(bench: &Bench) -> Outcom
     Ok(())
 }
 
-async fn paths_name_files_of_the_project(bench: &Bench) -> Outcome {
+async fn paths_of_tsconfig_resolve_to_project_files(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.ts",
@@ -116,7 +116,7 @@ async fn paths_name_files_of_the_project(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn names_start_at_the_base_url(bench: &Bench) -> Outcome {
+async fn bare_specifiers_resolve_against_base_url(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("main.ts", "import a from 'lib/a'\nimport b from '@b'\nconsole.log(a, b)"),
         ("src/lib/a.ts", "export default 'a'"),
@@ -131,7 +131,7 @@ async fn names_start_at_the_base_url(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn jsx_is_compiled_as_tsconfig_says(bench: &Bench) -> Outcome {
+async fn jsx_follows_tsconfig(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("main.tsx", "console.log(<p a=\"b\"><></></p>)"),
         (
@@ -166,7 +166,7 @@ async fn jsx_is_compiled_as_tsconfig_says(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_tsconfig_inherits_what_it_extends(bench: &Bench) -> Outcome {
+async fn a_tsconfig_inherits_from_extends(bench: &Bench) -> Outcome {
     let main = format!(
         "{DECORATORS}import util from '@/util'\nimport own from 'own'\nconsole.log(util, own)"
     );
@@ -199,7 +199,7 @@ async fn a_tsconfig_inherits_what_it_extends(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn the_nearest_tsconfig_counts(bench: &Bench) -> Outcome {
+async fn the_nearest_tsconfig_applies(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("main.ts", "import a from '@'\nimport b from './sub/b.ts'\nconsole.log(a, b)"),
         ("a.ts", "export default 'outer'"),
@@ -213,7 +213,7 @@ async fn the_nearest_tsconfig_counts(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn packages_have_no_tsconfig_but_their_own(bench: &Bench) -> Outcome {
+async fn a_tsconfig_does_not_apply_to_packages(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("main.ts", "import user from 'user'\nimport mine from 'used'\nconsole.log(user, mine)"),
         ("used.ts", "export default 'of the project'"),
@@ -229,7 +229,7 @@ async fn packages_have_no_tsconfig_but_their_own(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// Imports by every kind of entry in a map.
+/// Imports by all kinds of entries in a map.
 const MAPPED: &str = "import a from 'a'\n\
     import b from '$lib/b.ts'\n\
     import used from 'alias'\n\
@@ -263,7 +263,7 @@ fn mapped() -> Result<Project, libtest_mimic::Failed> {
     ])
 }
 
-async fn an_import_map_of_deno_json_names_modules(bench: &Bench) -> Outcome {
+async fn an_import_map_in_deno_json_applies(bench: &Bench) -> Outcome {
     let expected = json!(["a", "b", "used", "sub", "function", "a", "b"]);
     for name in ["deno.json", "deno.jsonc"] {
         let project = mapped()?;
@@ -273,7 +273,7 @@ async fn an_import_map_of_deno_json_names_modules(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn deno_json_names_an_import_map(bench: &Bench) -> Outcome {
+async fn an_import_map_file_of_deno_json_applies(bench: &Bench) -> Outcome {
     let project = mapped()?;
     project.write("deno.json", r#"{ "importMap": "./maps/map.json" }"#)?;
     let map = MAP.replace("./", "../").replace(
@@ -286,7 +286,7 @@ async fn deno_json_names_an_import_map(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn compiler_options_of_deno_json_count(bench: &Bench) -> Outcome {
+async fn compiler_options_of_deno_json_apply(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("main.ts", DECORATORS),
         ("deno.json", r#"{ "compilerOptions": { "experimentalDecorators": true } }"#),
@@ -297,7 +297,7 @@ async fn compiler_options_of_deno_json_count(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn what_is_wrong_in_a_projects_file_is_told(bench: &Bench) -> Outcome {
+async fn an_invalid_project_file_is_an_error_with_its_cause(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("main.ts", "import a from './a.ts'\nconsole.log(a)"),
         ("a.ts", "export default 1"),
@@ -333,7 +333,7 @@ async fn what_is_wrong_in_a_projects_file_is_told(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_path_without_a_file_names_the_pattern(bench: &Bench) -> Outcome {
+async fn the_error_of_an_unresolved_path_names_the_pattern(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("main.ts", "import '@/none'"),
         ("tsconfig.json", r#"{ "compilerOptions": { "paths": { "@/*": ["./src/*"] } } }"#),
@@ -348,7 +348,7 @@ async fn a_path_without_a_file_names_the_pattern(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn javascript_runs_beside_a_tsconfig_that_is_no_json(bench: &Bench) -> Outcome {
+async fn javascript_runs_beside_an_invalid_tsconfig(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.mjs",
@@ -367,7 +367,7 @@ async fn javascript_runs_beside_a_tsconfig_that_is_no_json(bench: &Bench) -> Out
     Ok(())
 }
 
-async fn a_bundle_has_no_project(bench: &Bench) -> Outcome {
+async fn a_bundle_ignores_project_files(bench: &Bench) -> Outcome {
     use js_runtime::{SpawnConfig, Supervisor, WhenSlow};
 
     let text = "await import('@/a').catch((error) => console.log(error.message))";

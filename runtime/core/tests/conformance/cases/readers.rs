@@ -1,4 +1,4 @@
-//! Subscribers: late ones, slow ones, and lines that are too long.
+//! Subscribers: late and slow ones, and lines over the limit.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use libtest_mimic::Failed;
 use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    a_late_subscriber_begins_with_the_backlog,
-    a_subscriber_after_the_end_sees_all_of_it,
-    a_reader_that_may_miss_lines_is_told_how_many,
-    a_slow_reader_that_must_not_miss_lines_misses_none,
-    what_a_reader_has_not_released_is_there_for_the_next,
-    a_reader_that_releases_as_it_goes_misses_nothing,
-    answers_come_one_by_one_beside_a_reader_that_must_be_waited_for,
-    a_reader_that_stalls_stops_only_its_own_process,
-    a_line_over_the_limit_is_reported_and_the_next_is_fine,
+    a_late_subscriber_starts_with_the_history,
+    a_subscriber_after_the_exit_receives_the_whole_history,
+    a_lossy_subscriber_receives_the_number_of_dropped_lines,
+    a_slow_waiting_subscriber_receives_every_line,
+    unreleased_events_are_delivered_to_the_next_subscriber,
+    a_subscriber_that_releases_in_batches_receives_every_line,
+    answers_arrive_while_a_waiting_subscriber_is_behind,
+    a_stalled_subscriber_blocks_only_its_own_process,
+    a_line_over_the_limit_is_reported_and_the_next_line_arrives,
 ];
 
-/// What takes a file system to provoke that only Linux has.
+/// Cases that need file leases, which only Linux has.
 #[cfg(target_os = "linux")]
-pub(crate) const LINUX: &[Case] = cases![a_program_that_is_slow_to_load_stops_no_other_process];
+pub(crate) const LINUX: &[Case] = cases![a_slow_program_start_blocks_no_other_process];
 
 fn flood(bench: &Bench) -> SpawnConfig {
     let limits = Some(Limits { stdout_buffer_mb: Some(1), ..Limits::default() });
     SpawnConfig { limits, ..bench.fixture("flood.mjs", &[]) }
 }
 
-async fn a_late_subscriber_begins_with_the_backlog(bench: &Bench) -> Outcome {
+async fn a_late_subscriber_starts_with_the_history(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
     run.write("early\n").await?;
     assert_eq!(run.text().await?, "early");
@@ -53,7 +53,7 @@ async fn text(events: &mut Subscription) -> Result<String, Failed> {
     Err("the subscription ended".into())
 }
 
-async fn a_subscriber_after_the_end_sees_all_of_it(bench: &Bench) -> Outcome {
+async fn a_subscriber_after_the_exit_receives_the_whole_history(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("both-streams.mjs", &["20"])).await?;
     run.rest().await?;
     let mut late = bench.supervisor.subscribe(&run.name)?;
@@ -75,10 +75,10 @@ async fn a_subscriber_after_the_end_sees_all_of_it(bench: &Bench) -> Outcome {
     }
 }
 
-async fn a_reader_that_may_miss_lines_is_told_how_many(bench: &Bench) -> Outcome {
+async fn a_lossy_subscriber_receives_the_number_of_dropped_lines(bench: &Bench) -> Outcome {
     let mut fast = bench.start(flood(bench)).await?;
     let mut slow = bench.supervisor.subscribe(&fast.name)?;
-    // Several times of what the history holds.
+    // Several times the capacity of the history.
     for n in 0..60_000 {
         assert_eq!(fast.text().await?, n.to_string());
     }
@@ -86,20 +86,20 @@ async fn a_reader_that_may_miss_lines_is_told_how_many(bench: &Bench) -> Outcome
 
     let first = slow.recv().await.ok_or("the subscription ended")?;
     let Event::Dropped { events, bytes } = first.event else {
-        return Err(format!("not told of a loss but {first:?}").into());
+        return Err(format!("expected dropped events, got {first:?}").into());
     };
     let mut next = slow.recv().await.ok_or("the subscription ended")?;
-    assert_eq!(next.seq, events, "the count is wrong");
+    assert_eq!(next.seq, events, "wrong number of dropped events");
     if let Event::State(_) = next.event {
-        // What was written until the script was told to end had to go as well.
+        // Output that was written before the kill was dropped as well.
         next = slow.recv().await.ok_or("the subscription ended")?;
     }
-    let line: u64 = next.text().ok_or_else(|| format!("not a line but {next:?}"))?.parse()?;
+    let line: u64 = next.text().ok_or_else(|| format!("expected a line, got {next:?}"))?.parse()?;
     assert_eq!(bytes, (0..line).map(|n| n.to_string().len() as u64).sum::<u64>());
     contiguous(&mut slow, next).await
 }
 
-/// Reads to the end, without another gap.
+/// Reads to the exit and checks that no event is missing.
 async fn contiguous(events: &mut Subscription, mut last: Record) -> Outcome {
     loop {
         let record = events.recv().await.ok_or("the subscription ended")?;
@@ -111,7 +111,7 @@ async fn contiguous(events: &mut Subscription, mut last: Record) -> Outcome {
     }
 }
 
-async fn a_slow_reader_that_must_not_miss_lines_misses_none(bench: &Bench) -> Outcome {
+async fn a_slow_waiting_subscriber_receives_every_line(bench: &Bench) -> Outcome {
     const LINES: usize = 40_000;
     let fast = bench.start(flood(bench)).await?;
     let mut quick = bench.supervisor.subscribe_with(&fast.name, WhenSlow::Wait, true)?;
@@ -124,7 +124,7 @@ async fn a_slow_reader_that_must_not_miss_lines_misses_none(bench: &Bench) -> Ou
     Ok(bench.supervisor.kill(&name).await?)
 }
 
-/// Reads numbered lines, and lets others run in between.
+/// Reads numbered lines, and yields `pauses` times after each.
 async fn count(events: &mut Subscription, lines: usize, pauses: usize) -> Outcome {
     for n in 0..lines {
         assert_eq!(text(events).await?, n.to_string());
@@ -135,8 +135,8 @@ async fn count(events: &mut Subscription, lines: usize, pauses: usize) -> Outcom
     Ok(())
 }
 
-/// Whoever waits for an answer may fetch it itself, and finds no room for it here after a while.
-async fn answers_come_one_by_one_beside_a_reader_that_must_be_waited_for(bench: &Bench) -> Outcome {
+/// A caller that waits for an answer may pull the output itself. The other subscriber then fills the history.
+async fn answers_arrive_while_a_waiting_subscriber_is_behind(bench: &Bench) -> Outcome {
     const ANSWERS: usize = 1_000;
     let limits = Some(Limits { stdout_buffer_mb: Some(1), ..Limits::default() });
     let config = SpawnConfig { limits, ..bench.fixture("echo-lines.mjs", &[]) };
@@ -154,7 +154,7 @@ async fn answers_come_one_by_one_beside_a_reader_that_must_be_waited_for(bench: 
         run.end().await
     };
     let reads = async {
-        // There is room for about 500.
+        // The history has room for about 500 answers.
         while answered.get() < 400 {
             tokio::task::yield_now().await;
         }
@@ -173,7 +173,7 @@ async fn answers_come_one_by_one_beside_a_reader_that_must_be_waited_for(bench: 
     Ok(())
 }
 
-async fn what_a_reader_has_not_released_is_there_for_the_next(bench: &Bench) -> Outcome {
+async fn unreleased_events_are_delivered_to_the_next_subscriber(bench: &Bench) -> Outcome {
     let run = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
     let mut first = bench.supervisor.subscribe_held(&run.name, None)?;
     run.write("one\ntwo\nthree\n").await?;
@@ -191,11 +191,11 @@ async fn what_a_reader_has_not_released_is_there_for_the_next(bench: &Bench) -> 
     let mut second = bench.supervisor.subscribe_held(&run.name, None)?;
     drop(first);
     let seen = [text(&mut second).await?, text(&mut second).await?, text(&mut second).await?];
-    assert_eq!(seen, ["one", "two", "three"], "a history with room keeps what was released");
+    assert_eq!(seen, ["one", "two", "three"], "a history with room retains released events");
     run.kill().await
 }
 
-async fn a_reader_that_releases_as_it_goes_misses_nothing(bench: &Bench) -> Outcome {
+async fn a_subscriber_that_releases_in_batches_receives_every_line(bench: &Bench) -> Outcome {
     const LINES: usize = 40_000;
     let run = bench.start(flood(bench)).await?;
     let mut held = bench.supervisor.subscribe_held(&run.name, None)?;
@@ -203,7 +203,7 @@ async fn a_reader_that_releases_as_it_goes_misses_nothing(bench: &Bench) -> Outc
     drop(run);
     let (mut seen, mut last) = (0, 0);
     while seen < LINES {
-        // Two batches behind, as a page that acknowledges is.
+        // Two batches behind, like a page that acknowledges.
         let behind = last;
         let batch = held.recv_batch(1_000).await;
         last = batch.last().ok_or("the subscription ended")?.seq;
@@ -216,7 +216,7 @@ async fn a_reader_that_releases_as_it_goes_misses_nothing(bench: &Bench) -> Outc
     Ok(bench.supervisor.kill(&name).await?)
 }
 
-async fn a_reader_that_stalls_stops_only_its_own_process(bench: &Bench) -> Outcome {
+async fn a_stalled_subscriber_blocks_only_its_own_process(bench: &Bench) -> Outcome {
     let stalled = bench.start(flood(bench)).await?;
     let mut other = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
     for n in 0..1_000 {
@@ -225,14 +225,14 @@ async fn a_reader_that_stalls_stops_only_its_own_process(bench: &Bench) -> Outco
     }
     other.kill().await?;
     stalled.kill().await?;
-    // What had been written is still there for the one that was waited for.
+    // Earlier output is still available to the waiting subscriber.
     let lines = stalled.end().await?.lines();
     let expected = 0..lines.len();
     assert!(lines.iter().map(String::as_str).eq(expected.map(|n| n.to_string())), "a gap");
     Ok(())
 }
 
-async fn a_line_over_the_limit_is_reported_and_the_next_is_fine(bench: &Bench) -> Outcome {
+async fn a_line_over_the_limit_is_reported_and_the_next_line_arrives(bench: &Bench) -> Outcome {
     const MIB: usize = 1024 * 1024;
     for (size, fits) in [(MIB, true), (MIB + 1, false), (3 * MIB, false)] {
         let limits = Some(Limits { line_mb: Some(1), ..Limits::default() });
@@ -261,16 +261,15 @@ async fn a_line_over_the_limit_is_reported_and_the_next_is_fine(bench: &Bench) -
     Ok(())
 }
 
-/// A program in a network folder that does not answer: here another descriptor has a lease on its file, which makes
-/// the system wait before it is loaded.
+/// Simulates a program on an unresponsive network drive: a lease on its file makes the system wait before loading it.
 #[cfg(target_os = "linux")]
-async fn a_program_that_is_slow_to_load_stops_no_other_process(bench: &Bench) -> Outcome {
+async fn a_slow_program_start_blocks_no_other_process(bench: &Bench) -> Outcome {
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::OpenOptionsExt;
 
     use nix::libc::{F_GETLEASE, F_SETLEASE, F_UNLCK, F_WRLCK, SIGURG, fcntl};
 
-    /// Chooses the signal; the crate `libc` lacks it.
+    /// Sets the signal of a lease. The crate `libc` lacks it.
     const F_SETSIG: i32 = 10;
 
     let mut other = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
@@ -282,8 +281,8 @@ async fn a_program_that_is_slow_to_load_stops_no_other_process(bench: &Bench) ->
     let mut options = std::fs::OpenOptions::new();
     let file = options.read(true).write(true).create_new(true).mode(0o755).open(&path)?;
     let descriptor = file.as_raw_fd();
-    // SAFETY: the descriptor is open. A signal that is ignored tells of the request instead of one that ends this
-    // program.
+    // SAFETY: `file` keeps the descriptor open, and these commands take integers. `SIGURG` is ignored by default, so
+    // the notification does not end this program.
     unsafe {
         assert_eq!(fcntl(descriptor, F_SETSIG, SIGURG), 0);
         assert_eq!(
@@ -306,13 +305,13 @@ async fn a_program_that_is_slow_to_load_stops_no_other_process(bench: &Bench) ->
     };
     tokio::select! {
         biased;
-        started = &mut slow => return Err(format!("the other process had to wait: {started:?}").into()),
+        started = &mut slow => return Err(format!("the other process was blocked: {started:?}").into()),
         answered = answers => answered?,
     }
     // SAFETY: as above.
     assert_eq!(unsafe { fcntl(descriptor, F_SETLEASE, F_UNLCK) }, 0);
     drop(file);
-    // An empty file is no program.
+    // An empty file cannot be executed.
     assert!(slow.await.is_err());
     other.kill().await
 }

@@ -1,4 +1,4 @@
-//! Real workers that speak kkrpc, as in `backends`: nothing between them and their frames.
+//! Workers from `backends` that speak kkrpc, driven by raw frames.
 
 use js_runtime::{Permissions, Runtime, SpawnConfig};
 use libtest_mimic::Failed;
@@ -8,16 +8,16 @@ use crate::support::{Bench, Case, Outcome, Rpc, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     a_worker_answers_calls,
-    a_worker_tells_what_it_runs_on,
-    a_worker_answers_frames_of_superjson,
-    a_worker_calls_back,
-    an_error_in_a_worker_is_its_answer,
-    calls_at_the_same_time_do_not_wait_for_each_other,
+    a_worker_reports_its_runtime,
+    a_worker_answers_superjson_frames,
+    a_worker_invokes_callbacks,
+    an_error_in_a_worker_is_returned_to_the_caller,
+    concurrent_calls_do_not_block_each_other,
     ten_thousand_calls_are_answered_in_order,
-    texts_of_all_lengths_come_back_from_a_worker,
-    a_worker_ends_with_the_code_that_it_is_told,
-    a_worker_ends_when_its_stdin_does,
-    a_worker_written_for_this_runtime_alone_answers_and_ends,
+    strings_of_all_lengths_round_trip_through_a_worker,
+    a_worker_exits_with_the_requested_code,
+    a_worker_exits_when_stdin_closes,
+    a_runtime_specific_worker_answers_and_exits,
 ];
 
 async fn start<'a>(bench: &'a Bench, worker: &str) -> Result<Rpc<'a>, Failed> {
@@ -33,7 +33,7 @@ async fn a_worker_answers_calls(bench: &Bench) -> Outcome {
     worker.run.kill().await
 }
 
-async fn a_worker_tells_what_it_runs_on(bench: &Bench) -> Outcome {
+async fn a_worker_reports_its_runtime(bench: &Bench) -> Outcome {
     let mut worker = start(bench, "worker.ts").await?;
     let info = worker.call("getSystemInfo", json!([])).await?;
     assert_eq!(info["runtime"], bench.runtime.as_str());
@@ -43,7 +43,7 @@ async fn a_worker_tells_what_it_runs_on(bench: &Bench) -> Outcome {
     worker.run.kill().await
 }
 
-async fn a_worker_answers_frames_of_superjson(bench: &Bench) -> Outcome {
+async fn a_worker_answers_superjson_frames(bench: &Bench) -> Outcome {
     let mut worker = start(bench, "worker.ts").await?;
     let frame = json!({
         "json": {
@@ -57,7 +57,7 @@ async fn a_worker_answers_frames_of_superjson(bench: &Bench) -> Outcome {
     worker.run.kill().await
 }
 
-async fn a_worker_calls_back(bench: &Bench) -> Outcome {
+async fn a_worker_invokes_callbacks(bench: &Bench) -> Outcome {
     let mut worker = start(bench, "worker.ts").await?;
     let args = json!([3, "__callback__tick"]);
     let (id, frame) = worker.frame("count", &args, &json!(["tick"]));
@@ -72,7 +72,7 @@ async fn a_worker_calls_back(bench: &Bench) -> Outcome {
     worker.run.kill().await
 }
 
-async fn an_error_in_a_worker_is_its_answer(bench: &Bench) -> Outcome {
+async fn an_error_in_a_worker_is_returned_to_the_caller(bench: &Bench) -> Outcome {
     let mut worker = start(bench, "worker.ts").await?;
     let id = worker.send("fail", json!(["on purpose"])).await?;
     let (answered, result) = worker.answer().await?;
@@ -81,16 +81,16 @@ async fn an_error_in_a_worker_is_its_answer(bench: &Bench) -> Outcome {
 
     let unknown = worker.send("noSuchMethod", json!([])).await?;
     let (answered, result) = worker.answer().await?;
-    let error = result.expect_err("there is no such method").to_string();
+    let error = result.expect_err("the method does not exist").to_string();
     assert!(answered == unknown && error.contains("noSuchMethod"), "{answered}: {error}");
 
     assert_eq!(worker.call("add", json!([1, 1])).await?, 2);
     worker.run.kill().await
 }
 
-async fn calls_at_the_same_time_do_not_wait_for_each_other(bench: &Bench) -> Outcome {
+async fn concurrent_calls_do_not_block_each_other(bench: &Bench) -> Outcome {
     let mut worker = start(bench, "worker.ts").await?;
-    // It would take a day; the others must not notice.
+    // Pending for a day. Other calls must not wait for it.
     worker.send("sleep", json!([86_400_000])).await?;
     let mut expected = Vec::new();
     for n in 0..100 {
@@ -115,9 +115,9 @@ async fn ten_thousand_calls_are_answered_in_order(bench: &Bench) -> Outcome {
     worker.run.kill().await
 }
 
-async fn texts_of_all_lengths_come_back_from_a_worker(bench: &Bench) -> Outcome {
+async fn strings_of_all_lengths_round_trip_through_a_worker(bench: &Bench) -> Outcome {
     let mut worker = start(bench, "worker.ts").await?;
-    // Four bytes a character at every offset, so that a split one would show.
+    // Characters of four bytes at all offsets reveal split characters.
     for len in [0, 1, 1_000, 4_095, 16_384, 65_537, 1_000_003] {
         let text = Value::from(format!("{}{}", "x".repeat(len % 7), "😀".repeat(len / 4)));
         let back = worker.call("echo", json!([text])).await?;
@@ -126,18 +126,18 @@ async fn texts_of_all_lengths_come_back_from_a_worker(bench: &Bench) -> Outcome 
     worker.run.kill().await
 }
 
-async fn a_worker_ends_with_the_code_that_it_is_told(bench: &Bench) -> Outcome {
+async fn a_worker_exits_with_the_requested_code(bench: &Bench) -> Outcome {
     let mut worker = start(bench, "worker.ts").await?;
     worker.send("exit", json!([3])).await?;
     assert_eq!(worker.run.end().await?.code, Some(3));
     Ok(())
 }
 
-async fn a_worker_ends_when_its_stdin_does(bench: &Bench) -> Outcome {
+async fn a_worker_exits_when_stdin_closes(bench: &Bench) -> Outcome {
     ends_with_stdin(start(bench, "worker.ts").await?).await
 }
 
-/// What was asked before the end is answered, and then the worker ends by itself.
+/// Checks that pending calls are answered after stdin is closed, and that the worker then exits.
 async fn ends_with_stdin(mut worker: Rpc<'_>) -> Outcome {
     let id = worker.send("add", json!([1, 2])).await?;
     worker.run.close()?;
@@ -147,11 +147,11 @@ async fn ends_with_stdin(mut worker: Rpc<'_>) -> Outcome {
     Ok(())
 }
 
-async fn a_worker_written_for_this_runtime_alone_answers_and_ends(bench: &Bench) -> Outcome {
+async fn a_runtime_specific_worker_answers_and_exits(bench: &Bench) -> Outcome {
     let (file, runtime) = match bench.runtime {
         Runtime::Bun => ("bun-worker.ts", "bun"),
         Runtime::Node => ("node-worker.mjs", "node"),
-        // It does not know of the embedded engine, and takes it for Deno.
+        // This worker does not know the embedded engine and reports Deno.
         _ => ("deno-worker.ts", "deno"),
     };
     let mut worker = start(bench, file).await?;

@@ -1,4 +1,4 @@
-//! Modules that load, and scripts that cannot: each error says what, where and what to do.
+//! Module loading, and the errors of scripts: they contain the cause, the place and a remedy.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use crate::support::{Bench, Case, Ended, Outcome, cases};
 pub(crate) const CASES: &[Case] = cases![
     every_kind_of_import_loads,
     a_commonjs_program_runs,
-    a_stack_names_the_line_in_the_typescript_source,
-    a_syntax_error_names_file_line_and_column,
-    a_missing_package_names_what_and_from_where,
-    a_missing_file_names_what_and_from_where,
-    a_denied_permission_names_what_would_grant_it,
-    a_script_outside_may_be_run_but_not_read,
+    a_stack_trace_has_the_line_of_the_typescript_source,
+    a_syntax_error_has_file_line_and_column,
+    the_error_of_a_missing_package_names_package_and_importer,
+    the_error_of_a_missing_file_names_file_and_importer,
+    a_permission_error_names_the_missing_grant,
+    files_outside_the_script_folder_need_the_read_permission,
 ];
 
 fn import_case(bench: &Bench, file: &str) -> SpawnConfig {
@@ -47,7 +47,7 @@ async fn a_commonjs_program_runs(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_stack_names_the_line_in_the_typescript_source(bench: &Bench) -> Outcome {
+async fn a_stack_trace_has_the_line_of_the_typescript_source(bench: &Bench) -> Outcome {
     if !bench.loads_typescript() {
         return Ok(());
     }
@@ -56,9 +56,9 @@ async fn a_stack_names_the_line_in_the_typescript_source(bench: &Bench) -> Outco
     Ok(())
 }
 
-async fn a_syntax_error_names_file_line_and_column(bench: &Bench) -> Outcome {
+async fn a_syntax_error_has_file_line_and_column(bench: &Bench) -> Outcome {
     let ended = bench.run(import_case(bench, "syntax-error.mjs"), b"").await?;
-    // Node points at the column with carets below the line.
+    // Node marks the column with carets below the line.
     let place = match bench.runtime {
         Runtime::Node => "syntax-error.mjs:4",
         _ => "syntax-error.mjs:4:16",
@@ -67,13 +67,13 @@ async fn a_syntax_error_names_file_line_and_column(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_missing_package_names_what_and_from_where(bench: &Bench) -> Outcome {
+async fn the_error_of_a_missing_package_names_package_and_importer(bench: &Bench) -> Outcome {
     let ended = bench.run(import_case(bench, "missing-module.mjs"), b"").await?;
     fails_with(&ended, &["no-such-package-anywhere", "missing-module.mjs"]);
     Ok(())
 }
 
-async fn a_missing_file_names_what_and_from_where(bench: &Bench) -> Outcome {
+async fn the_error_of_a_missing_file_names_file_and_importer(bench: &Bench) -> Outcome {
     let ended = bench.run(import_case(bench, "missing-local.mjs"), b"").await?;
     fails_with(&ended, &["no-such-file.mjs", "missing-local.mjs"]);
     Ok(())
@@ -88,12 +88,12 @@ fn fails_with(ended: &Ended, expected: &[&str]) {
     assert!(ended.stdout.is_empty(), "a log on stdout: {:?}", ended.lines());
 }
 
-async fn a_denied_permission_names_what_would_grant_it(bench: &Bench) -> Outcome {
-    // Without permissions nothing is denied, and some of these would leave traces.
+async fn a_permission_error_names_the_missing_grant(bench: &Bench) -> Outcome {
+    // Other runtimes deny nothing, and some attempts would leave traces.
     let kinds = ["read", "write", "net", "env", "run", "sys"];
     let tried = if bench.has_permissions() { &kinds[..] } else { &["read", "sys"] };
     for kind in tried {
-        // On Deno, starting a program hands over the environment, which is asked for first.
+        // On Deno, starting a program passes the environment, which is checked first.
         let env = Grant::All(*kind == "run");
         let permissions = Some(Permissions { env, ..Permissions::default() });
         let config = SpawnConfig { permissions, ..bench.fixture("permissions.mjs", &[kind]) };
@@ -111,7 +111,7 @@ async fn a_denied_permission_names_what_would_grant_it(bench: &Bench) -> Outcome
     Ok(())
 }
 
-async fn a_script_outside_may_be_run_but_not_read(bench: &Bench) -> Outcome {
+async fn files_outside_the_script_folder_need_the_read_permission(bench: &Bench) -> Outcome {
     let folder = tempfile::tempdir()?;
     let secret = folder.path().join("secret.txt");
     std::fs::write(&secret, "12345")?;

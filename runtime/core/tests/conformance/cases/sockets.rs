@@ -1,5 +1,5 @@
-//! Sockets: the paths of Unix sockets are where the system finds them, and their names are no way around the paths; what a
-//! socket reads into and writes from stays.
+//! Sockets: paths of Unix sockets are resolved like other paths, abstract sockets need full permissions, and
+//! transferred buffers are not used.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,14 +11,14 @@ use js_runtime::{Grant, Permissions, SpawnConfig};
 use crate::support::{Bench, Case, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    what_is_above_a_link_is_what_is_above_its_target,
-    a_socket_without_a_path_needs_everything_to_be_read_and_written,
-    a_socket_uses_no_memory_that_was_given_away,
-    a_socket_is_used_and_removed_where_its_path_led_at_first,
-    a_multicast_group_needs_permission_with_a_source_too,
+    the_parent_of_a_link_is_the_parent_of_its_target,
+    an_abstract_socket_needs_full_read_and_write_permission,
+    a_socket_does_not_use_transferred_buffers,
+    a_socket_stays_at_its_first_path_when_folders_are_swapped,
+    source_specific_multicast_needs_permission,
 ];
 
-async fn a_socket_uses_no_memory_that_was_given_away(bench: &Bench) -> Outcome {
+async fn a_socket_does_not_use_transferred_buffers(bench: &Bench) -> Outcome {
     let net = Grant::Some(vec!["127.0.0.1".to_owned()]);
     let config = SpawnConfig {
         permissions: Some(Permissions { net, ..Permissions::default() }),
@@ -30,7 +30,7 @@ async fn a_socket_uses_no_memory_that_was_given_away(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// Tries to connect to `$A`, and to listen at `$B`, in each way; prints what was done, or the permission it lacked.
+/// Connects to `$A` and listens at `$B` with each API. Prints the API, or `refused` for a missing permission.
 const TRIES: &str = r"
 import net from 'node:net'
 const heard = (it, event) => new Promise((done, fail) => it.on(event, done).on('error', fail))
@@ -78,7 +78,7 @@ const ALL: [&str; 6] = [
     "net.listen",
 ];
 
-async fn what_is_above_a_link_is_what_is_above_its_target(bench: &Bench) -> Outcome {
+async fn the_parent_of_a_link_is_the_parent_of_its_target(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("own/main.mjs", TRIES),
         ("own/files.mjs", FILES),
@@ -123,7 +123,7 @@ async fn what_is_above_a_link_is_what_is_above_its_target(bench: &Bench) -> Outc
     Ok(())
 }
 
-/// Uses files beside the socket that the first argument is.
+/// Uses files in the folder of the socket that is the first argument.
 const FILES: &str = r"
 import fs from 'node:fs'
 const at = process.argv[2].replace('socket', '')
@@ -144,7 +144,7 @@ for (const way of ways) {
 }
 ";
 
-async fn a_socket_without_a_path_needs_everything_to_be_read_and_written(bench: &Bench) -> Outcome {
+async fn an_abstract_socket_needs_full_read_and_write_permission(bench: &Bench) -> Outcome {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::SocketAddr;
 
@@ -174,8 +174,8 @@ async fn a_socket_without_a_path_needs_everything_to_be_read_and_written(bench: 
     Ok(())
 }
 
-/// Makes the path of a socket lead elsewhere: `q` becomes `p`, which has a link to a folder that is not granted; or the
-/// working directory becomes one that may only be read.
+/// Changes where the path of a socket leads: `q` is replaced with `p`, which has a link to a folder without permission,
+/// or the working directory changes to a read-only folder.
 const SWAPS: &str = r"
 import fs from 'node:fs'
 import net from 'node:net'
@@ -266,7 +266,7 @@ process.chdir(`${own}/q/x`)
 for (const [name, way] of Object.entries(ways)) {
   try {
     await way()
-    // A server closes its socket a moment later.
+    // A server closes its socket asynchronously.
     for (let i = 0; i < 1200 && fs.existsSync(path); i++) await new Promise((r) => setTimeout(r, 100))
     console.log(name, fs.existsSync(path) ? 'is left' : 'is gone')
   } catch (error) {
@@ -276,7 +276,7 @@ for (const [name, way] of Object.entries(ways)) {
 process.exit(0)
 ";
 
-async fn a_socket_is_used_and_removed_where_its_path_led_at_first(bench: &Bench) -> Outcome {
+async fn a_socket_stays_at_its_first_path_when_folders_are_swapped(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         ("script/main.mjs", SWAPS),
         ("own/q/x/file", ""),
@@ -324,7 +324,7 @@ socket.bind(0, '127.0.0.1', () => {
 })
 ";
 
-async fn a_multicast_group_needs_permission_with_a_source_too(bench: &Bench) -> Outcome {
+async fn source_specific_multicast_needs_permission(bench: &Bench) -> Outcome {
     let project = Project::new(&[("main.mjs", GROUPS)])?;
     let net = ["127.0.0.1", "232.1.1.1"].map(str::to_owned).to_vec();
     let permissions = Permissions { net: Grant::Some(net), ..Permissions::default() };

@@ -1,4 +1,4 @@
-//! Bytes in, lines out: what a script writes is what a subscriber sees, and the other way round.
+//! Standard streams: bytes and lines pass unchanged in both directions.
 
 use js_runtime::{Event, Framing, SpawnConfig, Stream};
 
@@ -6,22 +6,22 @@ use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     echoes_a_line,
-    lines_of_many_writers_stay_whole,
-    ten_thousand_lines_come_back_in_order,
-    lines_from_one_byte_to_32_mib_come_back,
-    empty_lines_and_carriage_returns_are_kept_apart,
+    concurrent_writes_do_not_tear_lines,
+    ten_thousand_lines_are_echoed_in_order,
+    lines_from_one_byte_to_32_mib_are_echoed,
+    empty_lines_and_carriage_returns_are_preserved,
     a_character_written_byte_by_byte_arrives_whole,
-    no_chunk_that_a_script_reads_ends_inside_a_character,
-    a_character_that_a_script_writes_in_two_parts_is_one,
-    bytes_that_are_not_utf8_pass_in_both_directions,
+    no_chunk_on_stdin_ends_inside_a_character,
+    a_character_written_in_two_parts_arrives_whole,
+    invalid_utf8_passes_in_both_directions,
     nul_bytes_pass_in_both_directions,
     a_last_line_needs_no_terminator,
     console_and_frames_share_stdout_line_by_line,
     web_streams_echo_bytes,
     synchronous_reads_and_writes_echo_bytes,
-    stderr_is_apart_from_stdout,
-    byte_mode_passes_chunks_exactly,
-    text_that_waits_for_its_line_end_comes_before_it,
+    stderr_is_separate_from_stdout,
+    byte_mode_passes_bytes_unchanged,
+    partial_lines_are_reported_before_their_end,
 ];
 
 async fn echoes_a_line(bench: &Bench) -> Outcome {
@@ -31,7 +31,7 @@ async fn echoes_a_line(bench: &Bench) -> Outcome {
     run.kill().await
 }
 
-async fn lines_of_many_writers_stay_whole(bench: &Bench) -> Outcome {
+async fn concurrent_writes_do_not_tear_lines(bench: &Bench) -> Outcome {
     const WRITERS: usize = 50;
     let mut run = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
     let sent: Vec<String> = (0..WRITERS).map(|n| format!("{n}-").repeat(500)).collect();
@@ -47,7 +47,7 @@ async fn lines_of_many_writers_stay_whole(bench: &Bench) -> Outcome {
     run.kill().await
 }
 
-async fn ten_thousand_lines_come_back_in_order(bench: &Bench) -> Outcome {
+async fn ten_thousand_lines_are_echoed_in_order(bench: &Bench) -> Outcome {
     const LINES: usize = 10_000;
     let mut run = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
     for n in 0..LINES {
@@ -59,7 +59,7 @@ async fn ten_thousand_lines_come_back_in_order(bench: &Bench) -> Outcome {
     run.kill().await
 }
 
-async fn lines_from_one_byte_to_32_mib_come_back(bench: &Bench) -> Outcome {
+async fn lines_from_one_byte_to_32_mib_are_echoed(bench: &Bench) -> Outcome {
     const KIB: usize = 1024;
     const SIZES: [usize; 9] =
         [1, 4095, 4096, 4097, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 1024 * KIB, 32 * 1024 * KIB];
@@ -75,7 +75,7 @@ async fn lines_from_one_byte_to_32_mib_come_back(bench: &Bench) -> Outcome {
     run.kill().await
 }
 
-async fn empty_lines_and_carriage_returns_are_kept_apart(bench: &Bench) -> Outcome {
+async fn empty_lines_and_carriage_returns_are_preserved(bench: &Bench) -> Outcome {
     let ended = bench.run(bench.fixture("echo-lines.mjs", &[]), b"a\r\n\n\rb\n\n").await?;
     assert_eq!(ended.lines(), ["a", "", "\rb", ""]);
     Ok(())
@@ -90,8 +90,8 @@ async fn a_character_written_byte_by_byte_arrives_whole(bench: &Bench) -> Outcom
     run.kill().await
 }
 
-async fn no_chunk_that_a_script_reads_ends_inside_a_character(bench: &Bench) -> Outcome {
-    // An odd length, so that characters fall on every boundary there may be.
+async fn no_chunk_on_stdin_ends_inside_a_character(bench: &Bench) -> Outcome {
+    // An odd length puts characters on all chunk boundaries.
     let text = "aé€😀-".repeat(100_000);
     let mut run = bench.start(bench.fixture("decode-chunks.mjs", &[])).await?;
     run.write(format!("{text}\n")).await?;
@@ -101,13 +101,13 @@ async fn no_chunk_that_a_script_reads_ends_inside_a_character(bench: &Bench) -> 
     run.kill().await
 }
 
-async fn a_character_that_a_script_writes_in_two_parts_is_one(bench: &Bench) -> Outcome {
+async fn a_character_written_in_two_parts_arrives_whole(bench: &Bench) -> Outcome {
     let ended = bench.run(bench.fixture("split-utf8.mjs", &[]), b"").await?;
     assert_eq!(ended.lines(), ["😀 end"]);
     Ok(())
 }
 
-async fn bytes_that_are_not_utf8_pass_in_both_directions(bench: &Bench) -> Outcome {
+async fn invalid_utf8_passes_in_both_directions(bench: &Bench) -> Outcome {
     let ended = bench.run(bench.fixture("invalid-utf8.mjs", &[]), b"").await?;
     assert_eq!(ended.stdout, [&b"before"[..], b"\xff\xfeA", b"after"]);
     assert_eq!(ended.lines(), ["before", "\u{FFFD}\u{FFFD}A", "after"]);
@@ -153,23 +153,23 @@ async fn synchronous_reads_and_writes_echo_bytes(bench: &Bench) -> Outcome {
     echoes_bytes(bench, bench.fixture("read-sync.mjs", &[])).await
 }
 
-async fn byte_mode_passes_chunks_exactly(bench: &Bench) -> Outcome {
+async fn byte_mode_passes_bytes_unchanged(bench: &Bench) -> Outcome {
     let config = bench.fixture("echo-bytes.mjs", &[]);
     echoes_bytes(bench, SpawnConfig { framing: Framing::Bytes, ..config.clone() }).await?;
 
-    // No line end comes, so only byte mode can answer before stdin ends.
+    // Without a line end, only byte mode can answer before stdin ends.
     let mut run = bench.start(SpawnConfig { framing: Framing::Bytes, ..config }).await?;
     run.write("no line\r").await?;
     assert_eq!(run.line().await?, "no line\r");
     run.kill().await
 }
 
-/// Sends bytes of all values and lengths of line, and expects just them.
+/// Sends bytes of all values in lines of all lengths and expects the same bytes.
 async fn echoes_bytes(bench: &Bench, config: SpawnConfig) -> Outcome {
     let framing = config.framing;
     let mut sent = noise(3 * 1024 * 1024);
     if framing == Framing::Lines {
-        // Lines lose a carriage return before their end.
+        // Line mode strips a carriage return before the line end.
         sent.retain(|&byte| byte != b'\r');
         sent.push(b'x');
     }
@@ -182,7 +182,7 @@ async fn echoes_bytes(bench: &Bench, config: SpawnConfig) -> Outcome {
     Ok(())
 }
 
-/// Bytes that look random and are the same every time.
+/// Pseudo-random bytes, the same in each run.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let next = std::iter::repeat_with(|| {
@@ -194,7 +194,7 @@ fn noise(len: usize) -> Vec<u8> {
     next.take(len).collect()
 }
 
-async fn stderr_is_apart_from_stdout(bench: &Bench) -> Outcome {
+async fn stderr_is_separate_from_stdout(bench: &Bench) -> Outcome {
     const PAIRS: usize = 500;
     let ended = bench.run(bench.fixture("both-streams.mjs", &["500"]), b"").await?;
     let numbered = |prefix| (0..PAIRS).map(|n| format!("{prefix} {n}")).collect::<Vec<_>>();
@@ -203,8 +203,8 @@ async fn stderr_is_apart_from_stdout(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// A prompt and progress are seen while the script waits, also when it blocks its thread; a frame is not cut.
-async fn text_that_waits_for_its_line_end_comes_before_it(bench: &Bench) -> Outcome {
+/// Covers prompts and progress while the script waits or blocks its thread. A frame is not reported in parts.
+async fn partial_lines_are_reported_before_their_end(bench: &Bench) -> Outcome {
     for mode in ["async", "sync"] {
         let mut run = bench.start(bench.fixture("partial.mjs", &[mode])).await?;
         let (mut prompt, mut progress) = (Vec::new(), Vec::new());

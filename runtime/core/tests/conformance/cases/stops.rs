@@ -1,4 +1,4 @@
-//! How an embedded script is asked to end, and when it need not be asked.
+//! Graceful and immediate stops of embedded scripts.
 
 use std::fs;
 
@@ -6,10 +6,12 @@ use js_runtime::{ExitReason, Limits, SpawnConfig};
 
 use crate::support::{Bench, Case, Outcome, cases};
 
-pub(crate) const CASES: &[Case] =
-    cases![a_script_that_listens_to_nothing_ends_at_once, a_script_that_listens_is_asked_first,];
+pub(crate) const CASES: &[Case] = cases![
+    a_script_without_listeners_is_killed_at_once,
+    a_script_with_listeners_is_asked_to_stop_first,
+];
 
-/// Far longer than a case may take.
+/// Far longer than the timeout of a case.
 const GRACE_MS: u32 = 3_600_000;
 
 /// Starts the script, kills it when it is ready, and returns what it printed after that.
@@ -26,7 +28,7 @@ async fn killed(bench: &Bench, source: &str) -> Result<Vec<String>, libtest_mimi
     Ok(ended.lines())
 }
 
-async fn a_script_that_listens_to_nothing_ends_at_once(bench: &Bench) -> Outcome {
+async fn a_script_without_listeners_is_killed_at_once(bench: &Bench) -> Outcome {
     for source in [
         "setInterval(() => {}, 60_000)",
         "new Worker('data:text/javascript,setInterval(() => {}, 60_000)', { type: 'module' })",
@@ -39,7 +41,7 @@ async fn a_script_that_listens_to_nothing_ends_at_once(bench: &Bench) -> Outcome
     Ok(())
 }
 
-async fn a_script_that_listens_is_asked_first(bench: &Bench) -> Outcome {
+async fn a_script_with_listeners_is_asked_to_stop_first(bench: &Bench) -> Outcome {
     for source in [
         "import process from 'node:process'
         process.stdin.resume().on('end', () => console.log('asked'))",

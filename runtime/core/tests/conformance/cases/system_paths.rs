@@ -1,4 +1,4 @@
-//! Files below `/dev`, `/proc` and `/sys`: they are granted like any other, but for the application's own.
+//! Special files below `/dev`, `/proc` and `/sys`: granted like other files, except those of the application.
 
 use std::fs;
 
@@ -7,14 +7,14 @@ use js_runtime::{Grant, Permissions, SpawnConfig};
 use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    files_of_the_system_need_the_permission_to_read_like_any_other,
-    a_grant_of_one_system_folder_is_for_that_folder,
-    the_standard_streams_have_paths,
-    the_applications_memory_descriptors_and_environment_stay_closed,
-    whatever_opens_files_opens_none_that_reaches_the_application,
+    special_files_need_the_read_permission,
+    a_grant_of_a_special_folder_covers_only_that_folder,
+    standard_streams_can_be_opened_by_path,
+    files_of_the_application_in_proc_stay_closed,
+    no_loader_opens_files_of_the_application,
 ];
 
-async fn files_of_the_system_need_the_permission_to_read_like_any_other(bench: &Bench) -> Outcome {
+async fn special_files_need_the_read_permission(bench: &Bench) -> Outcome {
     for permissions in [Permissions::all(), may_read_and_write()] {
         let folder = tempfile::tempdir()?;
         let at = folder.path().to_str().ok_or("not UTF-8")?;
@@ -29,7 +29,7 @@ async fn files_of_the_system_need_the_permission_to_read_like_any_other(bench: &
     Ok(())
 }
 
-async fn a_grant_of_one_system_folder_is_for_that_folder(bench: &Bench) -> Outcome {
+async fn a_grant_of_a_special_folder_covers_only_that_folder(bench: &Bench) -> Outcome {
     let folder = tempfile::tempdir()?;
     let script = folder.path().join("main.mjs");
     fs::write(
@@ -49,7 +49,7 @@ async fn a_grant_of_one_system_folder_is_for_that_folder(bench: &Bench) -> Outco
     Ok(())
 }
 
-async fn the_standard_streams_have_paths(bench: &Bench) -> Outcome {
+async fn standard_streams_can_be_opened_by_path(bench: &Bench) -> Outcome {
     let ways = [
         "fs.readFileSync('/dev/stdin', 'utf8')",
         "fs.readFileSync('/dev/fd/0', 'utf8')",
@@ -89,17 +89,17 @@ async fn the_standard_streams_have_paths(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn the_applications_memory_descriptors_and_environment_stay_closed(bench: &Bench) -> Outcome {
+async fn files_of_the_application_in_proc_stay_closed(bench: &Bench) -> Outcome {
     let permissions = [Permissions::all(), may_read_and_write()];
     nothing_is_open(bench, "hostile/system.mjs", permissions).await
 }
 
-async fn whatever_opens_files_opens_none_that_reaches_the_application(bench: &Bench) -> Outcome {
+async fn no_loader_opens_files_of_the_application(bench: &Bench) -> Outcome {
     let with_network = Permissions { net: Grant::All(true), ..may_read_and_write() };
     nothing_is_open(bench, "hostile/loading-system.mjs", [Permissions::all(), with_network]).await
 }
 
-/// Runs a script that tries what is closed, with each of `permissions`.
+/// Runs a script that tries to open closed files, with each of `permissions`.
 async fn nothing_is_open(bench: &Bench, script: &str, permissions: [Permissions; 2]) -> Outcome {
     for permissions in permissions {
         let folder = tempfile::tempdir()?;

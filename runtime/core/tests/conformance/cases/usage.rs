@@ -1,4 +1,4 @@
-//! What processes take: known of every one that runs, at no price for those that do.
+//! Usage of processes: memory and CPU time of each running one, measured without affecting it.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use libtest_mimic::Failed;
 use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    what_a_waiting_process_takes_is_known,
-    what_a_busy_process_takes_is_known,
-    being_asked_neither_keeps_it_alive_nor_ends_it,
+    usage_of_an_idle_process_is_reported,
+    usage_of_a_busy_process_is_reported,
+    a_usage_query_does_not_affect_the_lifetime_of_a_process,
 ];
 
-/// The one process of a bench.
+/// The usage of the only process of a bench.
 async fn only(bench: &Bench) -> Result<Usage, Failed> {
     let mut usage = bench.supervisor.usage().await;
     assert_eq!(usage.len(), 1, "{usage:?}");
-    usage.pop().ok_or_else(|| "nothing is measured".into())
+    usage.pop().ok_or_else(|| "no usage is reported".into())
 }
 
-/// The same once its memory is known: one that is slow to answer is not waited for.
+/// The memory of the only process. Repeats until the process has answered.
 async fn measured(bench: &Bench) -> Result<u64, Failed> {
     loop {
         if let Some(bytes) = only(bench).await?.memory_bytes {
@@ -29,12 +29,12 @@ async fn measured(bench: &Bench) -> Result<u64, Failed> {
     }
 }
 
-/// Whether time can be told: of a thread only here.
+/// Whether CPU time is available: for a thread only on Linux.
 fn has_time(bench: &Bench) -> bool {
     cfg!(target_os = "linux") || !bench.is_embedded()
 }
 
-async fn what_a_waiting_process_takes_is_known(bench: &Bench) -> Outcome {
+async fn usage_of_an_idle_process_is_reported(bench: &Bench) -> Outcome {
     const MIB: u64 = 1024 * 1024;
     let limits = Limits { heap_mb: Some(64), ..Limits::default() };
     let config = SpawnConfig { limits: Some(limits), ..bench.fixture("idle.mjs", &[]) };
@@ -59,15 +59,15 @@ async fn what_a_waiting_process_takes_is_known(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn what_a_busy_process_takes_is_known(bench: &Bench) -> Outcome {
+async fn usage_of_a_busy_process_is_reported(bench: &Bench) -> Outcome {
     for way in ["loop", "tla", "microtask"] {
         let mut run = bench.start(bench.fixture("busy.mjs", &[way])).await?;
         run.until_ready().await?;
-        // It is interrupted to answer.
+        // The script is interrupted to measure its memory.
         measured(bench).await?;
         while has_time(bench) && only(bench).await?.cpu_percent.is_none_or(|percent| percent < 2.0)
         {
-            // Some ticks of the clock by which the system counts.
+            // Several ticks of the system's CPU accounting.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         run.kill().await?;
@@ -76,7 +76,7 @@ async fn what_a_busy_process_takes_is_known(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn being_asked_neither_keeps_it_alive_nor_ends_it(bench: &Bench) -> Outcome {
+async fn a_usage_query_does_not_affect_the_lifetime_of_a_process(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
     for number in 0..50 {
         run.write(format!("{number}\n")).await?;
@@ -95,19 +95,19 @@ async fn being_asked_neither_keeps_it_alive_nor_ends_it(bench: &Bench) -> Outcom
     Ok(())
 }
 
-/// Cases that only the embedded engine has.
+/// Cases for the embedded engine.
 pub(crate) mod embedded {
     use super::{Bench, Case, Outcome, cases, measured, only};
 
     pub(crate) const CASES: &[Case] =
-        cases![a_process_that_cannot_answer_is_not_waited_for, what_it_holds_is_counted,];
+        cases![a_blocked_process_does_not_delay_a_usage_query, usage_includes_retained_objects,];
 
-    async fn a_process_that_cannot_answer_is_not_waited_for(bench: &Bench) -> Outcome {
-        // Waits in a synchronous read, which is native code.
+    async fn a_blocked_process_does_not_delay_a_usage_query(bench: &Bench) -> Outcome {
+        // A synchronous read blocks in native code.
         let mut run = bench.start(bench.fixture("read-sync.mjs", &[])).await?;
         run.write("x").await?;
         let mut usage = only(bench).await?;
-        // It may have answered on its way there.
+        // The script may have answered before it blocked.
         while usage.memory_bytes.is_some() {
             usage = only(bench).await?;
         }
@@ -120,7 +120,7 @@ pub(crate) mod embedded {
         Ok(())
     }
 
-    async fn what_it_holds_is_counted(bench: &Bench) -> Outcome {
+    async fn usage_includes_retained_objects(bench: &Bench) -> Outcome {
         const MIB: u64 = 1024 * 1024;
         let folder = tempfile::tempdir()?;
         let script = folder.path().join("hold.mjs");

@@ -1,4 +1,4 @@
-//! Isolates that were prepared before anybody asked for them.
+//! Warm isolates.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -9,16 +9,16 @@ use serde_json::json;
 use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    what_was_prepared_is_as_new_to_its_script,
-    one_that_was_prepared_with_other_limits_is_not_taken,
-    a_supervisor_that_prepares_none_starts_all_the_same,
+    a_warm_isolate_looks_new_to_its_script,
+    a_warm_isolate_with_other_limits_is_not_used,
+    a_supervisor_without_warm_isolates_starts_scripts,
 ];
 
-/// What is prepared before this is told from what begins after it. Clocks that a script reads one after the
-/// other differ by less.
+/// Distance between the creation of an isolate and the start of its script. Larger than the difference between two
+/// clocks that a script reads in sequence.
 const APART: Duration = Duration::from_millis(500);
 
-async fn what_was_prepared_is_as_new_to_its_script(bench: &Bench) -> Outcome {
+async fn a_warm_isolate_looks_new_to_its_script(bench: &Bench) -> Outcome {
     for (who, net) in [("one", false), ("two", true), ("three", false)] {
         bench.supervisor.warmed_up().await;
         tokio::time::sleep(APART).await;
@@ -38,7 +38,7 @@ async fn what_was_prepared_is_as_new_to_its_script(bench: &Bench) -> Outcome {
         let ended = bench.run(config, b"").await?;
         let mut found: serde_json::Value = serde_json::from_str(&ended.lines().join(""))
             .map_err(|error| format!("{error}: {}", ended.log()))?;
-        // Its clocks begin with the script, however long ago the isolate was prepared.
+        // The script's clocks start with the script, not with the isolate.
         for clock in ["timeOrigin", "uptimeOrigin"] {
             let origin = found[clock].take().as_f64().ok_or(clock)?;
             assert!(
@@ -55,7 +55,7 @@ async fn what_was_prepared_is_as_new_to_its_script(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn one_that_was_prepared_with_other_limits_is_not_taken(bench: &Bench) -> Outcome {
+async fn a_warm_isolate_with_other_limits_is_not_used(bench: &Bench) -> Outcome {
     let with = |heap_mb| Some(Limits { heap_mb: Some(heap_mb), ..Limits::default() });
     bench.supervisor.warm_up(with(300))?;
     for heap_mb in [80, 80, 300] {
@@ -64,13 +64,13 @@ async fn one_that_was_prepared_with_other_limits_is_not_taken(bench: &Bench) -> 
         let ended =
             bench.run(SpawnConfig { limits, ..bench.fixture("heap-limit.mjs", &[]) }, b"").await?;
         let found: u32 = ended.lines().join("").parse().map_err(|_| ended.log())?;
-        // V8 has some room beyond the limit.
+        // V8 reports some room beyond the limit.
         assert!((heap_mb..heap_mb + 96).contains(&found), "{found} instead of {heap_mb}");
     }
     Ok(())
 }
 
-async fn a_supervisor_that_prepares_none_starts_all_the_same(bench: &Bench) -> Outcome {
+async fn a_supervisor_without_warm_isolates_starts_scripts(bench: &Bench) -> Outcome {
     let supervisor = Supervisor::builder().warm_isolates(0).build()?;
     supervisor.warm_up(None)?;
     let name = Bench::name();

@@ -1,4 +1,4 @@
-//! A build without the engine: a request for it fails and names the missing feature, `auto` runs on a child.
+//! Builds without the engine: a request for it fails and names the missing feature, and `auto` uses a child.
 
 use std::fs;
 use std::path::Path;
@@ -10,13 +10,13 @@ use crate::paths;
 use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    the_engine_is_refused_and_the_feature_named,
-    a_fallback_stands_in_for_the_engine,
-    auto_takes_the_first_child_that_is_there,
-    auto_with_nothing_there_names_what_would_help,
-    a_missing_runtime_does_not_hide_what_went_wrong_with_another,
-    isolates_cannot_be_prepared,
-    node_gets_typescript_only_if_it_loads_it,
+    the_error_without_the_engine_names_the_feature,
+    a_fallback_replaces_the_missing_engine,
+    auto_uses_the_first_installed_runtime,
+    auto_without_any_runtime_names_the_remedies,
+    a_missing_runtime_does_not_hide_the_error_of_another,
+    warm_up_without_the_engine_is_an_error,
+    typescript_on_node_needs_native_support_without_the_engine,
 ];
 
 const CHILDREN: [Runtime; 3] = [Runtime::Deno, Runtime::Bun, Runtime::Node];
@@ -27,7 +27,7 @@ fn echo(runtime: Runtime) -> SpawnConfig {
     SpawnConfig::script(runtime, paths::fixture("echo-lines.mjs").to_string_lossy())
 }
 
-/// The children that are on this machine, in the order in which `auto` tries them.
+/// The installed child runtimes, in the order of `auto`.
 async fn found(supervisor: &Supervisor) -> Result<Vec<Runtime>, Failed> {
     let all = supervisor.detect_runtimes().await?;
     let engine = all.first().ok_or("the engine is listed first")?;
@@ -39,7 +39,7 @@ async fn found(supervisor: &Supervisor) -> Result<Vec<Runtime>, Failed> {
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// Makes every child unusable: an executable that was set, and is gone.
+/// Makes all child runtimes unusable by setting the path of a removed executable.
 fn take_away(supervisor: &Supervisor, folder: &Path) -> Outcome {
     let program = folder.join("gone");
     fs::copy(std::env::current_exe()?, &program)?;
@@ -49,7 +49,7 @@ fn take_away(supervisor: &Supervisor, folder: &Path) -> Outcome {
     Ok(fs::remove_file(program)?)
 }
 
-async fn the_engine_is_refused_and_the_feature_named(_: &Bench) -> Outcome {
+async fn the_error_without_the_engine_names_the_feature(_: &Bench) -> Outcome {
     let supervisor = Supervisor::builder().bundle("inside", "console.log('ran')").build()?;
     let plain = echo(Runtime::Embedded);
     let limits =
@@ -65,7 +65,7 @@ async fn the_engine_is_refused_and_the_feature_named(_: &Bench) -> Outcome {
             supervisor.ensure("refused", config.clone()).await,
             supervisor.restart("refused", Some(config)).await,
         ] {
-            let error = answer.expect_err("there is no engine");
+            let error = answer.expect_err("the engine is missing");
             assert_eq!(error.kind(), "runtimeUnavailable");
             let message = error.to_string();
             assert!(message.starts_with("runtime not available: embedded ("), "{message}");
@@ -76,7 +76,7 @@ async fn the_engine_is_refused_and_the_feature_named(_: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_fallback_stands_in_for_the_engine(bench: &Bench) -> Outcome {
+async fn a_fallback_replaces_the_missing_engine(bench: &Bench) -> Outcome {
     for runtime in found(&bench.supervisor).await? {
         let config = SpawnConfig { fallback: vec![runtime], ..echo(Runtime::Embedded) };
         let run = bench.start(config).await?;
@@ -87,9 +87,9 @@ async fn a_fallback_stands_in_for_the_engine(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn auto_takes_the_first_child_that_is_there(bench: &Bench) -> Outcome {
+async fn auto_uses_the_first_installed_runtime(bench: &Bench) -> Outcome {
     let Some(&first) = found(&bench.supervisor).await?.first() else { return Ok(()) };
-    // What only the engine keeps to is for other builds of the same application.
+    // Limits of the engine are accepted for other builds of the same application.
     let limits = Some(Limits { heap_mb: Some(64), ..Limits::default() });
     let named = SpawnConfig { limits, fallback: vec![Runtime::Embedded], ..echo(Runtime::Auto) };
     for config in [SpawnConfig { runtime: None, ..named.clone() }, named] {
@@ -103,24 +103,24 @@ async fn auto_takes_the_first_child_that_is_there(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn auto_with_nothing_there_names_what_would_help(bench: &Bench) -> Outcome {
+async fn auto_without_any_runtime_names_the_remedies(bench: &Bench) -> Outcome {
     let folder = tempfile::tempdir()?;
     take_away(&bench.supervisor, folder.path())?;
     let error = bench.supervisor.spawn("nothing", echo(Runtime::Auto)).await.err();
-    let error = error.ok_or("there is nothing to run it")?;
+    let error = error.ok_or("no runtime is available")?;
     assert!(matches!(&error, Error::RuntimeUnavailable { runtime, .. } if runtime == "auto"));
     let message = error.to_string();
     for part in ["deno", "bun", "node", "set_runtime_path", FEATURE] {
         assert!(message.contains(part), "no {part}: {message}");
     }
-    // A request for one runtime by name gets the error of that runtime.
+    // A request for a named runtime fails with the error of that runtime.
     let error = bench.supervisor.spawn("nothing", echo(Runtime::Bun)).await.err();
-    let message = error.ok_or("there is no bun")?.to_string();
+    let message = error.ok_or("Bun is unavailable")?.to_string();
     assert!(message.starts_with("runtime not available: bun (the path set for it"), "{message}");
     Ok(())
 }
 
-async fn a_missing_runtime_does_not_hide_what_went_wrong_with_another(bench: &Bench) -> Outcome {
+async fn a_missing_runtime_does_not_hide_the_error_of_another(bench: &Bench) -> Outcome {
     let folder = tempfile::tempdir()?;
     take_away(&bench.supervisor, folder.path())?;
     let broken = folder.path().join("broken");
@@ -128,20 +128,20 @@ async fn a_missing_runtime_does_not_hide_what_went_wrong_with_another(bench: &Be
     bench.supervisor.set_runtime_path(Runtime::Bun, Some(broken.clone()))?;
     fs::write(&broken, "#!/no-such-interpreter\n")?;
     let error = bench.supervisor.spawn("broken", echo(Runtime::Auto)).await.err();
-    let error = error.ok_or("it cannot be executed")?;
+    let error = error.ok_or("the program cannot be executed")?;
     assert_eq!(error.kind(), "startFailed", "{error}");
     assert!(error.to_string().contains("broken"), "{error}");
     Ok(())
 }
 
-async fn isolates_cannot_be_prepared(_: &Bench) -> Outcome {
+async fn warm_up_without_the_engine_is_an_error(_: &Bench) -> Outcome {
     let supervisor = Supervisor::builder().warm_isolates(3).build()?;
-    let error = supervisor.warm_up(None).expect_err("there is no engine");
+    let error = supervisor.warm_up(None).expect_err("the engine is missing");
     assert!(error.to_string().contains(FEATURE), "{error}");
     Ok(())
 }
 
-async fn node_gets_typescript_only_if_it_loads_it(bench: &Bench) -> Outcome {
+async fn typescript_on_node_needs_native_support_without_the_engine(bench: &Bench) -> Outcome {
     let folder = tempfile::tempdir()?;
     let script = folder.path().join("typed.ts");
     fs::write(&script, "const word: string = 'typed'\nconsole.log(word)\n")?;
@@ -155,7 +155,7 @@ async fn node_gets_typescript_only_if_it_loads_it(bench: &Bench) -> Outcome {
             let message = error.message().unwrap_or_default();
             assert!(message.starts_with("could not start '"), "{message}");
             assert!(message.contains("typed.ts") && message.contains(FEATURE), "{message}");
-            // Where Node is all that `auto` has, this says more than that the others are missing.
+            // If only Node is installed, the error of `auto` contains more than the missing runtimes.
             let gone = folder.path().join("gone");
             for runtime in [Runtime::Deno, Runtime::Bun] {
                 fs::copy(std::env::current_exe()?, &gone)?;

@@ -1,4 +1,4 @@
-//! Writers that must not wait: everything or nothing, and told when there is room.
+//! Non-blocking writes to stdin: all or nothing, with a wait for free space.
 
 use bytes::Bytes;
 use js_runtime::{Error, Limits, SpawnConfig};
@@ -6,9 +6,9 @@ use js_runtime::{Error, Limits, SpawnConfig};
 use crate::support::{Bench, Case, Outcome, Run, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    a_stdin_that_nobody_reads_is_full_at_its_limit,
-    what_was_taken_without_waiting_arrives_whole_and_in_order,
-    a_write_without_waiting_needs_a_process,
+    unread_stdin_is_full_at_its_limit,
+    accepted_try_writes_arrive_whole_and_in_order,
+    a_try_write_needs_a_running_process,
 ];
 
 const MIB: usize = 1024 * 1024;
@@ -18,9 +18,9 @@ fn small(config: SpawnConfig) -> SpawnConfig {
     SpawnConfig { limits: Some(limits), ..config }
 }
 
-async fn a_stdin_that_nobody_reads_is_full_at_its_limit(bench: &Bench) -> Outcome {
+async fn unread_stdin_is_full_at_its_limit(bench: &Bench) -> Outcome {
     const CHUNK: usize = 64 * 1024;
-    // A paused stream reads ahead, and its pipe holds something too.
+    // A paused stream reads ahead, and the pipe has a buffer.
     const READ_AHEAD: usize = 2 * MIB;
     let mut run = bench.start(small(bench.fixture("idle.mjs", &["interval"]))).await?;
     run.until_ready().await?;
@@ -32,7 +32,7 @@ async fn a_stdin_that_nobody_reads_is_full_at_its_limit(bench: &Bench) -> Outcom
             Err(error) => break error,
         }
         written += CHUNK;
-        assert!(written <= MIB + CHUNK + READ_AHEAD, "it is never full");
+        assert!(written <= MIB + CHUNK + READ_AHEAD, "stdin is never full");
     };
     assert!(matches!(&error, Error::StdinFull { limit: MIB, .. }), "{error}");
     assert_eq!((error.kind(), error.name()), ("stdinFull", Some(name)));
@@ -43,7 +43,7 @@ async fn a_stdin_that_nobody_reads_is_full_at_its_limit(bench: &Bench) -> Outcom
     Ok(())
 }
 
-/// Writes whatever there is room for; returns why that ended.
+/// Writes whenever there is room, and returns the final error.
 async fn fill_until_end(run: &Run<'_>, bench: &Bench) -> Error {
     loop {
         if let Err(error) = bench.supervisor.stdin_room(&run.name).await {
@@ -56,7 +56,7 @@ async fn fill_until_end(run: &Run<'_>, bench: &Bench) -> Error {
     }
 }
 
-async fn what_was_taken_without_waiting_arrives_whole_and_in_order(bench: &Bench) -> Outcome {
+async fn accepted_try_writes_arrive_whole_and_in_order(bench: &Bench) -> Outcome {
     const LINES: usize = 400;
     let mut run = bench.start(small(bench.fixture("echo-lines.mjs", &[]))).await?;
     let name = run.name.clone();
@@ -75,18 +75,18 @@ async fn what_was_taken_without_waiting_arrives_whole_and_in_order(bench: &Bench
     };
     let read = async {
         for number in 0..LINES {
-            assert!(run.text().await? == line(number), "line {number} is another");
+            assert!(run.text().await? == line(number), "line {number} differs");
         }
         Ok::<_, libtest_mimic::Failed>(())
     };
     let (refused, seen) = tokio::join!(write, read);
     seen?;
-    assert!(refused? > 0, "so much fits at once");
+    assert!(refused? > 0, "all lines fit at once");
     run.kill().await
 }
 
-async fn a_write_without_waiting_needs_a_process(bench: &Bench) -> Outcome {
-    let unknown = bench.supervisor.try_write_stdin("nobody", "x");
+async fn a_try_write_needs_a_running_process(bench: &Bench) -> Outcome {
+    let unknown = bench.supervisor.try_write_stdin("unknown", "x");
     assert!(matches!(unknown, Err(Error::NotFound(_))));
     let mut run = bench.start(bench.fixture("exit.mjs", &["0"])).await?;
     run.rest().await?;
