@@ -24,7 +24,7 @@ use crate::isolate::limits::heap_limit;
 use crate::isolate::modules::{Modules, Place};
 use crate::isolate::sandbox::env::Env;
 use crate::isolate::sandbox::files::cwd::WorkingDirectory;
-use crate::isolate::sandbox::files::system_files;
+use crate::isolate::sandbox::files::sandbox_fs;
 use crate::isolate::sandbox::ops::overrides;
 use crate::isolate::sandbox::{module_patches, permissions};
 use crate::isolate::stdio::{Streams, null_device};
@@ -66,7 +66,7 @@ pub(crate) struct StartedWorker {
 impl Bootstrapped {
     /// Called on the isolate's thread.
     pub(crate) fn new(commons: &Arc<SharedState>) -> Result<Self, String> {
-        let folder = WorkingDirectory::part();
+        let folder = WorkingDirectory::unshare();
         let around = commons.surround(crash::enter_as_script, commons.memory.heap);
         let place = Place::default();
         let nowhere = ModuleSpecifier::parse(NOWHERE).map_err(|error| error.to_string())?;
@@ -107,7 +107,7 @@ impl Bootstrapped {
 
     /// Makes it that of `program`.
     pub(crate) fn begin(mut self, program: &Arc<ProcessContext>) -> Result<StartedWorker, String> {
-        self.folder.enter(&program.cwd)?;
+        self.folder.change_to(&program.cwd)?;
         let granted = program.config.permissions.clone().unwrap_or_default();
         let permissions =
             permissions::container(&granted, program.entry.folder(), program.config.links)?;
@@ -122,7 +122,7 @@ impl Bootstrapped {
         {
             let state = runtime.op_state();
             let mut state = state.borrow_mut();
-            system_files::enter(permissions.clone());
+            sandbox_fs::set_permissions(permissions.clone());
             state.put(permissions);
             state.put(main.clone());
             state.put(node_require_loader);
@@ -135,7 +135,7 @@ impl Bootstrapped {
             program.install(&mut state);
         }
         let streams = program.connect(runtime, Some(&program.control));
-        program.env.warn_of_zone(&streams.stderr);
+        program.env.warn_about_time_zone(&streams.stderr);
         let path = main.to_file_path().unwrap_or_default();
         self.tell(&path.to_string_lossy(), &program.config.args, &program.executable.path())?;
         let Self { worker, around, .. } = self;

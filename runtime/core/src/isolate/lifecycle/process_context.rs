@@ -70,9 +70,9 @@ impl ProcessContext {
             sinks,
         });
         program.commons.belong_to(&program);
-        program.commons.open_files.bound(program.limits.open_files);
+        program.commons.open_files.set_limit(program.limits.open_files);
         let env = &program.env;
-        program.commons.certificates.follow(&program.cwd, |name| env.value(name));
+        program.commons.certificates.configure(&program.cwd, |name| env.value(name));
         program
     }
 
@@ -95,7 +95,7 @@ impl ProcessContext {
 
     /// Each isolate has clients of its own.
     fn proxies(&self) -> Option<Proxies> {
-        Proxies::of(&self.config.env, |name| self.env.value(name))
+        Proxies::from_config(&self.config.env, |name| self.env.value(name))
     }
 
     /// The same for the script's own isolate, which had its guards before there was a program.

@@ -28,7 +28,7 @@ use crate::isolate::limits::key_sizes;
 use crate::isolate::modules::Sys;
 use crate::isolate::sandbox::files::fd_guard::FdGuard;
 use crate::isolate::sandbox::files::open_files::OpenFiles;
-use crate::isolate::sandbox::files::system_files::SystemFiles;
+use crate::isolate::sandbox::files::sandbox_fs::SandboxFs;
 use crate::isolate::sandbox::native::handles;
 use crate::isolate::sandbox::native::{compressors, held_memory, http_parsers, http2_sessions};
 use crate::isolate::sandbox::network::certificates::Certificates;
@@ -158,7 +158,7 @@ impl SharedState {
 
     /// Puts in place what needs a live isolate, before any script runs in it.
     pub(crate) fn furnish(&self, runtime: &mut JsRuntime, around: &Around) -> Result<(), String> {
-        around.descriptors.follow(&runtime.op_state());
+        around.descriptors.set_state(&runtime.op_state());
         {
             let state = runtime.op_state();
             let mut state = state.borrow_mut();
@@ -201,7 +201,7 @@ impl SharedState {
             broadcast_channel: self.broadcasts.clone(),
             deno_rt_native_addon_loader: None,
             feature_checker: Arc::new(features),
-            fs: Arc::new(SystemFiles),
+            fs: Arc::new(SandboxFs),
             module_loader,
             node_services,
             npm_process_state_provider: None,

@@ -38,7 +38,7 @@ pub(crate) async fn begin(
     let (report, reported) = oneshot::channel();
     let Launch { name, config, cwd, input, sinks, .. } = launch;
     let memory = Plan::engine(config).memory;
-    let prepared = if Env::is_read_early(&config.env) { None } else { pool.take(memory) };
+    let prepared = if Env::affects_bootstrap(&config.env) { None } else { pool.take(memory) };
     let WarmIsolate { commons, order, thread, .. } = match prepared {
         Some(vacant) => vacant,
         None => WarmIsolate::new(&format!("js:{name}"), memory)

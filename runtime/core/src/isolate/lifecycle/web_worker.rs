@@ -26,7 +26,7 @@ use crate::isolate::lifecycle::shared_state::{Around, Services, SharedState, at_
 use crate::isolate::limits::heap_limit;
 use crate::isolate::modules::{Modules, WorkerEntry};
 use crate::isolate::sandbox::files::cwd::WorkingDirectory;
-use crate::isolate::sandbox::files::system_files;
+use crate::isolate::sandbox::files::sandbox_fs;
 use crate::isolate::sandbox::module_patches;
 use crate::isolate::stdio::{Streams, null_device};
 
@@ -85,7 +85,7 @@ fn create(
         failed: report_text,
     };
     let permissions = args.permissions.clone();
-    system_files::enter(permissions.clone());
+    sandbox_fs::set_permissions(permissions.clone());
     let modules = Modules::for_worker(&program.entry, entry, permissions, program.writable.clone())
         .unwrap_or_else(|error| panic!("a worker has no modules: {error}"));
     let node = Some(modules.node_services());

@@ -41,7 +41,7 @@ pub(crate) fn op_host_create_worker<'s>(
     given: v8::Local<'s, v8::Object>,
     metadata: v8::Local<'s, v8::Value>,
 ) -> Result<v8::Local<'s, v8::Value>, JsErrorBox> {
-    FdGuard::room_for(&state.borrow(), DESCRIPTORS).map_err(JsErrorBox::from_err)?;
+    FdGuard::ensure_room(&state.borrow(), DESCRIPTORS).map_err(JsErrorBox::from_err)?;
     let answer = checked(scope, given)
         .and_then(|given| call(scope, &state, Original::Worker, &[given.into(), metadata]));
     // What was thrown stays thrown.

@@ -26,7 +26,7 @@ use super::Loader;
 use super::commonjs;
 use super::errors::{ImportedFrom, LoadError};
 use super::missing;
-use crate::isolate::sandbox::files::system_files;
+use crate::isolate::sandbox::files::sandbox_fs;
 use crate::typescript::transpile;
 use crate::typescript::transpile::Cjs;
 
@@ -330,7 +330,7 @@ impl CjsAnalysisSourceProvider for Reexported<'_> {
 
 /// Reads a file that may be loaded, by the path that links lead to.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = system_files::to_load(path)?;
+    let mut file = sandbox_fs::open_regular_file(path)?;
     let mut bytes = Vec::with_capacity(
         usize::try_from(file.metadata()?.len()).unwrap_or_default().saturating_add(1),
     );

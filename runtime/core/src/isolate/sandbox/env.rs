@@ -16,23 +16,23 @@ use deno_runtime::deno_permissions::{
 };
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::isolate::sandbox::files::system_files;
+use crate::isolate::sandbox::files::sandbox_fs;
 use crate::isolate::stdio::{Log, Stdio};
 
 /// The variables of one process, shared by its isolates.
 #[derive(Clone)]
-pub(crate) struct Env(Arc<Shared>);
+pub(crate) struct Env(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     variables: Mutex<BTreeMap<String, String>>,
     /// Set when the warning about `TZ` was printed.
-    is_zone_warned: AtomicBool,
+    is_time_zone_warned: AtomicBool,
 }
 
 /// V8 has one time zone per program and reads it from the program's environment.
-const ZONE: &str = "TZ";
+const TIME_ZONE: &str = "TZ";
 
-const ZONE_WARNING: &str = "warning: TZ is not applied: embedded scripts have the time zone of the \
+const TIME_ZONE_WARNING: &str = "warning: TZ is not applied: embedded scripts have the time zone of the \
                             application; set TZ for the application, or run the backend in its own \
                             process: runtime \"deno\"\n";
 
@@ -43,21 +43,21 @@ impl Env {
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
         let mut env: BTreeMap<_, _> = own.filter(|(key, _)| is_key(key)).collect();
         env.extend(config.clone());
-        let (variables, is_zone_warned) = (Mutex::new(env), AtomicBool::new(false));
-        Self(Arc::new(Shared { variables, is_zone_warned }))
+        let (variables, is_time_zone_warned) = (Mutex::new(env), AtomicBool::new(false));
+        Self(Arc::new(Inner { variables, is_time_zone_warned }))
     }
 
     /// Warns once if the script's `TZ` differs from the time zone in use.
-    pub(crate) fn warn_of_zone(&self, stderr: &Stdio) {
-        let zone = self.lock().get(ZONE).cloned();
-        let is_other = std::env::var(ZONE).ok() != zone;
-        if is_other && !self.0.is_zone_warned.swap(true, Ordering::Relaxed) {
-            stderr.say(ZONE_WARNING);
+    pub(crate) fn warn_about_time_zone(&self, stderr: &Stdio) {
+        let zone = self.lock().get(TIME_ZONE).cloned();
+        let is_other = std::env::var(TIME_ZONE).ok() != zone;
+        if is_other && !self.0.is_time_zone_warned.swap(true, Ordering::Relaxed) {
+            stderr.say(TIME_ZONE_WARNING);
         }
     }
 
     /// Whether the configuration has a variable that modules of the engine read when they are loaded.
-    pub(crate) fn is_read_early(config: &BTreeMap<String, String>) -> bool {
+    pub(crate) fn affects_bootstrap(config: &BTreeMap<String, String>) -> bool {
         config.keys().any(|key| key.starts_with("NODE_") || NODE_READS.contains(&key.as_str()))
     }
 
@@ -74,7 +74,7 @@ impl Env {
         granted.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
-    fn of(state: &OpState) -> MutexGuard<'_, BTreeMap<String, String>> {
+    fn lock_in(state: &OpState) -> MutexGuard<'_, BTreeMap<String, String>> {
         state.borrow::<Self>().lock()
     }
 
@@ -82,9 +82,9 @@ impl Env {
         self.0.variables.lock()
     }
 
-    fn has_changed(state: &OpState, key: &str) {
-        if key == ZONE {
-            state.borrow::<Self>().warn_of_zone(&state.borrow::<Log>().0);
+    fn on_change(state: &OpState, key: &str) {
+        if key == TIME_ZONE {
+            state.borrow::<Self>().warn_about_time_zone(&state.borrow::<Log>().0);
         }
     }
 }
@@ -96,7 +96,7 @@ fn is_key(key: &str) -> bool {
     !key.is_empty() && !key.contains(['=', '\0'])
 }
 
-fn checked(key: &str) -> Result<(), JsErrorBox> {
+fn check_key(key: &str) -> Result<(), JsErrorBox> {
     match key {
         "" => Err(JsErrorBox::type_error("Key is an empty string")),
         key if !is_key(key) => {
@@ -107,7 +107,7 @@ fn checked(key: &str) -> Result<(), JsErrorBox> {
 }
 
 /// `false` for a variable that is not granted: the script sees it as unset.
-fn permitted(state: &mut OpState, key: &str) -> Result<bool, PermissionCheckError> {
+fn is_permitted(state: &mut OpState, key: &str) -> Result<bool, PermissionCheckError> {
     match state.borrow_mut::<PermissionsContainer>().check_env(key) {
         Ok(()) => Ok(true),
         Err(PermissionCheckError::PermissionDenied(denied))
@@ -131,11 +131,11 @@ pub(crate) fn op_host_get_env(
     state: &mut OpState,
     #[string] key: &str,
 ) -> Result<Option<String>, JsErrorBox> {
-    if !NODE_READS.contains(&key) && !permitted(state, key).map_err(JsErrorBox::from_err)? {
+    if !NODE_READS.contains(&key) && !is_permitted(state, key).map_err(JsErrorBox::from_err)? {
         return Ok(None);
     }
-    checked(key)?;
-    Ok(Env::of(state).get(key).cloned())
+    check_key(key)?;
+    Ok(Env::lock_in(state).get(key).cloned())
 }
 
 #[op2]
@@ -144,8 +144,8 @@ pub(crate) fn op_host_get_env_no_permission_check(
     state: &mut OpState,
     #[string] key: &str,
 ) -> Result<Option<String>, JsErrorBox> {
-    checked(key)?;
-    Ok(Env::of(state).get(key).cloned())
+    check_key(key)?;
+    Ok(Env::lock_in(state).get(key).cloned())
 }
 
 #[op2(fast, stack_trace)]
@@ -154,17 +154,17 @@ pub(crate) fn op_host_set_env(
     #[string] key: &str,
     #[string] value: &str,
 ) -> Result<(), JsErrorBox> {
-    if !permitted(state, key).map_err(JsErrorBox::from_err)? {
+    if !is_permitted(state, key).map_err(JsErrorBox::from_err)? {
         return Ok(());
     }
-    checked(key)?;
+    check_key(key)?;
     if value.contains('\0') {
         return Err(JsErrorBox::type_error(format!(
             "Value contains invalid characters: {value:?}"
         )));
     }
-    Env::of(state).insert(key.to_owned(), value.to_owned());
-    Env::has_changed(state, key);
+    Env::lock_in(state).insert(key.to_owned(), value.to_owned());
+    Env::on_change(state, key);
     Ok(())
 }
 
@@ -173,12 +173,12 @@ pub(crate) fn op_host_delete_env(
     state: &mut OpState,
     #[string] key: &str,
 ) -> Result<(), JsErrorBox> {
-    if !permitted(state, key).map_err(JsErrorBox::from_err)? {
+    if !is_permitted(state, key).map_err(JsErrorBox::from_err)? {
         return Ok(());
     }
-    checked(key)?;
-    Env::of(state).remove(key);
-    Env::has_changed(state, key);
+    check_key(key)?;
+    Env::lock_in(state).remove(key);
+    Env::on_change(state, key);
     Ok(())
 }
 
@@ -193,16 +193,16 @@ pub(crate) fn op_host_load_env_file(
     let path = permissions
         .check_open(Path::new(path).into(), OpenAccessKind::Read, Some("process.loadEnvFile"))
         .map_err(JsErrorBox::from_err)?;
-    let mut file = system_files::to_load(&path).map_err(JsErrorBox::from_err)?;
+    let mut file = sandbox_fs::open_regular_file(&path).map_err(JsErrorBox::from_err)?;
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(JsErrorBox::from_err)?;
-    let mut env = Env::of(state);
+    let mut env = Env::lock_in(state);
     deno_dotenv::parse_env_content_hook(&text, &mut |key, value| {
         if is_key(key) && permissions.query_env(Some(key)) == PermissionState::Granted {
             env.entry(key.to_owned()).or_insert_with(|| value.replace('\0', ""));
         }
     });
     drop(env);
-    Env::has_changed(state, ZONE);
+    Env::on_change(state, TIME_ZONE);
     Ok(())
 }

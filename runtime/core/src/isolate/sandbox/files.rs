@@ -6,4 +6,4 @@ pub(crate) mod open_file_ops;
 pub(crate) mod open_files;
 #[cfg(unix)]
 pub(crate) mod remove_tree;
-pub(crate) mod system_files;
+pub(crate) mod sandbox_fs;

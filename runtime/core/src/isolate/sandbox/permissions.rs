@@ -1,11 +1,10 @@
 //! Translates the permissions of a process into Deno's permission system.
 
-mod held;
-mod links;
 #[cfg(all(test, unix))]
-mod model;
+mod property_tests;
 mod resolve;
-pub(crate) mod system;
+pub(crate) mod special_files;
+mod symlinks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,9 +14,9 @@ use deno_runtime::deno_permissions::{
 };
 
 #[cfg(unix)]
-pub(crate) use self::held::while_held;
-pub(crate) use self::links::Writable;
+pub(crate) use self::resolve::with_checked_as;
 pub(crate) use self::resolve::{existing, resolved};
+pub(crate) use self::symlinks::Writable;
 use crate::wire::{Grant, Links, Permissions};
 
 /// Deno's permissions of a process.
@@ -33,11 +32,13 @@ pub(crate) fn container(
     let mut options = options(permissions, script_dir);
     if granted_links == Links::Follow {
         for list in [&mut options.allow_read, &mut options.allow_write].into_iter().flatten() {
-            *list = links::names(list).map_err(|error| invalid(&error))?;
+            *list = symlinks::names(list).map_err(|error| invalid(&error))?;
         }
     }
-    let parser =
-        Arc::new(links::Parser::new(options.allow_read.as_deref(), options.allow_write.as_deref()));
+    let parser = Arc::new(symlinks::Parser::new(
+        options.allow_read.as_deref(),
+        options.allow_write.as_deref(),
+    ));
     let permissions = DenoPermissions::from_options(parser.as_ref(), &options)
         .map_err(|error| invalid(&error))?;
     Ok(PermissionsContainer::new(parser, permissions))

@@ -24,10 +24,10 @@ impl ChildProcesses {
 
     /// Kills the children and their descendants, which ends all waits for them.
     pub(crate) fn kill(&self) {
-        let mut left = pids(&self.0);
-        while let Some(pid) = left.pop() {
+        let mut pending = pids(&self.0);
+        while let Some(pid) = pending.pop() {
             // Read before the kill, which reparents the descendants.
-            left.extend(children_of(pid));
+            pending.extend(children_of(pid));
             kill(pid);
         }
     }

@@ -22,9 +22,9 @@ const RUNTIMES: [Runtime; 3] = [Runtime::Node, Runtime::Deno, Runtime::Bun];
 
 /// Shared by the isolates of a process.
 #[derive(Clone)]
-pub(crate) struct Executable(Arc<Shared>);
+pub(crate) struct Executable(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     detector: Detector,
     /// The runtimes that the script may start.
     candidates: Vec<Runtime>,
@@ -44,7 +44,7 @@ impl Executable {
             permissions.is_some_and(|granted| granted.all || is_named(&granted.run, *runtime))
         };
         let candidates = RUNTIMES.into_iter().filter(may_start).collect();
-        Self(Arc::new(Shared { detector, candidates, found: Mutex::default() }))
+        Self(Arc::new(Inner { detector, candidates, found: Mutex::default() }))
     }
 
     /// The path, found on `PATH` only.
@@ -56,7 +56,7 @@ impl Executable {
     }
 
     /// The path, after a search of all places.
-    pub(crate) fn searched(&self) -> Option<String> {
+    pub(crate) fn find_path(&self) -> Option<String> {
         let (_, path) = self.search().runtime?;
         path.into_os_string().into_string().ok()
     }
@@ -65,7 +65,7 @@ impl Executable {
         let mut found = self.lock();
         if !found.is_path_searched {
             found.is_path_searched = true;
-            let Shared { candidates, detector, .. } = &*self.0;
+            let Inner { candidates, detector, .. } = &*self.0;
             let mut paths = candidates.iter().map(|it| Some((*it, detector.on_path(*it)?)));
             found.runtime = paths.find_map(|path| path);
         }
@@ -125,12 +125,12 @@ pub(crate) fn op_host_exec_path(state: &mut OpState) -> String {
 }
 
 /// The kind of runtime: 0 for none, 1 for Node or Bun, 2 for Deno, as in `module_patches/children.js`. Searches all
-/// places if `is_wanted`. Replaces `op_desktop_init`.
+/// places if `search_all`. Replaces `op_desktop_init`.
 #[op2(fast)]
 #[smi]
-pub(crate) fn op_host_runtime(state: &mut OpState, is_wanted: bool) -> i32 {
+pub(crate) fn op_host_runtime(state: &mut OpState, search_all: bool) -> i32 {
     let executable = state.borrow::<Executable>();
-    let found = if is_wanted { executable.search() } else { executable.on_path() };
+    let found = if search_all { executable.search() } else { executable.on_path() };
     match found.runtime {
         Some((Runtime::Deno, _)) => 2,
         Some(_) => 1,

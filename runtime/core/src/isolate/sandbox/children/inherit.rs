@@ -14,7 +14,7 @@ use std::sync::{Arc, mpsc};
 use deno_runtime::deno_core::{OpState, ResourceId, op2};
 use parking_lot::Mutex;
 
-use self::pipes::{Mover, task};
+use self::pipes::{PipePump, task};
 use crate::io::line_writer::LineWriter;
 use crate::io::stdin_queue::StdinQueue;
 use crate::isolate::limits::control::Control;
@@ -23,7 +23,7 @@ use crate::isolate::stdio::partial_lines::PartialLines;
 #[cfg(unix)]
 mod pipes;
 #[cfg(not(unix))]
-#[path = "inherit/nowhere.rs"]
+#[path = "inherit/unsupported.rs"]
 mod pipes;
 
 /// An output stream of the script. Children append to it.
@@ -34,21 +34,21 @@ pub(crate) struct Shared {
 }
 
 /// The direction and content of one pipe.
-enum Moved {
+enum Transfer {
     /// From the child to an output stream of the script.
     Output(Shared),
     /// From the script's input to the child.
     Input {
         input: StdinQueue,
         /// The script waits synchronously for the child to end.
-        is_waited_for: bool,
+        is_sync: bool,
     },
     /// Bytes for the child.
-    Given(Vec<u8>),
+    Bytes(Vec<u8>),
 }
 
 /// Asks the task of one pipe to copy the pending bytes.
-struct Request {
+struct DrainRequest {
     /// The task ends afterwards.
     is_last: bool,
     /// Sent or dropped when all bytes that were written before are copied.
@@ -56,19 +56,19 @@ struct Request {
 }
 
 /// The other end of a child's stream.
-pub(crate) enum Source {
+pub(crate) enum StreamSource {
     Stdout,
     Stderr,
     /// The script's own input.
     Input {
         /// The script waits synchronously for the child to end.
-        is_waited_for: bool,
+        is_sync: bool,
     },
     /// Bytes for the child.
-    Given(Vec<u8>),
+    Bytes(Vec<u8>),
 }
 
-type Requests = tokio::sync::mpsc::UnboundedSender<Request>;
+type Requests = tokio::sync::mpsc::UnboundedSender<DrainRequest>;
 
 /// A pipe between a child and a stream.
 struct Pipe {
@@ -87,56 +87,56 @@ struct State {
     /// stdout and stderr.
     outputs: [Option<Shared>; 2],
     /// The watchdog is paused while the script waits for a child's output.
-    watched: Option<Arc<Control>>,
+    watchdog: Option<Arc<Control>>,
     pipes: HashMap<i32, Pipe>,
     next: i32,
     /// The pipes of started children, by the child's resource.
     children: HashMap<ResourceId, Vec<i32>>,
     /// Started with the first pipe.
-    mover: Option<Mover>,
+    pump: Option<PipePump>,
 }
 
 impl Inherited {
     pub(crate) fn new(
         input: StdinQueue,
         outputs: [Option<Shared>; 2],
-        watched: Option<Arc<Control>>,
+        watchdog: Option<Arc<Control>>,
     ) -> Self {
         let (pipes, children) = (HashMap::new(), HashMap::new());
-        let state = State { input, outputs, watched, pipes, next: 0, children, mover: None };
+        let state = State { input, outputs, watchdog, pipes, next: 0, children, pump: None };
         Self(Rc::new(RefCell::new(state)))
     }
 
     /// Opens a pipe and returns its id. `None` on systems without support.
-    pub(crate) fn open(&self, source: Source) -> std::io::Result<Option<i32>> {
-        let moved = {
+    pub(crate) fn open(&self, source: StreamSource) -> std::io::Result<Option<i32>> {
+        let transfer = {
             let state = self.0.borrow();
-            let input = |is_waited_for| Moved::Input { input: state.input.clone(), is_waited_for };
+            let input = |is_sync| Transfer::Input { input: state.input.clone(), is_sync };
             let output = |at: usize| state.outputs[at].clone();
             match source {
-                Source::Stdout => output(0).map_or_else(|| input(false), Moved::Output),
-                Source::Stderr => output(1).map_or_else(|| input(false), Moved::Output),
-                Source::Input { is_waited_for } => input(is_waited_for),
-                Source::Given(bytes) => Moved::Given(bytes),
+                StreamSource::Stdout => output(0).map_or_else(|| input(false), Transfer::Output),
+                StreamSource::Stderr => output(1).map_or_else(|| input(false), Transfer::Output),
+                StreamSource::Input { is_sync } => input(is_sync),
+                StreamSource::Bytes(bytes) => Transfer::Bytes(bytes),
             }
         };
-        self.open_for(moved)
+        self.open_pipe(transfer)
     }
 
-    fn open_for(&self, moved: Moved) -> std::io::Result<Option<i32>> {
+    fn open_pipe(&self, transfer: Transfer) -> std::io::Result<Option<i32>> {
         let state = &mut *self.0.borrow_mut();
         // Pipes of children that the script did not wait for.
         state.pipes.retain(|_, pipe| !pipe.requests.is_closed() || pipe.child.is_some());
         let (requests, inbox) = tokio::sync::mpsc::unbounded_channel();
-        let is_input = !matches!(moved, Moved::Output(_));
-        let Some((task, child)) = task(moved, inbox)? else {
+        let is_input = !matches!(transfer, Transfer::Output(_));
+        let Some((task, child)) = task(transfer, inbox)? else {
             return Ok(None);
         };
-        if state.mover.is_none() {
-            state.mover = Some(Mover::start()?);
+        if state.pump.is_none() {
+            state.pump = Some(PipePump::start()?);
         }
-        if let Some(mover) = &state.mover {
-            mover.take(task);
+        if let Some(pump) = &state.pump {
+            pump.spawn(task);
         }
         state.next += 1;
         state.pipes.insert(state.next, Pipe { requests, child: Some(child), is_input });
@@ -146,61 +146,61 @@ impl Inherited {
     /// The descriptor for the child.
     pub(crate) fn child_end(&self, id: i32) -> Option<i32> {
         let state = self.0.borrow();
-        state.pipes.get(&id)?.child.as_ref().map(pipes::number)
+        state.pipes.get(&id)?.child.as_ref().map(pipes::raw_fd)
     }
 
     /// Closes our copy of the child's end, after the child was started or failed to start.
-    pub(crate) fn taken(&self, id: i32) {
+    pub(crate) fn close_child_end(&self, id: i32) {
         if let Some(pipe) = self.0.borrow_mut().pipes.get_mut(&id) {
             pipe.child = None;
         }
     }
 
     /// Assigns pipes to a started child.
-    pub(crate) fn belong_to(&self, child: ResourceId, pipes: Vec<i32>) {
+    pub(crate) fn assign_to_child(&self, child: ResourceId, pipes: Vec<i32>) {
         if !pipes.is_empty() {
             self.0.borrow_mut().children.insert(child, pipes);
         }
     }
 
     /// Waits until all output of the child is copied.
-    pub(crate) fn settle(&self, id: i32) {
-        let (waiting, watched) = {
+    pub(crate) fn drain(&self, id: i32) {
+        let (waiting, watchdog) = {
             let mut state = self.0.borrow_mut();
             let Some(pipe) = state.pipes.get_mut(&id) else { return };
             pipe.child = None;
-            let waiting = pipe.ask(pipe.is_input);
+            let waiting = pipe.request_drain(pipe.is_input);
             if pipe.is_input {
                 state.pipes.remove(&id);
             }
-            (waiting, state.watched.clone())
+            (waiting, state.watchdog.clone())
         };
-        let _paused = watched.as_ref().map(|control| control.pulse.pause());
+        let _paused = watchdog.as_ref().map(|control| control.pulse.pause());
         // An error means that nothing is left to wait for.
         let _ = waiting.recv();
     }
 
     /// Copies pending bytes, closes all pipes and joins the thread.
     pub(crate) fn finish(&self) {
-        let (pipes, mover) = {
+        let (pipes, pump) = {
             let mut state = self.0.borrow_mut();
-            (std::mem::take(&mut state.pipes), state.mover.take())
+            (std::mem::take(&mut state.pipes), state.pump.take())
         };
-        let waiting: Vec<_> = pipes.into_values().map(|pipe| pipe.ask(true)).collect();
+        let waiting: Vec<_> = pipes.into_values().map(|pipe| pipe.request_drain(true)).collect();
         for done in waiting {
             let _ = done.recv();
         }
-        if let Some(mover) = mover {
-            mover.join();
+        if let Some(pump) = pump {
+            pump.join();
         }
     }
 }
 
 impl Pipe {
-    fn ask(&self, is_last: bool) -> mpsc::Receiver<()> {
+    fn request_drain(&self, is_last: bool) -> mpsc::Receiver<()> {
         let (done, waiting) = mpsc::channel();
         // Fails if the task has ended, after the pipe was closed and emptied.
-        let _ = self.requests.send(Request { is_last, done });
+        let _ = self.requests.send(DrainRequest { is_last, done });
         waiting
     }
 }
@@ -208,7 +208,7 @@ impl Pipe {
 /// Whether a child shares streams of the script. After the child has ended, waits until its output is copied. Replaces
 /// `op_desktop_apply_patch`, which only desktop programs of Deno use.
 #[op2(fast)]
-pub(crate) fn op_host_settle_child(
+pub(crate) fn op_host_drain_child(
     state: &mut OpState,
     #[smi] child: ResourceId,
     has_ended: bool,
@@ -219,7 +219,7 @@ pub(crate) fn op_host_settle_child(
     }
     let pipes = inherited.0.borrow_mut().children.remove(&child);
     for pipe in pipes.iter().flatten() {
-        inherited.settle(*pipe);
+        inherited.drain(*pipe);
     }
     pipes.is_some()
 }

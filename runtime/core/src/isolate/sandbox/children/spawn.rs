@@ -16,52 +16,57 @@ use deno_runtime::deno_core::{OpState, op2, v8};
 
 use self::request::{Request, Stream};
 use super::executable::{Executable, NO_EXECUTABLE};
-use super::inherit::{Inherited, Source};
+use super::inherit::{Inherited, StreamSource};
 use crate::child::close_on_exec;
 use crate::isolate::sandbox::files::fd_guard::{self, FdGuard};
 use crate::isolate::sandbox::objects::own;
 use crate::isolate::sandbox::ops::originals::{Original, call};
 
 /// The source of a standard stream. Only a child that the script waits for synchronously competes for its input.
-fn source(stream: i32, is_waited_for: bool) -> Source {
+fn source(stream: i32, is_sync: bool) -> StreamSource {
     match stream {
-        0 => Source::Input { is_waited_for },
-        1 => Source::Stdout,
-        _ => Source::Stderr,
+        0 => StreamSource::Input { is_sync },
+        1 => StreamSource::Stdout,
+        _ => StreamSource::Stderr,
     }
 }
 
 /// The streams of the script that one child shares.
-struct Sharing {
+struct SharedStreams {
     inherited: Inherited,
-    is_waited_for: bool,
+    is_sync: bool,
     standard: [Option<Stream>; 3],
     /// The pipes to these streams.
     pipes: Vec<i32>,
 }
 
-impl Sharing {
+impl SharedStreams {
     fn share(&mut self, stream: i32, is_standard: bool) -> io::Result<Stream> {
         let place = usize::try_from(stream).unwrap_or_default().min(2);
         if is_standard && let Some(stream) = &self.standard[place] {
             return Ok(stream.clone());
         }
-        let pipe = self.inherited.open(source(stream, self.is_waited_for))?;
-        let shared = self.end(pipe);
+        let pipe = self.inherited.open(source(stream, self.is_sync))?;
+        let shared = self.child_stream(pipe);
         if is_standard {
             self.standard[place] = Some(shared.clone());
         }
         Ok(shared)
     }
 
-    fn end(&mut self, pipe: Option<i32>) -> Stream {
+    fn child_stream(&mut self, pipe: Option<i32>) -> Stream {
         let Some(pipe) = pipe else { return Stream::null() };
         self.pipes.push(pipe);
         self.inherited.child_end(pipe).map_or_else(Stream::null, Stream::Number)
     }
 
     /// The child's stream number `place`. A stream that would be inherited from the application becomes null.
-    fn own(&mut self, state: &OpState, stream: &Stream, place: i32) -> Result<Stream, JsErrorBox> {
+    fn resolve(
+        &mut self,
+        state: &OpState,
+        stream: &Stream,
+        place: i32,
+    ) -> Result<Stream, JsErrorBox> {
         let is_standard = place < 3;
         match stream {
             inherited if inherited.is_inherited() && !is_standard => Ok(Stream::null()),
@@ -71,36 +76,36 @@ impl Sharing {
             Stream::Number(number @ 0..=2) => {
                 self.share(*number, is_standard).map_err(JsErrorBox::from_err)
             }
-            Stream::Number(number) if fd_guard::is_own(state, *number) => Ok(stream.clone()),
-            Stream::Number(_) | Stream::Other(_) => Err(fd_guard::refusal()),
+            Stream::Number(number) if fd_guard::is_owned(state, *number) => Ok(stream.clone()),
+            Stream::Number(_) | Stream::Invalid(_) => Err(fd_guard::not_owned_error()),
             Stream::Word(_) => Ok(stream.clone()),
         }
     }
 
     fn complete(&mut self, state: &OpState, request: &mut Request) -> Result<(), JsErrorBox> {
         // Deno would write the whole input before it reads output, and block if the child does not read.
-        let given = request.input.as_ref().map(|input| Source::Given(input.to_vec()));
+        let given = request.input.as_ref().map(|input| StreamSource::Bytes(input.to_vec()));
         request.stdin = match given {
-            None => self.own(state, &request.stdin, 0)?,
+            None => self.resolve(state, &request.stdin, 0)?,
             Some(given) => {
                 let pipe = self.inherited.open(given).map_err(JsErrorBox::from_err)?;
                 if pipe.is_some() {
                     request.input = None;
                 }
-                self.end(pipe)
+                self.child_stream(pipe)
             }
         };
-        request.stdout = self.own(state, &request.stdout, 1)?;
-        request.stderr = self.own(state, &request.stderr, 2)?;
+        request.stdout = self.resolve(state, &request.stdout, 1)?;
+        request.stderr = self.resolve(state, &request.stderr, 2)?;
         for stream in request.extra_stdio.iter_mut().flatten() {
-            *stream = self.own(state, stream, 3)?;
+            *stream = self.resolve(state, stream, 3)?;
         }
         Ok(())
     }
 
-    fn settle(&self) {
+    fn drain(&self) {
         for pipe in &self.pipes {
-            self.inherited.settle(*pipe);
+            self.inherited.drain(*pipe);
         }
     }
 }
@@ -113,11 +118,11 @@ fn start<'s>(
     api_name: Option<&str>,
 ) -> Result<v8::Local<'s, v8::Value>, JsErrorBox> {
     let mut request = Request::read(scope, request)?;
-    let is_waited_for = matches!(original, Original::Sync);
+    let is_sync = matches!(original, Original::Sync);
     let inherited = state.borrow().borrow::<Inherited>().clone();
-    let mut sharing =
-        Sharing { inherited, is_waited_for, standard: [const { None }; 3], pipes: Vec::new() };
-    let prepared = prepare(&mut state.borrow_mut(), &mut request, &mut sharing, api_name);
+    let mut shared =
+        SharedStreams { inherited, is_sync, standard: [const { None }; 3], pipes: Vec::new() };
+    let prepared = prepare(&mut state.borrow_mut(), &mut request, &mut shared, api_name);
     let called = prepared.and_then(|()| {
         let mut arguments = vec![request.to_v8(scope)?];
         if let Some(name) = api_name {
@@ -128,21 +133,21 @@ fn start<'s>(
         close_on_exec::seal();
         Ok(with_remedy(scope, &request.cmd, |scope| call(scope, state, original, &arguments)))
     });
-    for pipe in &sharing.pipes {
-        sharing.inherited.taken(*pipe);
+    for pipe in &shared.pipes {
+        shared.inherited.close_child_end(*pipe);
     }
     match called {
         Ok(Some(child)) => {
-            began(scope, &state.borrow(), child, sharing);
+            register_child(scope, &state.borrow(), child, shared);
             Ok(child)
         }
         Ok(None) => {
-            sharing.settle();
+            shared.drain();
             // The exception of the op is pending.
             Ok(v8::undefined(scope).into())
         }
         Err(error) => {
-            sharing.settle();
+            shared.drain();
             Err(error)
         }
     }
@@ -151,17 +156,17 @@ fn start<'s>(
 fn prepare(
     state: &mut OpState,
     request: &mut Request,
-    sharing: &mut Sharing,
+    shared: &mut SharedStreams,
     api_name: Option<&str>,
 ) -> Result<(), JsErrorBox> {
-    FdGuard::room_for(state, request.takes()).map_err(JsErrorBox::from_err)?;
+    FdGuard::ensure_room(state, request.fd_count()).map_err(JsErrorBox::from_err)?;
     let env = std::mem::take(&mut request.env);
     let api_name = api_name.unwrap_or("Deno.Command().outputSync()");
-    request.env = environment::of_child(state, env, request.clear_env, api_name);
+    request.env = environment::child_variables(state, env, request.clear_env, api_name);
     // `execPath` without a runtime on `PATH`; see `executable`.
-    let is_meant = |text: &String| text.contains(NO_EXECUTABLE);
-    if is_meant(&request.cmd) || request.args.iter().any(is_meant) {
-        let executable = state.borrow::<Executable>().searched();
+    let is_placeholder = |text: &String| text.contains(NO_EXECUTABLE);
+    if is_placeholder(&request.cmd) || request.args.iter().any(is_placeholder) {
+        let executable = state.borrow::<Executable>().find_path();
         if let Some(path) = executable {
             request.cmd = request.cmd.replace(NO_EXECUTABLE, &path);
             for argument in &mut request.args {
@@ -169,7 +174,7 @@ fn prepare(
             }
         }
     }
-    sharing.complete(state, request)
+    shared.complete(state, request)
 }
 
 /// Appended to the error message when no runtime is found for `execPath`.
@@ -202,16 +207,16 @@ fn add_remedy(scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Value>)
 }
 
 /// Registers the descriptors and shared pipes of a started child.
-fn began<'s>(
+fn register_child<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: &OpState,
     child: v8::Local<'s, v8::Value>,
-    sharing: Sharing,
+    shared: SharedStreams,
 ) {
     let Ok(child) = v8::Local::<v8::Object>::try_from(child) else { return };
     let descriptors = FdGuard::of(state);
     for name in ["stdinFd", "stdoutFd", "stderrFd"] {
-        if let Some(number) = number(scope, child, name) {
+        if let Some(number) = own_number(scope, child, name) {
             descriptors.offer(number);
         }
     }
@@ -225,15 +230,15 @@ fn began<'s>(
             }
         }
     }
-    match number(scope, child, "rid").and_then(|rid| u32::try_from(rid).ok()) {
-        Some(rid) => sharing.inherited.belong_to(rid, sharing.pipes),
+    match own_number(scope, child, "rid").and_then(|rid| u32::try_from(rid).ok()) {
+        Some(rid) => shared.inherited.assign_to_child(rid, shared.pipes),
         // Without a resource the child has ended already.
-        None => sharing.settle(),
+        None => shared.drain(),
     }
 }
 
 /// Reads an own property, as a script may have changed the prototype.
-fn number<'s>(
+fn own_number<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     object: v8::Local<'s, v8::Object>,
     name: &str,

@@ -11,27 +11,27 @@ use crate::error::shown;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WorkingDirectory {
     /// The thread, and the threads that it starts.
-    Own,
-    Applications,
+    Thread,
+    Application,
 }
 
 impl WorkingDirectory {
     /// Gives this thread its own working directory and umask if the system can. The directory stays the same.
-    pub(crate) fn part() -> Self {
-        if part() { Self::Own } else { Self::Applications }
+    pub(crate) fn unshare() -> Self {
+        if unshare() { Self::Thread } else { Self::Application }
     }
 
     /// Changes the thread's working directory to `cwd`.
-    pub(crate) fn enter(self, cwd: &Path) -> Result<(), String> {
+    pub(crate) fn change_to(self, cwd: &Path) -> Result<(), String> {
         match self {
-            Self::Own => std::env::set_current_dir(cwd)
+            Self::Thread => std::env::set_current_dir(cwd)
                 .map_err(|error| format!("cwd '{}': {error}", shown(cwd))),
-            Self::Applications => stay(cwd),
+            Self::Application => require_current(cwd),
         }
     }
 }
 
-fn stay(cwd: &Path) -> Result<(), String> {
+fn require_current(cwd: &Path) -> Result<(), String> {
     match std::env::current_dir() {
         Ok(own) if own == cwd => Ok(()),
         _ => Err(format!(
@@ -43,12 +43,12 @@ fn stay(cwd: &Path) -> Result<(), String> {
 }
 
 #[cfg(target_os = "linux")]
-fn part() -> bool {
+fn unshare() -> bool {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).is_ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn part() -> bool {
+fn unshare() -> bool {
     false
 }
 
@@ -59,9 +59,9 @@ mod tests {
     #[test]
     fn a_shared_working_directory_accepts_only_itself() {
         let own = std::env::current_dir().unwrap();
-        assert_eq!(stay(&own), Ok(()));
+        assert_eq!(require_current(&own), Ok(()));
         let elsewhere = own.join("elsewhere");
-        let message = stay(&elsewhere).unwrap_err();
+        let message = require_current(&elsewhere).unwrap_err();
         assert!(message.contains("elsewhere") && message.contains("leave `cwd` out"), "{message}");
     }
 }

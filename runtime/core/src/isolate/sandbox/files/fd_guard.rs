@@ -8,52 +8,53 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, op2};
 use deno_runtime::deno_io::FdTable;
 
-use super::open_files::{Counted, Identity, Shared, next_isolate};
+use super::open_files::{FdReservation, Identity, OpenFiles, next_isolate_id};
 
 /// The descriptors of one isolate.
 #[derive(Clone)]
-pub(crate) struct FdGuard(Rc<Isolate>);
+pub(crate) struct FdGuard(Rc<IsolateFds>);
 
-struct Isolate {
+struct IsolateFds {
     id: u64,
-    process: Shared,
+    process: Arc<OpenFiles>,
     /// Descriptors that only Node's handles own. Handles do not close them if the isolate ends in the middle of an
     /// operation.
-    adopted: RefCell<HashMap<i32, Identity>>,
-    /// The descriptors in `adopted` that a handle may take over, each once.
+    tracked: RefCell<HashMap<i32, Identity>>,
+    /// The descriptors in `tracked` that a handle may take over, each once.
     offered: RefCell<HashSet<i32>>,
     /// Number of handles with a socket.
-    handles: Cell<usize>,
+    handle_count: Cell<usize>,
     state: RefCell<Weak<RefCell<OpState>>>,
 }
 
 thread_local! {
     /// The descriptors of this thread's isolate.
-    static HERE: RefCell<Weak<Isolate>> = const { RefCell::new(Weak::new()) };
+    static CURRENT: RefCell<Weak<IsolateFds>> = const { RefCell::new(Weak::new()) };
 }
 
 impl FdGuard {
     /// Called on the isolate's thread.
-    pub(crate) fn new(process: Shared) -> Self {
-        let isolate = Rc::new(Isolate {
-            id: next_isolate(),
+    pub(crate) fn new(process: Arc<OpenFiles>) -> Self {
+        let isolate = Rc::new(IsolateFds {
+            id: next_isolate_id(),
             process,
-            adopted: RefCell::default(),
+            tracked: RefCell::default(),
             offered: RefCell::default(),
-            handles: Cell::default(),
+            handle_count: Cell::default(),
             state: RefCell::default(),
         });
-        HERE.set(Rc::downgrade(&isolate));
+        CURRENT.set(Rc::downgrade(&isolate));
         Self(isolate)
     }
 
     /// Sets the state that has the isolate's resources.
-    pub(crate) fn follow(&self, state: &Rc<RefCell<OpState>>) {
+    pub(crate) fn set_state(&self, state: &Rc<RefCell<OpState>>) {
         self.0.state.replace(Rc::downgrade(state));
     }
 
@@ -62,62 +63,65 @@ impl FdGuard {
     }
 
     /// Lists a descriptor that was opened for the script and that nothing else closes.
-    pub(crate) fn adopt(&self, number: i32) {
-        if let Some(identity) = self.0.process.opened(number) {
-            self.0.adopted.borrow_mut().insert(number, identity);
+    pub(crate) fn track(&self, number: i32) {
+        if let Some(identity) = self.0.process.track(number) {
+            self.0.tracked.borrow_mut().insert(number, identity);
         }
     }
 
     /// Lists a descriptor that a handle may take over.
     pub(crate) fn offer(&self, number: i32) {
-        self.adopt(number);
+        self.track(number);
         self.0.offered.borrow_mut().insert(number);
     }
 
     /// Takes a descriptor over for a handle. `false` if it was not offered.
-    pub(crate) fn take(&self, number: i32) -> bool {
+    pub(crate) fn take_offered(&self, number: i32) -> bool {
         let is_offered = self.0.offered.borrow_mut().remove(&number);
         // Other systems do not provide the identity of a descriptor.
-        is_offered && (cfg!(not(unix)) || self.has(number))
+        is_offered && (cfg!(not(unix)) || self.owns(number))
     }
 
     /// Whether the descriptor was opened for the script and is still open.
-    pub(crate) fn has(&self, number: i32) -> bool {
-        let was = self.0.adopted.borrow().get(&number).copied();
-        was.is_some_and(|was| Identity::of(number) == Some(was))
+    pub(crate) fn owns(&self, number: i32) -> bool {
+        let identity = self.0.tracked.borrow().get(&number).copied();
+        identity.is_some_and(|identity| Identity::of(number) == Some(identity))
     }
 
     /// Sets the number of handles with a socket.
-    pub(crate) fn handles(&self, count: usize) {
-        self.0.handles.set(count);
+    pub(crate) fn set_handle_count(&self, count: usize) {
+        self.0.handle_count.set(count);
     }
 
     /// Fails if `more` further descriptors exceed the limit.
-    pub(crate) fn room_for(state: &OpState, more: usize) -> io::Result<()> {
+    pub(crate) fn ensure_room(state: &OpState, more: usize) -> io::Result<()> {
         let Self(isolate) = Self::of(state);
-        isolate.process.count(isolate.id, isolate.handles.get() + resources(state));
-        isolate.process.room_for(more)
+        isolate
+            .process
+            .set_untracked(isolate.id, isolate.handle_count.get() + count_resources(state));
+        isolate.process.ensure_room(more)
     }
 }
 
-impl Isolate {
+impl IsolateFds {
     /// Fails if `more` further descriptors exceed the limit. Resources are not counted inside an op that borrows the
     /// state.
-    fn room_for(&self, more: usize) -> io::Result<()> {
+    fn ensure_room(&self, more: usize) -> io::Result<()> {
         let state = self.state.borrow().upgrade();
-        let resources = state.and_then(|state| Some(resources(&*state.try_borrow().ok()?)));
-        self.process.count(self.id, self.handles.get() + resources.unwrap_or_default());
-        self.process.room_for(more)
+        let resources = state.and_then(|state| Some(count_resources(&*state.try_borrow().ok()?)));
+        self.process
+            .set_untracked(self.id, self.handle_count.get() + resources.unwrap_or_default());
+        self.process.ensure_room(more)
     }
 }
 
-impl Drop for Isolate {
+impl Drop for IsolateFds {
     /// Closes the listed descriptors that are still open.
     fn drop(&mut self) {
-        self.process.forget(self.id);
-        for (number, was) in self.adopted.get_mut().drain() {
+        self.process.remove_isolate(self.id);
+        for (number, identity) in self.tracked.get_mut().drain() {
             // A different identity: the descriptor was closed, and the number may belong to the application now.
-            if Identity::of(number) == Some(was) {
+            if Identity::of(number) == Some(identity) {
                 close(number);
             }
         }
@@ -125,29 +129,29 @@ impl Drop for Isolate {
 }
 
 /// Fails if this thread's isolate may not open one more file.
-pub(crate) fn room_for_file() -> io::Result<()> {
-    match HERE.with_borrow(Weak::upgrade) {
-        Some(isolate) => isolate.room_for(1),
+pub(crate) fn ensure_room_for_file() -> io::Result<()> {
+    match CURRENT.with_borrow(Weak::upgrade) {
+        Some(isolate) => isolate.ensure_room(1),
         None => Ok(()),
     }
 }
 
 /// Counts one descriptor of this thread's isolate until the result is dropped.
-pub(crate) fn count_one() -> io::Result<Option<Counted>> {
-    let Some(isolate) = HERE.with_borrow(Weak::upgrade) else { return Ok(None) };
-    isolate.room_for(1)?;
-    Ok(Some(isolate.process.count_one()))
+pub(crate) fn reserve_fd() -> io::Result<Option<FdReservation>> {
+    let Some(isolate) = CURRENT.with_borrow(Weak::upgrade) else { return Ok(None) };
+    isolate.ensure_room(1)?;
+    Ok(Some(isolate.process.reserve()))
 }
 
 /// Counts a file that this thread's isolate has opened and will close.
-pub(crate) fn opened_file(number: i32) {
-    if let Some(isolate) = HERE.with_borrow(Weak::upgrade) {
-        isolate.process.opened(number);
+pub(crate) fn track_opened_file(number: i32) {
+    if let Some(isolate) = CURRENT.with_borrow(Weak::upgrade) {
+        isolate.process.track(number);
     }
 }
 
 /// Number of resources that have a descriptor with an unknown number.
-fn resources(state: &OpState) -> usize {
+fn count_resources(state: &OpState) -> usize {
     const NAMES: [&str; 25] = [
         "child",
         "childStderr",
@@ -180,11 +184,11 @@ fn resources(state: &OpState) -> usize {
 }
 
 /// Whether a script may use the descriptor: it belongs to a file that the script opened, or is listed.
-pub(crate) fn is_own(state: &OpState, number: i32) -> bool {
-    number > 2 && (is_own_file(state, number) || FdGuard::of(state).has(number))
+pub(crate) fn is_owned(state: &OpState, number: i32) -> bool {
+    number > 2 && (is_owned_file(state, number) || FdGuard::of(state).owns(number))
 }
 
-fn is_own_file(state: &OpState, number: i32) -> bool {
+fn is_owned_file(state: &OpState, number: i32) -> bool {
     let Some(file) = state.borrow::<FdTable>().get(number) else { return false };
     // The entry in the table may be stale, so compare with the descriptor of the file.
     !cfg!(unix) || file.clone().backing_fd().is_some_and(|own| same(own, number))
@@ -200,7 +204,7 @@ fn same<T>(_: T, _: i32) -> bool {
     true
 }
 
-pub(crate) fn refusal() -> JsErrorBox {
+pub(crate) fn not_owned_error() -> JsErrorBox {
     JsErrorBox::new(
         "NotSupported",
         "An embedded script has no terminal, no node:wasi, and no file descriptors but those it \
@@ -210,11 +214,11 @@ pub(crate) fn refusal() -> JsErrorBox {
 
 /// Replaces `op_tty_check_fd_permission`, which `node:tty` calls.
 #[op2(fast)]
-pub(crate) fn op_host_check_descriptor(
+pub(crate) fn op_host_check_fd(
     state: &mut OpState,
     #[smi] descriptor: i32,
 ) -> Result<(), JsErrorBox> {
-    if is_own(state, descriptor) { Ok(()) } else { Err(refusal()) }
+    if is_owned(state, descriptor) { Ok(()) } else { Err(not_owned_error()) }
 }
 
 /// Steps that the engine's modules report; the numbers stand in `module_patches`.
@@ -222,24 +226,24 @@ mod step {
     /// One more descriptor is about to be opened.
     pub(crate) const CHECK: i32 = 0;
     /// A descriptor is about to be sent to a child. It must be a duplicate that was made for this.
-    pub(crate) const SENT: i32 = 3;
+    pub(crate) const SEND: i32 = 3;
     /// A child has sent a descriptor.
-    pub(crate) const COME: i32 = 4;
+    pub(crate) const RECEIVED: i32 = 4;
 }
 
 /// Replaces `op_require_break_on_next_statement`, which only an inspector needs.
 #[op2(nofast)]
 #[smi]
-pub(crate) fn op_host_descriptor(
+pub(crate) fn op_host_fd_step(
     state: &mut OpState,
     #[smi] step: i32,
     #[smi] number: i32,
 ) -> Result<i32, JsErrorBox> {
     match step {
-        step::CHECK => FdGuard::room_for(state, 1).map_err(JsErrorBox::from_err)?,
-        step::COME => FdGuard::of(state).offer(number),
-        step::SENT if FdGuard::of(state).has(number) => {}
-        _ => return Err(refusal()),
+        step::CHECK => FdGuard::ensure_room(state, 1).map_err(JsErrorBox::from_err)?,
+        step::RECEIVED => FdGuard::of(state).offer(number),
+        step::SEND if FdGuard::of(state).owns(number) => {}
+        _ => return Err(not_owned_error()),
     }
     Ok(number)
 }
@@ -257,7 +261,7 @@ pub(crate) fn op_host_set_blocking(_descriptor: i32, _is_blocking: bool) -> i32 
 #[serde]
 pub(crate) fn op_host_create_pipe(state: &mut OpState) -> Result<(i32, i32), JsErrorBox> {
     use std::os::fd::IntoRawFd;
-    FdGuard::room_for(state, 2).map_err(JsErrorBox::from_err)?;
+    FdGuard::ensure_room(state, 2).map_err(JsErrorBox::from_err)?;
     let (reader, writer) = io::pipe().map_err(JsErrorBox::from_err)?;
     let pair = (reader.into_raw_fd(), writer.into_raw_fd());
     let descriptors = FdGuard::of(state);
@@ -270,7 +274,7 @@ pub(crate) fn op_host_create_pipe(state: &mut OpState) -> Result<(i32, i32), JsE
 #[op2]
 #[serde]
 pub(crate) fn op_host_create_pipe() -> Result<(i32, i32), JsErrorBox> {
-    Err(refusal())
+    Err(not_owned_error())
 }
 
 #[cfg(unix)]

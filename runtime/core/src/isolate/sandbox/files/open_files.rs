@@ -45,72 +45,72 @@ pub(crate) struct OpenFiles {
     /// 0 means no limit yet: the isolate was created before its process is known.
     limit: AtomicUsize,
     list: Mutex<List>,
-    /// Descriptors without a known number, each counted by a [`Counted`].
-    others: AtomicUsize,
+    /// Descriptors without a known number, each represented by a [`FdReservation`].
+    reserved: AtomicUsize,
 }
 
 /// One open descriptor, counted until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Counted(Shared);
+pub(crate) struct FdReservation(Arc<OpenFiles>);
 
-impl Drop for Counted {
+impl Drop for FdReservation {
     fn drop(&mut self) {
-        self.0.others.fetch_sub(1, Ordering::Relaxed);
+        self.0.reserved.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[derive(Debug, Default)]
 struct List {
-    numbers: HashMap<i32, Identity>,
+    tracked: HashMap<i32, Identity>,
     /// Descriptors without a known number, by isolate.
-    counted: HashMap<u64, usize>,
+    untracked: HashMap<u64, usize>,
 }
 
 impl OpenFiles {
     /// Sets the limit.
-    pub(crate) fn bound(&self, limit: usize) {
+    pub(crate) fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Fails with the system's error for too many open files if `more` further descriptors exceed the limit.
-    pub(crate) fn room_for(&self, more: usize) -> io::Result<()> {
+    pub(crate) fn ensure_room(&self, more: usize) -> io::Result<()> {
         let limit = self.limit.load(Ordering::Relaxed);
         let mut list = self.list.lock();
-        let more = more + self.others.load(Ordering::Relaxed);
+        let more = more + self.reserved.load(Ordering::Relaxed);
         if limit == 0 || list.count() + more <= limit {
             return Ok(());
         }
-        list.numbers.retain(|number, was| Identity::of(*number).as_ref() == Some(was));
+        list.tracked.retain(|number, was| Identity::of(*number).as_ref() == Some(was));
         if list.count() + more <= limit { Ok(()) } else { Err(too_many()) }
     }
 
     /// Counts one descriptor until the result is dropped.
-    pub(crate) fn count_one(self: &Arc<Self>) -> Counted {
-        self.others.fetch_add(1, Ordering::Relaxed);
-        Counted(self.clone())
+    pub(crate) fn reserve(self: &Arc<Self>) -> FdReservation {
+        self.reserved.fetch_add(1, Ordering::Relaxed);
+        FdReservation(self.clone())
     }
 
     /// Lists a descriptor that the process has just opened.
-    pub(crate) fn opened(&self, number: i32) -> Option<Identity> {
+    pub(crate) fn track(&self, number: i32) -> Option<Identity> {
         let identity = Identity::of(number)?;
-        self.list.lock().numbers.insert(number, identity);
+        self.list.lock().tracked.insert(number, identity);
         Some(identity)
     }
 
     /// Sets the number of descriptors without a known number of an isolate.
-    pub(crate) fn count(&self, isolate: u64, count: usize) {
-        self.list.lock().counted.insert(isolate, count);
+    pub(crate) fn set_untracked(&self, isolate: u64, count: usize) {
+        self.list.lock().untracked.insert(isolate, count);
     }
 
     /// Removes an isolate.
-    pub(crate) fn forget(&self, isolate: u64) {
-        self.list.lock().counted.remove(&isolate);
+    pub(crate) fn remove_isolate(&self, isolate: u64) {
+        self.list.lock().untracked.remove(&isolate);
     }
 }
 
 impl List {
     fn count(&self) -> usize {
-        self.numbers.len() + self.counted.values().sum::<usize>()
+        self.tracked.len() + self.untracked.values().sum::<usize>()
     }
 }
 
@@ -121,12 +121,10 @@ pub(crate) fn too_many() -> io::Error {
 }
 
 /// A unique number for an isolate.
-pub(crate) fn next_isolate() -> u64 {
+pub(crate) fn next_isolate_id() -> u64 {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
-
-pub(crate) type Shared = Arc<OpenFiles>;
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -137,27 +135,27 @@ mod tests {
     #[test]
     fn a_closed_descriptor_makes_room() {
         let files = OpenFiles::default();
-        files.bound(2);
+        files.set_limit(2);
         let (first, second) = io::pipe().unwrap();
-        assert!(files.opened(first.as_raw_fd()).is_some() && files.room_for(1).is_ok());
-        files.opened(second.as_raw_fd());
-        files.opened(second.as_raw_fd());
-        let refused = files.room_for(1).unwrap_err();
+        assert!(files.track(first.as_raw_fd()).is_some() && files.ensure_room(1).is_ok());
+        files.track(second.as_raw_fd());
+        files.track(second.as_raw_fd());
+        let refused = files.ensure_room(1).unwrap_err();
         assert_eq!(refused.raw_os_error(), too_many().raw_os_error());
         assert!(too_many().to_string().to_lowercase().contains("too many open files"));
         drop(first);
-        assert!(files.room_for(1).is_ok() && files.room_for(2).is_err());
+        assert!(files.ensure_room(1).is_ok() && files.ensure_room(2).is_err());
     }
 
     #[test]
     fn a_removed_isolate_makes_room() {
         let files = OpenFiles::default();
-        assert!(files.room_for(1000).is_ok());
-        files.bound(3);
-        files.count(1, 2);
-        files.count(2, 1);
-        assert!(files.room_for(1).is_err());
-        files.forget(1);
-        assert!(files.room_for(2).is_ok());
+        assert!(files.ensure_room(1000).is_ok());
+        files.set_limit(3);
+        files.set_untracked(1, 2);
+        files.set_untracked(2, 1);
+        assert!(files.ensure_room(1).is_err());
+        files.remove_isolate(1);
+        assert!(files.ensure_room(2).is_ok());
     }
 }

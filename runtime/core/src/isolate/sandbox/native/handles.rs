@@ -92,7 +92,7 @@ fn refused<'s>(
     _: v8::FunctionCallbackArguments<'s>,
     _: v8::ReturnValue<'s, v8::Value>,
 ) {
-    throw_js_error_class(scope, &fd_guard::refusal());
+    throw_js_error_class(scope, &fd_guard::not_owned_error());
 }
 
 fn answer_no<'s>(
@@ -110,7 +110,7 @@ fn call_to_open<'s>(
     call: &mut Call<'s>,
     address: usize,
 ) -> Option<i32> {
-    unix_sockets::is_allowed(scope, &mut call.arguments, address).then_some(())?;
+    unix_sockets::is_address_allowed(scope, &mut call.arguments, address).then_some(())?;
     if !has_room(scope) {
         return Some(TOO_MANY);
     }
@@ -124,11 +124,11 @@ fn call_to_open<'s>(
 fn has_room(scope: &mut v8::PinScope<'_, '_>) -> bool {
     let state = JsRuntime::op_state_from(scope);
     let state = state.borrow();
-    if FdGuard::room_for(&state, 1).is_ok() {
+    if FdGuard::ensure_room(&state, 1).is_ok() {
         return true;
     }
     recount(&state, scope);
-    FdGuard::room_for(&state, 1).is_ok()
+    FdGuard::ensure_room(&state, 1).is_ok()
 }
 
 /// Counts a handle as long as it lives and is not closed.
@@ -169,7 +169,7 @@ fn has_no_socket<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8:
 
 fn count(state: &OpState, open: usize) {
     state.borrow::<Handles>().open.set(open);
-    FdGuard::of(state).handles(open);
+    FdGuard::of(state).set_handle_count(open);
 }
 
 /// Finds out which handles are still there.
@@ -191,8 +191,8 @@ fn open<'s>(
     let Some(call) = Call::of(&arguments) else { return };
     let state = JsRuntime::op_state_from(scope);
     let own = FdGuard::of(&state.borrow()).clone();
-    if !own.take(number) {
-        return throw_js_error_class(scope, &fd_guard::refusal());
+    if !own.take_offered(number) {
+        return throw_js_error_class(scope, &fd_guard::not_owned_error());
     }
     let argument = v8::Integer::new(scope, number).into();
     if let Some(code) = call.pass(scope, 0, &[argument]) {
@@ -215,7 +215,7 @@ fn duplicate<'s>(
         && number >= 0
     {
         let state = JsRuntime::op_state_from(scope);
-        FdGuard::of(&state.borrow()).adopt(number);
+        FdGuard::of(&state.borrow()).track(number);
     }
     answer.set(number);
 }

@@ -44,7 +44,7 @@ pub(crate) struct Certificates {
 
 impl Certificates {
     /// Reads the settings. Called once, when the environment of the process is known.
-    pub(crate) fn follow(&self, cwd: &Path, value: impl Fn(&str) -> Option<String>) {
+    pub(crate) fn configure(&self, cwd: &Path, value: impl Fn(&str) -> Option<String>) {
         let value = |name| value(name).filter(|value| !value.is_empty());
         let path = |name| value(name).map(|path| cwd.join(path));
         let settings =
@@ -75,16 +75,16 @@ fn load(settings: &Settings) -> Result<RootCertStore, Error> {
     for name in settings.stores.as_deref().unwrap_or("system,mozilla").split(',') {
         match name.trim() {
             "" => {}
-            "system" => store.roots.extend_from_slice(of_system()),
+            "system" => store.roots.extend_from_slice(system_roots()),
             "mozilla" => store.roots.extend_from_slice(webpki_roots::TLS_SERVER_ROOTS),
             unknown => return Err(Error::Store(unknown.to_owned())),
         }
     }
     if let Some(path) = &settings.own {
-        add(&mut store, OWN, path)?;
+        add_pem_file(&mut store, OWN, path)?;
     }
     if let Some(path) = &settings.extra
-        && let Err(error) = add(&mut store, EXTRA, path)
+        && let Err(error) = add_pem_file(&mut store, EXTRA, path)
     {
         // Not fatal, as in Node.
         stdio::warn(&format!("Warning: ignoring extra certificates: {error}"));
@@ -93,7 +93,11 @@ fn load(settings: &Settings) -> Result<RootCertStore, Error> {
 }
 
 /// Adds the certificates of a PEM file. Other entries are skipped.
-fn add(store: &mut RootCertStore, variable: &'static str, path: &Path) -> Result<(), Error> {
+fn add_pem_file(
+    store: &mut RootCertStore,
+    variable: &'static str,
+    path: &Path,
+) -> Result<(), Error> {
     let name = || path.display().to_string();
     let bytes =
         std::fs::read(path).map_err(|source| Error::File { variable, path: name(), source })?;
@@ -106,7 +110,7 @@ fn add(store: &mut RootCertStore, variable: &'static str, path: &Path) -> Result
 }
 
 /// The system's authorities, read once.
-fn of_system() -> &'static [TrustAnchor<'static>] {
+fn system_roots() -> &'static [TrustAnchor<'static>] {
     static ANCHORS: OnceLock<Vec<TrustAnchor<'static>>> = OnceLock::new();
     ANCHORS.get_or_init(|| {
         let mut store = RootCertStore::empty();

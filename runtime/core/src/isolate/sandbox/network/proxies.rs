@@ -21,7 +21,7 @@ use crate::isolate::sandbox::files::fd_guard::FdGuard;
 pub(crate) struct Proxies {
     http: Option<String>,
     https: Option<String>,
-    none: Vec<Exception>,
+    exceptions: Vec<Exception>,
     clients: BTreeMap<Option<String>, ResourceId>,
 }
 
@@ -37,7 +37,7 @@ enum Exception {
 
 impl Proxies {
     /// `None` if the configuration sets no proxy variable. The application's environment is used then.
-    pub(crate) fn of(
+    pub(crate) fn from_config(
         config: &BTreeMap<String, String>,
         value: impl Fn(&str) -> Option<String>,
     ) -> Option<Self> {
@@ -51,7 +51,7 @@ impl Proxies {
         Some(Self {
             http: value("HTTP_PROXY").or_else(|| all.clone()),
             https: value("HTTPS_PROXY").or(all),
-            none: exceptions(&value("NO_PROXY").unwrap_or_default()),
+            exceptions: exceptions(&value("NO_PROXY").unwrap_or_default()),
             clients: BTreeMap::new(),
         })
     }
@@ -63,17 +63,17 @@ impl Proxies {
             _ => None,
         };
         let host = url.host()?;
-        proxy.filter(|_| !self.none.iter().any(|exception| exception.covers(&host)))
+        proxy.filter(|_| !self.exceptions.iter().any(|exception| exception.covers(&host)))
     }
 }
 
 fn exceptions(list: &str) -> Vec<Exception> {
     let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    entries.map(Exception::of).collect()
+    entries.map(Exception::parse).collect()
 }
 
 impl Exception {
-    fn of(entry: &str) -> Self {
+    fn parse(entry: &str) -> Self {
         let (address, bits) = match entry.split_once('/') {
             Some((address, bits)) => (address, bits.parse().ok()),
             None => (entry, Some(u32::MAX)),
@@ -128,7 +128,7 @@ pub(crate) fn op_host_client(
     #[string] url: &str,
 ) -> Result<Option<ResourceId>, JsErrorBox> {
     // Each request may open a connection.
-    FdGuard::room_for(state, 1).map_err(JsErrorBox::from_err)?;
+    FdGuard::ensure_room(state, 1).map_err(JsErrorBox::from_err)?;
     let Some(proxies) = state.try_borrow::<Proxies>() else { return Ok(None) };
     let Ok(url) = Url::parse(url) else { return Ok(None) };
     if url.host().is_none() {
@@ -157,7 +157,7 @@ mod tests {
     fn proxies(list: &[(&str, &str)]) -> Option<Proxies> {
         let config: BTreeMap<_, _> =
             list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Proxies::of(&config, |name| config.get(name).cloned())
+        Proxies::from_config(&config, |name| config.get(name).cloned())
     }
 
     #[test]

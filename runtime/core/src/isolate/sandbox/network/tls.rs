@@ -19,7 +19,7 @@ pub(crate) fn ensure_provider() {
         // Fails if the application has installed one meanwhile.
         let installed = aws_lc_rs::default_provider().install_default();
         #[cfg(test)]
-        tests::IS_OURS.store(installed.is_ok(), std::sync::atomic::Ordering::Relaxed);
+        tests::IS_INSTALLED_HERE.store(installed.is_ok(), std::sync::atomic::Ordering::Relaxed);
         drop(installed);
     }
 }
@@ -66,12 +66,12 @@ mod tests {
     use crate::{Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, WhenSlow};
 
     /// Whether `ensure_provider` installed the provider.
-    pub(crate) static IS_OURS: AtomicBool = AtomicBool::new(false);
+    pub(crate) static IS_INSTALLED_HERE: AtomicBool = AtomicBool::new(false);
 
     const WITHOUT_TLS: &str = "const { pid } = await import('node:process'); console.log(pid)";
 
     /// First uses of TLS. None of them connects: nothing listens on port 2, which scripts may try.
-    const WAYS: [(&str, &str); 7] = [
+    const USES: [(&str, &str); 7] = [
         ("fetch", "await fetch('https://127.0.0.1:2/').catch(() => {})"),
         (
             "an HTTP client",
@@ -94,29 +94,29 @@ mod tests {
     ];
 
     /// Names the use of TLS for the test program.
-    const WAY: &str = "JS_RUNTIME_TEST_TLS";
+    const USE_VARIABLE: &str = "JS_RUNTIME_TEST_TLS";
 
     /// Runs in separate programs: each installs one provider.
     #[test]
     fn a_provider_is_installed_at_the_first_use_of_tls_unless_the_application_has_one() {
-        let mut ways = WAYS.map(|(way, _)| way).to_vec();
-        ways.push("own");
-        own_program::run(WAY, &ways, application);
+        let mut uses = USES.map(|(tls_use, _)| tls_use).to_vec();
+        uses.push("own");
+        own_program::run(USE_VARIABLE, &uses, application);
     }
 
-    async fn application(way: String) {
+    async fn application(tls_use: String) {
         let supervisor = Supervisor::new().expect("a thread");
         run(&supervisor, "without TLS", WITHOUT_TLS).await;
         assert!(CryptoProvider::get_default().is_none(), "installed before the first use");
-        if let Some((_, script)) = WAYS.iter().find(|(name, _)| *name == way) {
-            run(&supervisor, &way, script).await;
-            assert!(IS_OURS.load(Ordering::Relaxed), "rustls chose the provider");
+        if let Some((_, script)) = USES.iter().find(|(name, _)| *name == tls_use) {
+            run(&supervisor, &tls_use, script).await;
+            assert!(IS_INSTALLED_HERE.load(Ordering::Relaxed), "rustls chose the provider");
         } else {
             let mut own = aws_lc_rs::default_provider();
             own.cipher_suites.truncate(1);
             own.install_default().expect("no provider is installed");
-            for (way, script) in WAYS {
-                run(&supervisor, way, script).await;
+            for (tls_use, script) in USES {
+                run(&supervisor, tls_use, script).await;
             }
             let used = CryptoProvider::get_default().expect("a provider is installed");
             assert_eq!(used.cipher_suites.len(), 1, "the provider was replaced");

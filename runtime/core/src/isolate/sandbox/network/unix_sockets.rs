@@ -24,7 +24,11 @@ pub(crate) use self::ops::{
     op_host_try_close,
 };
 
-fn check_name(state: &mut OpState, address: &str, api_name: &str) -> Result<(), JsErrorBox> {
+fn check_abstract_name(
+    state: &mut OpState,
+    address: &str,
+    api_name: &str,
+) -> Result<(), JsErrorBox> {
     if !address.starts_with('\0') {
         return Ok(());
     }
@@ -35,7 +39,7 @@ fn check_name(state: &mut OpState, address: &str, api_name: &str) -> Result<(), 
 
 /// Whether a Node handle may use the address in argument `place`. Replaces the argument with a string, because an
 /// object could convert to another string each time. Returns `false` after throwing an error.
-pub(crate) fn is_allowed<'s>(
+pub(crate) fn is_address_allowed<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: &mut [v8::Local<'s, v8::Value>],
     place: usize,
@@ -48,6 +52,6 @@ pub(crate) fn is_allowed<'s>(
     *argument = address.into();
     let address = address.to_rust_string_lossy(scope);
     let state = JsRuntime::op_state_from(scope);
-    let checked = check_name(&mut state.borrow_mut(), &address, "node:net");
+    let checked = check_abstract_name(&mut state.borrow_mut(), &address, "node:net");
     checked.inspect_err(|error| throw_js_error_class(scope, error)).is_ok()
 }

@@ -84,6 +84,6 @@ fn check(
         return native_sizes::check(scope, bytes);
     }
     let state = JsRuntime::op_state_from(scope);
-    let room = FdGuard::room_for(&state.borrow(), 1);
+    let room = FdGuard::ensure_room(&state.borrow(), 1);
     room.map_err(JsErrorBox::from_err)
 }

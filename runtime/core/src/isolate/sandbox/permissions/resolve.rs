@@ -1,5 +1,7 @@
-//! Path resolution: the paths that links lead to.
+//! Path resolution: the targets of links, and the paths that open files were checked by.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -7,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use sys_traits::FsCanonicalize;
 use sys_traits::impls::RealSys;
 
-use super::system;
+use super::special_files;
 
 /// A longer chain of links counts as a cycle, as in Linux.
 const MAX_LINKS: usize = 40;
@@ -87,9 +89,9 @@ pub(crate) fn existing(path: &Path) -> PathBuf {
 
 /// The final target of a link, which does not have to exist. `None` if `link` is no link.
 pub(super) fn target(link: &Path) -> Option<PathBuf> {
-    let mut at = step(link)?;
+    let mut at = read_link(link)?;
     for _ in 0..MAX_LINKS {
-        match step(&at) {
+        match read_link(&at) {
             Some(next) => at = next,
             None => return Some(at),
         }
@@ -97,8 +99,8 @@ pub(super) fn target(link: &Path) -> Option<PathBuf> {
     None
 }
 
-fn step(link: &Path) -> Option<PathBuf> {
-    if system::judge(link).is_closed() {
+fn read_link(link: &Path) -> Option<PathBuf> {
+    if special_files::classify(link).is_closed() {
         return None;
     }
     let next = fs::read_link(link).ok()?;
@@ -109,4 +111,28 @@ fn step(link: &Path) -> Option<PathBuf> {
     // A remaining `..` would later be removed with the part before it, which may not be a folder.
     let next = link.parent()?.join(next);
     Some(itself(&without_parents(&next).unwrap_or(next)))
+}
+
+/// The path of an open file, and the path that the file was opened by.
+type OpenAs = (PathBuf, PathBuf);
+
+thread_local! {
+    static OPEN_AS: RefCell<Option<OpenAs>> = const { RefCell::new(None) };
+}
+
+/// Calls `act`. Meanwhile checks of `open` use `path`. No script runs in `act`.
+pub(crate) fn with_checked_as<T>(open: &Path, path: &Path, act: impl FnOnce() -> T) -> T {
+    let before = OPEN_AS.replace(Some((open.to_owned(), path.to_owned())));
+    let done = act();
+    OPEN_AS.set(before);
+    done
+}
+
+/// The path to check in place of `path`.
+pub(super) fn path_to_check(path: Cow<'_, Path>) -> Cow<'_, Path> {
+    let path_to_check = OPEN_AS.with_borrow(|now| {
+        let (open, path_to_check) = now.as_ref()?;
+        (**open == *path).then(|| path_to_check.clone())
+    });
+    path_to_check.map_or(path, Cow::Owned)
 }

@@ -79,7 +79,7 @@ struct Target(*mut sqlite::sqlite3);
 
 impl Target {
     fn open(path: &Path) -> Result<Self, BackupError> {
-        fd_guard::room_for_file()?;
+        fd_guard::ensure_room_for_file()?;
         let name = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
         let flags = sqlite::SQLITE_OPEN_READWRITE | sqlite::SQLITE_OPEN_CREATE;
         let mut handle = ptr::null_mut();

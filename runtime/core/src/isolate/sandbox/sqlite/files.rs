@@ -1,7 +1,7 @@
 //! The files of databases, opened where they were checked.
 //!
 //! SQLite opens a database by its name after Deno has checked the name, and its journals by theirs much later. So
-//! SQLite's system calls to open and to remove a file are replaced (`system_files::databases`). Both are settings of
+//! SQLite's system calls to open and to remove a file are replaced (`sandbox_fs::databases`). Both are settings of
 //! SQLite as a whole: threads that belong to no isolate keep SQLite's own.
 
 use std::ffi::{CStr, OsStr, c_char, c_int};
@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use libsqlite3_sys as sqlite;
 use nix::errno::Errno;
 
-use crate::isolate::sandbox::files::{fd_guard, system_files};
+use crate::isolate::sandbox::files::{fd_guard, sandbox_fs};
 
 type Open = unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int;
 type Remove = unsafe extern "C" fn(*const c_char) -> c_int;
@@ -62,16 +62,16 @@ fn own() -> (Open, Remove) {
 unsafe extern "C" fn open(name: *const c_char, flags: c_int, mode: c_int) -> c_int {
     // SAFETY: SQLite calls with a name that ends with a zero.
     let path = unsafe { CStr::from_ptr(name) };
-    if DEVICES.contains(&path) || !system_files::has_grants() {
+    if DEVICES.contains(&path) || !sandbox_fs::has_permissions() {
         // SAFETY: as SQLite calls it.
         return unsafe { own().0(name, flags, mode) };
     }
-    let opened = fd_guard::room_for_file()
-        .and_then(|()| system_files::open_of_database(to_path(path), flags, mode));
+    let opened = fd_guard::ensure_room_for_file()
+        .and_then(|()| sandbox_fs::open_database_file(to_path(path), flags, mode));
     match opened {
         Ok(file) => {
             let number = file.into_raw_fd();
-            fd_guard::opened_file(number);
+            fd_guard::track_opened_file(number);
             number
         }
         Err(error) => failed(&error),
@@ -79,13 +79,13 @@ unsafe extern "C" fn open(name: *const c_char, flags: c_int, mode: c_int) -> c_i
 }
 
 unsafe extern "C" fn remove(name: *const c_char) -> c_int {
-    if !system_files::has_grants() {
+    if !sandbox_fs::has_permissions() {
         // SAFETY: as SQLite calls it.
         return unsafe { own().1(name) };
     }
     // SAFETY: SQLite calls with a name that ends with a zero.
     let path = unsafe { CStr::from_ptr(name) };
-    match system_files::remove_of_database(to_path(path)) {
+    match sandbox_fs::remove_database_file(to_path(path)) {
         Ok(()) => 0,
         Err(error) => failed(&error),
     }

@@ -139,7 +139,7 @@ fn open<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: 
     let has_room = {
         let state = JsRuntime::op_state_from(scope);
         let state = state.borrow();
-        FdGuard::room_for(&state, 1).is_ok()
+        FdGuard::ensure_room(&state, 1).is_ok()
     };
     if !has_room {
         return throw_js_error_class(scope, &open_files::too_many());

@@ -11,7 +11,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
-use super::{Moved, Request, Shared};
+use super::{DrainRequest, Shared, Transfer};
 use crate::io::stdin_queue::StdinQueue;
 
 /// A child's end of a pipe.
@@ -21,49 +21,49 @@ pub(super) type End = OwnedFd;
 const CHUNK: usize = 16 * 1024;
 
 /// Limit of one drain in bytes, above the capacity of a pipe. A writer that continues meanwhile could prolong it.
-const MOST_LEFT: usize = 1 << 20;
+const MAX_DRAIN: usize = 1 << 20;
 
 pub(super) enum Task {
-    Output { reader: PipeReader, output: Shared, inbox: UnboundedReceiver<Request> },
-    Input { writer: PipeWriter, source: Source, inbox: UnboundedReceiver<Request> },
-    Given { writer: PipeWriter, bytes: Vec<u8>, inbox: UnboundedReceiver<Request> },
+    Output { reader: PipeReader, output: Shared, inbox: UnboundedReceiver<DrainRequest> },
+    Input { writer: PipeWriter, source: Source, inbox: UnboundedReceiver<DrainRequest> },
+    Bytes { writer: PipeWriter, bytes: Vec<u8>, inbox: UnboundedReceiver<DrainRequest> },
 }
 
 /// The source of a child's input.
 pub(super) struct Source {
     input: StdinQueue,
     /// The script waits synchronously for the child to end.
-    is_waited_for: bool,
+    is_sync: bool,
     /// The child's end of the pipe, to take back unread input.
-    rest: PipeReader,
+    child_end: PipeReader,
 }
 
-pub(super) fn number(end: &End) -> i32 {
+pub(super) fn raw_fd(end: &End) -> i32 {
     end.as_raw_fd()
 }
 
 /// Creates a pipe. Returns our task and the child's end.
 pub(super) fn task(
-    moved: Moved,
-    inbox: UnboundedReceiver<Request>,
+    transfer: Transfer,
+    inbox: UnboundedReceiver<DrainRequest>,
 ) -> io::Result<Option<(Task, End)>> {
     let (reader, writer) = io::pipe()?;
-    Ok(Some(match moved {
-        Moved::Output(output) => (Task::Output { reader, output, inbox }, writer.into()),
-        Moved::Input { input, is_waited_for } => {
-            let source = Source { input, is_waited_for, rest: reader.try_clone()? };
+    Ok(Some(match transfer {
+        Transfer::Output(output) => (Task::Output { reader, output, inbox }, writer.into()),
+        Transfer::Input { input, is_sync } => {
+            let source = Source { input, is_sync, child_end: reader.try_clone()? };
             (Task::Input { writer, source, inbox }, reader.into())
         }
-        Moved::Given(bytes) => (Task::Given { writer, bytes, inbox }, reader.into()),
+        Transfer::Bytes(bytes) => (Task::Bytes { writer, bytes, inbox }, reader.into()),
     }))
 }
 
-pub(super) struct Mover {
+pub(super) struct PipePump {
     tasks: UnboundedSender<Task>,
     thread: JoinHandle<()>,
 }
 
-impl Mover {
+impl PipePump {
     pub(super) fn start() -> io::Result<Self> {
         let (tasks, mut inbox) = unbounded_channel::<Task>();
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -79,7 +79,7 @@ impl Mover {
         Ok(Self { tasks, thread })
     }
 
-    pub(super) fn take(&self, task: Task) {
+    pub(super) fn spawn(&self, task: Task) {
         // Fails if the thread has ended; nothing is copied then.
         let _ = self.tasks.send(task);
     }
@@ -105,10 +105,10 @@ impl Task {
             }
             Self::Input { writer, source, inbox } => {
                 if let Ok(pipe) = Sender::from_owned_fd(writer.into()) {
-                    move_input(pipe, source, inbox).await;
+                    copy_input(pipe, source, inbox).await;
                 }
             }
-            Self::Given { writer, bytes, mut inbox } => {
+            Self::Bytes { writer, bytes, mut inbox } => {
                 let Ok(mut pipe) = Sender::from_owned_fd(writer.into()) else { return };
                 tokio::select! {
                     // Input that the child has not read when it ends is dropped.
@@ -130,16 +130,16 @@ struct Output {
 }
 
 /// Whether the pipe may have more bytes.
-type MayGoOn = bool;
+type MayContinue = bool;
 
 impl Output {
-    async fn run(mut self, mut inbox: UnboundedReceiver<Request>) {
+    async fn run(mut self, mut inbox: UnboundedReceiver<DrainRequest>) {
         loop {
             tokio::select! {
                 request = inbox.recv() => {
                     // No request: the isolate has ended.
-                    let Some(Request { is_last, done: _done }) = request else { return };
-                    if !self.empty().await || is_last {
+                    let Some(DrainRequest { is_last, done: _done }) = request else { return };
+                    if !self.drain().await || is_last {
                         return;
                     }
                 }
@@ -148,7 +148,7 @@ impl Output {
                         Ok(()) => self.pipe.try_read(&mut self.buffer),
                         Err(error) => Err(error),
                     };
-                    if !self.take(read).await.unwrap_or(true) {
+                    if !self.append(read).await.unwrap_or(true) {
                         return;
                     }
                 }
@@ -157,12 +157,12 @@ impl Output {
     }
 
     /// Copies all bytes that are in the pipe.
-    async fn empty(&mut self) -> MayGoOn {
+    async fn drain(&mut self) -> MayContinue {
         let mut taken = 0;
-        while taken < MOST_LEFT {
+        while taken < MAX_DRAIN {
             let read = self.unblocked.read(&mut self.buffer);
             taken += read.as_ref().map_or(0, |count| *count);
-            match self.take(read).await {
+            match self.append(read).await {
                 Some(true) => {}
                 Some(false) => return false,
                 None => return true,
@@ -172,7 +172,7 @@ impl Output {
     }
 
     /// Appends the bytes of a read to the output. `None` if the pipe was empty.
-    async fn take(&mut self, read: io::Result<usize>) -> Option<MayGoOn> {
+    async fn append(&mut self, read: io::Result<usize>) -> Option<MayContinue> {
         match read {
             Ok(0) => Some(false),
             Ok(count) => {
@@ -195,8 +195,8 @@ impl Output {
 }
 
 /// Copies input until the child has ended. Unread input returns to the script.
-async fn move_input(pipe: Sender, source: Source, mut inbox: UnboundedReceiver<Request>) {
-    let Source { input, is_waited_for, mut rest } = source;
+async fn copy_input(pipe: Sender, source: Source, mut inbox: UnboundedReceiver<DrainRequest>) {
+    let Source { input, is_sync, mut child_end } = source;
     let mut buffer = vec![0; CHUNK];
     let mut unwritten = 0..0;
     let mut pipe = Some(pipe);
@@ -205,7 +205,7 @@ async fn move_input(pipe: Sender, source: Source, mut inbox: UnboundedReceiver<R
             match &pipe {
                 None => pending().await,
                 Some(_) if unwritten.is_empty() => {
-                    match input.read_for_child(&mut buffer, is_waited_for).await {
+                    match input.read_for_child(&mut buffer, is_sync).await {
                         0 => None,
                         count => Some(0..count),
                     }
@@ -234,7 +234,7 @@ async fn move_input(pipe: Sender, source: Source, mut inbox: UnboundedReceiver<R
     };
     drop(pipe);
     // In order: bytes that the child left in the pipe, then bytes that were not written.
-    let mut left = what_is_left(&mut rest);
+    let mut left = unread_bytes(&mut child_end);
     left.extend_from_slice(&buffer[unwritten]);
     input.put_back(&left);
     drop(request);
@@ -242,11 +242,11 @@ async fn move_input(pipe: Sender, source: Source, mut inbox: UnboundedReceiver<R
 
 /// The bytes that are in the pipe now. A grandchild may hold the other end, so this does not wait for the end of the
 /// pipe.
-fn what_is_left(rest: &mut PipeReader) -> Vec<u8> {
+fn unread_bytes(pipe: &mut PipeReader) -> Vec<u8> {
     let mut left = Vec::new();
     let mut chunk = vec![0; CHUNK];
-    while left.len() < MOST_LEFT && is_readable(rest) {
-        match rest.read(&mut chunk) {
+    while left.len() < MAX_DRAIN && is_readable(pipe) {
+        match pipe.read(&mut chunk) {
             Ok(0) => break,
             Ok(count) => left.extend_from_slice(&chunk[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -10,28 +10,29 @@ use crate::isolate::sandbox::env::Env;
 type Variables = Vec<(String, String)>;
 
 /// Variables that every child needs to run and to find programs. They contain no secrets.
-const NEEDED: &[&str] = if cfg!(windows) {
+const ALWAYS_PASSED: &[&str] = if cfg!(windows) {
     &["PATH", "PATHEXT", "SystemRoot", "SystemDrive", "windir", "TEMP"]
 } else {
     &["PATH"]
 };
 
 /// The variables of a child for the given ones.
-pub(super) fn of_child(
+pub(super) fn child_variables(
     state: &mut OpState,
     given: Variables,
-    is_whole: bool,
+    is_complete: bool,
     api_name: &str,
 ) -> Variables {
-    let mut variables = if is_whole { given } else { granted(state, given) };
+    let mut variables = if is_complete { given } else { with_granted(state, given) };
     // With a list of programs in `permissions.run`, Deno refuses to start any with a variable of the dynamic linker.
     // Inherited ones are removed: AppImages and developers set them.
-    if variables.iter().any(|(name, _)| is_linkers(name))
+    if variables.iter().any(|(name, _)| is_linker_variable(name))
         && !state.borrow_mut::<PermissionsContainer>().query_run_all(api_name)
     {
         let env = state.borrow::<Env>();
-        variables
-            .retain(|(name, value)| !is_linkers(name) || env.value(name).as_ref() != Some(value));
+        variables.retain(|(name, value)| {
+            !is_linker_variable(name) || env.value(name).as_ref() != Some(value)
+        });
     }
     // The mark identifies the child and its descendants when the script or the application ends.
     if let Some(mark) = state.borrow::<Mark>().value() {
@@ -41,10 +42,10 @@ pub(super) fn of_child(
 }
 
 /// A child does not get the application's variables, but those that the script may read.
-fn granted(state: &OpState, given: Variables) -> Variables {
+fn with_granted(state: &OpState, given: Variables) -> Variables {
     let env = state.borrow::<Env>();
     let mut variables = env.granted(state.borrow::<PermissionsContainer>());
-    for name in NEEDED {
+    for name in ALWAYS_PASSED {
         if !variables.contains_key(*name)
             && let Some(value) = env.value(name)
         {
@@ -54,7 +55,7 @@ fn granted(state: &OpState, given: Variables) -> Variables {
     variables.into_iter().chain(given).collect()
 }
 
-fn is_linkers(name: &str) -> bool {
+fn is_linker_variable(name: &str) -> bool {
     let known = name.trim().to_uppercase();
     known.starts_with("LD_") || known.starts_with("DYLD_")
 }

@@ -48,7 +48,7 @@ pub(super) enum Stream {
     Word(String),
     Number(i32),
     /// A number that is no descriptor.
-    Other(f64),
+    Invalid(f64),
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -62,7 +62,7 @@ enum Signal {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "as above")]
-struct Checked<'a> {
+struct ForwardedRequest<'a> {
     cmd: &'a str,
     args: &'a [String],
     cwd: Option<&'a str>,
@@ -97,7 +97,7 @@ impl Stream {
     }
 
     /// Number of descriptors that opening it takes.
-    fn takes(&self) -> usize {
+    fn fd_count(&self) -> usize {
         if matches!(self, Self::Word(word) if word == "null") { 1 } else { 2 }
     }
 }
@@ -112,12 +112,12 @@ impl Request {
     }
 
     /// Upper bound of the descriptors that a start takes.
-    pub(super) fn takes(&self) -> usize {
+    pub(super) fn fd_count(&self) -> usize {
         const CHANNEL: usize = 2;
         const PROCESS: usize = 2;
         let streams = [&self.stdin, &self.stdout, &self.stderr].into_iter();
         let streams = streams.chain(self.extra_stdio.iter().flatten());
-        streams.map(Stream::takes).sum::<usize>() + CHANNEL + PROCESS
+        streams.map(Stream::fd_count).sum::<usize>() + CHANNEL + PROCESS
     }
 
     /// The object for Deno's op.
@@ -125,7 +125,7 @@ impl Request {
         &self,
         scope: &mut v8::PinScope<'s, '_>,
     ) -> Result<v8::Local<'s, v8::Value>, JsErrorBox> {
-        let checked = Checked {
+        let forwarded = ForwardedRequest {
             cmd: &self.cmd,
             args: &self.args,
             cwd: self.cwd.as_deref(),
@@ -150,6 +150,7 @@ impl Request {
             kill_signal: self.kill_signal.as_ref(),
             max_buffer: self.max_buffer,
         };
-        serde_v8::to_v8(scope, &checked).map_err(|error| JsErrorBox::type_error(error.to_string()))
+        serde_v8::to_v8(scope, &forwarded)
+            .map_err(|error| JsErrorBox::type_error(error.to_string()))
     }
 }

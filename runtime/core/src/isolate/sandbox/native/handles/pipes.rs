@@ -17,12 +17,12 @@ use deno_runtime::deno_permissions::CheckedPath;
 use nix::errno::Errno;
 
 use super::{TOO_MANY, call_to_open, has_room, has_socket};
-use crate::isolate::sandbox::files::fd_guard::{FdGuard, count_one};
-use crate::isolate::sandbox::files::open_files::Counted;
-use crate::isolate::sandbox::files::system_files::{Held, socket_to_connect};
+use crate::isolate::sandbox::files::fd_guard::{FdGuard, reserve_fd};
+use crate::isolate::sandbox::files::open_files::FdReservation;
+use crate::isolate::sandbox::files::sandbox_fs::{PinnedPath, pin_socket_to_connect};
 use crate::isolate::sandbox::native::methods::{Call, define, get, mark, replace};
 use crate::isolate::sandbox::network::unix_sockets::{self, SocketFiles};
-use crate::isolate::sandbox::permissions::while_held;
+use crate::isolate::sandbox::permissions::with_checked_as;
 
 /// A pipe that listens, to `socketTypeForIpc()`.
 const SERVER: i32 = 1;
@@ -88,7 +88,7 @@ fn connect<'s>(
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(mut call) = Call::of(&arguments) else { return };
-    if !unix_sockets::is_allowed(scope, &mut call.arguments, 1) {
+    if !unix_sockets::is_address_allowed(scope, &mut call.arguments, 1) {
         return;
     }
     let request = call.arguments.first().and_then(|it| v8::Local::<v8::Object>::try_from(*it).ok());
@@ -122,8 +122,8 @@ fn connect_to<'s>(
             return None;
         }
     };
-    let held = socket_to_connect(&CheckedPath::unsafe_new((&path).into()));
-    let (held, counted) = match held.and_then(|held| Ok((held, count_one()?))) {
+    let held = pin_socket_to_connect(&CheckedPath::unsafe_new((&path).into()));
+    let (held, counted) = match held.and_then(|held| Ok((held, reserve_fd()?))) {
         Ok(held) => held,
         Err(error) => {
             fail_later(scope, call.this, request, answer_of(&error));
@@ -139,7 +139,8 @@ fn connect_to<'s>(
     let name = v8::String::new(scope, "oncomplete")?.into();
     let own = v8::Object::with_prototype_and_properties(scope, null, &[name], &[done.into()]);
     let address = v8::String::new(scope, place.to_str()?)?;
-    let code = while_held(&place, &path, || call.pass(scope, 0, &[own.into(), address.into()]));
+    let code =
+        with_checked_as(&place, &path, || call.pass(scope, 0, &[own.into(), address.into()]));
     let code = code.and_then(|code| code.int32_value(scope));
     if code == Some(0) {
         let mark = mark(scope, CONNECTING)?;
@@ -203,11 +204,11 @@ fn fail_later<'s>(
 #[derive(Default)]
 struct Connecting {
     last: u32,
-    sockets: HashMap<u32, (Held, Option<Counted>)>,
+    sockets: HashMap<u32, (PinnedPath, Option<FdReservation>)>,
 }
 
 impl Connecting {
-    fn add(&mut self, held: Held, counted: Option<Counted>) -> u32 {
+    fn add(&mut self, held: PinnedPath, counted: Option<FdReservation>) -> u32 {
         self.last = self.last.wrapping_add(1);
         self.sockets.insert(self.last, (held, counted));
         self.last
@@ -241,7 +242,7 @@ fn bind<'s>(
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Some(mut call) = Call::of(&arguments) else { return };
-    if !unix_sockets::is_allowed(scope, &mut call.arguments, 0) {
+    if !unix_sockets::is_address_allowed(scope, &mut call.arguments, 0) {
         return;
     }
     let path = match address_at(scope, &call.arguments, 0) {
@@ -305,6 +306,6 @@ fn allow<'s>(
     let Some(socket) = socket.int32_value(scope) else { return };
     let state = JsRuntime::op_state_from(scope);
     let state = state.borrow();
-    let allowed = state.borrow::<SocketFiles>().allow(socket, mode & READ_AND_WRITE);
+    let allowed = state.borrow::<SocketFiles>().add_mode(socket, mode & READ_AND_WRITE);
     answer.set_int32(allowed.err().map_or(0, |error| answer_of(&error)));
 }

@@ -22,45 +22,47 @@ use nix::errno::Errno;
 use nix::libc;
 
 use crate::isolate::sandbox::files::fd_guard;
-use crate::isolate::sandbox::files::open_files::{Counted, Identity};
-use crate::isolate::sandbox::files::system_files::{Held, socket_to_bind, socket_to_connect};
-use crate::isolate::sandbox::permissions::system;
+use crate::isolate::sandbox::files::open_files::{FdReservation, Identity};
+use crate::isolate::sandbox::files::sandbox_fs::{
+    PinnedPath, pin_socket_to_bind, pin_socket_to_connect,
+};
+use crate::isolate::sandbox::permissions::special_files;
 
 /// The file of one socket.
 struct SocketFile {
-    place: Held,
-    made: (u64, u64),
+    path: PinnedPath,
+    identity: (u64, u64),
     socket: i32,
-    socket_is: Option<Identity>,
+    socket_identity: Option<Identity>,
     /// Counts the descriptor of the open folder.
-    _counted: Option<Counted>,
+    _reservation: Option<FdReservation>,
 }
 
 impl SocketFile {
     /// Without identities of descriptors the file stays until the isolate ends.
     fn is_open(&self) -> bool {
-        self.socket_is.is_none_or(|was| Identity::of(self.socket) == Some(was))
+        self.socket_identity.is_none_or(|was| Identity::of(self.socket) == Some(was))
     }
 
     fn is_there(&self) -> bool {
-        fs::symlink_metadata(self.place.path()).is_ok_and(|found| identity(&found) == self.made)
+        fs::symlink_metadata(self.path.path()).is_ok_and(|found| identity(&found) == self.identity)
     }
 
     /// Adds bits to the mode of the file. The file is opened first, as a link could replace it.
-    fn allow(&self, mode: u32) -> io::Result<()> {
+    fn add_mode(&self, mode: u32) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         let file = {
             use std::os::unix::fs::OpenOptionsExt;
 
             let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_NOFOLLOW;
             let mut options = fs::OpenOptions::new();
-            options.read(true).custom_flags(flags.bits()).open(self.place.path())?
+            options.read(true).custom_flags(flags.bits()).open(self.path.path())?
         };
         #[cfg(target_os = "linux")]
         let (found, path) = (file.metadata()?, format!("/proc/self/fd/{}", file.as_raw_fd()));
         #[cfg(not(target_os = "linux"))]
-        let (found, path) = (fs::symlink_metadata(self.place.path())?, self.place.path());
-        if identity(&found) != self.made {
+        let (found, path) = (fs::symlink_metadata(self.path.path())?, self.path.path());
+        if identity(&found) != self.identity {
             return Err(ErrorKind::NotFound.into());
         }
         fs::set_permissions(path, fs::Permissions::from_mode(found.permissions().mode() | mode))
@@ -71,7 +73,7 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         if self.is_there() {
             // Fails if the folder has become read-only.
-            let _ = fs::remove_file(self.place.path());
+            let _ = fs::remove_file(self.path.path());
         }
     }
 }
@@ -85,21 +87,21 @@ fn identity(file: &Metadata) -> (u64, u64) {
 pub(crate) struct SocketFiles {
     list: Vec<SocketFile>,
     /// Whether another check is scheduled.
-    is_due: bool,
+    is_check_scheduled: bool,
 }
 
 /// Delay of the second check: a server of the engine closes its socket asynchronously.
-const LATER: Duration = Duration::from_millis(50);
+const CLOSE_DELAY: Duration = Duration::from_millis(50);
 
 impl SocketFiles {
     /// Listens at a checked path. The file is removed with the socket.
     pub(crate) fn listen(state: &mut OpState, path: &CheckedPath) -> io::Result<UnixListener> {
         Self::remove_closed(state);
-        let counted = fd_guard::count_one()?;
-        let place = socket_to_bind(path)?;
-        let listener = bind(path, place.path())?;
+        let reservation = fd_guard::reserve_fd()?;
+        let pinned = pin_socket_to_bind(path)?;
+        let listener = bind(path, pinned.path())?;
         // The path may have led elsewhere during the bind.
-        let made = fs::symlink_metadata(place.path()).ok();
+        let made = fs::symlink_metadata(pinned.path()).ok();
         let Some(made) = made.filter(|made| made.file_type().is_socket()) else {
             return Err(io::Error::new(
                 ErrorKind::PermissionDenied,
@@ -108,20 +110,20 @@ impl SocketFiles {
         };
         let socket = listener.as_raw_fd();
         let file = SocketFile {
-            place,
-            made: identity(&made),
+            path: pinned,
+            identity: identity(&made),
             socket,
-            socket_is: Identity::of(socket),
-            _counted: counted,
+            socket_identity: Identity::of(socket),
+            _reservation: reservation,
         };
         state.borrow_mut::<Self>().list.push(file);
         Ok(listener)
     }
 
     /// Adds bits to the mode of a socket's file.
-    pub(crate) fn allow(&self, socket: i32, mode: u32) -> io::Result<()> {
+    pub(crate) fn add_mode(&self, socket: i32, mode: u32) -> io::Result<()> {
         let file = self.list.iter().find(|file| file.socket == socket && file.is_open());
-        file.ok_or(Errno::EBADF)?.allow(mode)
+        file.ok_or(Errno::EBADF)?.add_mode(mode)
     }
 
     /// Removes the files of closed sockets.
@@ -136,25 +138,25 @@ impl SocketFiles {
         let mut borrowed = state.borrow_mut();
         Self::remove_closed(&mut borrowed);
         let Some(files) = borrowed.try_borrow_mut::<Self>() else { return };
-        if files.list.is_empty() || std::mem::replace(&mut files.is_due, true) {
+        if files.list.is_empty() || std::mem::replace(&mut files.is_check_scheduled, true) {
             return;
         }
         let state = Rc::downgrade(state);
         drop(spawn(async move {
-            tokio::time::sleep(LATER).await;
+            tokio::time::sleep(CLOSE_DELAY).await;
             let Some(state) = state.upgrade() else { return };
             let mut state = state.borrow_mut();
             Self::remove_closed(&mut state);
-            state.borrow_mut::<Self>().is_due = false;
+            state.borrow_mut::<Self>().is_check_scheduled = false;
         }));
     }
 }
 
 /// Binds by the checked path, which peers see. A path that is too long for the system is bound through its folder.
-fn bind(path: &CheckedPath, place: &Path) -> io::Result<UnixListener> {
-    let name = system::original(path);
+fn bind(path: &CheckedPath, pinned: &Path) -> io::Result<UnixListener> {
+    let name = special_files::original(path);
     match UnixListener::bind(name.as_deref().unwrap_or(path)) {
-        Err(error) if error.kind() == ErrorKind::InvalidInput => UnixListener::bind(place),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => UnixListener::bind(pinned),
         bound => bound,
     }
 }
@@ -162,15 +164,15 @@ fn bind(path: &CheckedPath, place: &Path) -> io::Result<UnixListener> {
 /// Connects to a socket at a checked path. The stream is non-blocking. Fails without waiting if the backlog of the
 /// socket is full.
 pub(crate) fn connect(path: &CheckedPath) -> io::Result<UnixStream> {
-    let place = socket_to_connect(path)?;
-    let stream = unconnected()?;
-    let (address, length) = address(place.path())?;
+    let pinned = pin_socket_to_connect(path)?;
+    let stream = new_socket()?;
+    let (address, length) = address(pinned.path())?;
     // SAFETY: `address` is an initialized `sockaddr_un` of `length` bytes, and `stream` owns the open socket.
     let done = unsafe { libc::connect(stream.as_raw_fd(), (&raw const address).cast(), length) };
     if done == 0 { Ok(stream) } else { Err(io::Error::last_os_error()) }
 }
 
-fn unconnected() -> io::Result<UnixStream> {
+fn new_socket() -> io::Result<UnixStream> {
     // SAFETY: `socket` takes no pointers.
     let number = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | FLAGS, 0) };
     if number < 0 {

@@ -17,7 +17,7 @@ use deno_runtime::deno_permissions::{CheckedPath, OpenAccessKind, PermissionsCon
 use tokio::net::{UnixListener, UnixStream};
 
 use super::files::SocketFiles;
-use super::{check_name, connect};
+use super::{check_abstract_name, connect};
 
 /// A connection as a script sees it: resource, local address, remote address.
 type Connection = (ResourceId, Option<String>, Option<String>);
@@ -28,7 +28,7 @@ pub(crate) fn check<'a>(
     path: Cow<'a, Path>,
     api_name: &str,
 ) -> Result<CheckedPath<'a>, JsErrorBox> {
-    check_name(state, &path.to_string_lossy(), api_name)?;
+    check_abstract_name(state, &path.to_string_lossy(), api_name)?;
     let permissions = state.borrow_mut::<PermissionsContainer>();
     let kind = OpenAccessKind::ReadWriteNoFollow;
     check_unix_socket_path(permissions, path, kind, Some(api_name)).map_err(JsErrorBox::from_err)

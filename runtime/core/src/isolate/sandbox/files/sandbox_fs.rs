@@ -1,6 +1,6 @@
 //! Deno's file system with special files and pinned paths.
 //!
-//! A path below `/dev`, `/proc` or `/sys` arrives under the alias that `permissions::system` describes.
+//! A path below `/dev`, `/proc` or `/sys` arrives under the alias that `permissions::special_files` describes.
 //! Files that expose the application are refused, the paths of standard streams lead to the isolate's streams, and
 //! other paths lead to the file itself. A path is pinned while it is used, so that it leads where it was checked.
 
@@ -8,12 +8,9 @@
 mod databases;
 #[macro_use]
 mod delegation;
-mod held;
-mod open_folders;
 mod opening;
-mod place;
-#[cfg(unix)]
-mod sockets;
+mod path_target;
+mod pinned_path;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
@@ -30,23 +27,23 @@ use deno_runtime::deno_io::fs::{File, FsResult, FsStat, FsStatFs};
 use deno_runtime::deno_permissions::{CheckedPath, CheckedPathBuf};
 
 #[cfg(unix)]
-pub(crate) use self::databases::{open_of_database, remove_of_database};
-pub(crate) use self::held::Held;
-pub(crate) use self::held::enter;
+pub(crate) use self::databases::{open_database_file, remove_database_file};
+pub(crate) use self::opening::open_regular_file;
+use self::opening::{OpenTarget, create_folders, into_file, open_folder};
+use self::path_target::{PathTarget, pin_file};
 #[cfg(unix)]
-pub(crate) use self::held::has_grants;
-use self::held::{Access, End};
-pub(crate) use self::opening::to_load;
-use self::opening::{Opened, into_file, make_folders};
-use self::place::{Place, of_file};
+pub(crate) use self::path_target::{pin_socket_to_bind, pin_socket_to_connect};
+pub(crate) use self::pinned_path::PinnedPath;
 #[cfg(unix)]
-pub(crate) use self::sockets::{socket_to_bind, socket_to_connect};
+pub(crate) use self::pinned_path::has_permissions;
+pub(crate) use self::pinned_path::set_permissions;
+use self::pinned_path::{Access, FinalLink};
 #[cfg(unix)]
 use super::remove_tree;
 use crate::isolate::stdio;
 
 /// The return type of an async method under `async_trait`.
-type Later<'a, T> = Pin<Box<dyn Future<Output = FsResult<T>> + 'a>>;
+type FsFuture<'a, T> = Pin<Box<dyn Future<Output = FsResult<T>> + 'a>>;
 
 #[cfg(unix)]
 type Mode = u32;
@@ -73,9 +70,9 @@ fn reopened(file: &Rc<dyn File>) -> io::Result<CheckedPathBuf> {
 
 /// The file system of every isolate.
 #[derive(Debug)]
-pub(crate) struct SystemFiles;
+pub(crate) struct SandboxFs;
 
-impl FileSystem for SystemFiles {
+impl FileSystem for SandboxFs {
     fn cwd(&self) -> FsResult<PathBuf> {
         RealFs.cwd()
     }
@@ -85,7 +82,7 @@ impl FileSystem for SystemFiles {
     }
 
     fn chdir(&self, path: &CheckedPath) -> FsResult<()> {
-        RealFs.chdir(&of_file(path, Access::Reads, End::Followed)?.checked())
+        RealFs.chdir(&pin_file(path, Access::Read, FinalLink::Follow)?.checked())
     }
 
     fn umask(&self, mask: Option<u32>) -> FsResult<u32> {
@@ -93,9 +90,9 @@ impl FileSystem for SystemFiles {
     }
 
     fn open_sync(&self, path: &CheckedPath, options: OpenOptions) -> FsResult<Rc<dyn File>> {
-        match opening::prepare(path, options)? {
-            Opened::Later(opening) => Ok(into_file(opening.open()?)),
-            Opened::Stream(number) => stdio::of_this_thread(number),
+        match opening::pin_for_open(path, options)? {
+            OpenTarget::File(opening) => Ok(into_file(opening.open()?)),
+            OpenTarget::Stream(number) => stdio::of_this_thread(number),
         }
     }
 
@@ -103,30 +100,32 @@ impl FileSystem for SystemFiles {
         &'this self,
         path: CheckedPathBuf,
         options: OpenOptions,
-    ) -> Later<'async_trait, Rc<dyn File>>
+    ) -> FsFuture<'async_trait, Rc<dyn File>>
     where
         'this: 'async_trait,
         Self: 'async_trait,
     {
         Box::pin(async move {
-            match opening::prepare(&path.as_checked_path(), options)? {
+            match opening::pin_for_open(&path.as_checked_path(), options)? {
                 // Opening a named pipe waits for its other end.
-                Opened::Later(opening) => Ok(into_file(spawn_blocking(|| opening.open()).await??)),
-                Opened::Stream(number) => stdio::of_this_thread(number),
+                OpenTarget::File(opening) => {
+                    Ok(into_file(spawn_blocking(|| opening.open()).await??))
+                }
+                OpenTarget::Stream(number) => stdio::of_this_thread(number),
             }
         })
     }
 
-    looked_at! {
-        stat_sync, stat_async Followed -> FsStat, stdio::stat;
-        lstat_sync, lstat_async Itself -> FsStat, stdio::stat;
-        realpath_sync, realpath_async Followed -> PathBuf, stdio::path;
+    delegate_or_stream! {
+        stat_sync, stat_async Follow -> FsStat, stdio::stat;
+        lstat_sync, lstat_async NoFollow -> FsStat, stdio::stat;
+        realpath_sync, realpath_async Follow -> PathBuf, stdio::path;
     }
 
     fn exists_sync(&self, path: &CheckedPath) -> bool {
-        match Place::of(path, Access::Reads, End::Followed) {
-            Ok(Place::File(held)) => RealFs.exists_sync(&held.checked()),
-            Ok(Place::Stream(_)) => true,
+        match PathTarget::of(path, Access::Read, FinalLink::Follow) {
+            Ok(PathTarget::File(pinned)) => RealFs.exists_sync(&pinned.checked()),
+            Ok(PathTarget::Stream(_)) => true,
             Err(_) => false,
         }
     }
@@ -134,44 +133,44 @@ impl FileSystem for SystemFiles {
     fn exists_async<'this, 'async_trait>(
         &'this self,
         path: CheckedPathBuf,
-    ) -> Later<'async_trait, bool>
+    ) -> FsFuture<'async_trait, bool>
     where
         'this: 'async_trait,
         Self: 'async_trait,
     {
         Box::pin(async move {
-            match Place::of(&path.as_checked_path(), Access::Reads, End::Followed) {
-                Ok(Place::File(held)) => RealFs.exists_async(held.owned()).await,
-                Ok(Place::Stream(_)) => Ok(true),
+            match PathTarget::of(&path.as_checked_path(), Access::Read, FinalLink::Follow) {
+                Ok(PathTarget::File(pinned)) => RealFs.exists_async(pinned.owned()).await,
+                Ok(PathTarget::Stream(_)) => Ok(true),
                 Err(_) => Ok(false),
             }
         })
     }
 
     fn read_dir_sync(&self, path: &CheckedPath) -> FsResult<Vec<FsDirEntry>> {
-        RealFs.read_dir_sync(&of_file(path, Access::Reads, End::Followed)?.checked())
+        RealFs.read_dir_sync(&pin_file(path, Access::Read, FinalLink::Follow)?.checked())
     }
 
     fn read_dir_async<'this, 'async_trait>(
         &'this self,
         path: CheckedPathBuf,
-    ) -> Later<'async_trait, FsReadDirRc>
+    ) -> FsFuture<'async_trait, FsReadDirRc>
     where
         'this: 'async_trait,
         Self: 'async_trait,
     {
         Box::pin(async move {
-            let held = of_file(&path.as_checked_path(), Access::Reads, End::Followed)?;
-            open_folders::open(held).await
+            let pinned = pin_file(&path.as_checked_path(), Access::Read, FinalLink::Follow)?;
+            open_folder(pinned).await
         })
     }
 
     fn mkdir_sync(&self, path: &CheckedPath, recursive: bool, mode: Option<u32>) -> FsResult<()> {
         if recursive {
-            return make_folders(path, mode);
+            return create_folders(path, mode);
         }
-        let held = of_file(path, Access::Writes, End::Itself)?;
-        RealFs.mkdir_sync(&held.checked(), false, mode)
+        let pinned = pin_file(path, Access::Write, FinalLink::NoFollow)?;
+        RealFs.mkdir_sync(&pinned.checked(), false, mode)
     }
 
     fn mkdir_async<'this, 'async_trait>(
@@ -179,25 +178,25 @@ impl FileSystem for SystemFiles {
         path: CheckedPathBuf,
         recursive: bool,
         mode: Option<u32>,
-    ) -> Later<'async_trait, ()>
+    ) -> FsFuture<'async_trait, ()>
     where
         'this: 'async_trait,
         Self: 'async_trait,
     {
         Box::pin(async move {
             if recursive {
-                return make_folders(&path.as_checked_path(), mode);
+                return create_folders(&path.as_checked_path(), mode);
             }
-            let held = of_file(&path.as_checked_path(), Access::Writes, End::Itself)?;
-            RealFs.mkdir_async(held.owned(), false, mode).await
+            let pinned = pin_file(&path.as_checked_path(), Access::Write, FinalLink::NoFollow)?;
+            RealFs.mkdir_async(pinned.owned(), false, mode).await
         })
     }
 
     fn chmod_sync(&self, path: &CheckedPath, mode: Mode) -> FsResult<()> {
-        match Place::of(path, Access::Writes, End::Followed)? {
-            Place::File(held) => RealFs.chmod_sync(&held.checked(), mode),
+        match PathTarget::of(path, Access::Write, FinalLink::Follow)? {
+            PathTarget::File(pinned) => RealFs.chmod_sync(&pinned.checked(), mode),
             // `node:fs` sets the mode whenever it writes a whole file.
-            Place::Stream(_) => Ok(()),
+            PathTarget::Stream(_) => Ok(()),
         }
     }
 
@@ -205,15 +204,15 @@ impl FileSystem for SystemFiles {
         &'this self,
         path: CheckedPathBuf,
         mode: Mode,
-    ) -> Later<'async_trait, ()>
+    ) -> FsFuture<'async_trait, ()>
     where
         'this: 'async_trait,
         Self: 'async_trait,
     {
         Box::pin(async move {
-            match Place::of(&path.as_checked_path(), Access::Writes, End::Followed)? {
-                Place::File(held) => RealFs.chmod_async(held.owned(), mode).await,
-                Place::Stream(_) => Ok(()),
+            match PathTarget::of(&path.as_checked_path(), Access::Write, FinalLink::Follow)? {
+                PathTarget::File(pinned) => RealFs.chmod_async(pinned.owned(), mode).await,
+                PathTarget::Stream(_) => Ok(()),
             }
         })
     }
@@ -233,7 +232,7 @@ impl FileSystem for SystemFiles {
         target: CheckedPathBuf,
         link: CheckedPathBuf,
         kind: Option<FsFileType>,
-    ) -> Later<'async_trait, ()>
+    ) -> FsFuture<'async_trait, ()>
     where
         'this: 'async_trait,
         Self: 'async_trait,
@@ -249,7 +248,7 @@ impl FileSystem for SystemFiles {
         &'this self,
         path: CheckedPathBuf,
         length: u64,
-    ) -> Later<'async_trait, ()>
+    ) -> FsFuture<'async_trait, ()>
     where
         'this: 'async_trait,
         Self: 'async_trait,
@@ -264,7 +263,7 @@ impl FileSystem for SystemFiles {
     fn copy_file_sync(&self, from: &CheckedPath, to: &CheckedPath) -> FsResult<()> {
         let source = self.open_sync(from, OpenOptions::read())?;
         if !source.clone().stat_sync()?.is_file {
-            let to = of_file(to, Access::Writes, End::Followed)?;
+            let to = pin_file(to, Access::Write, FinalLink::Follow)?;
             return RealFs.copy_file_sync(&reopened(&source)?.as_checked_path(), &to.checked());
         }
         let target = self.open_sync(to, to_copy())?;
@@ -277,7 +276,7 @@ impl FileSystem for SystemFiles {
         &'this self,
         from: CheckedPathBuf,
         to: CheckedPathBuf,
-    ) -> Later<'async_trait, ()>
+    ) -> FsFuture<'async_trait, ()>
     where
         'this: 'async_trait,
         Self: 'async_trait,
@@ -285,7 +284,7 @@ impl FileSystem for SystemFiles {
         Box::pin(async move {
             let source = self.open_async(from, OpenOptions::read()).await?;
             if !source.clone().stat_async().await?.is_file {
-                let to = of_file(&to.as_checked_path(), Access::Writes, End::Followed)?;
+                let to = pin_file(&to.as_checked_path(), Access::Write, FinalLink::Follow)?;
                 return RealFs.copy_file_async(reopened(&source)?, to.owned()).await;
             }
             let target = self.open_async(to, to_copy()).await?;
@@ -295,56 +294,56 @@ impl FileSystem for SystemFiles {
     }
 
     #[cfg(not(target_os = "linux"))]
-    passed_on! {
-        copy_file_sync, copy_file_async(from: Reads Followed, to: Writes Followed;) -> ();
+    delegate! {
+        copy_file_sync, copy_file_async(from: Read Follow, to: Write Follow;) -> ();
     }
 
     fn remove_sync(&self, path: &CheckedPath, recursive: bool) -> FsResult<()> {
-        let held = of_file(path, Access::Writes, End::Itself)?;
+        let pinned = pin_file(path, Access::Write, FinalLink::NoFollow)?;
         #[cfg(unix)]
         if recursive {
-            return Ok(remove_tree::remove(&held.checked())?);
+            return Ok(remove_tree::remove(&pinned.checked())?);
         }
-        RealFs.remove_sync(&held.checked(), recursive)
+        RealFs.remove_sync(&pinned.checked(), recursive)
     }
 
     fn remove_async<'this, 'async_trait>(
         &'this self,
         path: CheckedPathBuf,
         recursive: bool,
-    ) -> Later<'async_trait, ()>
+    ) -> FsFuture<'async_trait, ()>
     where
         'this: 'async_trait,
         Self: 'async_trait,
     {
         Box::pin(async move {
-            let held = of_file(&path.as_checked_path(), Access::Writes, End::Itself)?;
+            let pinned = pin_file(&path.as_checked_path(), Access::Write, FinalLink::NoFollow)?;
             #[cfg(unix)]
             if recursive {
-                return Ok(spawn_blocking(move || remove_tree::remove(&held.checked())).await??);
+                return Ok(spawn_blocking(move || remove_tree::remove(&pinned.checked())).await??);
             }
-            RealFs.remove_async(held.owned(), recursive).await
+            RealFs.remove_async(pinned.owned(), recursive).await
         })
     }
 
-    passed_on! {
+    delegate! {
         chown_sync, chown_async(
-            path: Writes Followed; uid: Option<u32>, gid: Option<u32>
+            path: Write Follow; uid: Option<u32>, gid: Option<u32>
         ) -> ();
-        lchmod_sync, lchmod_async(path: Writes Itself; mode: u32) -> ();
-        lchown_sync, lchown_async(path: Writes Itself; uid: Option<u32>, gid: Option<u32>) -> ();
-        cp_sync, cp_async(from: Reads Itself, to: Writes Itself;) -> ();
-        statfs_sync, statfs_async(path: Reads Followed; bigint: bool) -> FsStatFs;
-        rename_sync, rename_async(from: Writes Itself, to: Writes Itself;) -> ();
-        rmdir_sync, rmdir_async(path: Writes Itself;) -> ();
-        link_sync, link_async(from: Writes Itself, to: Writes Itself;) -> ();
-        read_link_sync, read_link_async(path: Reads Itself;) -> PathBuf;
+        lchmod_sync, lchmod_async(path: Write NoFollow; mode: u32) -> ();
+        lchown_sync, lchown_async(path: Write NoFollow; uid: Option<u32>, gid: Option<u32>) -> ();
+        cp_sync, cp_async(from: Read NoFollow, to: Write NoFollow;) -> ();
+        statfs_sync, statfs_async(path: Read Follow; bigint: bool) -> FsStatFs;
+        rename_sync, rename_async(from: Write NoFollow, to: Write NoFollow;) -> ();
+        rmdir_sync, rmdir_async(path: Write NoFollow;) -> ();
+        link_sync, link_async(from: Write NoFollow, to: Write NoFollow;) -> ();
+        read_link_sync, read_link_async(path: Read NoFollow;) -> PathBuf;
         utime_sync, utime_async(
-            path: Writes Followed;
+            path: Write Follow;
             accessed: i64, accessed_nanos: u32, modified: i64, modified_nanos: u32
         ) -> ();
         lutime_sync, lutime_async(
-            path: Writes Itself;
+            path: Write NoFollow;
             accessed: i64, accessed_nanos: u32, modified: i64, modified_nanos: u32
         ) -> ();
     }

@@ -17,9 +17,8 @@ use deno_runtime::deno_permissions::{
 use sys_traits::BaseFsCanonicalize;
 use sys_traits::impls::RealSys;
 
-use super::held;
-use super::resolve::{check_length, existing, itself, target, without_parents};
-use super::system;
+use super::resolve::{check_length, existing, itself, path_to_check, target, without_parents};
+use super::special_files::{self, FileKind};
 
 /// The paths that one grant covers: a granted link covers itself and its target. As in Deno, an empty list covers
 /// all paths.
@@ -37,17 +36,17 @@ pub(super) fn names(granted: &[String]) -> io::Result<Vec<String>> {
 
 /// The paths that a process may write, including those whose permission a script has given up.
 #[derive(Debug, Clone)]
-pub(crate) struct Writable(Reach);
+pub(crate) struct Writable(PathScope);
 
 impl Writable {
     pub(super) fn everything() -> Self {
-        Self(Reach::Everything)
+        Self(PathScope::Everything)
     }
 
     /// `granted` holds absolute paths.
     pub(crate) fn of(granted: &[String]) -> Self {
         let names = names(granted).unwrap_or_default();
-        Self(Reach::Below(names.into_iter().map(PathBuf::from).collect()))
+        Self(PathScope::Below(names.into_iter().map(PathBuf::from).collect()))
     }
 
     /// Whether the file with this resolved path may be written or created.
@@ -60,17 +59,17 @@ impl Writable {
 #[derive(Debug)]
 pub(super) struct Parser {
     deno: RuntimePermissionDescriptorParser<RealSys>,
-    read: Reach,
-    write: Reach,
+    read: PathScope,
+    write: PathScope,
 }
 
 #[derive(Debug, Clone)]
-enum Reach {
+enum PathScope {
     Everything,
     Below(Vec<PathBuf>),
 }
 
-impl Reach {
+impl PathScope {
     fn new(names: Option<&[String]>) -> Self {
         match names {
             Some([]) => Self::Everything,
@@ -91,14 +90,14 @@ impl Parser {
     pub(super) fn new(read: Option<&[String]>, write: Option<&[String]>) -> Self {
         Self {
             deno: RuntimePermissionDescriptorParser::new(RealSys),
-            read: Reach::new(read),
-            write: Reach::new(write),
+            read: PathScope::new(read),
+            write: PathScope::new(write),
         }
     }
 
     /// The path to check for `path`. A link that gives no further access stands for itself, so that it can be read,
     /// renamed and removed.
-    fn real(&self, path: &Path) -> PathBuf {
+    fn resolve(&self, path: &Path) -> PathBuf {
         let here = itself(path);
         match target(&here) {
             Some(target) if !self.is_within(&here, &target) => target,
@@ -110,10 +109,10 @@ impl Parser {
     /// that is granted for the link must be granted for the target.
     fn is_within(&self, link: &Path, target: &Path) -> bool {
         let is_plain = !target.components().any(|part| part == Component::ParentDir)
-            && match system::judge(target) {
-                system::Target::File => true,
-                system::Target::ReadOnly => system::judge(link) == system::Target::ReadOnly,
-                system::Target::Refused(_) | system::Target::Stream(_) => false,
+            && match special_files::classify(target) {
+                FileKind::File => true,
+                FileKind::ReadOnly => special_files::classify(link) == FileKind::ReadOnly,
+                FileKind::Refused(_) | FileKind::Stream(_) => false,
             };
         is_plain && [&self.read, &self.write].iter().all(|it| !it.has(link) || it.has(target))
     }
@@ -121,16 +120,16 @@ impl Parser {
 
 /// The form of a resolved path that Deno's checks accept.
 fn checked(path: PathBuf) -> PathBuf {
-    if system::is_guarded(&path) { system::alias(&path) } else { path }
+    if special_files::is_guarded(&path) { special_files::alias(&path) } else { path }
 }
 
 /// As [`checked`], for a path of a grant as it is written.
 fn granted(text: &str) -> Cow<'_, str> {
     let path = Path::new(text);
-    if !system::is_guarded(path) {
+    if !special_files::is_guarded(path) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(system::alias(path).to_string_lossy().into_owned())
+    Cow::Owned(special_files::alias(path).to_string_lossy().into_owned())
 }
 
 /// Resolves every path to the given one.
@@ -147,7 +146,7 @@ impl PermissionDescriptorParser for Parser {
         &self,
         path: Cow<'a, Path>,
     ) -> Result<PathQueryDescriptor<'a>, PathResolveError> {
-        let path = held::meant(path);
+        let path = path_to_check(path);
         check_length(&path).map_err(PathResolveError::Canonicalize)?;
         let resolved =
             without_parents(&path).map(|real| (real, path.to_string_lossy().into_owned()));
@@ -155,7 +154,7 @@ impl PermissionDescriptorParser for Parser {
         let plain = written.as_descriptor().into_path_buf();
         let (path, name) =
             resolved.unwrap_or_else(|| (plain.clone(), written.display_name().into_owned()));
-        let real = checked(self.real(&system::original(&path).unwrap_or(path)));
+        let real = checked(self.resolve(&special_files::original(&path).unwrap_or(path)));
         if real == plain {
             return Ok(written);
         }
@@ -209,22 +208,22 @@ impl PermissionDescriptorParser for Parser {
         path: PathQueryDescriptor<'a>,
     ) -> Result<SpecialFilePathQueryDescriptor<'a>, PathResolveError> {
         let link = path.as_descriptor().into_path_buf();
-        let link = system::original(&link).unwrap_or(link);
+        let link = special_files::original(&link).unwrap_or(link);
         let target = target(&link).unwrap_or_else(|| link.clone());
         let named = |path| {
             let name = link.to_string_lossy().into_owned();
             PathQueryDescriptor::new_known_absolute(Cow::Owned(path)).with_requested(name)
         };
-        if !system::is_guarded(&target) {
+        if !special_files::is_guarded(&target) {
             // A guarded folder may contain links to files outside of it.
-            let path = if system::is_guarded(&link) { named(target) } else { path };
+            let path = if special_files::is_guarded(&link) { named(target) } else { path };
             return self.deno.parse_special_file_descriptor(path);
         }
-        let alias = named(system::alias(&target));
-        if system::judge(&target).is_closed() {
+        let alias = named(special_files::alias(&target));
+        if special_files::classify(&target).is_closed() {
             return Ok(SpecialFilePathQueryDescriptor::from_path_query_no_canonicalize(alias));
         }
-        SpecialFilePathQueryDescriptor::parse(&ResolvesTo(system::direct(&target)), alias)
+        SpecialFilePathQueryDescriptor::parse(&ResolvesTo(special_files::direct(&target)), alias)
     }
 
     fn parse_net_query(&self, text: &str) -> Result<NetDescriptor, NetDescriptorParseError> {
@@ -277,7 +276,7 @@ mod tests {
             let parser = Parser::new(Some(&names(&["granted"])), Some(&names(write)));
             // An empty list would grant all.
             let parser = if write.is_empty() {
-                Parser { write: Reach::new(None), ..parser }
+                Parser { write: PathScope::new(None), ..parser }
             } else {
                 parser
             };
@@ -285,7 +284,7 @@ mod tests {
         }
 
         fn real(&self, path: &str) -> String {
-            let real = self.parser.real(&self.at.join(path));
+            let real = self.parser.resolve(&self.at.join(path));
             real.strip_prefix(&self.at).unwrap_or(&real).to_string_lossy().into_owned()
         }
     }

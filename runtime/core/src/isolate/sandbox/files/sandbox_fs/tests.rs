@@ -11,7 +11,7 @@ use deno_runtime::deno_permissions::{
     CheckedPath, CheckedPathBuf, OpenAccessKind, PermissionsContainer,
 };
 
-use super::{SystemFiles, enter, socket_to_bind, socket_to_connect};
+use super::{SandboxFs, pin_socket_to_bind, pin_socket_to_connect, set_permissions};
 use crate::isolate::sandbox::permissions;
 use crate::wire::{Grant, Links, Permissions};
 
@@ -33,7 +33,7 @@ impl World {
         let granted = Permissions { read: list(), write: list(), ..Permissions::default() };
         let permissions =
             permissions::container(&granted, None, Links::Follow).expect("valid permissions");
-        enter(permissions.clone());
+        set_permissions(permissions.clone());
         let world = Self { root, permissions };
         for folder in ["granted/folder", "outside"] {
             fs::write(world.path(folder).join("file"), TEXT).expect("a file");
@@ -76,7 +76,7 @@ impl World {
 }
 
 /// An operation on the first path. The second path is granted.
-type Way = fn(&CheckedPath, &CheckedPath) -> FsResult<()>;
+type Operation = fn(&CheckedPath, &CheckedPath) -> FsResult<()>;
 
 use OpenAccessKind::{Read, ReadNoFollow, ReadWriteNoFollow, Write, WriteNoFollow};
 
@@ -85,69 +85,69 @@ fn write() -> OpenOptions {
 }
 
 /// Operations with a file and the check that the engine makes for it.
-const WAYS: &[(&str, &str, OpenAccessKind, Way)] = &[
-    ("open", "file", Read, |path, _| SystemFiles.open_sync(path, OpenOptions::read()).map(drop)),
-    ("write", "file", Write, |path, _| SystemFiles.open_sync(path, write()).map(drop)),
-    ("create", "new", Write, |path, _| SystemFiles.open_sync(path, write()).map(drop)),
+const OPERATIONS: &[(&str, &str, OpenAccessKind, Operation)] = &[
+    ("open", "file", Read, |path, _| SandboxFs.open_sync(path, OpenOptions::read()).map(drop)),
+    ("write", "file", Write, |path, _| SandboxFs.open_sync(path, write()).map(drop)),
+    ("create", "new", Write, |path, _| SandboxFs.open_sync(path, write()).map(drop)),
     ("create to read", "new", Write, |path, _| {
         let options = OpenOptions { create: true, ..OpenOptions::read() };
-        SystemFiles.open_sync(path, options).map(drop)
+        SandboxFs.open_sync(path, options).map(drop)
     }),
     ("open a link", "link", Read, |path, _| {
-        SystemFiles.open_sync(path, OpenOptions::read()).map(drop)
+        SandboxFs.open_sync(path, OpenOptions::read()).map(drop)
     }),
-    ("stat", "file", ReadNoFollow, |path, _| SystemFiles.stat_sync(path).map(drop)),
-    ("stat a link", "link", ReadNoFollow, |path, _| SystemFiles.stat_sync(path).map(drop)),
-    ("lstat", "file", ReadNoFollow, |path, _| SystemFiles.lstat_sync(path).map(drop)),
-    ("realpath", "file", ReadNoFollow, |path, _| SystemFiles.realpath_sync(path).map(drop)),
-    ("read_dir", "sub", ReadNoFollow, |path, _| SystemFiles.read_dir_sync(path).map(drop)),
-    ("chdir", "sub", Read, |path, _| SystemFiles.chdir(path)),
-    ("statfs", "file", Read, |path, _| SystemFiles.statfs_sync(path, false).map(drop)),
-    ("read_link", "link", ReadNoFollow, |path, _| SystemFiles.read_link_sync(path).map(drop)),
-    ("chmod", "file", WriteNoFollow, |path, _| SystemFiles.chmod_sync(path, 0o777)),
-    ("chown", "file", WriteNoFollow, |path, _| SystemFiles.chown_sync(path, Some(0), None)),
-    ("lchown", "file", WriteNoFollow, |path, _| SystemFiles.lchown_sync(path, Some(0), None)),
-    ("utime", "file", WriteNoFollow, |path, _| SystemFiles.utime_sync(path, 1, 0, 1, 0)),
-    ("lutime", "file", WriteNoFollow, |path, _| SystemFiles.lutime_sync(path, 1, 0, 1, 0)),
-    ("truncate", "file", WriteNoFollow, |path, _| SystemFiles.truncate_sync(path, 0)),
-    ("mkdir", "new", WriteNoFollow, |path, _| SystemFiles.mkdir_sync(path, false, None)),
-    ("mkdir of many", "new/a/b", WriteNoFollow, |path, _| SystemFiles.mkdir_sync(path, true, None)),
-    ("remove", "file", WriteNoFollow, |path, _| SystemFiles.remove_sync(path, false)),
-    ("remove all", "sub", WriteNoFollow, |path, _| SystemFiles.remove_sync(path, true)),
-    ("rmdir", "sub", WriteNoFollow, |path, _| SystemFiles.rmdir_sync(path)),
-    ("rename from", "file", ReadWriteNoFollow, |path, to| SystemFiles.rename_sync(path, to)),
-    ("rename to", "new", WriteNoFollow, |path, other| SystemFiles.rename_sync(other, path)),
-    ("link from", "file", ReadWriteNoFollow, |path, to| SystemFiles.link_sync(path, to)),
-    ("link to", "new", WriteNoFollow, |path, other| SystemFiles.link_sync(other, path)),
-    ("bind", "new", ReadWriteNoFollow, |path, _| Ok(socket_to_bind(path).map(drop)?)),
-    ("connect", "file", ReadWriteNoFollow, |path, _| Ok(socket_to_connect(path).map(drop)?)),
-    ("copy from", "file", Read, |path, to| SystemFiles.copy_file_sync(path, to)),
-    ("copy to", "new", WriteNoFollow, |path, other| SystemFiles.copy_file_sync(other, path)),
-    ("copy onto", "file", WriteNoFollow, |path, other| SystemFiles.copy_file_sync(other, path)),
+    ("stat", "file", ReadNoFollow, |path, _| SandboxFs.stat_sync(path).map(drop)),
+    ("stat a link", "link", ReadNoFollow, |path, _| SandboxFs.stat_sync(path).map(drop)),
+    ("lstat", "file", ReadNoFollow, |path, _| SandboxFs.lstat_sync(path).map(drop)),
+    ("realpath", "file", ReadNoFollow, |path, _| SandboxFs.realpath_sync(path).map(drop)),
+    ("read_dir", "sub", ReadNoFollow, |path, _| SandboxFs.read_dir_sync(path).map(drop)),
+    ("chdir", "sub", Read, |path, _| SandboxFs.chdir(path)),
+    ("statfs", "file", Read, |path, _| SandboxFs.statfs_sync(path, false).map(drop)),
+    ("read_link", "link", ReadNoFollow, |path, _| SandboxFs.read_link_sync(path).map(drop)),
+    ("chmod", "file", WriteNoFollow, |path, _| SandboxFs.chmod_sync(path, 0o777)),
+    ("chown", "file", WriteNoFollow, |path, _| SandboxFs.chown_sync(path, Some(0), None)),
+    ("lchown", "file", WriteNoFollow, |path, _| SandboxFs.lchown_sync(path, Some(0), None)),
+    ("utime", "file", WriteNoFollow, |path, _| SandboxFs.utime_sync(path, 1, 0, 1, 0)),
+    ("lutime", "file", WriteNoFollow, |path, _| SandboxFs.lutime_sync(path, 1, 0, 1, 0)),
+    ("truncate", "file", WriteNoFollow, |path, _| SandboxFs.truncate_sync(path, 0)),
+    ("mkdir", "new", WriteNoFollow, |path, _| SandboxFs.mkdir_sync(path, false, None)),
+    ("mkdir of many", "new/a/b", WriteNoFollow, |path, _| SandboxFs.mkdir_sync(path, true, None)),
+    ("remove", "file", WriteNoFollow, |path, _| SandboxFs.remove_sync(path, false)),
+    ("remove all", "sub", WriteNoFollow, |path, _| SandboxFs.remove_sync(path, true)),
+    ("rmdir", "sub", WriteNoFollow, |path, _| SandboxFs.rmdir_sync(path)),
+    ("rename from", "file", ReadWriteNoFollow, |path, to| SandboxFs.rename_sync(path, to)),
+    ("rename to", "new", WriteNoFollow, |path, other| SandboxFs.rename_sync(other, path)),
+    ("link from", "file", ReadWriteNoFollow, |path, to| SandboxFs.link_sync(path, to)),
+    ("link to", "new", WriteNoFollow, |path, other| SandboxFs.link_sync(other, path)),
+    ("bind", "new", ReadWriteNoFollow, |path, _| Ok(pin_socket_to_bind(path).map(drop)?)),
+    ("connect", "file", ReadWriteNoFollow, |path, _| Ok(pin_socket_to_connect(path).map(drop)?)),
+    ("copy from", "file", Read, |path, to| SandboxFs.copy_file_sync(path, to)),
+    ("copy to", "new", WriteNoFollow, |path, other| SandboxFs.copy_file_sync(other, path)),
+    ("copy onto", "file", WriteNoFollow, |path, other| SandboxFs.copy_file_sync(other, path)),
 ];
 
 #[test]
 fn a_path_is_refused_after_its_folder_was_replaced_with_a_link() {
-    for (name, file, kind, way) in WAYS {
+    for (name, file, kind, operation) in OPERATIONS {
         let world = World::new();
         let path = world.check(&format!("granted/folder/{file}"), *kind);
         let other = world.check("granted/own", WriteNoFollow);
         let before = world.outside();
         world.replace();
-        let done = way(&path.as_checked_path(), &other.as_checked_path());
+        let done = operation(&path.as_checked_path(), &other.as_checked_path());
         assert!(done.is_err(), "{name}");
         assert_eq!(world.outside(), before, "{name}");
     }
     let world = World::new();
     let path = world.check("granted/folder/file", Read);
     world.replace();
-    assert!(!SystemFiles.exists_sync(&path.as_checked_path()));
+    assert!(!SandboxFs.exists_sync(&path.as_checked_path()));
 }
 
 #[test]
 fn an_unchanged_path_is_used() {
-    for (name, file, kind, way) in
-        WAYS.iter().filter(|(name, ..)| !name.contains("chown") && *name != "chdir")
+    for (name, file, kind, operation) in
+        OPERATIONS.iter().filter(|(name, ..)| !name.contains("chown") && *name != "chdir")
     {
         let world = World::new();
         let path = world.check(&format!("granted/folder/{file}"), *kind);
@@ -158,7 +158,7 @@ fn an_unchanged_path_is_used() {
         } else {
             name
         };
-        let done = way(&path.as_checked_path(), &other.as_checked_path());
+        let done = operation(&path.as_checked_path(), &other.as_checked_path());
         assert!(done.is_ok(), "{name}: {done:?}");
     }
 }
@@ -169,14 +169,12 @@ fn a_folder_that_moved_within_the_grant_is_used() {
     let path = world.check("granted/folder/file", Read);
     fs::rename(world.path("granted/folder"), world.path("granted/moved")).unwrap();
     symlink("moved", world.path("granted/folder")).unwrap();
-    SystemFiles
-        .open_sync(&path.as_checked_path(), OpenOptions::read())
-        .expect("the path is granted");
+    SandboxFs.open_sync(&path.as_checked_path(), OpenOptions::read()).expect("the path is granted");
 }
 
 #[test]
 fn a_file_is_refused_after_it_was_replaced_with_a_link() {
-    for (name, file, kind, way) in WAYS.iter().filter(|(_, file, ..)| *file == "file") {
+    for (name, file, kind, operation) in OPERATIONS.iter().filter(|(_, file, ..)| *file == "file") {
         if ["lstat", "remove", "lchown", "lutime", "rename from", "link from"].contains(name) {
             // These operate on the link itself.
             continue;
@@ -188,7 +186,7 @@ fn a_file_is_refused_after_it_was_replaced_with_a_link() {
         let link = world.path("granted/folder/file");
         fs::remove_file(&link).unwrap();
         symlink(world.path("outside/file"), &link).unwrap();
-        let done = way(&path.as_checked_path(), &other.as_checked_path());
+        let done = operation(&path.as_checked_path(), &other.as_checked_path());
         assert!(done.is_err(), "{name}");
         assert_eq!(world.outside(), before, "{name}");
         assert!(Path::new(&link).is_symlink());
@@ -230,7 +228,9 @@ fn a_grant_of_a_file_includes_its_journals_and_no_other_file() {
     let world = World::new();
     let list = || Grant::Some(vec![world.path("granted/own").display().to_string()]);
     let granted = Permissions { read: list(), write: list(), ..Permissions::default() };
-    enter(permissions::container(&granted, None, Links::Follow).expect("valid permissions"));
+    set_permissions(
+        permissions::container(&granted, None, Links::Follow).expect("valid permissions"),
+    );
     let flags = nix::libc::O_RDWR | nix::libc::O_CREAT;
     for (name, is_granted) in [
         ("granted/own", true),
@@ -241,11 +241,11 @@ fn a_grant_of_a_file_includes_its_journals_and_no_other_file() {
         ("outside/own-journal", false),
     ] {
         let path = world.path(name);
-        assert_eq!(super::open_of_database(&path, flags, 0o600).is_ok(), is_granted, "{name}");
+        assert_eq!(super::open_database_file(&path, flags, 0o600).is_ok(), is_granted, "{name}");
         assert_eq!(path.exists(), is_granted, "{name}");
-        assert_eq!(super::remove_of_database(&path).is_ok(), is_granted, "{name}");
+        assert_eq!(super::remove_database_file(&path).is_ok(), is_granted, "{name}");
     }
     symlink(world.path("outside/file"), world.path("granted/own-shm")).expect("a link");
-    super::open_of_database(&world.path("granted/own-shm"), flags, 0o600)
+    super::open_database_file(&world.path("granted/own-shm"), flags, 0o600)
         .expect_err("a link is not followed");
 }

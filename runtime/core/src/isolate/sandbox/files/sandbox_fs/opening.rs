@@ -1,81 +1,93 @@
-//! Opens and creates files at pinned paths.
+//! Opens and creates files and folders at pinned paths.
 
 use std::fs::File as StdFile;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use deno_runtime::deno_fs::{FileSystem, OpenOptions, RealFs, open_options_for_checked_path};
+use deno_runtime::deno_fs::{
+    FileSystem, FsDirEntry, FsReadDir, FsReadDirRc, OpenOptions, RealFs,
+    open_options_for_checked_path,
+};
 use deno_runtime::deno_io::StdFileResourceInner;
 use deno_runtime::deno_io::fs::{File, FsResult};
 use deno_runtime::deno_permissions::CheckedPath;
 
-use super::held::{self, Access, End, Held};
-use super::place::{self, Place};
+use super::path_target::{PathTarget, pin_file};
+use super::pinned_path::{Access, FinalLink, PinnedPath, open_without_links};
 use crate::isolate::sandbox::files::fd_guard;
-use crate::isolate::sandbox::permissions::{resolved, system};
+use crate::isolate::sandbox::files::open_files::FdReservation;
+use crate::isolate::sandbox::permissions::{resolved, special_files};
 
 /// A prepared open. Can be finished on any thread.
-pub(super) struct Opening {
+pub(super) struct PendingOpen {
     path: PathBuf,
-    held: Held,
+    pinned: PinnedPath,
     access: Access,
     options: OpenOptions,
     /// Whether the script follows a link at the end of the path.
     follows: bool,
 }
 
-pub(super) enum Opened {
-    Later(Opening),
+pub(super) enum OpenTarget {
+    File(PendingOpen),
     Stream(usize),
 }
 
 pub(super) fn access_of(options: &OpenOptions) -> Access {
-    let writes = options.write || options.append || may_make(options) || options.truncate;
-    if writes { Access::Writes } else { Access::Reads }
+    let writes = options.write || options.append || may_create(options) || options.truncate;
+    if writes { Access::Write } else { Access::Read }
 }
 
 /// Whether a missing file is created. A caller may set `create_new` without `create`.
-fn may_make(options: &OpenOptions) -> bool {
+fn may_create(options: &OpenOptions) -> bool {
     options.create || options.create_new
 }
 
 /// Pins the path of a file. Called on the isolate's thread.
-pub(super) fn prepare(path: &CheckedPath, options: OpenOptions) -> FsResult<Opened> {
-    fd_guard::room_for_file()?;
+pub(super) fn pin_for_open(path: &CheckedPath, options: OpenOptions) -> FsResult<OpenTarget> {
+    fd_guard::ensure_room_for_file()?;
     let access = access_of(&options);
     // Where links are followed, Deno has resolved the path to the end for some operations only.
     let follows = !has_no_follow(&options);
     let mut options = options;
-    let place = if path.canonicalized() || !follows {
+    let target = if path.canonicalized() || !follows {
         no_follow(&mut options);
-        Place::of(path, access, End::Itself)
+        PathTarget::of(path, access, FinalLink::NoFollow)
     } else {
-        match Place::of(path, access, End::Followed) {
-            Err(error) if error.kind() == ErrorKind::NotFound && may_make(&options) => {
+        match PathTarget::of(path, access, FinalLink::Follow) {
+            Err(error) if error.kind() == ErrorKind::NotFound && may_create(&options) => {
                 no_follow(&mut options);
                 let target = CheckedPath::unsafe_new(resolved(path).into());
-                Place::of(&target, access, End::Itself)
+                PathTarget::of(&target, access, FinalLink::NoFollow)
             }
-            place => place,
+            target => target,
         }
     };
-    Ok(match place? {
-        Place::File(held) => {
-            Opened::Later(Opening { path: path.to_path_buf(), held, access, options, follows })
-        }
-        Place::Stream(number) => Opened::Stream(number),
+    Ok(match target? {
+        PathTarget::File(pinned) => OpenTarget::File(PendingOpen {
+            path: path.to_path_buf(),
+            pinned,
+            access,
+            options,
+            follows,
+        }),
+        PathTarget::Stream(number) => OpenTarget::Stream(number),
     })
 }
 
-impl Opening {
+impl PendingOpen {
     pub(super) fn open(self) -> io::Result<(StdFile, PathBuf)> {
-        let Self { path, held, access, mut options, follows } = self;
-        let std = creating(&mut options, &held.checked());
-        let opened = std.open(&*held.checked());
-        let file = if follows { opened.map_err(not_a_link)? } else { opened? };
+        let Self { path, pinned, access, mut options, follows } = self;
+        let std = std_options(&mut options, &pinned.checked());
+        let opened = std.open(&*pinned.checked());
+        let file = if follows { opened.map_err(missing_for_link)? } else { opened? };
         #[cfg(unix)]
-        system::check_open_file(std::os::fd::AsFd::as_fd(&file), matches!(access, Access::Writes))?;
+        special_files::check_open_file(
+            std::os::fd::AsFd::as_fd(&file),
+            matches!(access, Access::Write),
+        )?;
         #[cfg(not(unix))]
         let _ = access;
         Ok((file, path))
@@ -85,22 +97,22 @@ impl Opening {
 /// Called on the isolate's thread.
 pub(super) fn into_file((file, path): (StdFile, PathBuf)) -> Rc<dyn File> {
     #[cfg(unix)]
-    fd_guard::opened_file(std::os::fd::AsRawFd::as_raw_fd(&file));
+    fd_guard::track_opened_file(std::os::fd::AsRawFd::as_raw_fd(&file));
     Rc::new(StdFileResourceInner::file(file, Some(path)))
 }
 
 /// Opens a regular file that a module or settings are read from. `path` is checked and resolved.
-pub(crate) fn to_load(path: &Path) -> io::Result<StdFile> {
-    let original = system::original(path);
+pub(crate) fn open_regular_file(path: &Path) -> io::Result<StdFile> {
+    let original = special_files::original(path);
     if let Some(original) = &original {
-        system::check(original, system::judge(original), false)?;
+        special_files::check(original, special_files::classify(original), false)?;
     }
     let file = match original {
-        Some(original) => held::open_exactly(&resolved(&original))?,
-        None => held::open_exactly(path)?,
+        Some(original) => open_without_links(&resolved(&original))?,
+        None => open_without_links(path)?,
     };
     #[cfg(unix)]
-    system::check_open_file(std::os::fd::AsFd::as_fd(&file), false)?;
+    special_files::check_open_file(std::os::fd::AsFd::as_fd(&file), false)?;
     let kind = file.metadata()?.file_type();
     if !kind.is_file() && !kind.is_dir() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
@@ -108,14 +120,36 @@ pub(crate) fn to_load(path: &Path) -> io::Result<StdFile> {
     Ok(file)
 }
 
+/// An open folder, counted until it is dropped.
+#[derive(Debug)]
+struct OpenFolder {
+    folder: FsReadDirRc,
+    _pinned: PinnedPath,
+    _reservation: Option<FdReservation>,
+}
+
+#[async_trait::async_trait(?Send)]
+impl FsReadDir for OpenFolder {
+    async fn next(&self) -> FsResult<Option<FsDirEntry>> {
+        self.folder.next().await
+    }
+}
+
+/// Opens a folder. Fails if the script has too many open files.
+pub(super) async fn open_folder(pinned: PinnedPath) -> FsResult<FsReadDirRc> {
+    let reservation = fd_guard::reserve_fd()?;
+    let folder = RealFs.read_dir_async(pinned.owned()).await?;
+    Ok(Arc::new(OpenFolder { folder, _pinned: pinned, _reservation: reservation }))
+}
+
 /// Creates a folder and its missing parents.
-pub(super) fn make_folders(path: &CheckedPath, mode: Option<u32>) -> FsResult<()> {
+pub(super) fn create_folders(path: &CheckedPath, mode: Option<u32>) -> FsResult<()> {
     let mut missing = Vec::new();
     let mut at = path.to_path_buf();
     loop {
-        let place = CheckedPath::unsafe_new((&*at).into());
-        match place::of_file(&place, Access::Writes, End::Itself) {
-            Ok(held) => match make(&held, mode) {
+        let checked = CheckedPath::unsafe_new((&*at).into());
+        match pin_file(&checked, Access::Write, FinalLink::NoFollow) {
+            Ok(pinned) => match create_folder(&pinned, mode) {
                 Ok(()) => break,
                 Err(error) => return Err(error),
             },
@@ -130,15 +164,15 @@ pub(super) fn make_folders(path: &CheckedPath, mode: Option<u32>) -> FsResult<()
         }
     }
     while let Some(next) = missing.pop() {
-        let place = CheckedPath::unsafe_new(next.into());
-        make(&place::of_file(&place, Access::Writes, End::Itself)?, mode)?;
+        let checked = CheckedPath::unsafe_new(next.into());
+        create_folder(&pin_file(&checked, Access::Write, FinalLink::NoFollow)?, mode)?;
     }
     Ok(())
 }
 
 /// Creates one folder. An existing folder is no error.
-fn make(held: &Held, mode: Option<u32>) -> FsResult<()> {
-    let path = held.checked();
+fn create_folder(pinned: &PinnedPath, mode: Option<u32>) -> FsResult<()> {
+    let path = pinned.checked();
     match RealFs.mkdir_sync(&path, false, mode) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         done => done,
@@ -158,10 +192,10 @@ fn no_follow(options: &mut OpenOptions) {
 
 /// Allows creation without write access, which the standard library refuses.
 #[cfg(unix)]
-fn creating(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptions {
+fn std_options(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptions {
     use nix::fcntl::OFlag;
 
-    if may_make(options) && !options.write && !options.append {
+    if may_create(options) && !options.write && !options.append {
         let flags = options.custom_flags.get_or_insert(0);
         *flags |= OFlag::O_CREAT.bits();
         if options.create_new {
@@ -177,7 +211,7 @@ fn creating(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptio
 
 /// A link that appeared after the path was resolved is not followed: the file counts as missing.
 #[cfg(unix)]
-fn not_a_link(error: io::Error) -> io::Error {
+fn missing_for_link(error: io::Error) -> io::Error {
     if error.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32) {
         return nix::errno::Errno::ENOENT.into();
     }
@@ -193,8 +227,8 @@ fn has_no_follow(_: &OpenOptions) -> bool {
 fn no_follow(_: &mut OpenOptions) {}
 
 #[cfg(not(unix))]
-fn creating(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptions {
-    if may_make(options) && !options.write && !options.append {
+fn std_options(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptions {
+    if may_create(options) && !options.write && !options.append {
         // A file can only be created with write access.
         options.write = true;
         options.truncate = false;
@@ -203,6 +237,6 @@ fn creating(options: &mut OpenOptions, path: &CheckedPath) -> std::fs::OpenOptio
 }
 
 #[cfg(not(unix))]
-fn not_a_link(error: io::Error) -> io::Error {
+fn missing_for_link(error: io::Error) -> io::Error {
     error
 }

@@ -4,29 +4,32 @@ use std::io;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Moved, Request};
+use super::{DrainRequest, Transfer};
 
 pub(super) enum End {}
 
 pub(super) enum Task {}
 
-pub(super) struct Mover;
+pub(super) struct PipePump;
 
-pub(super) fn number(end: &End) -> i32 {
+pub(super) fn raw_fd(end: &End) -> i32 {
     match *end {}
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the same shape as where there are pipes")]
-pub(super) fn task(_: Moved, _: UnboundedReceiver<Request>) -> io::Result<Option<(Task, End)>> {
+pub(super) fn task(
+    _: Transfer,
+    _: UnboundedReceiver<DrainRequest>,
+) -> io::Result<Option<(Task, End)>> {
     Ok(None)
 }
 
-impl Mover {
+impl PipePump {
     pub(super) fn start() -> io::Result<Self> {
         Ok(Self)
     }
 
-    pub(super) fn take(&self, task: Task) {
+    pub(super) fn spawn(&self, task: Task) {
         match task {}
     }
 

@@ -6,12 +6,13 @@
 //! three standard streams lead to the script's own streams.
 //!
 //! Deno decides by the beginning of a path. So a path below these folders passes its checks under an alias, which
-//! [`super::links`] adds and `system_files` removes.
+//! [`super::symlinks`] adds and `sandbox_fs` removes.
+
 use std::path::{Component, Path, PathBuf};
 
 /// The kind of file at a resolved path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum FileKind {
     /// Exposes the application. No script may open it. Holds the reason.
     Refused(&'static str),
     /// The script's own stdin, stdout or stderr.
@@ -22,7 +23,7 @@ pub(crate) enum Target {
     File,
 }
 
-impl Target {
+impl FileKind {
     /// Whether no script can open it as a file.
     pub(super) fn is_closed(self) -> bool {
         matches!(self, Self::Refused(_) | Self::Stream(_))
@@ -72,15 +73,15 @@ pub(super) fn is_guarded(path: &Path) -> bool {
 
 /// The form of a guarded path that passes Deno's checks.
 pub(super) fn alias(path: &Path) -> PathBuf {
-    below(ALIAS, path)
+    with_prefix(ALIAS, path)
 }
 
 /// The form of a checked guarded path that the system opens.
 pub(super) fn direct(path: &Path) -> PathBuf {
-    below(DIRECT, path)
+    with_prefix(DIRECT, path)
 }
 
-fn below(root: &str, path: &Path) -> PathBuf {
+fn with_prefix(root: &str, path: &Path) -> PathBuf {
     let mut whole = std::ffi::OsString::from(root);
     whole.push(path);
     whole.into()
@@ -98,9 +99,9 @@ pub(crate) fn original(path: &Path) -> Option<PathBuf> {
 }
 
 /// Classifies a path. `path` is absolute and contains no links.
-pub(crate) fn judge(path: &Path) -> Target {
+pub(crate) fn classify(path: &Path) -> FileKind {
     if !is_guarded(path) {
-        return Target::File;
+        return FileKind::File;
     }
     let names = path.components().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_str().unwrap_or_default()),
@@ -108,39 +109,39 @@ pub(crate) fn judge(path: &Path) -> Target {
     });
     let names: Vec<_> = names.collect();
     match names.as_slice() {
-        ["dev", "stdin"] => Target::Stream(0),
-        ["dev", "stdout"] => Target::Stream(1),
-        ["dev", "stderr"] => Target::Stream(2),
-        ["dev", "fd", number, rest @ ..] => descriptor(number, rest),
-        ["dev", "mem" | "kmem" | "port"] | ["proc", "kcore"] => Target::Refused(MEMORY),
-        ["dev", name] if is_terminal(name) => Target::Refused(TERMINAL),
-        ["dev", "pts", name] if is_number(name) => Target::Refused(TERMINAL),
-        ["proc", process, rest @ ..] if is_own(process) => own(rest),
+        ["dev", "stdin"] => FileKind::Stream(0),
+        ["dev", "stdout"] => FileKind::Stream(1),
+        ["dev", "stderr"] => FileKind::Stream(2),
+        ["dev", "fd", number, rest @ ..] => classify_descriptor(number, rest),
+        ["dev", "mem" | "kmem" | "port"] | ["proc", "kcore"] => FileKind::Refused(MEMORY),
+        ["dev", name] if is_terminal(name) => FileKind::Refused(TERMINAL),
+        ["dev", "pts", name] if is_number(name) => FileKind::Refused(TERMINAL),
+        ["proc", process, rest @ ..] if is_own(process) => classify_own(rest),
         // Other processes, such as the application's parent, have the same variables.
-        ["proc", process, .., "environ"] if is_number(process) => Target::Refused(ENVIRONMENT),
-        _ => Target::File,
+        ["proc", process, .., "environ"] if is_number(process) => FileKind::Refused(ENVIRONMENT),
+        _ => FileKind::File,
     }
 }
 
 /// Classifies a path below the application's entry in `/proc`, or that of one of its threads.
-fn own(mut names: &[&str]) -> Target {
+fn classify_own(mut names: &[&str]) -> FileKind {
     while let ["task", _, rest @ ..] = names {
         names = rest;
     }
     match names {
-        ["fd", number, rest @ ..] => descriptor(number, rest),
+        ["fd", number, rest @ ..] => classify_descriptor(number, rest),
         [name, ..] => PRIVATE
             .iter()
             .find(|(private, _)| private == name)
-            .map_or(Target::ReadOnly, |(_, what)| Target::Refused(what)),
-        [] => Target::ReadOnly,
+            .map_or(FileKind::ReadOnly, |(_, what)| FileKind::Refused(what)),
+        [] => FileKind::ReadOnly,
     }
 }
 
-fn descriptor(number: &str, rest: &[&str]) -> Target {
+fn classify_descriptor(number: &str, rest: &[&str]) -> FileKind {
     match number.parse() {
-        Ok(number @ 0..=2) if rest.is_empty() => Target::Stream(number),
-        _ => Target::Refused(DESCRIPTORS),
+        Ok(number @ 0..=2) if rest.is_empty() => FileKind::Stream(number),
+        _ => FileKind::Refused(DESCRIPTORS),
     }
 }
 
@@ -178,7 +179,7 @@ pub(crate) fn check_open_file(
         return Ok(());
     }
     let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    check(&path, judge(&path), writes)
+    check(&path, classify(&path), writes)
 }
 
 /// Other systems have no files of processes.
@@ -188,12 +189,12 @@ pub(crate) fn check_open_file(_: std::os::fd::BorrowedFd<'_>, _: bool) -> std::i
 }
 
 /// Fails unless a file of this kind may be used.
-pub(crate) fn check(path: &Path, target: Target, writes: bool) -> std::io::Result<()> {
-    let reason = match target {
-        Target::Refused(what) => format!("it reaches {what}"),
-        Target::ReadOnly if writes => "it changes the application".to_owned(),
-        Target::Stream(_) => "a standard stream can only be opened, read and written".to_owned(),
-        Target::ReadOnly | Target::File => return Ok(()),
+pub(crate) fn check(path: &Path, kind: FileKind, writes: bool) -> std::io::Result<()> {
+    let reason = match kind {
+        FileKind::Refused(what) => format!("it reaches {what}"),
+        FileKind::ReadOnly if writes => "it changes the application".to_owned(),
+        FileKind::Stream(_) => "a standard stream can only be opened, read and written".to_owned(),
+        FileKind::ReadOnly | FileKind::File => return Ok(()),
     };
     let message = format!("An embedded script cannot use '{}': {reason}", path.display());
     Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, message))
@@ -222,18 +223,18 @@ mod tests {
                     format!("/proc/{own}/task/{thread}/{name}"),
                     format!("/proc/{thread}/task/{own}/{name}"),
                 ] {
-                    assert_eq!(judge(Path::new(&entry)), Target::Refused(what), "{entry}");
+                    assert_eq!(classify(Path::new(&entry)), FileKind::Refused(what), "{entry}");
                 }
             }
         }
         for other in ["/proc/1/environ", "/proc/1/task/1/environ", "/proc/1/root/proc/1/environ"] {
-            assert_eq!(judge(Path::new(other)), Target::Refused(ENVIRONMENT), "{other}");
+            assert_eq!(classify(Path::new(other)), FileKind::Refused(ENVIRONMENT), "{other}");
         }
         for terminal in ["/dev/tty", "/dev/tty1", "/dev/console", "/dev/pts/0"] {
-            assert_eq!(judge(Path::new(terminal)), Target::Refused(TERMINAL));
+            assert_eq!(classify(Path::new(terminal)), FileKind::Refused(TERMINAL));
         }
         for memory in ["/dev/mem", "/dev/kmem", "/dev/port", "/proc/kcore"] {
-            assert_eq!(judge(Path::new(memory)), Target::Refused(MEMORY));
+            assert_eq!(classify(Path::new(memory)), FileKind::Refused(MEMORY));
         }
     }
 
@@ -251,16 +252,16 @@ mod tests {
             "/dev/shm/mem",
             "/home/proc/self/mem",
         ] {
-            assert_eq!(judge(Path::new(path)), Target::File, "{path}");
+            assert_eq!(classify(Path::new(path)), FileKind::File, "{path}");
         }
-        assert_eq!(judge(Path::new("/proc/self/status")), Target::ReadOnly);
-        assert_eq!(judge(Path::new("/proc/self/task")), Target::ReadOnly);
+        assert_eq!(classify(Path::new("/proc/self/status")), FileKind::ReadOnly);
+        assert_eq!(classify(Path::new("/proc/self/task")), FileKind::ReadOnly);
     }
 
     #[test]
     fn a_very_long_path_is_classified() {
         let path = format!("/proc/self{}/mem", "/task/1".repeat(200_000));
-        assert_eq!(judge(Path::new(&path)), Target::Refused(MEMORY));
+        assert_eq!(classify(Path::new(&path)), FileKind::Refused(MEMORY));
     }
 
     #[test]

@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-use super::held::{Access, Held, also_granted, hold_below};
-use crate::isolate::sandbox::permissions::system;
+use super::pinned_path::{Access, PinnedPath, check_granted, pin_if};
+use crate::isolate::sandbox::permissions::special_files;
 
 /// The suffixes of journals.
 const JOURNALS: [&[u8]; 3] = [b"-journal", b"-shm", b"-wal"];
 
 /// Opens a file for SQLite with the flags of `open(2)`.
-pub(crate) fn open_of_database(path: &Path, flags: i32, mode: i32) -> io::Result<File> {
+pub(crate) fn open_database_file(path: &Path, flags: i32, mode: i32) -> io::Result<File> {
     let writes = flags & OFlag::O_ACCMODE.bits() != OFlag::O_RDONLY.bits();
     let makes = flags & OFlag::O_CREAT.bits() != 0;
     if !writes && !makes && path.is_dir() {
@@ -28,30 +28,33 @@ pub(crate) fn open_of_database(path: &Path, flags: i32, mode: i32) -> io::Result
         let flags = OFlag::O_DIRECTORY.bits();
         return std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
     }
-    let access = if writes || makes { Access::Writes } else { Access::Reads };
-    let held = hold(path, access)?;
+    let access = if writes || makes { Access::Write } else { Access::Read };
+    let pinned = pin(path, access)?;
     let flags = flags | OFlag::O_NOFOLLOW.bits() | OFlag::O_CLOEXEC.bits();
     let opened = nix::fcntl::open(
-        &*held.checked(),
+        &*pinned.checked(),
         OFlag::from_bits_retain(flags),
         nix::sys::stat::Mode::from_bits_truncate(mode.cast_unsigned()),
     )?;
-    system::check_open_file(std::os::fd::AsFd::as_fd(&opened), matches!(access, Access::Writes))?;
+    special_files::check_open_file(
+        std::os::fd::AsFd::as_fd(&opened),
+        matches!(access, Access::Write),
+    )?;
     Ok(opened.into())
 }
 
 /// Removes a file or a link for SQLite.
-pub(crate) fn remove_of_database(path: &Path) -> io::Result<()> {
-    std::fs::remove_file(&*hold(path, Access::Writes)?.checked())
+pub(crate) fn remove_database_file(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(&*pin(path, Access::Write)?.checked())
 }
 
-fn hold(path: &Path, access: Access) -> io::Result<Held> {
-    hold_below(path, |path| match database_of(path) {
+fn pin(path: &Path, access: Access) -> io::Result<PinnedPath> {
+    pin_if(path, |path| match database_of(path) {
         // A database that is only read has journals too, and locks.
-        Some(database) => also_granted(path, access)
-            .or_else(|_| also_granted(&database, Access::Writes))
-            .or_else(|_| also_granted(&database, Access::Reads)),
-        None => also_granted(path, access),
+        Some(database) => check_granted(path, access)
+            .or_else(|_| check_granted(&database, Access::Write))
+            .or_else(|_| check_granted(&database, Access::Read)),
+        None => check_granted(path, access),
     })
 }
 
