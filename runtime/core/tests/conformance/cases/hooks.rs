@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::modules::seen;
+use super::modules::json_line;
 use crate::support::{Bench, Case, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
@@ -38,7 +38,7 @@ async fn a_load_hook_gives_the_text_of_an_import(bench: &Bench) -> Outcome {
         ("data.json", "[1]"),
     ])?;
     let expected = json!(["CHANGED", "CHANGED", "common", "typed", [1]]);
-    assert_eq!(seen(&project.run(bench, "main.mjs").await?)?, expected);
+    assert_eq!(json_line(&project.run(bench, "main.mjs").await?)?, expected);
     Ok(())
 }
 
@@ -66,7 +66,7 @@ async fn a_resolve_hook_says_what_a_specifier_means(bench: &Bench) -> Outcome {
         ("inner.mjs", "import a from 'alias'\nimport b from 'virtual:y'\nexport default [a, b]"),
     ])?;
     let expected = json!(["real", "virtual:x", ["real", "virtual:y"], "real"]);
-    assert_eq!(seen(&project.run(bench, "main.mjs").await?)?, expected);
+    assert_eq!(json_line(&project.run(bench, "main.mjs").await?)?, expected);
     Ok(())
 }
 
@@ -88,7 +88,7 @@ async fn a_load_hook_changes_the_text_that_it_gets(bench: &Bench) -> Outcome {
         ("common.cjs", "module.exports = { named: 'BEFORE' }"),
     ])?;
     let expected = json!(["AFTER", "AFTER", { "named": "AFTER" }, "AFTER"]);
-    assert_eq!(seen(&project.run(bench, "main.mjs").await?)?, expected);
+    assert_eq!(json_line(&project.run(bench, "main.mjs").await?)?, expected);
     Ok(())
 }
 
@@ -126,7 +126,7 @@ async fn hooks_work_for_what_require_asks_for(bench: &Bench) -> Outcome {
         ["real", "ORIGINAL"],
         ["given.cjs", "given.mjs", "outer.mjs", "real.mjs", "inner.mjs", "given.mjs?again"]
     ]);
-    assert_eq!(seen(&ended)?, expected);
+    assert_eq!(json_line(&ended)?, expected);
     Ok(())
 }
 
@@ -161,7 +161,7 @@ async fn hooks_see_attributes_and_addresses(bench: &Bench) -> Outcome {
         ["./data.json", "outer.mjs", "json", "data.json"],
         ["data.json", "json"],
     ]);
-    assert_eq!(seen(&project.run(bench, "main.mjs").await?)?, expected);
+    assert_eq!(json_line(&project.run(bench, "main.mjs").await?)?, expected);
     Ok(())
 }
 
@@ -183,7 +183,7 @@ async fn a_hook_may_try_one_name_after_another(bench: &Bench) -> Outcome {
         ("y.mjs", "export default 'y'"),
     ])?;
     let expected = json!(["x", "y", ["ERR_MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND"]]);
-    assert_eq!(seen(&project.run(bench, "main.mjs").await?)?, expected);
+    assert_eq!(json_line(&project.run(bench, "main.mjs").await?)?, expected);
     Ok(())
 }
 
@@ -251,7 +251,7 @@ async fn a_hook_may_register_and_deregister_hooks(bench: &Bench) -> Outcome {
         ("c.mjs", ""),
     ])?;
     let ended = project.run(bench, "main.mjs").await?;
-    let log = seen(&ended)?;
+    let log = json_line(&ended)?;
     let log: Vec<String> = serde_json::from_value(log)?;
     assert!(log.contains(&"outer ./a.mjs".to_owned()), "{log:?}");
     assert!(log.contains(&"inner ./b.mjs".to_owned()), "{log:?}");

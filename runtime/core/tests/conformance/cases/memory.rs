@@ -25,25 +25,25 @@ fn limited(config: SpawnConfig) -> SpawnConfig {
 }
 
 async fn only_the_process_over_its_memory_limit_ends(bench: &Bench) -> Outcome {
-    let mut waits = bench.start(limited(bench.fixture("echo-lines.mjs", &[]))).await?;
-    let mut works = bench.start(limited(bench.fixture("busy.mjs", &[]))).await?;
-    works.until_ready().await?;
+    let mut idle = bench.start(limited(bench.fixture("echo-lines.mjs", &[]))).await?;
+    let mut busy = bench.start(limited(bench.fixture("busy.mjs", &[]))).await?;
+    busy.until_ready().await?;
     let ended = bench.run(limited(bench.fixture("hostile/blobs.mjs", &[])), b"").await?;
     assert!(ended.log().contains("limits.memoryMb"), "{}", ended.log());
     assert_eq!((ended.reason, ended.code), (Some(ExitReason::MemoryLimit), None));
-    waits.write("x\n").await?;
-    assert_eq!(waits.text().await?, "x");
-    works.kill().await?;
-    assert_eq!(works.rest().await?.reason, Some(ExitReason::Killed { signal: None }));
-    waits.kill().await
+    idle.write("x\n").await?;
+    assert_eq!(idle.text().await?, "x");
+    busy.kill().await?;
+    assert_eq!(busy.rest().await?.reason, Some(ExitReason::Killed { signal: None }));
+    idle.kill().await
 }
 
 /// A busy script gets as much processor time as the thread of the application that allocates.
 #[cfg(target_os = "linux")]
 async fn memory_of_the_application_is_not_charged_to_a_busy_process(bench: &Bench) -> Outcome {
     const CHUNK: usize = 4 << 20;
-    let mut works = bench.start(limited(bench.fixture("busy.mjs", &[]))).await?;
-    works.until_ready().await?;
+    let mut busy = bench.start(limited(bench.fixture("busy.mjs", &[]))).await?;
+    busy.until_ready().await?;
     let application = tokio::task::spawn_blocking(|| {
         let chunks = 3 * (LIMIT_MB as usize) * (1 << 20) / CHUNK;
         let take = |_| {
@@ -57,11 +57,11 @@ async fn memory_of_the_application_is_not_charged_to_a_busy_process(bench: &Benc
     // A full start and exit takes long enough for a wrong kill.
     let ended = bench.run(bench.fixture("echo-lines.mjs", &[]), b"x\n").await?;
     assert_eq!(ended.lines(), ["x"]);
-    let state = bench.supervisor.status(&works.name)?.state;
+    let state = bench.supervisor.status(&busy.name)?.state;
     assert!(state.is_running(), "{state:?}");
     drop(taken);
-    works.kill().await?;
-    assert_eq!(works.rest().await?.reason, Some(ExitReason::Killed { signal: None }));
+    busy.kill().await?;
+    assert_eq!(busy.rest().await?.reason, Some(ExitReason::Killed { signal: None }));
     Ok(())
 }
 

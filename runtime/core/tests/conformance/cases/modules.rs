@@ -76,7 +76,7 @@ async fn a_package_never_replaces_a_built_in_module(bench: &Bench) -> Outcome {
         true
     ]);
     let ended = project.run(bench, "main.mjs").await?;
-    assert_eq!(seen(&ended)?, expected);
+    assert_eq!(json_line(&ended)?, expected);
 
     let config = bench.script(&project.path("worker.mjs"), &[]);
     let mut run = bench.start(config).await?;
@@ -112,7 +112,7 @@ async fn a_built_in_that_requires_node_scheme_can_be_a_package_name(bench: &Benc
         "function",
         "function"
     ]);
-    assert_eq!(seen(&project.run(bench, "main.mjs").await?)?, expected);
+    assert_eq!(json_line(&project.run(bench, "main.mjs").await?)?, expected);
     Ok(())
 }
 
@@ -163,7 +163,7 @@ async fn a_byte_order_mark_is_stripped(bench: &Bench) -> Outcome {
     ])?;
     let expected =
         json!([[1], "text", "typed", "view", "common", "common", [1], "plain", "common"]);
-    assert_eq!(seen(&project.run(bench, "main.mjs").await?)?, expected);
+    assert_eq!(json_line(&project.run(bench, "main.mjs").await?)?, expected);
     Ok(())
 }
 
@@ -384,7 +384,7 @@ async fn a_fatal_permission_error_names_the_permission(bench: &Bench) -> Outcome
 }
 
 /// The JSON that a script printed as its only line.
-pub(super) fn seen(ended: &Ended) -> Result<Value, libtest_mimic::Failed> {
+pub(super) fn json_line(ended: &Ended) -> Result<Value, libtest_mimic::Failed> {
     assert_eq!(ended.lines().len(), 1, "{:?} {}", ended.lines(), ended.log());
     Ok(serde_json::from_str(&ended.lines()[0])?)
 }

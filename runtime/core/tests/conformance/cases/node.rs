@@ -36,7 +36,7 @@ async fn run(
 }
 
 /// Parses the only line of stdout as JSON.
-fn said(ended: &Ended) -> Result<Value, Failed> {
+fn json_line(ended: &Ended) -> Result<Value, Failed> {
     assert_eq!(ended.code, Some(0), "{}", ended.log());
     assert_eq!(ended.stdout.len(), 1, "{:?}; {}", ended.lines(), ended.log());
     Ok(serde_json::from_slice(&ended.stdout[0])?)
@@ -65,20 +65,20 @@ async fn a_variable_without_permission_is_absent(bench: &Bench) -> Outcome {
     worker["deno"] = json!(["yes!", null]);
     // Writes to the copy need no permission.
     for name in ["get", "in", "keys", "spread"] {
-        worker[name] = said(&some)?["worker"][name].clone();
+        worker[name] = json_line(&some)?["worker"][name].clone();
     }
     assert_eq!(worker["get"], json!(["yes!!", null]));
     expected["worker"] = worker;
-    assert_eq!(said(&some)?, expected);
+    assert_eq!(json_line(&some)?, expected);
 
     let none = run(bench, "variables.mjs", Permissions::default(), &VARIABLES).await?;
-    let none = said(&none)?;
+    let none = json_line(&none)?;
     assert_eq!(none["get"], json!([null, null]));
     for name in ["keys", "spread", "object"] {
         assert_eq!(none[name], json!([]), "{name}");
     }
     let all = run(bench, "variables.mjs", granting(Grant::All(true)), &VARIABLES).await?;
-    assert_eq!(said(&all)?["folder"], "/not-granted");
+    assert_eq!(json_line(&all)?["folder"], "/not-granted");
     Ok(())
 }
 
@@ -95,13 +95,13 @@ async fn a_child_gets_the_variables_of_its_script(bench: &Bench) -> Outcome {
         "runSignalled": { "success": false, "code": 128 + 9, "signal": 9 },
         "replaced": ["NEW=put in place"], "replacedSync": ["NEW=put in place"],
     });
-    assert_eq!(said(&some)?, expected);
+    assert_eq!(json_line(&some)?, expected);
     // Programs are found without any granted variable.
     let none = run(bench, "child-variables.mjs", granting(Grant::All(false)), &VARIABLES).await?;
-    let none = said(&none)?;
+    let none = json_line(&none)?;
     assert_eq!((&none["spawn"], &none["command"]), (&json!([]), &json!([])));
     let all = run(bench, "child-variables.mjs", granting(Grant::All(true)), &VARIABLES).await?;
-    let all = said(&all)?;
+    let all = json_line(&all)?;
     assert!(
         all["spawn"].as_array().is_some_and(|list| list.contains(&json!("SECRET=no"))),
         "{all}"
@@ -129,7 +129,7 @@ async fn unusual_names_and_values_of_variables_behave_as_in_node(bench: &Bench) 
         [true, true, true, false, false],
         [],
     ]);
-    assert_eq!(said(&ended)?, expected);
+    assert_eq!(json_line(&ended)?, expected);
     Ok(())
 }
 
@@ -176,18 +176,18 @@ async fn a_worker_reads_its_resource_limits(bench: &Bench) -> Outcome {
         limits: Some(limits),
         ..bench.fixture("node/resource-limits.mjs", &[])
     };
-    let told = said(&bench.run(config, b"").await?)?;
+    let reported = json_line(&bench.run(config, b"").await?)?;
     let limits = |young: &Value, old, stack| {
         json!({
             "maxYoungGenerationSizeMb": young, "maxOldGenerationSizeMb": old,
             "codeRangeSizeMb": 0, "stackSizeMb": stack,
         })
     };
-    let most = told[3]["maxYoungGenerationSizeMb"].clone();
+    let most = reported[3]["maxYoungGenerationSizeMb"].clone();
     assert!(most.as_u64().is_some_and(|mb| (4..=96).contains(&mb)), "{most}");
     let expected =
         json!([{}, limits(&json!(4), 64, 8), limits(&most, 96, 4), limits(&most, 96, 4), "deno"]);
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     Ok(())
 }
 

@@ -47,8 +47,8 @@ impl Row {
 }
 
 async fn no_api_reaches_resources_without_permission(bench: &Bench) -> Outcome {
-    let world = World::new()?;
-    let before = world.state()?;
+    let resources = Resources::new()?;
+    let before = resources.state()?;
     let env = BTreeMap::from([(VARIABLE.to_owned(), SECRET.to_owned())]);
     let other = SpawnConfig {
         permissions: Some(Permissions {
@@ -61,34 +61,38 @@ async fn no_api_reaches_resources_without_permission(bench: &Bench) -> Outcome {
     let mut other = bench.start(other).await?;
     let blob = other.text().await?;
 
-    let layout = world.layout(&blob).to_string();
-    let script = bench.script(&world.folder.join("main.mjs"), &[&layout]);
-    let cwd = Some(world.folder.clone());
+    let layout = resources.layout(&blob).to_string();
+    let script = bench.script(&resources.folder.join("main.mjs"), &[&layout]);
+    let cwd = Some(resources.folder.clone());
     let ended = bench.run(SpawnConfig { cwd, env, ..script }, b"").await?;
 
-    let (said, log) = (ended.lines(), ended.log());
-    let table: Vec<Row> = said
+    let (lines, log) = (ended.lines(), ended.log());
+    let table: Vec<Row> = lines
         .iter()
         .map(|line| serde_json::from_str(line).map_err(|error| format!("{error}: {line}")))
         .collect::<Result<_, _>>()?;
-    eprintln!("{}", print(&table));
-    let open: Vec<&Row> = table.iter().filter(|row| !row.is_as_expected()).collect();
-    assert!(open.is_empty(), "attempts with an unexpected result:\n{}", print(open));
-    let leaks: Vec<_> = said.iter().filter(|line| line.contains(SECRET)).collect();
+    eprintln!("{}", format_table(&table));
+    let unexpected: Vec<&Row> = table.iter().filter(|row| !row.is_as_expected()).collect();
+    assert!(
+        unexpected.is_empty(),
+        "attempts with an unexpected result:\n{}",
+        format_table(unexpected)
+    );
+    let leaks: Vec<_> = lines.iter().filter(|line| line.contains(SECRET)).collect();
     assert!(leaks.is_empty(), "the secret came out: {leaks:#?}");
     assert!(!log.contains(SECRET), "the secret came out: {log}");
     assert_eq!(ended.code, Some(0), "{log}");
     assert!(table.len() >= 200, "only {} attempts were made: {log}", table.len());
 
-    assert_eq!(world.state()?, before, "a file was changed");
+    assert_eq!(resources.state()?, before, "a file was changed");
     other.close()?;
     assert_eq!(other.text().await?, "asked 0 times");
     other.end().await?;
-    world.was_left_alone()
+    resources.assert_untouched()
 }
 
 /// Formats the table.
-fn print<'a>(table: impl IntoIterator<Item = &'a Row>) -> String {
+fn format_table<'a>(table: impl IntoIterator<Item = &'a Row>) -> String {
     let mut text = String::new();
     for Row { name, got, .. } in table {
         let line = got.lines().next().unwrap_or_default();
@@ -99,7 +103,7 @@ fn print<'a>(table: impl IntoIterator<Item = &'a Row>) -> String {
 
 /// The resources under attack: files outside of the script's folder and links to them, servers, a program of the
 /// application, a pipe.
-struct World {
+struct Resources {
     root: tempfile::TempDir,
     folder: PathBuf,
     outside: PathBuf,
@@ -120,7 +124,7 @@ impl Drop for Child {
     }
 }
 
-impl World {
+impl Resources {
     fn new() -> Result<Self, Failed> {
         let root = tempfile::tempdir()?;
         let at = root.path().canonicalize()?;
@@ -200,14 +204,14 @@ impl World {
                 if about.is_dir() {
                     folders.push(path.clone());
                 }
-                state.insert(path.clone(), describe(&path, &about));
+                state.insert(path.clone(), fingerprint(&path, &about));
             }
         }
         Ok(state)
     }
 
     /// Checks that no connection was made, nothing was read from the pipe, and the program still runs.
-    fn was_left_alone(mut self) -> Outcome {
+    fn assert_untouched(mut self) -> Outcome {
         let kind = |error: Option<io::Error>| error.map(|error| error.kind());
         assert_eq!(kind(self.tcp.accept().err()), Some(ErrorKind::WouldBlock));
         assert_eq!(kind(self.unix.accept().err()), Some(ErrorKind::WouldBlock));
@@ -222,7 +226,7 @@ impl World {
     }
 }
 
-fn describe(path: &Path, about: &fs::Metadata) -> String {
+fn fingerprint(path: &Path, about: &fs::Metadata) -> String {
     let changed = (about.ctime(), about.ctime_nsec());
     let text = if about.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
     format!("{:o} {} {changed:?} {}", about.mode(), about.uid(), String::from_utf8_lossy(&text))
@@ -231,9 +235,9 @@ fn describe(path: &Path, about: &fs::Metadata) -> String {
 async fn permission_to_read_everything_excludes_the_pipes_of_the_application(
     bench: &Bench,
 ) -> Outcome {
-    let (mut secret, mut telling) = io::pipe()?;
-    let (mut listening, target) = io::pipe()?;
-    telling.write_all(SECRET.as_bytes())?;
+    let (mut secret, mut secret_writer) = io::pipe()?;
+    let (mut target_reader, target) = io::pipe()?;
+    secret_writer.write_all(SECRET.as_bytes())?;
     let numbers = [secret.as_raw_fd(), target.as_raw_fd()].map(|number| number.to_string());
     let all = || Grant::All(true);
     let permissions = Some(Permissions { read: all(), write: all(), ..Permissions::default() });
@@ -243,10 +247,10 @@ async fn permission_to_read_everything_excludes_the_pipes_of_the_application(
     let ended = bench.run(SpawnConfig { permissions, ..config }, b"").await?;
     assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
 
-    drop((telling, target));
+    drop((secret_writer, target));
     let (mut left, mut injected) = (String::new(), String::new());
     secret.read_to_string(&mut left)?;
-    listening.read_to_string(&mut injected)?;
+    target_reader.read_to_string(&mut injected)?;
     assert_eq!((left.as_str(), injected.as_str()), (SECRET, ""));
     Ok(())
 }

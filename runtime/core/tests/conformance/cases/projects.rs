@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::modules::seen;
+use super::modules::json_line;
 use crate::support::{Bench, Case, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
@@ -66,7 +66,7 @@ async fn decorator_metadata_follows_tsconfig(bench: &Bench) -> Outcome {
             "{{ \"compilerOptions\": {{ \"experimentalDecorators\": true, \"emitDecoratorMetadata\": {metadata} }} }}"
         );
         project.write("tsconfig.json", options)?;
-        assert_eq!(seen(&project.run(bench, "main.ts").await?)?, expected, "{metadata}");
+        assert_eq!(json_line(&project.run(bench, "main.ts").await?)?, expected, "{metadata}");
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ async fn paths_of_tsconfig_resolve_to_project_files(bench: &Bench) -> Outcome {
         true,
         "util"
     ]);
-    assert_eq!(seen(&project.run(bench, "main.ts").await?)?, expected);
+    assert_eq!(json_line(&project.run(bench, "main.ts").await?)?, expected);
     Ok(())
 }
 
@@ -268,7 +268,7 @@ async fn an_import_map_in_deno_json_applies(bench: &Bench) -> Outcome {
     for name in ["deno.json", "deno.jsonc"] {
         let project = mapped()?;
         project.write(name, format!("{{ // A comment\n {MAP} }}"))?;
-        assert_eq!(seen(&project.run(bench, "main.ts").await?)?, expected, "{name}");
+        assert_eq!(json_line(&project.run(bench, "main.ts").await?)?, expected, "{name}");
     }
     Ok(())
 }
@@ -282,7 +282,7 @@ async fn an_import_map_file_of_deno_json_applies(bench: &Bench) -> Outcome {
     );
     project.write("maps/map.json", format!("{{ {map} }}"))?;
     let expected = json!(["a", "b", "used", "sub", "function", "a", "b"]);
-    assert_eq!(seen(&project.run(bench, "main.ts").await?)?, expected);
+    assert_eq!(json_line(&project.run(bench, "main.ts").await?)?, expected);
     Ok(())
 }
 

@@ -15,7 +15,10 @@ pub(crate) const CASES: &[Case] = cases![
 const GRACE_MS: u32 = 3_600_000;
 
 /// Starts the script, kills it when it is ready, and returns what it printed after that.
-async fn killed(bench: &Bench, source: &str) -> Result<Vec<String>, libtest_mimic::Failed> {
+async fn lines_after_kill(
+    bench: &Bench,
+    source: &str,
+) -> Result<Vec<String>, libtest_mimic::Failed> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("main.mjs");
     fs::write(&file, format!("{source}\nconsole.log('ready')"))?;
@@ -36,7 +39,7 @@ async fn a_script_without_listeners_is_killed_at_once(bench: &Bench) -> Outcome 
         process.on('SIGINT', () => {})
         setInterval(() => {}, 60_000)",
     ] {
-        assert!(killed(bench, source).await?.is_empty(), "{source}");
+        assert!(lines_after_kill(bench, source).await?.is_empty(), "{source}");
     }
     Ok(())
 }
@@ -52,7 +55,7 @@ async fn a_script_with_listeners_is_asked_to_stop_first(bench: &Bench) -> Outcom
         "Deno.addSignalListener('SIGTERM', () => (console.log('asked'), Deno.exit()))
         setInterval(() => {}, 60_000)",
     ] {
-        assert_eq!(killed(bench, source).await?, ["asked"], "{source}");
+        assert_eq!(lines_after_kill(bench, source).await?, ["asked"], "{source}");
     }
     Ok(())
 }

@@ -14,23 +14,23 @@ pub(crate) const CASES: &[Case] = cases![
 ];
 
 /// The usage of the only process of a bench.
-async fn only(bench: &Bench) -> Result<Usage, Failed> {
+async fn only_usage(bench: &Bench) -> Result<Usage, Failed> {
     let mut usage = bench.supervisor.usage().await;
     assert_eq!(usage.len(), 1, "{usage:?}");
     usage.pop().ok_or_else(|| "no usage is reported".into())
 }
 
 /// The memory of the only process. Repeats until the process has answered.
-async fn measured(bench: &Bench) -> Result<u64, Failed> {
+async fn measured_memory(bench: &Bench) -> Result<u64, Failed> {
     loop {
-        if let Some(bytes) = only(bench).await?.memory_bytes {
+        if let Some(bytes) = only_usage(bench).await?.memory_bytes {
             return Ok(bytes);
         }
     }
 }
 
 /// Whether CPU time is available: for a thread only on Linux.
-fn has_time(bench: &Bench) -> bool {
+fn has_cpu_time(bench: &Bench) -> bool {
     cfg!(target_os = "linux") || !bench.is_embedded()
 }
 
@@ -41,7 +41,7 @@ async fn usage_of_an_idle_process_is_reported(bench: &Bench) -> Outcome {
     let mut run = bench.start(config).await?;
     run.until_ready().await?;
 
-    let first = only(bench).await?;
+    let first = only_usage(bench).await?;
     assert_eq!((&first.name, first.cpu_percent), (&run.name, None));
     let (kind, limit) = if bench.is_embedded() {
         (MemoryKind::Heap, Some(64 * MIB))
@@ -49,10 +49,10 @@ async fn usage_of_an_idle_process_is_reported(bench: &Bench) -> Outcome {
         (MemoryKind::Rss, None)
     };
     assert_eq!((first.memory_kind, first.limit_bytes), (kind, limit));
-    let bytes = measured(bench).await?;
+    let bytes = measured_memory(bench).await?;
     assert!((MIB..1024 * MIB).contains(&bytes), "{bytes} bytes");
-    let second = only(bench).await?;
-    assert_eq!(second.cpu_percent.is_some(), has_time(bench), "{second:?}");
+    let second = only_usage(bench).await?;
+    assert_eq!(second.cpu_percent.is_some(), has_cpu_time(bench), "{second:?}");
 
     run.kill().await?;
     assert_eq!(bench.supervisor.usage().await, []);
@@ -64,8 +64,9 @@ async fn usage_of_a_busy_process_is_reported(bench: &Bench) -> Outcome {
         let mut run = bench.start(bench.fixture("busy.mjs", &[way])).await?;
         run.until_ready().await?;
         // The script is interrupted to measure its memory.
-        measured(bench).await?;
-        while has_time(bench) && only(bench).await?.cpu_percent.is_none_or(|percent| percent < 2.0)
+        measured_memory(bench).await?;
+        while has_cpu_time(bench)
+            && only_usage(bench).await?.cpu_percent.is_none_or(|percent| percent < 2.0)
         {
             // Several ticks of the system's CPU accounting.
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -80,7 +81,7 @@ async fn a_usage_query_does_not_affect_the_lifetime_of_a_process(bench: &Bench) 
     let mut run = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
     for number in 0..50 {
         run.write(format!("{number}\n")).await?;
-        let (usage, line) = tokio::join!(only(bench), run.text());
+        let (usage, line) = tokio::join!(only_usage(bench), run.text());
         assert_eq!((usage?.name, line?), (run.name.clone(), number.to_string()));
     }
     run.close()?;
@@ -97,7 +98,7 @@ async fn a_usage_query_does_not_affect_the_lifetime_of_a_process(bench: &Bench) 
 
 /// Cases for the embedded engine.
 pub(crate) mod embedded {
-    use super::{Bench, Case, Outcome, cases, measured, only};
+    use super::{Bench, Case, Outcome, cases, measured_memory, only_usage};
 
     pub(crate) const CASES: &[Case] =
         cases![a_blocked_process_does_not_delay_a_usage_query, usage_includes_retained_objects,];
@@ -106,13 +107,13 @@ pub(crate) mod embedded {
         // A synchronous read blocks in native code.
         let mut run = bench.start(bench.fixture("read-sync.mjs", &[])).await?;
         run.write("x").await?;
-        let mut usage = only(bench).await?;
+        let mut usage = only_usage(bench).await?;
         // The script may have answered before it blocked.
         while usage.memory_bytes.is_some() {
-            usage = only(bench).await?;
+            usage = only_usage(bench).await?;
         }
         for _ in 0..3 {
-            let stuck = only(bench).await?;
+            let stuck = only_usage(bench).await?;
             assert_eq!((stuck.memory_bytes, stuck.limit_bytes), (None, usage.limit_bytes));
         }
         run.close()?;
@@ -133,10 +134,10 @@ pub(crate) mod embedded {
         let mut run = bench.start(bench.script(&script, &[])).await?;
         run.write("\n").await?;
         run.text().await?;
-        let before = measured(bench).await?;
+        let before = measured_memory(bench).await?;
         run.write("\n").await?;
         assert_eq!(run.text().await?, "2000000");
-        let after = measured(bench).await?;
+        let after = measured_memory(bench).await?;
         assert!(after > before + 8 * MIB, "{before} and then {after}");
         run.kill().await
     }

@@ -28,7 +28,7 @@ fn echo(runtime: Runtime) -> SpawnConfig {
 }
 
 /// The installed child runtimes, in the order of `auto`.
-async fn found(supervisor: &Supervisor) -> Result<Vec<Runtime>, Failed> {
+async fn installed(supervisor: &Supervisor) -> Result<Vec<Runtime>, Failed> {
     let all = supervisor.detect_runtimes().await?;
     let engine = all.first().ok_or("the engine is listed first")?;
     assert_eq!(
@@ -40,7 +40,7 @@ async fn found(supervisor: &Supervisor) -> Result<Vec<Runtime>, Failed> {
 }
 
 /// Makes all child runtimes unusable by setting the path of a removed executable.
-fn take_away(supervisor: &Supervisor, folder: &Path) -> Outcome {
+fn make_unavailable(supervisor: &Supervisor, folder: &Path) -> Outcome {
     let program = folder.join("gone");
     fs::copy(std::env::current_exe()?, &program)?;
     for runtime in CHILDREN {
@@ -77,7 +77,7 @@ async fn the_error_without_the_engine_names_the_feature(_: &Bench) -> Outcome {
 }
 
 async fn a_fallback_replaces_the_missing_engine(bench: &Bench) -> Outcome {
-    for runtime in found(&bench.supervisor).await? {
+    for runtime in installed(&bench.supervisor).await? {
         let config = SpawnConfig { fallback: vec![runtime], ..echo(Runtime::Embedded) };
         let run = bench.start(config).await?;
         assert_eq!(run.info.runtime, Some(runtime));
@@ -88,7 +88,7 @@ async fn a_fallback_replaces_the_missing_engine(bench: &Bench) -> Outcome {
 }
 
 async fn auto_uses_the_first_installed_runtime(bench: &Bench) -> Outcome {
-    let Some(&first) = found(&bench.supervisor).await?.first() else { return Ok(()) };
+    let Some(&first) = installed(&bench.supervisor).await?.first() else { return Ok(()) };
     // Limits of the engine are accepted for other builds of the same application.
     let limits = Some(Limits { heap_mb: Some(64), ..Limits::default() });
     let named = SpawnConfig { limits, fallback: vec![Runtime::Embedded], ..echo(Runtime::Auto) };
@@ -105,7 +105,7 @@ async fn auto_uses_the_first_installed_runtime(bench: &Bench) -> Outcome {
 
 async fn auto_without_any_runtime_names_the_remedies(bench: &Bench) -> Outcome {
     let folder = tempfile::tempdir()?;
-    take_away(&bench.supervisor, folder.path())?;
+    make_unavailable(&bench.supervisor, folder.path())?;
     let error = bench.supervisor.spawn("nothing", echo(Runtime::Auto)).await.err();
     let error = error.ok_or("no runtime is available")?;
     assert!(matches!(&error, Error::RuntimeUnavailable { runtime, .. } if runtime == "auto"));
@@ -122,7 +122,7 @@ async fn auto_without_any_runtime_names_the_remedies(bench: &Bench) -> Outcome {
 
 async fn a_missing_runtime_does_not_hide_the_error_of_another(bench: &Bench) -> Outcome {
     let folder = tempfile::tempdir()?;
-    take_away(&bench.supervisor, folder.path())?;
+    make_unavailable(&bench.supervisor, folder.path())?;
     let broken = folder.path().join("broken");
     fs::copy(std::env::current_exe()?, &broken)?;
     bench.supervisor.set_runtime_path(Runtime::Bun, Some(broken.clone()))?;
@@ -146,7 +146,7 @@ async fn typescript_on_node_needs_native_support_without_the_engine(bench: &Benc
     let script = folder.path().join("typed.ts");
     fs::write(&script, "const word: string = 'typed'\nconsole.log(word)\n")?;
     let script = script.to_str().ok_or("not UTF-8")?;
-    if !found(&bench.supervisor).await?.contains(&Runtime::Node) {
+    if !installed(&bench.supervisor).await?.contains(&Runtime::Node) {
         return Ok(());
     }
     match bench.start(SpawnConfig::script(Runtime::Node, script)).await {

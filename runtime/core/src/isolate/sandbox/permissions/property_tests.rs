@@ -42,7 +42,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 /// Creates the entries. An entry whose folder is a file or does not exist is left out.
-fn make(root: &Path, entries: &[Entry]) {
+fn create(root: &Path, entries: &[Entry]) {
     for entry in entries {
         let _ = match entry {
             Entry::Folder(path) => fs::create_dir_all(root.join(path)),
@@ -56,18 +56,18 @@ fn make(root: &Path, entries: &[Entry]) {
 }
 
 /// The path that the system opens or creates for `path`. `None` where it can do neither.
-fn led(path: &Path, depth: usize) -> Option<PathBuf> {
+fn system_target(path: &Path, depth: usize) -> Option<PathBuf> {
     if let Ok(real) = path.canonicalize() {
         return Some(real);
     }
-    let folder = led(path.parent()?, depth)?;
+    let folder = system_target(path.parent()?, depth)?;
     // A file in a folder that does not exist cannot be opened.
     if !folder.is_dir() {
         return None;
     }
     let at = folder.join(path.file_name()?);
     match fs::read_link(&at) {
-        Ok(next) if depth > 0 => led(&folder.join(next), depth - 1),
+        Ok(next) if depth > 0 => system_target(&folder.join(next), depth - 1),
         Ok(_) => None,
         Err(_) => Some(at),
     }
@@ -83,12 +83,15 @@ fn is_below(path: &Path, granted: &[PathBuf]) -> bool {
 fn a_link_through_itself_does_not_resolve_to_its_sibling() {
     let root = tempfile::tempdir().expect("a folder");
     let root = root.path().canonicalize().expect("it exists");
-    make(&root, &[Entry::Link("a".into(), "..".into()), Entry::Link("b".into(), "b/../a".into())]);
+    create(
+        &root,
+        &[Entry::Link("a".into(), "..".into()), Entry::Link("b".into(), "b/../a".into())],
+    );
     let list = Grant::Some(vec![root.join("a").to_string_lossy().into_owned()]);
-    let wanted = Permissions { read: list, ..Permissions::default() };
-    let container = container(&wanted, None, Links::Refuse).expect("good permissions");
-    let asked = Cow::Owned(root.join("b"));
-    let opened = container.check_open(asked, OpenAccessKind::Read, Some("open"));
+    let permissions = Permissions { read: list, ..Permissions::default() };
+    let container = container(&permissions, None, Links::Refuse).expect("good permissions");
+    let requested = Cow::Owned(root.join("b"));
+    let opened = container.check_open(requested, OpenAccessKind::Read, Some("open"));
     assert!(opened.is_err(), "{:?}", opened.map(|path| path.to_path_buf()));
 }
 
@@ -99,35 +102,35 @@ proptest! {
     fn every_allowed_path_leads_to_a_granted_path(
         entries in prop::collection::vec(entry(), 1..12),
         granted in prop::collection::vec(path("a b c"), 1..3),
-        asked in prop::collection::vec(path("a b c new .."), 1..24),
+        requested in prop::collection::vec(path("a b c new .."), 1..24),
         refuses_links in any::<bool>(),
     ) {
         let root = tempfile::tempdir().expect("a folder");
         let root = root.path().canonicalize().expect("it exists");
-        make(&root, &entries);
+        create(&root, &entries);
         let paths = granted.iter().map(|path| root.join(path)).collect::<Vec<_>>();
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         let list = || Grant::Some(paths.iter().map(text).collect());
-        let wanted = Permissions { read: list(), write: list(), ..Permissions::default() };
+        let permissions = Permissions { read: list(), write: list(), ..Permissions::default() };
         let links = if refuses_links { Links::Refuse } else { Links::Follow };
-        let container = container(&wanted, None, links).expect("good permissions");
+        let container = container(&permissions, None, links).expect("good permissions");
         // A granted link grants its target too. Where links are refused, a granted path with a link in it grants
         // nothing.
-        let reach: Vec<_> = paths
+        let granted_targets: Vec<_> = paths
             .iter()
-            .filter_map(|path| led(path, 40).filter(|real| !refuses_links || real == path))
+            .filter_map(|path| system_target(path, 40).filter(|real| !refuses_links || real == path))
             .collect();
-        for asked in asked {
-            let asked = root.join(asked);
+        for requested in requested {
+            let requested = root.join(requested);
             for access in [OpenAccessKind::Read, OpenAccessKind::Write, OpenAccessKind::ReadWrite] {
-                let opened = container.check_open(Cow::Borrowed(&asked), access, Some("open"));
+                let opened = container.check_open(Cow::Borrowed(&requested), access, Some("open"));
                 let Ok(opened) = opened else { continue };
                 // A path that leads to no file cannot be opened.
-                let Some(real) = led(&opened, 40) else { continue };
+                let Some(real) = system_target(&opened, 40) else { continue };
                 prop_assert!(
-                    is_below(&real, &reach),
-                    "{} leads to {}, and {reach:?} was granted",
-                    asked.display(),
+                    is_below(&real, &granted_targets),
+                    "{} leads to {}, and {granted_targets:?} was granted",
+                    requested.display(),
                     real.display()
                 );
             }
@@ -138,18 +141,18 @@ proptest! {
     fn a_resolved_path_is_allowed_exactly_below_a_granted_path(
         entries in prop::collection::vec(entry(), 1..12),
         granted in path("a b c"),
-        asked in path("a b c new"),
+        requested in path("a b c new"),
     ) {
         let root = tempfile::tempdir().expect("a folder");
         let root = root.path().canonicalize().expect("it exists");
-        make(&root, &entries);
+        create(&root, &entries);
         let granted = root.join(granted);
         let list = Grant::Some(vec![granted.to_string_lossy().into_owned()]);
-        let wanted = Permissions { read: list, ..Permissions::default() };
-        let container = container(&wanted, None, Links::Follow).expect("good permissions");
+        let permissions = Permissions { read: list, ..Permissions::default() };
+        let container = container(&permissions, None, Links::Follow).expect("good permissions");
         // A granted link without a target grants only itself.
         let Ok(granted) = granted.canonicalize() else { return Ok(()) };
-        let Some(real) = led(&granted.join(asked), 40) else { return Ok(()) };
+        let Some(real) = system_target(&granted.join(requested), 40) else { return Ok(()) };
         let within = real.starts_with(granted);
         let opened = container.check_open(Cow::Borrowed(&real), OpenAccessKind::Read, Some("open"));
         prop_assert_eq!(opened.is_ok(), within, "{}", real.display());
