@@ -4,12 +4,12 @@ import { cargoTest } from '../lib/tests.mjs'
 
 /** Cases of conformance that take more processor time than twenty others. */
 const slowCases = [
-  'a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any',
+  'a_heap_that_fills_while_engine_modules_load_ends_with_heap_limit',
   'a_kill_amid_modules_of_the_runtimes_own_is_a_kill_like_any',
   'a_kill_right_before_an_import_is_a_kill_like_any',
-  'a_script_starts_itself_with_the_first_runtime_that_it_may_run',
+  'fork_uses_the_first_runtime_that_the_script_may_run',
   'a_worker_whose_heap_is_full_amid_modules_of_the_engines_own_ends_alone',
-  'authorities_are_those_of_the_environment_whether_or_not_it_may_be_read',
+  'certificate_authorities_come_from_the_environment_of_the_start',
   'released_memory_can_be_allocated_again',
   'no_api_reaches_resources_without_permission',
   'files_of_the_application_in_proc_stay_closed',

@@ -1,10 +1,10 @@
-//! What a process does is the same whatever runs it: one table of cases, run over every runtime.
+//! A process behaves the same on every runtime: one table of cases, run over all runtimes.
 //!
-//! A trial is one case on one runtime, `embedded::echoes_a_line`; `warm::` is the embedded engine with an
-//! isolate that was prepared before the start; `config::` are the bad requests that
-//! never come as far as a runtime. Without the cargo feature `embedded` there is `without_engine::` instead
-//! of the first two. A runtime that this machine does not have is ignored and said, or a failure when
-//! `JS_RUNTIME_REQUIRE_ALL` is set. At the end nothing may be left of any of them.
+//! A trial is one case on one runtime, such as `embedded::echoes_a_line`. `warm::` is the embedded engine
+//! with an isolate that was bootstrapped before the start. `config::` are configurations that are refused
+//! before a runtime is chosen. Without the cargo feature `embedded`, `without_engine::` replaces the first
+//! two. A runtime that is not installed is skipped with a message; with `JS_RUNTIME_REQUIRE_ALL` it is a
+//! failure. After the last trial no process, thread or temporary file may be left.
 
 #![allow(clippy::print_stderr, reason = "a test harness prints")]
 
@@ -23,11 +23,11 @@ use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
-/// Most of a trial is waiting, so more run at once than this many cores would need.
+/// Trials mostly wait, so more of them run at once than there are cores.
 const AT_ONCE: usize = 4;
 
 fn main() -> ExitCode {
-    // The place and the message; every stack ends in the same twenty frames of executor and harness.
+    // Location and message only: every stack ends in the same twenty frames of executor and harness.
     std::panic::set_hook(Box::new(|panic| eprintln!("\n{panic}")));
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Threads, processes and temporary files that no trial took down.
+/// Threads, processes and temporary files that trials left behind.
 fn left_behind() -> Option<String> {
     let look = || {
         let threads = own::threads().into_iter();
@@ -53,7 +53,7 @@ fn left_behind() -> Option<String> {
         threads.chain(children).chain(temporary_files()).collect()
     };
     let mut left: Vec<String> = look();
-    // A thread that was joined is still listed for a moment.
+    // The system lists a joined thread a moment longer.
     patience::eventually(|| {
         left = look();
         left.is_empty()
@@ -61,7 +61,7 @@ fn left_behind() -> Option<String> {
     (!left.is_empty()).then(|| left.join(", "))
 }
 
-/// What this program's supervisors have left in the system's folder for temporary files.
+/// Files of this program's supervisors that are left in the temporary folder.
 fn temporary_files() -> Vec<String> {
     let prefix = format!("js-runtime-{}-", std::process::id());
     let entries = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();

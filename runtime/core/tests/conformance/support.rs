@@ -1,4 +1,4 @@
-//! What the cases are written with: a bench to start processes on, and the table they stand in.
+//! Support for cases: a bench that starts processes on one runtime, and the table of cases.
 
 mod bench;
 mod frames;
@@ -18,7 +18,7 @@ pub(crate) use self::frames::Rpc;
 pub(crate) use self::project::Project;
 pub(crate) use self::run::{Ended, Run};
 
-/// What a case returns: a failed assertion panics, everything else that goes wrong is an error.
+/// The result of a case. A failed assertion panics; any other failure is an error.
 pub(crate) type Outcome = Result<(), Failed>;
 
 /// One case, for every runtime.
@@ -38,8 +38,8 @@ macro_rules! cases {
 }
 pub(crate) use cases;
 
-/// What a trial is run on, and what that is called: the embedded engine made for each start, and the
-/// same with an isolate that was prepared before.
+/// The runtimes of the trials with their names. `warm` is the embedded engine with an isolate that was
+/// bootstrapped before the start.
 const SUBJECTS: [(&str, Runtime, bool); 5] = [
     ("embedded", Runtime::Embedded, false),
     ("warm", Runtime::Embedded, true),
@@ -48,7 +48,7 @@ const SUBJECTS: [(&str, Runtime, bool); 5] = [
     ("node", Runtime::Node, false),
 ];
 
-/// Every case over every runtime, the cases for one of them, and the groups of cases that run once.
+/// All trials: every case on every runtime, the cases for one runtime, and the groups that run once.
 pub(crate) fn trials(
     per_runtime: &'static [&[Case]],
     embedded: &'static [&[Case]],
@@ -62,7 +62,7 @@ pub(crate) fn trials(
             Trial::ignorable_test(format!("{name}::{}", case.name), run)
         }));
     }
-    // The engine belongs to the build, not to the machine: without it there is nothing to report.
+    // A build without the engine is no missing runtime of the machine, so it is not reported.
     let is_built = |runtime| cfg!(feature = "embedded") || runtime != Runtime::Embedded;
     for (name, runtime, is_warm) in SUBJECTS.into_iter().filter(|subject| is_built(subject.1)) {
         let reason = missing.iter().find(|(name, _)| *name == runtime).map(|(_, why)| why.clone());

@@ -1,4 +1,4 @@
-//! Modules that are compiled into the application run everywhere, and leave nothing behind.
+//! Bundled modules run on every runtime and leave no files behind.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use crate::support::{Bench, Case, Outcome, Run, cases};
 pub(crate) const CASES: &[Case] = cases![
     a_bundled_module_answers,
     a_bundled_module_is_the_fallback_for_the_embedded_engine_too,
-    a_bundled_module_may_not_read_what_lies_around_it,
+    a_bundled_module_reads_its_folder_only_with_permission,
     a_folder_for_bundled_modules_is_used_again,
 ];
 
 const ECHO: &str = include_str!("../../fixtures/echo-lines.mjs");
 
-/// Says what it may read of its own folder.
+/// Prints which files of its own folder it may read.
 const LOOK: &str = "import fs from 'node:fs'\n\
     try { console.log('read', fs.readdirSync(import.meta.dirname).length) }\n\
     catch (error) { console.log(error.name, error.message.includes('--allow-read')) }\n";
@@ -30,7 +30,7 @@ async fn start(supervisor: &Supervisor, config: SpawnConfig) -> Result<Run<'_>, 
     Ok(Run::new(supervisor, info, events))
 }
 
-/// One line there and back.
+/// Writes one line and expects its echo.
 async fn echo(mut run: Run<'_>) -> Outcome {
     run.write("größe\n").await?;
     assert_eq!(run.text().await?, "größe");
@@ -52,7 +52,7 @@ async fn a_bundled_module_answers(bench: &Bench) -> Outcome {
 }
 
 async fn a_bundled_module_is_the_fallback_for_the_embedded_engine_too(bench: &Bench) -> Outcome {
-    // What makes the embedded engine fail, and means little to the others.
+    // These settings make the embedded engine fail. Children ignore them.
     let flag = match bench.runtime {
         Runtime::Deno => "--no-check",
         Runtime::Bun => "--smol",
@@ -72,7 +72,7 @@ async fn a_bundled_module_is_the_fallback_for_the_embedded_engine_too(bench: &Be
     echo(run).await
 }
 
-async fn a_bundled_module_may_not_read_what_lies_around_it(bench: &Bench) -> Outcome {
+async fn a_bundled_module_reads_its_folder_only_with_permission(bench: &Bench) -> Outcome {
     let supervisor = builder().build()?;
     let config = SpawnConfig::script(bench.runtime, "look.mjs");
     let ended = start(&supervisor, config).await?.end().await?;
@@ -95,7 +95,7 @@ async fn a_folder_for_bundled_modules_is_used_again(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// What is in a folder, without the hashes.
+/// The file names of a folder without their hashes.
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());

@@ -1,4 +1,4 @@
-//! Certificate authorities and proxies come from the environment that a process was started with.
+//! Certificate authorities and proxies come from the environment of the start.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,8 +11,8 @@ use crate::paths::fixture;
 use crate::support::{Bench, Case, Ended, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    authorities_are_those_of_the_environment_whether_or_not_it_may_be_read,
-    authorities_that_cannot_be_had_are_named,
+    certificate_authorities_come_from_the_environment_of_the_start,
+    certificate_files_that_cannot_be_read_are_named,
     requests_go_through_the_proxy_of_the_environment,
 ];
 
@@ -41,9 +41,7 @@ fn variables(list: &[(&str, &str)]) -> BTreeMap<String, String> {
     list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-async fn authorities_are_those_of_the_environment_whether_or_not_it_may_be_read(
-    bench: &Bench,
-) -> Outcome {
+async fn certificate_authorities_come_from_the_environment_of_the_start(bench: &Bench) -> Outcome {
     let authority = fixture("tls/ca.pem");
     let authority = authority.to_str().ok_or("not UTF-8")?;
     for (env, expected) in [
@@ -59,7 +57,7 @@ async fn authorities_are_those_of_the_environment_whether_or_not_it_may_be_read(
     Ok(())
 }
 
-async fn authorities_that_cannot_be_had_are_named(bench: &Bench) -> Outcome {
+async fn certificate_files_that_cannot_be_read_are_named(bench: &Bench) -> Outcome {
     for (name, value, message) in [
         ("DENO_TLS_CA_STORE", "none", "unknown certificate store 'none'"),
         ("DENO_CERT", "/no/such/file", "cannot read the certificates of DENO_CERT"),
@@ -112,7 +110,7 @@ async fn requests_go_through_the_proxy_of_the_environment(bench: &Bench) -> Outc
     Ok(())
 }
 
-/// Ends when all requests have been served, with the first line of each.
+/// Returns the first line of each request after the last one.
 type Server = std::thread::JoinHandle<std::io::Result<Vec<String>>>;
 
 fn proxy(requests: usize) -> std::io::Result<(String, Server)> {

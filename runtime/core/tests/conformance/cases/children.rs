@@ -1,4 +1,4 @@
-//! Programs that an embedded script starts: the streams that they share with it, and its own executable.
+//! Programs that an embedded script starts: inherited streams, and the executable that `fork()` uses.
 
 use std::path::PathBuf;
 
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use crate::support::{Bench, Case, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    inherited_output_comes_in_order_and_before_the_end_of_the_child_is_heard,
-    a_child_continues_the_line_that_the_script_began,
+    inherited_output_arrives_in_order_and_before_the_exit_of_the_child,
+    a_child_continues_an_unfinished_line_of_the_script,
     a_prompt_on_an_inherited_stream_comes_before_the_end_of_its_line,
-    inherited_input_that_a_child_leaves_is_the_scripts,
+    the_script_reads_inherited_input_that_a_child_leaves,
     children_read_as_much_of_the_input_of_spawn_sync_as_they_like,
-    a_grandchild_that_keeps_inherited_input_open_does_not_hold_the_script,
-    input_that_a_script_reads_itself_is_not_shared_with_children_that_go_on,
+    a_grandchild_with_inherited_input_does_not_keep_the_script_alive,
+    input_that_a_script_reads_is_not_shared_with_running_children,
     inherited_streams_carry_much_both_ways,
-    a_script_that_is_killed_takes_a_child_with_inherited_streams_along,
-    a_script_starts_itself_with_the_first_runtime_that_it_may_run,
-    without_a_runtime_the_error_says_what_to_do,
+    a_kill_ends_children_with_inherited_streams,
+    fork_uses_the_first_runtime_that_the_script_may_run,
+    fork_without_a_runtime_fails_with_a_remedy,
 ];
 
 fn config(bench: &Bench, name: &str, args: &[&str]) -> SpawnConfig {
@@ -29,7 +29,7 @@ fn config(bench: &Bench, name: &str, args: &[&str]) -> SpawnConfig {
     }
 }
 
-async fn inherited_output_comes_in_order_and_before_the_end_of_the_child_is_heard(
+async fn inherited_output_arrives_in_order_and_before_the_exit_of_the_child(
     bench: &Bench,
 ) -> Outcome {
     if cfg!(windows) {
@@ -45,7 +45,7 @@ async fn inherited_output_comes_in_order_and_before_the_end_of_the_child_is_hear
     Ok(())
 }
 
-async fn a_child_continues_the_line_that_the_script_began(bench: &Bench) -> Outcome {
+async fn a_child_continues_an_unfinished_line_of_the_script(bench: &Bench) -> Outcome {
     if cfg!(windows) {
         return Ok(());
     }
@@ -88,7 +88,7 @@ async fn a_prompt_on_an_inherited_stream_comes_before_the_end_of_its_line(
     Ok(())
 }
 
-async fn a_grandchild_that_keeps_inherited_input_open_does_not_hold_the_script(
+async fn a_grandchild_with_inherited_input_does_not_keep_the_script_alive(
     bench: &Bench,
 ) -> Outcome {
     if !cfg!(target_os = "linux") {
@@ -108,7 +108,7 @@ async fn a_grandchild_that_keeps_inherited_input_open_does_not_hold_the_script(
     Ok(())
 }
 
-async fn inherited_input_that_a_child_leaves_is_the_scripts(bench: &Bench) -> Outcome {
+async fn the_script_reads_inherited_input_that_a_child_leaves(bench: &Bench) -> Outcome {
     if cfg!(windows) {
         return Ok(());
     }
@@ -131,9 +131,7 @@ async fn children_read_as_much_of_the_input_of_spawn_sync_as_they_like(bench: &B
     Ok(())
 }
 
-async fn input_that_a_script_reads_itself_is_not_shared_with_children_that_go_on(
-    bench: &Bench,
-) -> Outcome {
+async fn input_that_a_script_reads_is_not_shared_with_running_children(bench: &Bench) -> Outcome {
     if cfg!(windows) {
         return Ok(());
     }
@@ -169,13 +167,11 @@ async fn inherited_streams_carry_much_both_ways(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_script_that_is_killed_takes_a_child_with_inherited_streams_along(
-    bench: &Bench,
-) -> Outcome {
+async fn a_kill_ends_children_with_inherited_streams(bench: &Bench) -> Outcome {
     if !cfg!(target_os = "linux") {
         return Ok(());
     }
-    // One that waits for input, and one that has more to say than anybody takes.
+    // One program waits for input. The other writes more than anyone reads.
     for command in ["cat", "yes"] {
         for how in ["sync", "async"] {
             let mut run = bench.start(config(bench, "inherit-all.mjs", &[command, how])).await?;
@@ -201,7 +197,7 @@ fn naming(programs: &[&str]) -> Permissions {
     Permissions { run, env: Grant::All(true), ..Permissions::default() }
 }
 
-async fn a_script_starts_itself_with_the_first_runtime_that_it_may_run(bench: &Bench) -> Outcome {
+async fn fork_uses_the_first_runtime_that_the_script_may_run(bench: &Bench) -> Outcome {
     let found = bench.supervisor.detect_runtimes().await?;
     let has = |name: &str| found.iter().any(|it| it.name == name && it.available);
     for (permissions, runtime) in [
@@ -224,7 +220,7 @@ async fn a_script_starts_itself_with_the_first_runtime_that_it_may_run(bench: &B
         if runtime == "node" {
             assert_eq!(seen, expected, "{runtime}");
         } else {
-            // What Node's flags are called there is not of this crate's making.
+            // Deno and Bun interpret the flags of `execFile` differently from Node.
             for name in ["forked", "spawnSync", "isArgv0"] {
                 assert_eq!(seen[name], expected[name], "{runtime}: {seen}");
             }
@@ -233,15 +229,15 @@ async fn a_script_starts_itself_with_the_first_runtime_that_it_may_run(bench: &B
     Ok(())
 }
 
-async fn without_a_runtime_the_error_says_what_to_do(bench: &Bench) -> Outcome {
+async fn fork_without_a_runtime_fails_with_a_remedy(bench: &Bench) -> Outcome {
     if cfg!(windows) {
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
-    // Paths that are set and no longer lead anywhere: nothing else is looked for then.
+    // Paths that are set and do not exist: detection looks nowhere else then.
     for runtime in [Runtime::Node, Runtime::Deno, Runtime::Bun] {
         let path: PathBuf = folder.path().join(runtime.as_str());
-        // Any program will do.
+        // Any program serves the purpose.
         std::fs::copy("/bin/sh", &path)?;
         bench.supervisor.set_runtime_path(runtime, Some(path.clone()))?;
         std::fs::remove_file(path)?;
@@ -260,7 +256,7 @@ async fn without_a_runtime_the_error_says_what_to_do(bench: &Bench) -> Outcome {
         "{seen}"
     );
     assert_eq!(seen["isArgv0"], true);
-    // Without the permission it is that which is missing.
+    // Without the permission the error names the permission.
     let denied =
         forked(bench, Permissions { env: Grant::All(true), ..Permissions::default() }).await?;
     assert_eq!(denied["spawnSync"]["failed"], "NotCapable", "{denied}");

@@ -1,4 +1,4 @@
-//! Requests that make no sense: each is refused at once, with an error that names the thing.
+//! Invalid configurations: each is refused at once, with an error that names the field.
 
 use std::path::PathBuf;
 
@@ -8,23 +8,23 @@ use crate::paths;
 use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    a_request_that_cannot_be_meant_is_refused_and_names_the_field,
-    a_name_that_cannot_be_used_is_refused,
+    an_invalid_configuration_is_refused_and_names_the_field,
+    an_invalid_name_is_refused,
     an_unknown_runtime_is_refused_with_the_known_ones,
     an_unknown_field_is_refused,
     a_missing_script_is_named,
-    a_start_that_failed_leaves_its_name_free,
+    a_failed_start_frees_its_name,
     a_folder_is_no_script,
     a_missing_working_directory_is_named,
     a_missing_program_is_named,
     an_unknown_name_is_named,
-    a_path_that_is_no_program_is_refused_for_a_runtime,
+    a_runtime_path_that_is_no_program_is_refused,
     an_error_crosses_ipc_as_kind_message_and_name,
 ];
 
 type Change = fn(&mut SpawnConfig);
 
-/// What is changed in a good configuration, and what the error says about it.
+/// A change to a valid configuration, and the expected error.
 const REFUSED: &[(Change, &str)] = &[
     (|c| c.script = None, "'script' is required"),
     (|c| c.script = Some(String::new()), "'script' is empty"),
@@ -55,21 +55,21 @@ fn read(paths: &[&str]) -> Permissions {
     Permissions { read: Grant::Some(list), ..Permissions::default() }
 }
 
-/// What fails before a runtime is looked for fails in the same way on each.
+/// Checks that precede the choice of a runtime fail in the same way on each.
 const RUNTIME: Runtime = if cfg!(feature = "embedded") { Runtime::Embedded } else { Runtime::Deno };
 
 fn good() -> SpawnConfig {
     SpawnConfig::script(RUNTIME, paths::fixture("idle.mjs").to_string_lossy())
 }
 
-/// Every runtime of this build, whether this machine has it or not: none is asked.
+/// Every runtime of this build, installed or not: the checks precede detection.
 fn on_each_runtime(script: &str) -> impl Iterator<Item = SpawnConfig> {
     [RUNTIME, Runtime::Deno, Runtime::Bun, Runtime::Node]
         .map(|runtime| SpawnConfig::script(runtime, script))
         .into_iter()
 }
 
-/// The error's text; nothing may be listed as running afterwards.
+/// Returns the error's text, and checks that no process is listed as running.
 async fn refusal(bench: &Bench, name: &str, config: SpawnConfig) -> Error {
     let shown = format!("{config:?}");
     let error = bench.supervisor.spawn(name, config).await.err();
@@ -78,7 +78,7 @@ async fn refusal(bench: &Bench, name: &str, config: SpawnConfig) -> Error {
     error
 }
 
-async fn a_request_that_cannot_be_meant_is_refused_and_names_the_field(bench: &Bench) -> Outcome {
+async fn an_invalid_configuration_is_refused_and_names_the_field(bench: &Bench) -> Outcome {
     for (change, expected) in REFUSED {
         let mut config = good();
         change(&mut config);
@@ -92,7 +92,7 @@ async fn a_request_that_cannot_be_meant_is_refused_and_names_the_field(bench: &B
     Ok(())
 }
 
-async fn a_name_that_cannot_be_used_is_refused(bench: &Bench) -> Outcome {
+async fn an_invalid_name_is_refused(bench: &Bench) -> Outcome {
     let long = "n".repeat(1024 * 1024);
     for (name, expected) in
         [("", "empty"), (&long, "1048576 bytes"), ("a\0b", "'\\0'"), ("a\nb", "'\\n'")]
@@ -131,7 +131,7 @@ async fn a_missing_script_is_named(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_start_that_failed_leaves_its_name_free(bench: &Bench) -> Outcome {
+async fn a_failed_start_frees_its_name(bench: &Bench) -> Outcome {
     for _ in 0..100 {
         let config = SpawnConfig::script(RUNTIME, "no-such-script.ts");
         assert_eq!(refusal(bench, "again", config).await.kind(), "path");
@@ -195,7 +195,7 @@ async fn an_unknown_name_is_named(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_path_that_is_no_program_is_refused_for_a_runtime(bench: &Bench) -> Outcome {
+async fn a_runtime_path_that_is_no_program_is_refused(bench: &Bench) -> Outcome {
     let folder = tempfile::tempdir()?;
     let plain = folder.path().join("plain");
     std::fs::write(&plain, "")?;

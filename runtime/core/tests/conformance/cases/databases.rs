@@ -1,4 +1,4 @@
-//! `node:sqlite`: what its callbacks may do, and which files it opens.
+//! `node:sqlite`: calls from inside its callbacks, and the files that it opens.
 
 #[cfg(unix)]
 use std::fs;
@@ -20,7 +20,7 @@ pub(crate) const CASES: &[Case] = cases![
 #[cfg(unix)]
 pub(crate) const UNIX: &[Case] = cases![files_of_a_database_are_opened_where_they_are_granted];
 
-/// Refused while anything runs that relies on the connection.
+/// Refused while a statement of the connection runs.
 const ALONE: [&str; 12] = [
     "close",
     "dispose",
@@ -180,7 +180,7 @@ async fn a_backup_calls_back_and_reports_its_errors(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// Writes for each line that it reads, and tells what came of it.
+/// Executes a write for each line of stdin, and prints the result.
 #[cfg(unix)]
 const WRITER: &str = r"
 import { createInterface } from 'node:readline'
@@ -191,7 +191,7 @@ database.exec('create table t (x); insert into t values (1)')
 const made = open('folder/log.db')
 made.exec('pragma journal_mode = wal; create table t (x)')
 made.close()
-// SQLite opens its second file when it is needed.
+// SQLite opens the write-ahead log (log.db-wal) on the first write.
 const log = open('folder/log.db')
 const acts = {
   write: () => database.exec('insert into t values (2)'),
@@ -232,7 +232,7 @@ async fn files_of_a_database_are_opened_where_they_are_granted(bench: &Bench) ->
     };
     assert_eq!(ask("write").await?, "done");
 
-    // A folder of an open database is replaced: its journal would be made, and removed, outside.
+    // The folder of an open database is replaced: SQLite would create and remove the journal outside.
     let kept = fs::read(outside.join("data.db-journal"))?;
     fs::rename(granted.join("folder"), granted.join("moved"))?;
     symlink(&outside, granted.join("folder"))?;
@@ -248,7 +248,7 @@ async fn files_of_a_database_are_opened_where_they_are_granted(bench: &Bench) ->
         assert_eq!(ask(act).await?, came, "{act}");
     }
 
-    // A link in the place of a journal would be taken for one that is left.
+    // SQLite would take a link at the journal's path for a journal of a crashed program.
     fs::write(outside.join("journal"), "x".repeat(1000))?;
     fs::copy(granted.join("folder/data.db"), granted.join("linked.db"))?;
     symlink(outside.join("journal"), granted.join("linked.db-journal"))?;

@@ -1,5 +1,5 @@
-//! What the embedded engine alone must withstand: its scripts live in the application's process, and
-//! are to have no more of it than a child would.
+//! Cases for the embedded engine alone: its scripts run in the application's process and must reach no
+//! more of it than a child would.
 
 use std::fs;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ pub(crate) const CASES: &[Case] = cases![
     the_applications_descriptors_are_out_of_reach,
     a_child_shares_no_stream_with_the_application,
     a_child_has_no_descriptor_of_the_application,
-    more_files_than_the_limit_are_refused_of_every_kind,
+    open_files_beyond_the_limit_are_refused_of_every_kind,
     files_that_other_threads_open_do_not_count_for_a_database,
-    memory_that_v8_takes_by_pages_is_refused_in_every_realm,
+    wasm_memory_and_resizable_buffers_are_bounded_in_every_realm,
     only_its_own_packages_may_be_read,
     a_group_of_its_own_may_be_killed,
-    a_signal_to_the_applications_group_is_one_to_itself,
+    a_signal_to_the_process_group_reaches_the_script_alone,
     the_end_of_stdin_ends_synchronous_reads_on_all_threads,
     a_kill_ends_synchronous_reads_on_all_threads,
-    the_line_door_gives_lines_one_by_one_or_all_that_have_come,
-    a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any,
+    the_frame_api_reads_one_line_or_all_that_have_arrived,
+    a_heap_that_fills_while_engine_modules_load_ends_with_heap_limit,
     a_worker_whose_heap_is_full_amid_modules_of_the_engines_own_ends_alone,
 ];
 
@@ -42,7 +42,7 @@ async fn the_applications_descriptors_are_out_of_reach(bench: &Bench) -> Outcome
     use std::io::{self, Read, Write};
     use std::os::fd::AsRawFd;
 
-    // A permission to run programs gives none of them either.
+    // The permission to run programs grants no variable either.
     for permissions in [None, Some(may_run())] {
         let (mut secret, mut telling) = io::pipe()?;
         let (mut listening, target) = io::pipe()?;
@@ -83,7 +83,7 @@ async fn a_child_has_no_descriptor_of_the_application(bench: &Bench) -> Outcome 
     use std::os::fd::AsRawFd;
 
     let (_reader, writer) = std::io::pipe()?;
-    // As a library of the application may have opened it: programs would inherit it.
+    // A descriptor without close-on-exec, as a library of the application may open it.
     fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty()))?;
     let number = writer.as_raw_fd().to_string();
     let target = fs::read_link(format!("/proc/self/fd/{number}"))?;
@@ -101,7 +101,7 @@ async fn a_child_has_no_descriptor_of_the_application(_: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn more_files_than_the_limit_are_refused_of_every_kind(bench: &Bench) -> Outcome {
+async fn open_files_beyond_the_limit_are_refused_of_every_kind(bench: &Bench) -> Outcome {
     if !cfg!(target_os = "linux") {
         return Ok(());
     }
@@ -148,7 +148,7 @@ async fn files_that_other_threads_open_do_not_count_for_a_database(bench: &Bench
     Ok(())
 }
 
-async fn memory_that_v8_takes_by_pages_is_refused_in_every_realm(bench: &Bench) -> Outcome {
+async fn wasm_memory_and_resizable_buffers_are_bounded_in_every_realm(bench: &Bench) -> Outcome {
     let limits = Some(Limits { array_buffer_mb: Some(32), ..Limits::default() });
     let config = SpawnConfig { limits, ..bench.fixture("wasm-memories.mjs", &[]) };
     let ended = bench.run(config, b"").await?;
@@ -167,7 +167,7 @@ async fn the_end_of_stdin_ends_synchronous_reads_on_all_threads(bench: &Bench) -
 }
 
 async fn a_kill_ends_synchronous_reads_on_all_threads(bench: &Bench) -> Outcome {
-    // Half of this is the time in which the end of stdin alone has to end it: longer than a test may take.
+    // The end of stdin must end the script within half of this time, before SIGTERM.
     let limits = Some(Limits { kill_grace_ms: Some(600_000), ..Limits::default() });
     let config = SpawnConfig { limits, ..bench.fixture("read-sync-threads.mjs", &[]) };
     let mut run = bench.start(config).await?;
@@ -192,7 +192,7 @@ async fn only_its_own_packages_may_be_read(bench: &Bench) -> Outcome {
     let ended = bench.run(hostile(bench, "foreign-packages.mjs", &args), b"").await?;
     assert_eq!(ended.lines(), ["[]"], "{}", ended.log());
 
-    // The same packages are a script's own when it lies beside them.
+    // A script beside these packages may load them.
     let script = folder.path().join("main.mjs");
     fs::write(&script, "console.log((await import(process.argv[2])).default)")?;
     let ended = bench.run(bench.script(&script, &[&paths[2]]), b"").await?;
@@ -211,7 +211,7 @@ async fn a_group_of_its_own_may_be_killed(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_signal_to_the_applications_group_is_one_to_itself(bench: &Bench) -> Outcome {
+async fn a_signal_to_the_process_group_reaches_the_script_alone(bench: &Bench) -> Outcome {
     if !cfg!(unix) {
         return Ok(());
     }
@@ -220,7 +220,7 @@ async fn a_signal_to_the_applications_group_is_one_to_itself(bench: &Bench) -> O
     Ok(())
 }
 
-async fn the_line_door_gives_lines_one_by_one_or_all_that_have_come(bench: &Bench) -> Outcome {
+async fn the_frame_api_reads_one_line_or_all_that_have_arrived(bench: &Bench) -> Outcome {
     let long = "x".repeat(70_000);
     let input =
         ["one\ntwo\n\nfo\u{fc}r\r\nb".as_bytes(), b"\xffd\n", long.as_bytes(), b"\nlast"].concat();
@@ -230,14 +230,14 @@ async fn the_line_door_gives_lines_one_by_one_or_all_that_have_come(bench: &Benc
     Ok(())
 }
 
-/// Each has a little more on its heap than the one before when it comes to load modules, which it gets
-/// nearly through at first, and nowhere with in the end.
-async fn a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any(
+/// Each script fills a little more of its heap than the one before and then loads modules. The first ones
+/// load nearly all of them, the last ones none.
+async fn a_heap_that_fills_while_engine_modules_load_ends_with_heap_limit(
     bench: &Bench,
 ) -> Outcome {
     const HEAP_MB: u32 = 40;
     const STEP_KIB: usize = 100;
-    /// A busy machine is slow by chance, again and again but not always.
+    /// Retries, because a busy machine is slow by chance.
     const ATTEMPTS: usize = 10;
     let mut times = Vec::new();
     for step in 0..40 {
@@ -248,7 +248,7 @@ async fn a_heap_that_is_full_amid_modules_of_the_engines_own_is_a_limit_like_any
         times.push((time_to_the_limit(bench, &config).await?, config));
     }
     times.sort_by_key(|(time, _)| *time);
-    // One that only collects garbage takes ten times as long, and each time.
+    // A heap that only collects garbage takes ten times as long in every try.
     let usual = times[times.len() / 2].0 * 6;
     for (mut time, config) in times {
         for _ in 0..ATTEMPTS {
@@ -269,7 +269,7 @@ async fn time_to_the_limit(bench: &Bench, config: &SpawnConfig) -> Result<Durati
     Ok(began.elapsed())
 }
 
-/// The same for heaps that workers have for themselves alone: that is told to the script, which goes on.
+/// The same for the heaps of workers: the script gets an error and continues.
 async fn a_worker_whose_heap_is_full_amid_modules_of_the_engines_own_ends_alone(
     bench: &Bench,
 ) -> Outcome {

@@ -1,4 +1,4 @@
-//! What a process is started with, and how it ends by itself.
+//! Arguments, environment and working directory of a start, and exits of a script by itself.
 
 use js_runtime::{ExitReason, Permissions, SpawnConfig};
 use serde_json::{Value, json};
@@ -7,19 +7,19 @@ use crate::support::{Bench, Case, Ended, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     arguments_arrive_exactly,
-    the_environment_is_set_for_one_process,
-    the_working_directory_is_the_one_asked_for,
-    the_exit_code_is_the_one_given,
+    environment_variables_are_set_for_one_process,
+    a_process_starts_in_the_configured_working_directory,
+    an_exit_code_is_reported_unchanged,
     a_throw_ends_with_1_and_its_stack_on_stderr,
-    a_throw_at_top_level_await_ends_with_1,
+    a_rejected_top_level_await_ends_with_1,
     an_unhandled_rejection_ends_with_1,
     a_throw_in_a_timer_ends_with_1,
     an_exit_in_a_timer_ends_with_its_code,
     an_exit_in_any_callback_ends_with_its_code,
-    an_exit_code_that_was_set_is_used_at_the_end,
+    process_exit_code_is_used_at_the_end,
     an_abort_ends_the_script_and_not_the_application,
     the_end_of_stdin_ends_an_idle_script_with_0,
-    a_script_that_ignores_its_stdin_runs_on,
+    a_script_that_ignores_its_stdin_keeps_running,
 ];
 
 async fn arguments_arrive_exactly(bench: &Bench) -> Outcome {
@@ -41,7 +41,7 @@ async fn arguments_arrive_exactly(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn the_environment_is_set_for_one_process(bench: &Bench) -> Outcome {
+async fn environment_variables_are_set_for_one_process(bench: &Bench) -> Outcome {
     let config = |value: &str| {
         let mut config = bench.fixture("args-env-cwd.mjs", &["JS_RUNTIME_TEST"]);
         config.env.insert("JS_RUNTIME_TEST".to_owned(), value.to_owned());
@@ -55,7 +55,7 @@ async fn the_environment_is_set_for_one_process(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn the_working_directory_is_the_one_asked_for(bench: &Bench) -> Outcome {
+async fn a_process_starts_in_the_configured_working_directory(bench: &Bench) -> Outcome {
     let folder = tempfile::tempdir()?;
     let wanted = folder.path().canonicalize()?;
     let own = std::env::current_dir()?;
@@ -68,7 +68,7 @@ async fn the_working_directory_is_the_one_asked_for(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// What `args-env-cwd.mjs` tells.
+/// The output of `args-env-cwd.mjs`.
 async fn started_with(bench: &Bench, config: SpawnConfig) -> Result<Value, libtest_mimic::Failed> {
     let config = SpawnConfig { permissions: Some(Permissions::all()), ..config };
     let ended = bench.run(config, b"").await?;
@@ -76,14 +76,14 @@ async fn started_with(bench: &Bench, config: SpawnConfig) -> Result<Value, libte
     Ok(serde_json::from_slice(&ended.stdout[0])?)
 }
 
-/// Runs `exit.mjs`, which says one line before it ends.
+/// Runs `exit.mjs`, which prints one line before it ends.
 async fn exit(bench: &Bench, way: &str) -> Result<Ended, libtest_mimic::Failed> {
     let ended = bench.run(bench.fixture("exit.mjs", &[way]), b"").await?;
     assert_eq!(ended.lines(), ["before"], "{}", ended.log());
     Ok(ended)
 }
 
-async fn the_exit_code_is_the_one_given(bench: &Bench) -> Outcome {
+async fn an_exit_code_is_reported_unchanged(bench: &Bench) -> Outcome {
     for code in [0, 1, 3, 255] {
         let ended = exit(bench, &code.to_string()).await?;
         assert_eq!((ended.code, ended.reason), (Some(code), Some(ExitReason::Completed)));
@@ -98,7 +98,7 @@ async fn a_throw_ends_with_1_and_its_stack_on_stderr(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_throw_at_top_level_await_ends_with_1(bench: &Bench) -> Outcome {
+async fn a_rejected_top_level_await_ends_with_1(bench: &Bench) -> Outcome {
     uncaught(bench, &exit(bench, "tla-throw").await?, "thrown at top level", "exit.mjs");
     Ok(())
 }
@@ -117,7 +117,7 @@ fn uncaught(bench: &Bench, ended: &Ended, message: &str, place: &str) {
     assert_eq!(ended.code, Some(1), "{}", ended.log());
     let log = ended.log();
     assert!(log.contains(message) && log.contains(place), "stderr lacks the error: {log}");
-    // Only in this program can the error itself be seen.
+    // The error is visible in the application's process only.
     match &ended.reason {
         Some(ExitReason::Error { message: said, stack }) if bench.is_embedded() => {
             assert_eq!(*said, format!("Error: {message}"));
@@ -139,7 +139,7 @@ async fn an_exit_in_any_callback_ends_with_its_code(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn an_exit_code_that_was_set_is_used_at_the_end(bench: &Bench) -> Outcome {
+async fn process_exit_code_is_used_at_the_end(bench: &Bench) -> Outcome {
     assert_eq!(exit(bench, "exitcode").await?.code, Some(7));
     Ok(())
 }
@@ -163,11 +163,11 @@ async fn the_end_of_stdin_ends_an_idle_script_with_0(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_script_that_ignores_its_stdin_runs_on(bench: &Bench) -> Outcome {
+async fn a_script_that_ignores_its_stdin_keeps_running(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("idle.mjs", &["interval"])).await?;
     run.until_ready().await?;
     run.close()?;
-    // Whatever the end of stdin does has happened once another process came and went.
+    // Another process starts and ends meanwhile: an effect of the end of stdin would show by then.
     bench.run(bench.fixture("idle.mjs", &[]), b"").await?;
     assert!(bench.supervisor.status(&run.name)?.running);
     run.kill().await

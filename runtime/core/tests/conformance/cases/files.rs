@@ -1,4 +1,4 @@
-//! What node:fs does with files, where Deno does something else than Node.
+//! `node:fs` where Deno differs from Node, and temporary files of SQLite.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use js_runtime::{Permissions, SpawnConfig};
 use crate::support::{Bench, Case, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    a_copy_replaces_links_and_not_what_they_lead_to,
+    a_copy_replaces_links_and_not_their_targets,
     a_file_is_made_where_there_is_none,
     temporary_files_of_sqlite_are_in_memory,
 ];
 
-async fn a_copy_replaces_links_and_not_what_they_lead_to(bench: &Bench) -> Outcome {
+async fn a_copy_replaces_links_and_not_their_targets(bench: &Bench) -> Outcome {
     let config = SpawnConfig {
         permissions: Some(Permissions::all()),
         ..bench.fixture("copy-links.mjs", &[])
@@ -55,7 +55,7 @@ async fn a_file_is_made_where_there_is_none(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// Has SQLite put more into temporary tables and sorts than it keeps in its cache.
+/// Makes SQLite put more into temporary tables and sorts than its cache holds.
 const TEMPORARY: &str = r"
 import { DatabaseSync } from 'node:sqlite'
 const database = new DatabaseSync(':memory:')
@@ -89,7 +89,7 @@ async fn temporary_files_of_sqlite_are_in_memory(bench: &Bench) -> Outcome {
     if cfg!(target_os = "linux") {
         let open = fs::read_dir("/proc/self/fd")?.flatten();
         let open = open.filter_map(|entry| fs::read_link(entry.path()).ok());
-        // So SQLite calls its temporary files.
+        // SQLite's prefix of temporary files.
         let temporary: Vec<_> =
             open.filter(|path| path.to_string_lossy().contains("/etilqs_")).collect();
         assert!(temporary.is_empty(), "{temporary:?}");

@@ -1,4 +1,4 @@
-//! Paths that were without links when a start was authorized, and have one at a later start.
+//! Granted paths that become symbolic links between authorization and start.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,11 +9,11 @@ use js_runtime::{Error, Grant, Links, Permissions, SpawnConfig};
 use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    a_granted_path_that_became_a_link_grants_what_it_leads_to_only_where_links_are_followed,
+    a_granted_path_that_became_a_link_grants_its_target_only_where_links_are_followed,
     a_script_or_working_directory_behind_a_new_link_is_refused,
 ];
 
-async fn a_granted_path_that_became_a_link_grants_what_it_leads_to_only_where_links_are_followed(
+async fn a_granted_path_that_became_a_link_grants_its_target_only_where_links_are_followed(
     bench: &Bench,
 ) -> Outcome {
     let root = tempfile::tempdir()?;

@@ -1,4 +1,4 @@
-//! `module.registerHooks()`: what a program's hooks do to `import` and `require()`, as in Node.
+//! `module.registerHooks()`: hooks on `import` and `require()`, as in Node.
 
 use serde_json::json;
 
@@ -7,15 +7,15 @@ use crate::support::{Bench, Case, Outcome, Project, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     a_load_hook_gives_the_text_of_an_import,
-    a_resolve_hook_says_what_a_specifier_means,
-    a_load_hook_changes_the_text_that_it_gets,
-    hooks_work_for_what_require_asks_for,
+    a_resolve_hook_redirects_a_specifier,
+    a_load_hook_changes_the_source_text,
+    hooks_apply_to_require,
     hooks_see_attributes_and_addresses,
-    a_hook_may_try_one_name_after_another,
-    what_a_hook_throws_is_what_import_rejects_with,
+    a_resolve_hook_may_try_several_specifiers,
+    import_rejects_with_the_error_of_a_hook,
     a_hook_may_register_and_deregister_hooks,
     hooks_work_in_workers,
-    hooks_read_nothing_that_was_not_granted,
+    hooks_read_only_granted_files,
 ];
 
 async fn a_load_hook_gives_the_text_of_an_import(bench: &Bench) -> Outcome {
@@ -42,7 +42,7 @@ async fn a_load_hook_gives_the_text_of_an_import(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_resolve_hook_says_what_a_specifier_means(bench: &Bench) -> Outcome {
+async fn a_resolve_hook_redirects_a_specifier(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.mjs",
@@ -70,7 +70,7 @@ async fn a_resolve_hook_says_what_a_specifier_means(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_load_hook_changes_the_text_that_it_gets(bench: &Bench) -> Outcome {
+async fn a_load_hook_changes_the_source_text(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.mjs",
@@ -92,7 +92,7 @@ async fn a_load_hook_changes_the_text_that_it_gets(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn hooks_work_for_what_require_asks_for(bench: &Bench) -> Outcome {
+async fn hooks_apply_to_require(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.cjs",
@@ -165,7 +165,7 @@ async fn hooks_see_attributes_and_addresses(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_hook_may_try_one_name_after_another(bench: &Bench) -> Outcome {
+async fn a_resolve_hook_may_try_several_specifiers(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.mjs",
@@ -187,7 +187,7 @@ async fn a_hook_may_try_one_name_after_another(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn what_a_hook_throws_is_what_import_rejects_with(bench: &Bench) -> Outcome {
+async fn import_rejects_with_the_error_of_a_hook(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "main.mjs",
@@ -281,7 +281,7 @@ async fn hooks_work_in_workers(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn hooks_read_nothing_that_was_not_granted(bench: &Bench) -> Outcome {
+async fn hooks_read_only_granted_files(bench: &Bench) -> Outcome {
     let outside = Project::new(&[("secret.mjs", "export default 'secret'")])?;
     let secret = format!("file://{}", outside.path("secret.mjs").display());
     let project = Project::new(&[

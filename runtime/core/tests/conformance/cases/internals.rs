@@ -1,4 +1,4 @@
-//! What the engine is made of is out of the reach of scripts.
+//! Scripts do not reach the internals of the engine.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(crate) const CASES: &[Case] = cases![
     internal_bindings_hand_out_no_native_class,
 ];
 
-/// What the fixture says, which may do everything that can be granted.
+/// The output of the fixture with every permission granted.
 async fn said(bench: &Bench, fixture: &str) -> Result<Value, Failed> {
     let config = SpawnConfig {
         permissions: Some(Permissions::all()),
@@ -36,7 +36,7 @@ async fn no_op_is_within_reach(bench: &Bench) -> Outcome {
     let of_a_script = found.clone();
     let worker = found["worker"].take();
     for mut found in [of_a_script, worker] {
-        // `Module._stat` is an op, and asks for permission to read.
+        // `Module._stat` is an op that requires the permission to read.
         assert_eq!(found["insides"].take(), json!(["import node:module._stat"]));
         let ops = ["AsyncWrap", "HandleWrap", "LibUvStreamWrap", "TCPWrap", "op_require_stat"];
         assert_eq!(found["names"].take(), json!(ops));
@@ -44,7 +44,7 @@ async fn no_op_is_within_reach(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// What a script finds, by verdict: sections with the verdict and its reason in their first line.
+/// The globals that a script finds, by verdict. The first line of a section has the verdict and its reason.
 const GLOBALS: &str = include_str!("../../../src/isolate/sandbox/ops/verdicts/globals.txt");
 
 async fn every_global_is_judged(bench: &Bench) -> Outcome {

@@ -1,4 +1,4 @@
-//! A kill ends a process whatever it does, and nothing is left of it.
+//! A kill ends a process in any state and leaves nothing of it behind.
 
 use std::future::Future;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_kill_ends_an_endless_regular_expression,
     a_kill_ends_a_flood_of_stdout,
     a_kill_ends_a_flood_of_both_streams_that_nobody_reads,
-    a_kill_before_it_is_ready_ends_it,
+    a_kill_during_the_start_ends_the_process,
     a_kill_amid_modules_of_the_runtimes_own_is_a_kill_like_any,
     a_kill_right_before_an_import_is_a_kill_like_any,
     kills_at_the_same_time_all_succeed,
@@ -28,9 +28,9 @@ pub(crate) const CASES: &[Case] = cases![
     a_kill_leaves_no_grandchild_of_a_grandchild,
     a_kill_ends_a_script_that_waits_for_a_program,
     an_exit_leaves_no_grandchild,
-    a_script_that_stops_reading_blocks_nobody_else,
+    a_script_that_stops_reading_blocks_no_other_process,
     a_kill_of_all_ends_all,
-    a_shutdown_is_told_to_subscribers_and_ends_the_supervisor,
+    a_shutdown_notifies_subscribers_and_ends_the_supervisor,
     dropping_the_supervisor_leaves_nothing,
 ];
 
@@ -66,7 +66,7 @@ async fn a_kill_right_before_an_import_is_a_kill_like_any(bench: &Bench) -> Outc
     killed_at_many_moments(bench, "imports.mjs").await
 }
 
-/// Each is killed a little later than the one before.
+/// Each process is killed a little later than the one before.
 async fn killed_at_many_moments(bench: &Bench, script: &str) -> Outcome {
     const STEP: Duration = Duration::from_millis(3);
     for step in 0..20 {
@@ -86,7 +86,7 @@ async fn killed_once_ready(bench: &Bench, config: SpawnConfig) -> Outcome {
     killed(bench, run).await
 }
 
-/// Kills, and checks that it is dead when the kill returns.
+/// Kills the process, and checks that it has ended when the kill returns.
 async fn killed(bench: &Bench, run: Run<'_>) -> Outcome {
     run.kill().await?;
     let (pid, name) = (run.info.pid, run.name.clone());
@@ -119,12 +119,12 @@ async fn a_kill_ends_a_flood_of_both_streams_that_nobody_reads(bench: &Bench) ->
     let limits = Some(Limits { stdout_buffer_mb: Some(1), ..Limits::default() });
     let config = SpawnConfig { limits, ..bench.fixture("flood.mjs", &["both"]) };
     let mut run = bench.start(config).await?;
-    // From here on the history fills, and then the script has to wait for this reader.
+    // Without a read the history fills, and then the script waits for this subscriber.
     run.line().await?;
     killed(bench, run).await
 }
 
-async fn a_kill_before_it_is_ready_ends_it(bench: &Bench) -> Outcome {
+async fn a_kill_during_the_start_ends_the_process(bench: &Bench) -> Outcome {
     for _ in 0..5 {
         let name = Bench::name();
         let spawn = bench.supervisor.spawn(&name, bench.fixture("idle.mjs", &[]));
@@ -185,7 +185,7 @@ fn with_grandchild(bench: &Bench, args: &[&str]) -> SpawnConfig {
     SpawnConfig { permissions, ..bench.fixture("grandchild.mjs", args) }
 }
 
-async fn a_script_that_stops_reading_blocks_nobody_else(bench: &Bench) -> Outcome {
+async fn a_script_that_stops_reading_blocks_no_other_process(bench: &Bench) -> Outcome {
     const MIB: usize = 1024 * 1024;
     let limits = Some(Limits { stdin_buffer_mb: Some(1), ..Limits::default() });
     let config = SpawnConfig { limits, ..bench.fixture("busy.mjs", &[]) };
@@ -193,7 +193,7 @@ async fn a_script_that_stops_reading_blocks_nobody_else(bench: &Bench) -> Outcom
     deaf.until_ready().await?;
     let mut other = bench.start(bench.fixture("echo-lines.mjs", &[])).await?;
 
-    // The first fill the queue and the pipe; the last wait for room that never comes.
+    // The first writes fill the queue and the pipe. The last ones wait until the kill.
     let writes = (0..4).map(|_| bench.supervisor.write_stdin(&deaf.name, vec![b'x'; MIB]));
     let meanwhile = async {
         for n in 0..100 {
@@ -228,7 +228,7 @@ async fn a_kill_of_all_ends_all(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn a_shutdown_is_told_to_subscribers_and_ends_the_supervisor(bench: &Bench) -> Outcome {
+async fn a_shutdown_notifies_subscribers_and_ends_the_supervisor(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("idle.mjs", &[])).await?;
     run.until_ready().await?;
     bench.supervisor.shutdown().await;
@@ -261,7 +261,7 @@ async fn dropping_the_supervisor_leaves_nothing(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// Off this thread, so that a drop that hangs is a failure and not the end of all trials.
+/// Drops on a thread of its own, so that a drop that hangs fails one trial only.
 fn drop_blocking(supervisor: Supervisor) -> impl Future<Output = Result<(), Failed>> {
     let dropped = tokio::task::spawn_blocking(move || drop(supervisor));
     async { Ok(dropped.await?) }

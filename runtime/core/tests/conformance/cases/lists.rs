@@ -1,4 +1,4 @@
-//! What is listed: how much of it, since when, started with what, and when it changes.
+//! The list of processes: its length, times, configurations and change notifications.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,14 +7,14 @@ use js_runtime::{Changes, Error, ProcessInfo, State, Supervisor};
 use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
-    every_change_of_the_list_is_told,
+    every_change_of_the_list_is_notified,
     a_full_list_takes_no_further_live_process,
-    exited_processes_take_no_room_and_the_first_that_exited_is_forgotten,
+    exited_processes_do_not_count_and_the_oldest_is_removed,
     the_last_configuration_is_known_after_the_end,
-    the_time_of_a_start_is_that_of_the_generation,
+    the_start_time_belongs_to_the_generation,
 ];
 
-/// Waits until the list looks like this; hangs if nobody tells of it.
+/// Waits for change notifications until the list has these states. Fails by time-out without a notification.
 async fn until(
     supervisor: &Supervisor,
     changes: &mut Changes,
@@ -25,7 +25,7 @@ async fn until(
     }
 }
 
-async fn every_change_of_the_list_is_told(bench: &Bench) -> Outcome {
+async fn every_change_of_the_list_is_notified(bench: &Bench) -> Outcome {
     let supervisor = &bench.supervisor;
     let mut changes = supervisor.changes();
     let name = Bench::name();
@@ -38,7 +38,7 @@ async fn every_change_of_the_list_is_told(bench: &Bench) -> Outcome {
     supervisor.remove(&name)?;
     until(supervisor, &mut changes, <[_]>::is_empty).await;
 
-    // Ends when nothing can change any more.
+    // The stream of changes ends with the supervisor.
     let rest = async { while changes.changed().await {} };
     tokio::join!(rest, supervisor.shutdown());
     Ok(())
@@ -62,13 +62,11 @@ async fn a_full_list_takes_no_further_live_process(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-async fn exited_processes_take_no_room_and_the_first_that_exited_is_forgotten(
-    bench: &Bench,
-) -> Outcome {
+async fn exited_processes_do_not_count_and_the_oldest_is_removed(bench: &Bench) -> Outcome {
     let supervisor = Supervisor::builder().max_processes(2).build()?;
     let config = || bench.fixture("idle.mjs", &[]);
     let names: Vec<_> = (0..4).map(|_| Bench::name()).collect();
-    // The second exits before the first.
+    // The second process exits before the first.
     supervisor.spawn(&names[0], config()).await?;
     for name in &names[1..] {
         supervisor.spawn(name, config()).await?;
@@ -80,7 +78,7 @@ async fn exited_processes_take_no_room_and_the_first_that_exited_is_forgotten(
     expected.sort();
     assert_eq!(listed(), expected, "the second exited first, and made room for the fourth");
 
-    // An exited process takes room again when it is started.
+    // A restarted process counts again.
     let live = Bench::name();
     supervisor.spawn(&live, config()).await?;
     assert!(supervisor.list().len() <= 3, "{:?}", listed());
@@ -109,7 +107,7 @@ async fn the_last_configuration_is_known_after_the_end(bench: &Bench) -> Outcome
     Ok(())
 }
 
-async fn the_time_of_a_start_is_that_of_the_generation(bench: &Bench) -> Outcome {
+async fn the_start_time_belongs_to_the_generation(bench: &Bench) -> Outcome {
     let now = || {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What a script may load: its own folder and its packages, and all else with the permission to read.
+//! Modules that a script may load: its own folder and its packages, all others with the permission to read.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,9 +12,9 @@ use crate::support::{Bench, Case, Ended, Outcome, Project, cases};
 pub(crate) const CASES: &[Case] = cases![
     a_load_from_outside_needs_the_permission_to_read,
     a_load_from_outside_is_granted_with_the_permission_to_read,
-    a_link_that_a_script_made_loads_nothing_from_outside,
+    a_link_made_by_a_script_loads_nothing_from_outside,
     packages_of_the_workspace_and_of_a_store_are_loaded_through_links,
-    what_a_package_outside_exports_is_not_told,
+    exports_of_packages_outside_are_not_revealed,
     an_error_does_not_tell_whether_a_file_outside_is_there,
 ];
 
@@ -58,7 +58,7 @@ const PACKAGE: &str = r##"{
     "imports": { "#link": "./link.mjs" }
 }"##;
 
-/// Scripts in `app/backend`, each of which loads something from outside, with another file that it has.
+/// Scripts in `app/backend` that load a module from outside, each with a second file that it needs.
 /// `$OUT` is the path of `outside`.
 const ATTEMPTS: &[(&str, (&str, &str))] = &[
     ("import x from '$OUT/secret.txt' with { type: 'text' }; console.log(x)", NONE),
@@ -177,7 +177,7 @@ async fn a_load_from_outside_needs_the_permission_to_read(bench: &Bench) -> Outc
 }
 
 async fn a_load_from_outside_is_granted_with_the_permission_to_read(bench: &Bench) -> Outcome {
-    // The first of each kind is enough.
+    // One error of each kind suffices.
     for case in
         [&ATTEMPTS[0], &ATTEMPTS[3], &ATTEMPTS[11], &ATTEMPTS[16], &ATTEMPTS[24], &ATTEMPTS[28]]
     {
@@ -188,7 +188,7 @@ async fn a_load_from_outside_is_granted_with_the_permission_to_read(bench: &Benc
     Ok(())
 }
 
-async fn a_link_that_a_script_made_loads_nothing_from_outside(bench: &Bench) -> Outcome {
+async fn a_link_made_by_a_script_loads_nothing_from_outside(bench: &Bench) -> Outcome {
     let script = "import fs from 'node:fs'\n\
         const out = import.meta.dirname + '/../../outside'\n\
         const make = (target, link) => { fs.mkdirSync(import.meta.dirname + '/node_modules', { recursive: true })\n\
@@ -271,7 +271,7 @@ async fn packages_of_the_workspace_and_of_a_store_are_loaded_through_links(
     Ok(())
 }
 
-async fn what_a_package_outside_exports_is_not_told(bench: &Bench) -> Outcome {
+async fn exports_of_packages_outside_are_not_revealed(bench: &Bench) -> Outcome {
     let project = Project::new(&[
         (
             "app/backend/main.mjs",
@@ -300,7 +300,7 @@ async fn what_a_package_outside_exports_is_not_told(bench: &Bench) -> Outcome {
     Ok(())
 }
 
-/// Asks for a file that is there and for one that is not; prints what differs in the answers.
+/// Resolves a file that exists and one that does not, and prints the difference.
 const ASKS: &str = "const answers = (name) => ways.map((way) => { try { return way(name) } catch (error) { return error.message } })\n\
     const all = async (name) => JSON.stringify(await Promise.all(answers(name).map(async (it) => { try { return String(await it) } catch (error) { return error.message } })))\n\
     const [there, missing] = [await all('secret'), await all('absent')]\n\

@@ -11,7 +11,7 @@ use libtest_mimic::Failed;
 use super::{Ended, Run};
 use crate::paths;
 
-/// What a trial works with. Dropped at its end, and everything it started with it.
+/// The supervisor and runtime of one trial. Dropping it ends every process that the trial started.
 pub(crate) struct Bench {
     pub(crate) runtime: Runtime,
     pub(crate) supervisor: Supervisor,
@@ -23,33 +23,33 @@ impl Bench {
         Ok(Self { runtime, supervisor: Supervisor::builder().warm_isolates(isolates).build()? })
     }
 
-    /// Whether the process lives in this program.
+    /// Whether the script runs in this program's process.
     pub(crate) fn is_embedded(&self) -> bool {
         self.runtime == Runtime::Embedded
     }
 
-    /// Whether permissions mean anything.
+    /// Whether the runtime enforces permissions.
     pub(crate) fn has_permissions(&self) -> bool {
         matches!(self.runtime, Runtime::Embedded | Runtime::Deno)
     }
 
-    /// Whether TypeScript is compiled, or loaded as it is. For Node only the engine compiles it.
+    /// Whether this crate compiles TypeScript for the runtime. For Node only builds with the engine do.
     pub(crate) fn loads_typescript(&self) -> bool {
         cfg!(feature = "embedded") || self.runtime != Runtime::Node
     }
 
-    /// A name that no other trial uses: threads are named after processes.
+    /// A name that is unique among trials, because threads are named after processes.
     pub(crate) fn name() -> String {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         format!("p{}", NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A fixture on the bench's runtime.
+    /// The configuration of a fixture on the bench's runtime.
     pub(crate) fn fixture(&self, name: &str, args: &[&str]) -> SpawnConfig {
         self.script(&paths::fixture(name), args)
     }
 
-    /// One of the repository's `backends`.
+    /// The configuration of one of the repository's `backends`.
     pub(crate) fn backend(&self, name: &str) -> SpawnConfig {
         if self.loads_typescript() {
             return self.script(&paths::repository().join("backends").join(name), &[]);
@@ -57,7 +57,7 @@ impl Bench {
         self.script(&bundled_backends().join(name).with_extension("mjs"), &[])
     }
 
-    /// A script anywhere.
+    /// The configuration of a script at any path.
     pub(crate) fn script(&self, path: &Path, args: &[&str]) -> SpawnConfig {
         let script = path.to_str().expect("the repository's path is UTF-8");
         SpawnConfig {
@@ -66,7 +66,7 @@ impl Bench {
         }
     }
 
-    /// Starts a process and sees everything of it.
+    /// Starts a process with a subscriber that misses no event.
     pub(crate) async fn start(&self, config: SpawnConfig) -> Result<Run<'_>, Failed> {
         let name = Self::name();
         let (info, events) =
@@ -74,19 +74,19 @@ impl Bench {
         Ok(Run::new(&self.supervisor, info, events))
     }
 
-    /// Runs a process to its end, with `stdin` as all that it gets to read.
+    /// Runs a process to its end, with `stdin` as its whole input.
     pub(crate) async fn run(&self, config: SpawnConfig, stdin: &[u8]) -> Result<Ended, Failed> {
         let run = self.start(config).await?;
         if !stdin.is_empty() {
             run.write(stdin).await?;
         }
-        // A script that does not care for its stdin may have ended.
+        // A script that ignores its stdin may have exited already.
         let _ = run.close();
         run.end().await
     }
 }
 
-/// The folder of the repository's backends as an application bundles them: JavaScript.
+/// The folder of the repository's backends, bundled to JavaScript.
 fn bundled_backends() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {

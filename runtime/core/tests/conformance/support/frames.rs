@@ -1,7 +1,6 @@
-//! kkrpc's wire as of 0.2.2, spoken by hand: one JSON text a line.
+//! A client for kkrpc's wire as of 0.2.2: one JSON text per line.
 //!
-//! Its answers are always superjson, whatever the call was, which Rust's own client (the crate
-//! `kkrpc`) does not read.
+//! kkrpc answers in superjson in every case, which the Rust client of the crate `kkrpc` cannot read.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +27,7 @@ impl<'a> Rpc<'a> {
         Ok(id)
     }
 
-    /// A call as a line, not sent yet.
+    /// A call as a line, without sending it.
     pub(crate) fn frame(
         &mut self,
         method: &str,
@@ -44,7 +43,7 @@ impl<'a> Rpc<'a> {
         (id, format!("{frame}\n"))
     }
 
-    /// The next frame, whatever it is, out of its superjson. Some adapters end it with two line ends.
+    /// The next frame, decoded from superjson. Some adapters end a frame with two line ends.
     pub(crate) async fn receive(&mut self) -> Result<Value, Failed> {
         loop {
             let line = self.run.line().await?;
@@ -81,7 +80,7 @@ impl<'a> Rpc<'a> {
         }
     }
 
-    /// So many answers, by the call's id.
+    /// The next `count` answers by the call's id.
     pub(crate) async fn answers(
         &mut self,
         count: usize,

@@ -1,4 +1,4 @@
-//! A folder with the files of one program, for cases about where modules are found.
+//! A temporary folder with the files of one program, for cases about module resolution.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,11 +8,11 @@ use libtest_mimic::Failed;
 
 use super::{Bench, Ended};
 
-/// Removed when it is dropped.
+/// A temporary project folder, removed on drop.
 pub(crate) struct Project(tempfile::TempDir);
 
 impl Project {
-    /// Files by their paths.
+    /// Creates the folder with these files, given by path and text.
     pub(crate) fn new(files: &[(&str, &str)]) -> Result<Self, Failed> {
         let project = Self(tempfile::tempdir()?);
         for (path, text) in files {
@@ -31,12 +31,12 @@ impl Project {
         self.0.path().join(path)
     }
 
-    /// Runs one of the files without any permission.
+    /// Runs a file of the project without permissions.
     pub(crate) async fn run(&self, bench: &Bench, script: &str) -> Result<Ended, Failed> {
         bench.run(bench.script(&self.path(script), &[]), b"").await
     }
 
-    /// The same with every permission.
+    /// Runs a file of the project with all permissions.
     pub(crate) async fn run_with_all(&self, bench: &Bench, script: &str) -> Result<Ended, Failed> {
         let permissions = Some(Permissions::all());
         let script = bench.script(&self.path(script), &[]);

@@ -1,21 +1,21 @@
-//! A process that runs, seen by a subscriber that misses nothing.
+//! A running process with a subscriber that misses no event.
 
 use bytes::Bytes;
 use js_runtime::{Event, ExitReason, ProcessInfo, Record, Stream, Subscription, Supervisor};
 use libtest_mimic::Failed;
 
-/// One live process.
+/// One running process.
 pub(crate) struct Run<'a> {
     supervisor: &'a Supervisor,
     pub(crate) name: String,
-    /// As it was when the process had started.
+    /// The process's information at its start.
     pub(crate) info: ProcessInfo,
     events: Subscription,
-    /// What has come of the lines of stdout and stderr that have no end yet.
+    /// Partial lines of stdout and stderr.
     begun: [Vec<u8>; 2],
 }
 
-/// What a process left when it had ended; each stream's lines or chunks in order.
+/// The output and exit of a process that has ended; each stream's lines or chunks in order.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
     pub(crate) stdout: Vec<Bytes>,
@@ -30,7 +30,7 @@ impl Ended {
         text(&self.stdout)
     }
 
-    /// All of stderr as text, without colours: Deno uses them whatever stderr is.
+    /// stderr as text without ANSI colours, which Deno writes to pipes too.
     pub(crate) fn log(&self) -> String {
         let log = text(&self.stderr).join("\n");
         let mut parts = log.split("\x1b[");
@@ -66,7 +66,7 @@ impl<'a> Run<'a> {
         self.events.recv().await.ok_or_else(|| "the subscription ended".into())
     }
 
-    /// The next event but parts of lines: on a slow machine every line may come in parts.
+    /// The next event that is no partial line: on a slow machine every line may arrive in parts.
     async fn whole(&mut self) -> Result<Event, Failed> {
         loop {
             let (stream, text) = match self.next().await?.event {
@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The next line of stdout. Lines of stderr are passed over, but shown when there is no more.
+    /// The next line of stdout. Skips lines of stderr, and shows them in the error if the process exits.
     pub(crate) async fn line(&mut self) -> Result<Bytes, Failed> {
         let mut log = Ended::default();
         loop {
@@ -109,18 +109,18 @@ impl<'a> Run<'a> {
         Ok(String::from_utf8_lossy(&self.line().await?).into_owned())
     }
 
-    /// Waits for the line by which fixtures say that they have come to run.
+    /// Waits for the line `ready` of a fixture.
     pub(crate) async fn until_ready(&mut self) -> Result<(), Failed> {
         let line = self.text().await?;
         if line == "ready" { Ok(()) } else { Err(format!("not ready but '{line}'").into()) }
     }
 
-    /// Everything that still comes, to the end.
+    /// Collects all further events until the exit.
     pub(crate) async fn end(mut self) -> Result<Ended, Failed> {
         self.rest().await
     }
 
-    /// The same for a process that is started again.
+    /// Collects all further events until the exit of a process that restarts.
     pub(crate) async fn rest(&mut self) -> Result<Ended, Failed> {
         let mut ended = Ended::default();
         loop {
