@@ -1,9 +1,8 @@
-//! The engine's own modules, with pieces of ours in them.
+//! Patches of Deno's JavaScript modules.
 //!
-//! What an op does can be replaced; what a native class does, or what the engine keeps for all
-//! isolates of an application, cannot. So the modules that hand such things out get a piece of ours, at
-//! their beginning or in place of a few words. No script has seen any of it before, and none sees
-//! what it was.
+//! Op middleware covers neither native classes nor state that Deno shares between isolates. The modules that expose
+//! them get additional code at their start or end, or replacements of exact strings. Patches apply before any script
+//! runs, so no script reaches the original objects.
 
 mod amendments;
 mod module;
@@ -15,10 +14,10 @@ use self::amendments::{AMENDMENTS, Amendment, MODULE_AMENDMENTS, Words};
 /// Address and source of built-in modules, sorted by address.
 pub(crate) type Sources = &'static [(&'static str, &'static str)];
 
-/// How a module that is a script begins. The engine knows it by its first words.
+/// The start of every script module, which Deno requires.
 const HEAD: &str = "\"use strict\"; return ((function";
 
-/// What stands at the head of some scripts.
+/// Code that is inserted at the start of script modules.
 struct Guard {
     text: &'static str,
     modules: &'static [&'static str],
@@ -64,8 +63,8 @@ const GUARDS: [Guard; 8] = [
     },
 ];
 
-/// Web Locks, of which the engine has one list: names get the process in front, as `Program` has
-/// defined it. No script can change that or hide it, and so get at the names of another.
+/// Web Locks, which Deno stores in one list for all isolates. `jsRuntimeProcess`, a read-only global that
+/// `ProcessContext` defines, prefixes the names, so that processes do not share locks.
 const LOCKS: &str = "ext:deno_web/locks.js";
 const LOCKS_WORDS: [Words; 2] = [
     (
@@ -76,7 +75,7 @@ const LOCKS_WORDS: [Words; 2] = [
 ];
 const LOCKS_TAIL: &str = include_str!("module_patches/locks.js");
 
-/// A module of our own that gives `natives.js` the ops that the engine's modules see.
+/// A module that returns the ops object of Deno's modules to `expose_ops.js`.
 const OPS: (&str, &str) = (
     "ext:js_runtime/ops.js",
     "\"use strict\"; return ((function() { return __bootstrap.core.ops; })());",
@@ -91,15 +90,14 @@ const BITMAPS_TAIL: &str = include_str!("module_patches/bitmaps.js");
 /// `require()` and `module.registerHooks()`.
 const MODULE: &str = "node:module";
 
-/// The scripts that are loaded when somebody asks for them. An error means that the engine is another
-/// one than this was written for.
+/// The patched script modules that Deno loads on demand. Fails if a module of Deno is not as expected.
 pub(crate) fn scripts() -> Result<Sources, String> {
     static SCRIPTS: LazyLock<Result<Sources, String>> =
         LazyLock::new(|| guard(deno_snapshots::RESIDUAL_LAZY_JS));
     SCRIPTS.clone()
 }
 
-/// The same for ES modules.
+/// The patched ES modules that Deno loads on demand. Fails if a module of Deno is not as expected.
 pub(crate) fn modules() -> Result<Sources, String> {
     static MODULES: LazyLock<Result<Sources, String>> =
         LazyLock::new(|| part_locks(deno_snapshots::RESIDUAL_LAZY_ESM));
@@ -136,7 +134,7 @@ fn part_locks(sources: Sources) -> Result<Sources, String> {
     Ok(keep(parted))
 }
 
-/// Leaks what it is given: the engine wants it for the life of the application.
+/// Leaks the sources: Deno requires `'static` ones.
 fn keep(sources: Vec<(&'static str, &'static str)>) -> Sources {
     Box::leak(sources.into_boxed_slice())
 }
@@ -150,13 +148,13 @@ fn amend(
     let source = at.ok().and_then(|at| sources.get_mut(at)).map(|(_, source)| source);
     let amended = source.as_ref().and_then(|source| amended(source));
     let (Some(source), Some(amended)) = (source, amended) else {
-        return Err(format!("the engine's '{module}' is not what it should be"));
+        return Err(format!("the module '{module}' of Deno is not as expected"));
     };
     *source = Box::leak(amended.into_boxed_str());
     Ok(())
 }
 
-/// Puts others in place of words that the module has once each.
+/// Applies replacements. Returns `None` unless the module contains each string exactly once.
 fn with_words(source: &str, words: &[Words]) -> Option<String> {
     words.iter().try_fold(source.to_owned(), |source, (words, ours)| {
         let is_once = source.matches(words).count() == 1;
@@ -164,7 +162,7 @@ fn with_words(source: &str, words: &[Words]) -> Option<String> {
     })
 }
 
-/// Puts `text` at the beginning of the script's function.
+/// Inserts `text` at the start of the module's function.
 fn with_head(source: &str, text: &str) -> Option<String> {
     let parameters = source.strip_prefix(HEAD)?;
     let body = parameters.trim_start().strip_prefix("()")?.trim_start().strip_prefix('{')?;
@@ -176,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_engines_modules_are_amended() {
+    fn every_patch_applies_to_this_version_of_deno() {
         let scripts = scripts().unwrap();
         assert!(scripts.is_sorted_by_key(|(address, _)| *address));
         assert_eq!(scripts.len(), deno_snapshots::RESIDUAL_LAZY_JS.len() + 1);
@@ -196,9 +194,9 @@ mod tests {
         assert!(changed.map(|((address, _), _)| *address).eq(ours));
     }
 
-    /// A module that uses one of these without the guard would be a way around it.
+    /// Another module that uses one of these ops would bypass the patch.
     #[test]
-    fn no_other_module_uses_what_is_guarded() {
+    fn no_unpatched_module_uses_a_patched_op() {
         let dangerous = [
             ["op_spawn_wait", "op_run", "op_run_status"].as_slice(),
             &["ImageData"],
@@ -238,9 +236,9 @@ mod tests {
         }
     }
 
-    /// The engine takes the text for Latin-1 without looking.
+    /// Deno reads the sources as Latin-1.
     #[test]
-    fn what_is_put_in_is_ascii() {
+    fn patches_are_ascii() {
         assert!(GUARDS.iter().all(|guard| guard.text.is_ascii()));
         assert!(LOCKS_TAIL.is_ascii() && BITMAPS_TAIL.is_ascii());
         assert!(module::WORDS.iter().all(|(_, ours)| ours.is_ascii()));
@@ -249,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_that_is_not_as_expected_is_an_error() {
+    fn an_unexpected_module_is_an_error() {
         assert!(guard(&[]).unwrap_err().contains("40_process"));
         assert!(part_locks(&[(LOCKS, "export {}")]).unwrap_err().contains("locks"));
         assert_eq!(with_head("return 1", "guard"), None);

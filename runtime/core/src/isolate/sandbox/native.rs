@@ -1,4 +1,4 @@
-//! Native classes of Node's modules whose methods are replaced or checked.
+//! Native classes of Deno's Node modules: replaced methods and checks.
 
 pub(crate) mod compressors;
 pub(crate) mod handles;

@@ -1,4 +1,4 @@
-//! Ops of Deno that are replaced or checked, and the verdict on each op.
+//! Deno's ops: the replacements, the checks before the rest, and the reviewed list of all ops.
 
 pub(crate) mod buffers;
 pub(crate) mod checks;

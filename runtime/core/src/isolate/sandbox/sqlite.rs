@@ -1,14 +1,13 @@
-//! SQLite, which counts neither memory nor time by process: a database in memory is no buffer of V8's, and V8 does
-//! not interrupt a query.
+//! Limits and reentrancy checks for `node:sqlite`. SQLite has no limits per process, and V8 cannot interrupt a query.
 //!
-//! - **Memory** that SQLite takes on a thread of a process is counted with its buffers (`limits.arrayBufferMb`).
-//!   What would be too much is refused, and becomes the error `out of memory`. SQLite's own allocator stays in
-//!   use below; each piece of memory begins with its owner.
-//! - **Time**: each connection asks now and then whether its process is to end, and then interrupts the query.
+//! - **Memory** that SQLite allocates on a thread of a process counts against `limits.arrayBufferMb`. An allocation
+//!   over the limit fails with the error `out of memory`. SQLite's own allocator serves the others. A header before
+//!   each allocation stores its owner.
+//! - **Time**: a progress handler of each connection interrupts the query when its process has to end.
 //!
-//! Both are settings of SQLite as a whole, which the application may use too. Its own threads belong to no process:
-//! there nothing is counted and nothing is interrupted. Where it has used SQLite before the engine starts,
-//! the allocator can no longer be changed, and memory is only bounded by `limits.memoryMb`.
+//! Both are global settings of SQLite, which the application may use too. Allocations and connections on the
+//! application's threads are neither counted nor interrupted. If the application uses SQLite before the engine
+//! starts, the allocator cannot be changed, and only `limits.memoryMb` bounds the memory.
 
 mod authorizer;
 mod backup;
@@ -38,7 +37,7 @@ pub(crate) use self::methods::install;
 use crate::isolate::crash;
 use crate::isolate::limits::array_buffers::ArrayBuffers;
 
-/// Steps of a query between two questions. A step takes less than a microsecond as a rule.
+/// Virtual machine instructions between two calls of the progress handler. One usually takes less than a microsecond.
 const STEPS: c_int = 100;
 
 /// SQLite's own allocator.
@@ -46,23 +45,23 @@ static SYSTEM: OnceLock<System> = OnceLock::new();
 
 struct System(sqlite::sqlite3_mem_methods);
 
-// SAFETY: SQLite calls these functions on all threads; the pointer is theirs.
+// SAFETY: the struct contains functions that SQLite itself calls on any thread, and `pAppData`, which only they use.
 unsafe impl Send for System {}
-// SAFETY: as above.
+// SAFETY: as for `Send`; nothing writes the struct after `SYSTEM.set`.
 unsafe impl Sync for System {}
 
-/// Called before an isolate exists. Does its work once.
+/// Configures SQLite before the first isolate exists. Later calls do nothing.
 pub(crate) fn prepare() {
     static PREPARED: Once = Once::new();
     PREPARED.call_once(|| {
-        // Fails when the application uses SQLite already, see above.
+        // Fails if the application already uses SQLite, see the module documentation.
         let _ = count_memory();
         let system = vfs::register();
         #[cfg(unix)]
         system.inspect(|system| files::check(*system));
         #[cfg(not(unix))]
         let _ = system;
-        // SAFETY: the function has the form that SQLite calls, and is there for the life of the application.
+        // SAFETY: `opened` has the signature that SQLite requires of an extension, and is never unloaded.
         unsafe { sqlite::sqlite3_auto_extension(Some(opened)) };
     });
 }
@@ -78,7 +77,7 @@ fn count_memory() -> Option<()> {
         xShutdown: None,
         pAppData: ptr::null_mut(),
     };
-    // SAFETY: SQLite writes one structure of this form, and keeps nothing.
+    // SAFETY: this option takes one pointer to `sqlite3_mem_methods`, which SQLite writes and does not store.
     let got = unsafe { sqlite::sqlite3_config(sqlite::SQLITE_CONFIG_GETMALLOC, &raw mut own) };
     let counted = sqlite::sqlite3_mem_methods {
         xMalloc: Some(allocate),
@@ -98,38 +97,38 @@ fn count_memory() -> Option<()> {
         return None;
     }
     SYSTEM.set(System(own)).ok()?;
-    // SAFETY: SQLite copies the structure. The functions are there for the life of the application, and find
-    // the allocator that they stand before.
+    // SAFETY: this option takes one pointer to `sqlite3_mem_methods`, which SQLite copies. The functions are never
+    // unloaded, and find SQLite's allocator in `SYSTEM`.
     let set = unsafe { sqlite::sqlite3_config(sqlite::SQLITE_CONFIG_MALLOC, &raw const counted) };
     (set == sqlite::SQLITE_OK).then_some(())
 }
 
-/// Stands before each piece of memory.
+/// Precedes each allocation.
 #[repr(C)]
 struct Head {
-    /// Made by `Arc::into_raw`; null for memory that belongs to no process.
+    /// From `Arc::into_raw`. Null for memory without a process.
     owner: *const ArrayBuffers,
-    /// Bytes that the owner is charged with.
+    /// Bytes counted against the owner's limit.
     counted: usize,
 }
 
-/// Keeps what follows as aligned as SQLite wants it.
+/// In bytes. A multiple of 8, the alignment that SQLite requires.
 const HEAD: c_int = 16;
 
 const _: () = assert!(size_of::<Head>() <= 16);
 
-/// Only called by what SQLite calls after [`count_memory`] has set it.
+/// SQLite's allocator. Only the functions that [`count_memory`] registers after setting it call this.
 fn system() -> &'static sqlite::sqlite3_mem_methods {
     let Some(System(own)) = SYSTEM.get() else { std::process::abort() };
     own
 }
 
-/// The head before memory that was handed out.
+/// The header of an allocation.
 fn head(memory: *mut c_void) -> *mut Head {
     memory.wrapping_byte_offset(-(HEAD as isize)).cast()
 }
 
-/// The memory after a head.
+/// The allocation after a header.
 fn memory(head: *mut Head) -> *mut c_void {
     head.wrapping_byte_offset(HEAD as isize).cast()
 }
@@ -147,14 +146,14 @@ unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
     if owner.as_ref().is_some_and(|owner| !owner.take_native(counted)) {
         return ptr::null_mut();
     }
-    // SAFETY: as SQLite calls it.
+    // SAFETY: `xMalloc` takes any size, and SQLite has initialized its allocator before it calls this function.
     let new = unsafe { allocate(all) }.cast::<Head>();
     if new.is_null() {
         owner.inspect(|owner| owner.give_back(counted));
         return ptr::null_mut();
     }
     let owner = owner.map_or(ptr::null(), Arc::into_raw);
-    // SAFETY: the memory is new, aligned, and larger than a head.
+    // SAFETY: the allocation is unused, aligned to 8 bytes by `xMalloc`, and at least `HEAD` bytes long.
     unsafe { new.write(Head { owner, counted }) };
     memory(new)
 }
@@ -162,13 +161,13 @@ unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
 unsafe extern "C" fn free(freed: *mut c_void) {
     let (false, Some(free)) = (freed.is_null(), system().xFree) else { return };
     let head = head(freed);
-    // SAFETY: SQLite frees what it got from here, once.
+    // SAFETY: SQLite only frees memory that `allocate` or `reallocate` returned, so a header precedes it.
     let Head { owner, counted } = unsafe { head.read() };
     if !owner.is_null() {
-        // SAFETY: made by `Arc::into_raw` for this head, which ends.
+        // SAFETY: `allocate` stored this `Arc::into_raw` in the header. SQLite frees an allocation once.
         unsafe { Arc::from_raw(owner) }.give_back(counted);
     }
-    // SAFETY: the allocator below gave this address.
+    // SAFETY: the header is at the address that SQLite's allocator returned.
     unsafe { free(head.cast()) };
 }
 
@@ -177,28 +176,29 @@ unsafe extern "C" fn reallocate(old: *mut c_void, bytes: c_int) -> *mut c_void {
         return ptr::null_mut();
     };
     let old = head(old);
-    // SAFETY: SQLite hands over what it got from here; it is not null.
+    // SAFETY: SQLite calls `xRealloc` only with non-null memory that `allocate` or `reallocate` returned, so a header
+    // precedes it.
     let Head { owner, counted: before } = unsafe { old.read() };
-    // SAFETY: the head holds its owner, and is not freed meanwhile.
+    // SAFETY: null, or an `Arc::into_raw` that the header owns until `free`.
     let owned = unsafe { owner.as_ref() };
     if owned.is_some_and(|owner| !owner.take_native(counted.saturating_sub(before))) {
         return ptr::null_mut();
     }
-    // SAFETY: the allocator below gave this address.
+    // SAFETY: the header is at the address that SQLite's allocator returned.
     let new = unsafe { reallocate(old.cast(), all) }.cast::<Head>();
     if new.is_null() {
         owned.inspect(|owner| owner.give_back(counted.saturating_sub(before)));
         return ptr::null_mut();
     }
     owned.inspect(|owner| owner.give_back(before.saturating_sub(counted)));
-    // SAFETY: as for new memory; the owner goes on.
+    // SAFETY: as in `allocate`. The new header takes over the reference to the owner from the old one.
     unsafe { new.write(Head { owner, counted }) };
     memory(new)
 }
 
 unsafe extern "C" fn size(of: *mut c_void) -> c_int {
     let (false, Some(size)) = (of.is_null(), system().xSize) else { return 0 };
-    // SAFETY: SQLite hands over what it got from here.
+    // SAFETY: `of` came from `allocate` or `reallocate`, so its header is at an address of SQLite's allocator.
     unsafe { size(head(of).cast()) - HEAD }
 }
 
@@ -206,18 +206,18 @@ unsafe extern "C" fn round_up(bytes: c_int) -> c_int {
     let (Some((all, _)), Some(round_up)) = (with_head(bytes), system().xRoundup) else {
         return bytes;
     };
-    // SAFETY: a function of a number.
+    // SAFETY: `xRoundup` takes any size and accesses no memory of the caller.
     unsafe { round_up(all) - HEAD }
 }
 
-/// Called by SQLite for each new connection, on the thread that opens it.
+/// SQLite calls this for each new connection, on the thread that opens it.
 unsafe extern "C" fn opened(
     connection: *mut sqlite::sqlite3,
     _: *mut *mut c_char,
     _: *const sqlite::sqlite3_api_routines,
 ) -> c_int {
     if crash::process_here().is_some() {
-        // SAFETY: the connection is open; the function has no data that could be gone.
+        // SAFETY: SQLite passes an open connection. The handler takes no data pointer.
         unsafe {
             sqlite::sqlite3_progress_handler(connection, STEPS, Some(is_to_end), ptr::null_mut());
         }
@@ -226,7 +226,7 @@ unsafe extern "C" fn opened(
     sqlite::SQLITE_OK
 }
 
-/// Called by SQLite in the midst of a query.
+/// The progress handler, which SQLite calls during a query. Any result but 0 interrupts the query.
 unsafe extern "C" fn is_to_end(_: *mut c_void) -> c_int {
     crash::process_here().is_some_and(|process| process.is_asked()).into()
 }

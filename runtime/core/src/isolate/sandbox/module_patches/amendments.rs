@@ -1,6 +1,6 @@
-//! Scripts of the engine's in which a few words are replaced.
+//! Replacements of exact strings in Deno's modules.
 
-/// Words that are in a module once, and what takes their place.
+/// A string that a module contains exactly once, and its replacement.
 pub(super) type Words = (&'static str, &'static str);
 
 pub(super) struct Amendment {
@@ -9,7 +9,7 @@ pub(super) struct Amendment {
 }
 
 pub(super) const AMENDMENTS: [Amendment; 10] = [
-    // The mode of a socket is changed where the socket was made (`handles/pipes.rs`).
+    // Changes the mode of a socket through the checked folder (`native/handles/pipes.rs`).
     Amendment {
         module: "ext:deno_node/internal_binding/pipe_wrap.ts",
         words: &[(
@@ -17,7 +17,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
             "const nativeFchmod = PipeWrap.prototype.allowMore;",
         )],
     },
-    // Odd names and values, as in Node.
+    // Accepts unusual names and values of variables, as Node does.
     Amendment {
         module: "ext:deno_node/_process/process.ts",
         words: &[
@@ -33,7 +33,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
             ),
         ],
     },
-    // Deno has read the variable when the program started, and knows it when `node:process` is loaded.
+    // Deno reads NODE_DEBUG once, when the application starts. Each isolate has its own.
     Amendment {
         module: "ext:deno_node/internal/util/debuglog.ts",
         words: &[
@@ -49,7 +49,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
             ),
         ],
     },
-    // Children get what `process.env` is, also where a script has put another object in its place.
+    // Children get the variables of `process.env`, even if a script has replaced that object.
     Amendment {
         module: "ext:deno_node/internal/child_process.ts",
         words: &[
@@ -66,7 +66,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
                 "stdin: stdin_ == \"inherit\" ? \"inherit\" : \"null\",",
                 "stdin: stdinOf(stdin_, toDenoStdio),",
             ),
-            // What a child gets is a duplicate that was made for it, and what a child sends is closed with the isolate.
+            // A child gets the duplicate made for it. The isolate closes a handle that a child sends.
             (
                 "writeFn(ipc, handleInfo.message, handleInfo.rawFd, queueOk)",
                 "writeFn(ipc, handleInfo.message, \
@@ -88,7 +88,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
             ),
         ],
     },
-    // An extension is native code. Without this the refusal names a flag of Deno's.
+    // An extension is native code. Without this the error message names a flag of Deno.
     Amendment {
         module: "ext:deno_node/sqlite.ts",
         words: &[(
@@ -111,7 +111,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
             "core.ops.op_require_break_on_next_statement(0, 0);\n        const result = op_node_udp_bind(",
         )],
     },
-    // A request gets the client for the proxies of its process.
+    // A request uses the HTTP client with the proxies of its process.
     Amendment {
         module: "ext:deno_fetch/26_fetch.js",
         words: &[(
@@ -119,7 +119,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
             "    req.clientRid ?? core.ops.op_desktop_confirm(req.currentUrl()),\n    reqBody",
         )],
     },
-    // A stream gets these functions by definition: those that they take the place of cannot be written (http2_sessions).
+    // Defines these functions on a stream, because the replaced methods are read-only (`native/http2_sessions.rs`).
     Amendment {
         module: "ext:deno_node/http2.ts",
         words: &[
@@ -136,7 +136,7 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
             ),
         ],
     },
-    // A surface of a window is native code's.
+    // A window surface needs a pointer from native code.
     Amendment {
         module: "ext:deno_canvas/02_surface.js",
         words: &[(
@@ -144,14 +144,14 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
             "class UnsafeWindowSurface { constructor() { core.ops.op_create_gpu(); } }",
         )],
     },
-    // All connections trust the extra authorities. Node's module reads them again, and asks for a permission.
+    // All connections trust NODE_EXTRA_CA_CERTS. Node's module would read the file again, which needs a permission.
     Amendment {
         module: "ext:deno_node/https.ts",
         words: &[("(!op_get_env_no_permission_check(\"NODE_EXTRA_CA_CERTS\"))", "(true)")],
     },
 ];
 
-/// The same for ES modules.
+/// Replacements in ES modules.
 pub(super) const MODULE_AMENDMENTS: [Amendment; 4] = [
     Amendment {
         module: "ext:deno_node/internal_binding/mod.ts",
@@ -160,7 +160,7 @@ pub(super) const MODULE_AMENDMENTS: [Amendment; 4] = [
                 "export function getBinding(name) {",
                 concat!(include_str!("bindings.js"), "export function getBinding(name) {"),
             ),
-            // Once: an object could be one name for the check and another one for the lookup.
+            // Converts once: an object could convert to a different name for the check and the lookup.
             ("const mod = modules[name];", "const mod = bindingOf(`${name}`);"),
         ],
     },

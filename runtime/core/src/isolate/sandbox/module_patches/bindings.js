@@ -1,5 +1,5 @@
-// Stands before getBinding() of Node's internal bindings. Packages read some of them, and those are copies
-// or empty. The others, null here, hand out native classes, which trust the engine's own modules.
+// Inserted before getBinding() of Node's internal bindings. Packages read some of them, and get copies or empty objects.
+// The others, null here, expose native classes, which assume that only Deno's modules call them.
 const bindings = (() => {
   const { ObjectEntries, SafeSet } = primordials
   const copy = (source) => {
@@ -42,7 +42,7 @@ const bindingOf = (name) => {
   const binding = bindings[name]
   if (binding !== null) return binding
   const error = new Error(
-    `process.binding('${name}') is not available to an embedded script: it hands out the engine's native ` +
+    `process.binding('${name}') is not available to an embedded script: it exposes the engine's native ` +
       "classes. Use the public modules of Node; a child process has it: runtime 'node'",
   )
   error.code = 'ERR_INVALID_MODULE'

@@ -1,14 +1,14 @@
-// Stands at the end of the module of image bitmaps. The size of an image is in its file, whatever the length of that:
-// whether there is so much memory is asked before it is decoded, in a way that can be refused.
+// Appended to the module of image bitmaps. A small file can declare a huge image. An ArrayBuffer of the decoded size
+// checks the memory limit before decoding, and fails with an exception.
 function withMemory(file, ...args) {
   const { ArrayBuffer, MathAbs, MathCeil, MathMax, MathMin, RangeError } = primordials
   const pixelBytes = 4
-  // Width and height as the head of a file tells them, before it is decoded.
+  // Width and height from the header of a file, by format.
   const sizes = {
     __proto__: null,
     // PNG
     1: (file) => [big(file, 16, 4), big(file, 20, 4)],
-    // JPEG: in the segment of the frame
+    // JPEG: in the start-of-frame segment
     2(file) {
       for (let at = 2; at + 9 < file.length; at += 2 + big(file, at + 2, 2)) {
         while (file[at + 1] === 0xff) at++
@@ -25,7 +25,7 @@ function withMemory(file, ...args) {
       little(file, 14, 4) === 12
         ? [little(file, 18, 2), little(file, 20, 2)]
         : [MathAbs(little(file, 18, 4) | 0), MathAbs(little(file, 22, 4) | 0)],
-    // ICO, of which the decoder refuses more
+    // ICO: the decoder refuses larger ones
     5: () => [256, 256],
     // WebP
     6(file) {
@@ -52,18 +52,18 @@ function withMemory(file, ...args) {
     args
   const from = source === 0 ? sizes[kind](file) : [width, height]
   const depth = kind === 1 && file[24] === 16 ? 2 : 1
-  // The engine takes what follows from these for numbers of 32 bits, and some for none where they are 0.
+  // Deno computes with 32-bit numbers, and treats some of these as absent if they are 0.
   const isBeyond = left + cutWidth > 2 ** 31 - 1 || top + cutHeight > 2 ** 31 - 1
   if (cutWidth < 0 || cutHeight < 0 || isBeyond) {
-    throw new RangeError('The part of an image must have a positive size, and end before 2 ** 31')
+    throw new RangeError('The crop rectangle must have a positive size and end before 2 ** 31')
   }
   const scaled = (length, to, of) => {
     if (of === 0 || length * to >= 2 ** 32) {
-      throw new RangeError(`The image cannot be resized to ${to}: name its width and its height`)
+      throw new RangeError(`The image cannot be resized to ${to}: give both width and height`)
     }
     return MathCeil((length * to) / of)
   }
-  // The pixels of a part of the image, before and after it is resized.
+  // The pixels of a rectangle, the larger of before and after resizing.
   const pixels = (width, height) =>
     MathMax(
       width * height,
@@ -77,7 +77,7 @@ function withMemory(file, ...args) {
     new ArrayBuffer(MathMin(bytes, 2 ** 53 - 1))
   } catch {
     throw new RangeError(
-      `The image takes ${bytes} bytes, which are not to be had (limits.arrayBufferMb)`,
+      `The image takes ${bytes} bytes, which exceeds the limit (limits.arrayBufferMb)`,
     )
   }
   return op_create_image_bitmap(file, ...args)

@@ -1,18 +1,18 @@
-// Stands at the head of Node's child processes.
+// Inserted at the start of the modules of Node's child processes.
 {
   const { ops } = __bootstrap.core
   if (!ops.isCommandLineGuarded) {
-    // Node's command line is translated for Deno only. The other op has its name by chance.
+    // Node's command line is translated for Deno only. `op_desktop_init` is a carrier (`ops/overrides.rs`).
     const { op_node_translate_cli_args: translate, op_desktop_init: runtime } = ops
     const deno = 2
     ops.op_node_translate_cli_args = (args, isInPackage, isOfProcess) => {
       if (runtime(true) === deno) return translate(args, isInPackage, isOfProcess)
-      // A command for a shell is left as it is.
+      // Leaves a shell command unchanged.
       if (!isOfProcess) throw new __bootstrap.primordials.Error('nothing to translate')
       return { denoArgs: args, nodeOptions: [], needsNpmProcessState: false }
     }
 
-    // Without these a child would find no program, or could not run. They are no secret.
+    // A child needs these to find programs and to run. They contain no secrets.
     const { op_get_env_no_permission_check: look } = ops
     const isWindows = __bootstrap.core.build.os === 'windows'
     const needed = isWindows
@@ -26,7 +26,7 @@
       return env
     }
 
-    // Starting this is starting a script; see `executable.rs`.
+    // The `process.execPath` of a script without a runtime for children (`children/executable.rs`).
     const noExecutable = isWindows ? 'NUL\\js-runtime' : '/proc/js-runtime/no-node-deno-or-bun'
     ops.addRemedy = (error, command) => {
       if (command !== noExecutable) return
@@ -38,14 +38,13 @@
   }
 }
 
-// Gives the variables that a child gets where its script
-// names none: a copy, which may be added to.
+// A copy of the variables for a child whose options have none.
 const variablesOf = ({ env }) => {
   const isOwn = env === core.loadExtScript('ext:deno_node/_process/process.ts').env
   return isOwn ? core.ops.withSearchPath({ ...env }) : { ...env }
 }
 
-// Fills in the answer of a synchronous start that failed.
+// Fills in the result of a failed synchronous start.
 const failSync = (result, error, create) => {
   const isOf = (kind) => ObjectPrototypeIsPrototypeOf(Deno.errors[kind].prototype, error)
   const code = isOf('NotFound') ? 'ENOENT' : isOf('PermissionDenied') ? 'EACCES' : undefined
@@ -59,7 +58,7 @@ const isStandardStream = (stream) =>
   typeof stream === 'object' &&
   (stream.fd === 0 || stream.fd === 1 || stream.fd === 2)
 
-// What a synchronous child reads.
+// The stdin of a synchronous child.
 const stdinOf = (stdin, convert) => {
   if (stdin == null || stdin === 'pipe' || stdin === 'overlapped') return 'null'
   const own = convert(stdin)

@@ -1,5 +1,5 @@
-// Stands at the head of fs.cp and fs.promises.cp. Where a link is to take the place of a link, Deno resolves the
-// old one unless everything is granted, native code included, and removes the file that it leads to.
+// Inserted at the start of fs.cp and fs.promises.cp. If one symlink replaces another, Deno resolves the old one and
+// removes its target, unless all permissions including native code are granted.
 {
   const { ops } = __bootstrap.core
   const { op_node_cp_fast: copyFast, op_node_cp_on_link: copyLink, op_node_cp_sync: copy } = ops
@@ -16,7 +16,7 @@
   const isWithin = (folder, path) =>
     path === folder || path.startsWith(folder === sep ? sep : folder + sep)
 
-  /** Puts a copy of the link `src` in the place of the link `dest`; false where Deno has to say what happens. */
+  /** Replaces the symlink `dest` with a copy of the symlink `src`. Returns false if Deno has to handle the pair. */
   const replaceLink = (src, dest, verbatim) => {
     const [written, old] = [
       orUndefined(Deno.readLinkSync, src),
@@ -27,7 +27,7 @@
     const source = resolve(target)
     const replaced = resolve(dirname(dest), old)
     const { isDirectory } = orUndefined(Deno.statSync, src) ?? {}
-    // Deno refuses to copy a folder into itself.
+    // Deno reports the error for copying a folder into itself.
     if (isDirectory === undefined) return false
     if (isDirectory && (isWithin(source, replaced) || isWithin(replaced, source))) return false
     const temporary = `${dest}.${Math.random().toString(36).slice(2)}`
@@ -46,7 +46,7 @@
     await copyLink(src, dest, isDestThere, verbatim)
   }
 
-  // The quick way shows no links: a filter is what keeps `cpFn` from taking it.
+  // The fast path does not call `op_node_cp_on_link`. A filter keeps `cpFn` from taking it.
   ops.op_node_cp_fast = (src, dest, recursive) => {
     if (!isThere(dest)) return copyFast(src, dest, recursive)
     const filter = () => true

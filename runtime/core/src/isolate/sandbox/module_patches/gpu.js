@@ -1,4 +1,4 @@
-// What navigator.gpu is: it can be asked for an adapter, as everywhere, and the op refuses.
+// navigator.gpu, whose requestAdapter() rejects.
 const refusedGpu = () =>
   ObjectSetPrototypeOf(
     {

@@ -1,5 +1,5 @@
-// Stands at the head of the module of images, which makes their memory natively and takes a refusal
-// for the end of the program. Whether there is so much is asked first, in a way that can be refused.
+// Inserted at the start of the module of ImageData, which allocates natively and aborts on failure. A typed array of the
+// same size checks the memory limit first, and fails with an exception.
 {
   const { ops } = __bootstrap.core
   const {
@@ -12,14 +12,14 @@
   } = __bootstrap.primordials
   const mostBytes = 8
   const Native = ops.ImageData
-  // No proxy, and no subclass: a script would find the native class behind it.
+  // Neither a proxy nor a subclass: a script would reach the native class behind it.
   function ImageData(...args) {
     if (new.target === undefined) {
       throw new TypeError("Class constructor ImageData cannot be invoked without 'new'")
     }
     if (args.length >= 2 && !ArrayBufferIsView(args[0])) {
-      // Once: an object could be one number for the question and another one for the call. By their places: what
-      // goes through an array is the script's to say.
+      // Converts once: an object could convert to a different number for the check and the call. Uses indexes, because
+      // a script can change the iterator of arrays.
       const first = args[0] >>> 0
       const second = args[1] >>> 0
       new Uint8Array(MathMin(first * second * mostBytes, 2 ** 53 - 1))

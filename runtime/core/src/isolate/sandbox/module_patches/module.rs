@@ -1,15 +1,15 @@
-//! What differs in the engine's `node:module`.
+//! Replacements in `node:module`.
 
 use super::amendments::Words;
 
 pub(super) const WORDS: [Words; 11] = [
-    // What Node has under its scheme only is a package without it.
+    // Modules that Node has only as `node:…` are packages without the scheme.
     (
         "return request in nativeModuleExports;",
         "return request in nativeModuleExports && request !== \"sqlite\" && request !== \"test\" && \
          request !== \"test/reporters\" && !StringPrototypeStartsWith(request, \"internal/\");",
     ),
-    // What Node has for itself, Deno has for everyone.
+    // Deno exposes Node's internal modules.
     (
         "const modExports = nativeModuleExports[request];",
         "const modExports = StringPrototypeStartsWith(request, \"internal/\") ? undefined : \
@@ -23,12 +23,12 @@ pub(super) const WORDS: [Words; 11] = [
         "normalizedRequest in nativeModuleExports",
         "normalizedRequest !== request && normalizedRequest in nativeModuleExports",
     ),
-    // Whole lines of standard input and output; see `line_door`.
+    // The frame API (`stdio/frame_api.rs`).
     (
         "function getBuiltinModule(id) {",
         "function getBuiltinModule(id) {\n  if (id === \"js-runtime:lines\") return internals.jsRuntimeLines;",
     ),
-    // Sets up a worker, once, before its script runs. The script's own isolate has kept the arguments instead.
+    // Bootstraps Node in a worker, once, before its script runs. The main isolate has stored the arguments instead.
     (
         "globalThis.nodeBootstrap = initialize;",
         "if (internals.__nodeBootstrapArgs === undefined) {
@@ -38,20 +38,20 @@ pub(super) const WORDS: [Words; 11] = [
   };
 }",
     ),
-    // The text of a hook is loaded with all that it imports.
+    // Loads the source of a hook with its imports.
     ("op_import_sync_with_source(specifier, code)", "op_import_sync(specifier, code)"),
-    // Both kinds of hooks are handed to the loader, which runs those of `load` for require() itself.
+    // Registers both kinds of hooks with the loader, which runs `load` hooks for require() itself.
     (
         "op_module_hooks_register(hasResolve ? esmResolveHookCallback : null, hasLoad);",
         "op_module_hooks_register(hasResolve ? esmResolveHookCallback : null, hasLoad ? esmLoadHookCallback : null);",
     ),
     ("function _activateEsmHooks() {", ACTIVATE),
-    // A hook that calls `next` gets its error, as in Node.
+    // A hook that calls `next` gets the error, as in Node.
     (
         "} catch  {\n        // Last-ditch fallback",
         "} catch (error) {\n        throw error;\n        // Last-ditch fallback",
     ),
-    // And the text as it is, which require() would get as JavaScript.
+    // `next` returns the source unchanged. Deno would compile it for require().
     (
         "const source = op_require_read_file(url.fileURLToPath(loadUrl));",
         "const source = op_module_default_resolve(loadUrl, null);",

@@ -1,5 +1,5 @@
-// Stands at the head of process.env. A text ends where C ends it, and a name that the system would refuse
-// is passed over: Node hears of neither.
+// Inserted at the start of process.env. Like Node, cuts a string at its first NUL, and ignores a name that the system
+// would refuse.
 const upToNul = (text) => {
   const end = primordials.StringPrototypeIndexOf(text, '\0')
   return end < 0 ? text : primordials.StringPrototypeSlice(text, 0, end)

@@ -1,6 +1,6 @@
-// Stands at the head of modules of keys and primes, whose sizes a script names: natively they become memory that
-// nothing refuses, and calls that nothing interrupts. Whether there is so much memory is asked first, in a way
-// that can be refused.
+// Inserted at the start of the modules for keys and primes, whose sizes a script chooses. Large sizes allocate native
+// memory without a limit, and run calls that cannot be interrupted. An ArrayBuffer of the same size checks the memory
+// limit first, and fails with an exception.
 {
   const { ops } = __bootstrap.core
   const {
@@ -16,16 +16,16 @@
     TypedArrayPrototypeGetByteLength,
   } = __bootstrap.primordials
 
-  // As OpenSSL has it for RSA.
+  // The limit of OpenSSL for RSA.
   const mostBits = 16384
-  // Each round finds three of four numbers that are no primes. After so many a mistake is less likely than 2^-128.
+  // Each round detects three of four composite numbers. After 64 rounds the error probability is below 2^-128.
   const mostRounds = 64
   const held = new SafeSet()
 
   const bits = (count) => {
     if (count > mostBits) {
       throw new RangeError(
-        `A key or prime of ${count} bits is too large; an embedded script may have ${mostBits} bits at the most`,
+        `A key or prime of ${count} bits is too large; the limit for embedded scripts is ${mostBits} bits`,
       )
     }
   }
@@ -35,11 +35,11 @@
       return new ArrayBuffer(MathMin(bytes, 2 ** 53 - 1))
     } catch {
       throw new RangeError(
-        `This takes ${bytes} bytes, which are not to be had (limits.arrayBufferMb)`,
+        `This takes ${bytes} bytes, which exceeds the limit (limits.arrayBufferMb)`,
       )
     }
   }
-  // What `check` returns is held until the op is done. `change` may change the arguments afterwards.
+  // Retains the result of `check` until the op has finished. `change` can change the arguments after the check.
   const bound = (name, check, change) => {
     const op = ops[name]
     if (!op || op.isBounded) return

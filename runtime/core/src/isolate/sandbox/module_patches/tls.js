@@ -1,2 +1,2 @@
-// Stands at the head of the module in which Node's `tls` reaches the engine: it is about to be used.
+// Inserted at the start of the native binding of Node's `tls`: prepares TLS before its first use.
 __bootstrap.core.ops.op_tls_key_null()

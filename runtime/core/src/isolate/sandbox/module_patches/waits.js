@@ -1,8 +1,8 @@
-// Stands at the head of Deno's processes: a script hears of the end of a child when all of its output has been moved.
+// Inserted at the start of Deno's processes: the exit of a child is reported after all of its output is forwarded.
 {
   const { ops } = __bootstrap.core
   const { ArrayPrototypeSlice, PromisePrototypeThen, SymbolFor } = __bootstrap.primordials
-  // The other op has its name by chance.
+  // `op_desktop_apply_patch` is a carrier (`ops/overrides.rs`).
   const { op_spawn_wait: wait, op_desktop_apply_patch: settle } = ops
   const promiseId = SymbolFor('Deno.core.internalPromiseId')
   ops.op_spawn_wait = (rid) => {
@@ -19,11 +19,11 @@
         throw error
       },
     )
-    // By this the engine knows for whom it goes on.
+    // Deno finds the promise by this ID, for `ref` and `unref`.
     settled[promiseId] = ended[promiseId]
     return settled
   }
-  // Deno's own ops for this hand on the application's variables.
+  // Deno's own ops pass the application's environment on.
   ops.op_run = ({ cmd, ...request }) =>
     ops.op_spawn_child(
       {

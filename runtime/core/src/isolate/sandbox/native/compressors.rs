@@ -1,8 +1,7 @@
-//! The native handles of `node:zlib`, which trust that the engine's own module calls them in the right order.
+//! The native handles of `node:zlib`, which assume that Deno's module calls them in the right order.
 //!
-//! A script has them as `stream._handle`. One that is written to before it is set up, or used after it was closed, or
-//! that has no listener for errors, ends in a panic. So functions of Rust take the place of the methods
-//! (`native_methods`).
+//! A script reaches them as `stream._handle`. Deno panics if a handle is written to before `init`, is used after
+//! `close`, or has no error listener. Replaced methods check this first. They also retain the memory of the last write.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -20,17 +19,17 @@ use crate::isolate::sandbox::ops::buffers::{Memory, copied, memory_of};
 const CLASSES: [&str; 5] =
     ["Zlib", "BrotliEncoder", "BrotliDecoder", "ZstdCompress", "ZstdDecompress"];
 
-/// Where a handle has the memory of its last write: `params` goes on with that.
+/// On a handle, the memory of its last write. `params` continues to use it.
 const WRITTEN: &str = "js-runtime.written";
 
-/// The places of buffers among the arguments of a write: what is read, and what is written to.
+/// Positions of the buffers among the arguments of a write. `write` and `writeSync` differ in the second output.
 const INPUT: usize = 1;
 const OUTPUTS: [usize; 2] = [4, 7];
 
-/// Marks a handle that is set up and not closed.
+/// Marks an initialized handle that is not closed.
 const READY: &str = "js-runtime.ready";
 
-/// Where a handle has the function that is told of errors.
+/// The property that holds the error listener of a handle.
 const ON_ERROR: &str = "onerror";
 
 pub(crate) fn install<'s>(
@@ -58,7 +57,7 @@ fn init<'s>(
 ) {
     let Some(call) = Call::of(&arguments) else { return };
     let Some(done) = call.pass(scope, 0, &call.arguments) else { return };
-    // Some answer whether they are set up, and the others with a number or nothing.
+    // `init` of some classes returns whether it succeeded, of others a number or nothing.
     if !done.is_false() && set_mark(scope, call.this, READY).is_none() {
         return;
     }
@@ -76,11 +75,12 @@ fn work<'s>(
     }
 }
 
-/// Whether a handle may be used; if not, that has been thrown.
+/// Throws and returns false if a handle cannot be used.
 fn is_usable<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Object>) -> bool {
     let is_usable = has_mark(scope, handle, READY) && hears_of_errors(scope, handle);
     if !is_usable {
-        let message = "the handle of node:zlib is not set up, or closed";
+        let message =
+            "the handle of node:zlib is not initialized, is closed, or has no error listener";
         throw_js_error_class(scope, &JsErrorBox::type_error(message));
     }
     is_usable
@@ -97,7 +97,7 @@ fn write<'s>(
     }
     if OUTPUTS.iter().filter_map(|at| call.arguments.get(*at)).any(|it| memory_of(*it).may_change())
     {
-        let message = "what a compressor writes to cannot be resizable or shared memory";
+        let message = "the output of a compressor cannot be resizable or shared memory";
         return throw_js_error_class(scope, &JsErrorBox::type_error(message));
     }
     if let Some(input) = call.arguments.get_mut(INPUT)
@@ -110,7 +110,7 @@ fn write<'s>(
     }
 }
 
-/// Keeps the memory of a write instead of that of the one before.
+/// Retains the memory of a write, and releases that of the previous write.
 fn keep<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> Option<()> {
     let mut kept = Vec::new();
     for at in [INPUT, OUTPUTS[0]] {
@@ -125,7 +125,7 @@ fn keep<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> Option<()> {
     let mark = mark(scope, WRITTEN)?;
     let before = call.this.get_private(scope, mark)?;
     if let Some(last) = try_unwrap_cppgc_object::<HeldMemory>(scope, before) {
-        // SAFETY: `before` is on the stack and keeps the object.
+        // SAFETY: the local handle `before` keeps the object alive during the call.
         unsafe { last.as_ref() }.replace(kept);
         return Some(());
     }
@@ -146,7 +146,7 @@ fn close<'s>(
     call.pass_on(scope, answer);
 }
 
-/// A value of the handle itself, so that the engine finds what is found here.
+/// Requires an own data property, so that Deno reads the same value.
 fn hears_of_errors<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     handle: v8::Local<'s, v8::Object>,
@@ -162,7 +162,7 @@ fn listener<'s>(
     let property = handle.get_own_property_descriptor(scope, name.into())?;
     let property = v8::Local::<v8::Object>::try_from(property).ok()?;
     let value = v8::String::new(scope, "value")?;
-    // The descriptor of an accessor has none.
+    // The descriptor of an accessor has no `value`.
     property.has_own_property(scope, value.into()).filter(|has| *has)?;
     property.get(scope, value.into())
 }

@@ -1,7 +1,7 @@
-//! Node's native handles, which take any number for a descriptor: `new Pipe().open(1)` is the application's stdout.
+//! Node's native handles for sockets and pipes.
 //!
-//! So functions of Rust take the place of their methods before a script runs (`native_methods`). Between what such a
-//! function checks and what it then does no JavaScript runs.
+//! Deno's methods accept any descriptor: `new Pipe().open(1)` would open the application's stdout. Replaced methods
+//! check descriptors, addresses and the limit of open files. No JavaScript runs between a check and its use.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -19,27 +19,27 @@ use crate::isolate::sandbox::native::methods::{
 };
 use crate::isolate::sandbox::network::unix_sockets;
 
-/// What a method answers when there are too many open files: the negative of the system's number.
+/// `-EMFILE`, which a method returns at the limit of open files.
 const TOO_MANY: i32 = -24;
 
-/// Marks a handle that has an address of its own.
+/// Marks a handle that is bound to an address.
 const BOUND: &str = "js-runtime.bound";
 
-/// Marks a handle that has a socket.
+/// Marks a handle that has an open socket.
 const OPEN: &str = "js-runtime.open";
 
-/// Sockets that listen without an address would get one that no permission was asked for.
+/// A socket that listens without `bind` is bound to this address, so that its permission is checked.
 const ANY_ADDRESS: &str = "0.0.0.0";
 
-/// The handles of an isolate that have sockets.
+/// The handles of an isolate with open sockets.
 #[derive(Default)]
 struct Handles {
     list: RefCell<Vec<v8::Weak<v8::Object>>>,
-    /// At least so many of the list are open: some may be gone with what held them.
+    /// Open handles in the list, including some that the garbage collector may have freed.
     open: Cell<usize>,
 }
 
-/// Replaces methods of the classes in `ops`, and classes that no script may have.
+/// Replaces methods of the classes in `ops`, and refuses some classes.
 pub(crate) fn install<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     ops: v8::Local<'s, v8::Object>,
@@ -60,7 +60,7 @@ pub(crate) fn install<'s>(
         replace(scope, *class, "connect", &[], v8::Function::builder(connect))?;
         replace(scope, *class, "bind", &[], v8::Function::builder(bind))?;
     }
-    // Before `bind` is asked for it has been replaced, which makes no difference here.
+    // `bind` is the replaced method here, which checks the permission.
     replace(scope, tcp, "listen", &["bind"], v8::Function::builder(listen))?;
     replace(scope, tcp, "openFromRid", &[], v8::Function::builder(connect))?;
     replace(scope, tcp, "connect6", &[], v8::Function::builder(connect))?;
@@ -72,7 +72,8 @@ pub(crate) fn install<'s>(
     Some(())
 }
 
-/// The terminal is the application's, and the standard streams of WASI are, whatever it is told.
+/// Replaces a class with one whose constructor throws. A `TTY` would be the application's terminal, and WASI would use
+/// the application's standard streams.
 fn refuse<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     ops: v8::Local<'s, v8::Object>,
@@ -103,8 +104,8 @@ fn answer_no<'s>(
     answer.set_bool(false);
 }
 
-/// Calls a method that opens something: it answers with a number, and a negative one is an error. Where its address is
-/// among the arguments is `address`.
+/// Calls a method that opens a socket and returns its status: 0, or the negative of an `errno`. `address` is the
+/// position of the address in its arguments.
 fn call_to_open<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     call: &mut Call<'s>,
@@ -131,7 +132,7 @@ fn has_room(scope: &mut v8::PinScope<'_, '_>) -> bool {
     FdGuard::ensure_room(&state, 1).is_ok()
 }
 
-/// Counts a handle as long as it lives and is not closed.
+/// Counts a handle as open until it is closed or freed.
 fn has_socket<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     handle: v8::Local<'s, v8::Object>,
@@ -146,14 +147,14 @@ fn has_socket<'s>(
     let handles = state.borrow::<Handles>();
     handles.list.borrow_mut().push(weak);
     count(&state, handles.open.get() + 1);
-    // Looking through the list costs no more than adding to it did.
+    // Amortized: a scan costs no more than the additions since the last one.
     if handles.list.borrow().len() > 2 * handles.open.get() + FEW {
         recount(&state, scope);
     }
     Some(())
 }
 
-/// So many that are closed may be on the list.
+/// Closed handles that may stay in the list.
 const FEW: usize = 64;
 
 fn has_no_socket<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Object>) {
@@ -172,7 +173,7 @@ fn count(state: &OpState, open: usize) {
     FdGuard::of(state).set_handle_count(open);
 }
 
-/// Finds out which handles are still there.
+/// Drops closed and freed handles from the list.
 fn recount(state: &OpState, scope: &mut v8::PinScope<'_, '_>) {
     let mut list = state.borrow::<Handles>().list.borrow_mut();
     list.retain(|handle| {
@@ -186,7 +187,7 @@ fn open<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     mut answer: v8::ReturnValue<'s, v8::Value>,
 ) {
-    // Once, and before anything is checked: an object may be another number each time.
+    // Converts once, before the check: an object may convert to a different number each time.
     let Some(number) = arguments.get(0).int32_value(scope) else { return };
     let Some(call) = Call::of(&arguments) else { return };
     let state = JsRuntime::op_state_from(scope);
@@ -200,7 +201,7 @@ fn open<'s>(
     }
 }
 
-/// A duplicate is the script's to be sent to a child, and closed with the isolate.
+/// Duplicates the descriptor of a handle, to be sent to a child. The isolate closes the duplicate at its end.
 fn duplicate<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
@@ -265,7 +266,7 @@ fn listen<'s>(
     }
 }
 
-/// The socket belongs to the handle that is the argument.
+/// Accepts a connection into the handle given as the argument.
 fn accept<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
@@ -277,7 +278,7 @@ fn accept<'s>(
     let Some(handle) = call.arguments.first().and_then(|it| (*it).try_into().ok()) else { return };
     if code == 0 {
         if !has_room(scope) {
-            // It has been accepted, and is closed with its handle.
+            // Closing the handle closes the accepted socket.
             close_handle(scope, handle);
             return answer.set_int32(TOO_MANY);
         }

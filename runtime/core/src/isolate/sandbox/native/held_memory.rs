@@ -1,9 +1,8 @@
-//! Memory of a script that the native handles of `node:net` and `node:tls` use after a call of theirs has returned: the
-//! buffer that is read into, and what is written.
+//! Buffers that the native handles of `node:net` and `node:tls` use after a method has returned: the read buffer, and
+//! the data of writes.
 //!
-//! The handles keep addresses, and rely on the script to keep the memory. It could be given away meanwhile
-//! (`transfer()`), and be somebody else's. So functions of Rust take the place of the methods: what a handle has an
-//! address of stays as long as the handle, or the request to write.
+//! Deno's handles store addresses and rely on the script to keep the memory alive. A script could free it with
+//! `transfer()`. Replaced methods retain the memory for the lifetime of the handle or of the write request.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -18,18 +17,18 @@ use deno_runtime::deno_core::v8::cppgc::{GarbageCollected, Visitor};
 use crate::isolate::sandbox::native::methods::{Call, mark, prototype, replace};
 use crate::isolate::sandbox::ops::buffers::{Memory, copy, memory_of, no_memory};
 
-/// Where a handle or a request has the memory that is kept for it.
+/// On a handle or a request, the memory retained for it.
 const KEPT: &str = "js-runtime.kept";
 
-/// Where a handle has the handles that it was attached to.
+/// On a handle, the handles that it was attached to.
 const ATTACHED: &str = "js-runtime.attached";
 
-/// Memory of this many bytes or more is held by [`HeldMemory`]. That of less is held by a further buffer, which V8 frees
+/// In bytes. [`HeldMemory`] retains memory from this size. A second `ArrayBuffer` retains less, because V8 frees that
 /// with its young generation.
 const LARGE: usize = 64 * 1024;
 
-/// Memory that is not freed while this lives. It is native: V8 would count a further buffer of the same memory as much
-/// more memory, and end the script too early.
+/// Keeps backing stores alive. V8 would count a second `ArrayBuffer` over the same memory again, and end the script too
+/// early.
 pub(super) struct HeldMemory(RefCell<Vec<v8::SharedRef<v8::BackingStore>>>);
 
 impl HeldMemory {
@@ -42,7 +41,8 @@ impl HeldMemory {
     }
 }
 
-// SAFETY: a backing store is no object of V8's heap, so there is nothing to trace.
+// SAFETY: the fields contain no reference to an object on a garbage-collected heap, so `trace` has nothing to visit.
+// `SharedRef` is an owning reference to native memory.
 unsafe impl GarbageCollected for HeldMemory {
     fn trace(&self, _: &mut Visitor) {}
 
@@ -68,7 +68,7 @@ pub(crate) fn install<'s>(
     Some(())
 }
 
-/// Keeps the memory of a view for `owner`. Memory that may change its size, or that others share, must not come here.
+/// Retains the memory of a view for `owner`. The memory must be of fixed length and not shared.
 fn keep<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     owner: v8::Local<'s, v8::Object>,
@@ -78,7 +78,7 @@ fn keep<'s>(
         return Some(());
     }
     let store = view.buffer(scope)?.get_backing_store();
-    // No script has this object, so none gives the memory away.
+    // No script reaches this object, so none can transfer its memory.
     let kept: v8::Local<v8::Value> = if store.byte_length() < LARGE {
         v8::ArrayBuffer::with_backing_store(scope, &store).into()
     } else {
@@ -90,7 +90,8 @@ fn keep<'s>(
     owner.set_private(scope, mark, all.into()).map(drop)
 }
 
-/// What a handle may have the address of: the value, a copy of memory that could change its size, or nothing.
+/// Retains the memory of a value, or of a copy if the memory is resizable or shared. Returns the value to pass to the
+/// handle, or `None` if an allocation fails.
 fn kept<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     owner: v8::Local<'s, v8::Object>,
@@ -114,7 +115,7 @@ fn use_buffer<'s>(
     let Some(call) = Call::of(&arguments) else { return };
     let buffer = arguments.get(0);
     if matches!(memory_of(buffer), Memory::Resizable | Memory::Shared) {
-        let message = "what a socket reads into cannot be resizable or shared memory";
+        let message = "the read buffer of a socket cannot be resizable or shared memory";
         return throw_js_error_class(scope, &JsErrorBox::type_error(message));
     }
     if kept(scope, call.this, buffer).is_some() {
@@ -146,7 +147,7 @@ fn write_many<'s>(
     if let Ok(request) = v8::Local::<v8::Object>::try_from(arguments.get(0))
         && let Ok(chunks) = v8::Local::<v8::Array>::try_from(arguments.get(1))
     {
-        // Each is looked up once, and all before any is kept: a getter may run here.
+        // Reads each element once, and all before any is retained: a getter may run.
         let mut values = Vec::new();
         for at in 0..chunks.length() {
             let Some(value) = chunks.get_index(scope, at) else { return };
@@ -161,7 +162,7 @@ fn write_many<'s>(
     call.pass_on(scope, answer);
 }
 
-/// Keeps the handle of the socket that is encrypted, whose address the one that encrypts has.
+/// Retains the handle of the underlying socket, whose address the TLS handle stores.
 fn attach<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,

@@ -1,9 +1,10 @@
-//! The native sessions of `node:http2`, which read and write for one caller at a time.
+//! The native sessions of `node:http2`, which are not reentrant.
 //!
-//! nghttp2 must not be given data while it calls JavaScript: it frees streams that it is at. So data that comes while a
-//! method of such a class runs waits until that has returned.
+//! nghttp2 frees streams that it still uses if it receives data while it calls JavaScript. Data that arrives while a
+//! method runs is queued until the method returns.
 //!
-//! A stream has the address of its session. So it keeps that, and does nothing when the session is at its end.
+//! A native stream stores the address of its session. It therefore keeps the session alive, and its methods do nothing
+//! after the session is destroyed.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -23,7 +24,7 @@ use crate::isolate::sandbox::ops::buffers::{Memory, copied};
 const SESSION: &str = "Http2Session";
 const RECEIVE: &str = "receive";
 
-/// Methods of a session that nghttp2 may call JavaScript in.
+/// Methods of a session during which nghttp2 may call JavaScript.
 const OF_SESSION: [&str; 8] = [
     "altsvc",
     "getOutgoingChunk",
@@ -35,7 +36,7 @@ const OF_SESSION: [&str; 8] = [
     "submitShutdownNotice",
 ];
 
-/// Methods of a stream that ask its session.
+/// Methods of a stream that use its session.
 const OF_STREAM: [&str; 11] = [
     "getState",
     "info",
@@ -50,20 +51,20 @@ const OF_STREAM: [&str; 11] = [
     "writeUtf8String",
 ];
 
-/// Where a stream has its session.
+/// On a stream, its session.
 const OWNER: &str = "js-runtime.session";
 
-/// Marks a session that was destroyed.
+/// Marks a destroyed session.
 const DESTROYED: &str = "js-runtime.destroyed";
 
-/// What a stream of a destroyed session answers: an error, or that it has done so at once.
+/// The result of a stream's method after its session is destroyed: an error code, or "completed synchronously".
 const DONE: i32 = 1;
 
-/// The op that gets the functions of Node's module, and which of them gets new streams.
+/// The op that registers the callbacks of Node's module, and the position of the callback for new streams.
 const CALLBACKS: &str = "op_http2_callbacks";
 const HEADERS: usize = 4;
 
-/// What an isolate's sessions are at.
+/// The state that all sessions of an isolate share.
 struct Sessions {
     receive: v8::Global<v8::Function>,
     is_busy: Cell<bool>,
@@ -101,7 +102,7 @@ pub(crate) fn install<'s>(
     replace(scope, session, "consumeStream", &[], v8::Function::builder(refuse))
 }
 
-/// A function with another one behind it.
+/// Builds a function that can call `original`.
 fn function<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     callback: impl v8::MapFnTo<v8::FunctionCallback>,
@@ -116,7 +117,7 @@ impl Sessions {
         JsRuntime::op_state_from(scope).borrow().borrow::<Rc<Self>>().clone()
     }
 
-    /// Calls a method, and then gives the sessions what has come meanwhile.
+    /// Calls a method, then delivers the data that was queued meanwhile.
     fn run<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -150,7 +151,7 @@ fn work<'s>(
     }
 }
 
-/// The functions of Node's module, of which the one that gets new streams links them to their sessions first.
+/// Registers the callbacks of Node's module. The callback for new streams links each to its session first.
 fn with_owners<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
@@ -175,7 +176,7 @@ fn link_new<'s>(
     }
 }
 
-/// Keeps a session for a stream; a number is none.
+/// Keeps the session of a stream alive. Ignores a number, which is an error code instead of a stream.
 fn link<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     stream: v8::Local<'s, v8::Value>,
@@ -205,7 +206,7 @@ fn work_of_stream<'s>(
         return answer.set_int32(DONE);
     }
     let Some(done) = Sessions::of(scope).run(scope, &call) else { return };
-    // A stream that was pushed.
+    // `pushPromise` returns a stream.
     if let Some(session) = owner
         && link(scope, done, session).is_none()
     {
@@ -261,12 +262,13 @@ fn receive_data<'s>(
     }
 }
 
-/// The session would own the socket of the handle, which others have the address of. Node's module does not use it.
+/// Refuses `consumeStream`, which would move the socket out of a handle whose address others store. Node's module does
+/// not use it.
 fn refuse<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     _: v8::FunctionCallbackArguments<'s>,
     _: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let message = "a session of node:http2 reads from its socket by events";
+    let message = "a session of node:http2 cannot consume a native stream";
     throw_js_error_class(scope, &JsErrorBox::type_error(message));
 }

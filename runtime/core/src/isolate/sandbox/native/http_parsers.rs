@@ -1,9 +1,8 @@
-//! The native parser of `node:http`, which is for one piece of data at a time.
+//! The native parser of `node:http`, which is not reentrant.
 //!
-//! It calls JavaScript while it reads, and a script has it as `socket.parser._native`. Called again from there, it takes
-//! an address in one piece of data and the end of another for one text, and hands out the application's memory between
-//! them. So functions of Rust take the place of its methods: data that comes meanwhile waits until it has done with
-//! what it reads.
+//! The parser calls JavaScript while it parses, and a script reaches it as `socket.parser._native`. A nested call would
+//! combine the start of a string in one chunk with its end in another, and expose the application's memory between them.
+//! Replaced methods queue chunks until the running call has parsed its own.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -20,19 +19,19 @@ use crate::isolate::sandbox::ops::buffers::{Memory, copied};
 
 const CLASS: &str = "HTTPParser";
 
-/// Where a handle has the parser that reads from it, whose address it keeps.
+/// On a handle, the parser that consumes it. The handle stores the address of the parser.
 const PARSER: &str = "js-runtime.parser";
 
-/// What `execute` is given: an object with functions, and data.
+/// The arguments of `execute`: an object with callbacks, and a chunk of data.
 type Piece = [v8::Global<v8::Value>; 2];
 
-/// A parser whose `execute` has been called, and has not returned.
+/// A parser with a running `execute`.
 struct Work {
     parser: v8::Global<v8::Object>,
     waits: VecDeque<Piece>,
 }
 
-/// The parsers of an isolate that are at work, the last one inside the others.
+/// The running parsers of an isolate, innermost last.
 #[derive(Default)]
 struct AtWork(RefCell<Vec<Work>>);
 
@@ -72,7 +71,7 @@ impl AtWork {
         }
     }
 
-    /// What waits for the parser that was begun last.
+    /// The next chunk for the innermost parser.
     fn next(&self) -> Option<Piece> {
         self.0.borrow_mut().last_mut()?.waits.pop_front()
     }
@@ -111,7 +110,7 @@ fn execute<'s>(
     }
 }
 
-/// Answers for what was given first, or with the error of what has waited.
+/// Returns the result for the first chunk, or the first error of a queued one.
 fn execute_all<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     call: &Call<'s>,
@@ -134,7 +133,7 @@ fn execute_all<'s>(
     Some(first)
 }
 
-/// Whether a socket has called the parser, natively, which has called JavaScript: the parser has a buffer then.
+/// Whether JavaScript runs inside a native call of the parser by its socket. The parser has a current buffer then.
 fn is_called_by_its_socket<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> bool {
     const CURRENT_BUFFER: u32 = 1;
     call.pass(scope, CURRENT_BUFFER, &[])
@@ -142,7 +141,7 @@ fn is_called_by_its_socket<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>
         .is_some_and(|buffer| buffer.byte_length() > 0)
 }
 
-/// Whether the parser reads something. It must not be set up anew, or get another socket, before it has done so.
+/// Whether the parser is parsing. It must not be initialized or attached to another socket meanwhile.
 fn is_busy<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> bool {
     AtWork::of(scope).has(call.this) || is_called_by_its_socket(scope, call)
 }
@@ -179,7 +178,6 @@ fn consume<'s>(
 }
 
 fn refuse(scope: &mut v8::PinScope<'_, '_>) {
-    let message =
-        "the parser of node:http reads something, and cannot be used before it has done so";
+    let message = "the parser of node:http is parsing, and cannot be used until it has finished";
     throw_js_error_class(scope, &JsErrorBox::type_error(message));
 }

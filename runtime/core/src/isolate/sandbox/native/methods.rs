@@ -1,7 +1,7 @@
-//! Functions of Rust in the place of the methods of the engine's native classes.
+//! Replaces methods of Deno's native classes with Rust functions.
 //!
-//! No op can stand in for such a method. What a method was is known to its function alone, which checks what it gets
-//! and calls it. A function may mark the object, out of a script's reach.
+//! Op middleware does not cover these methods. The replacement holds the only reference to the original, checks the
+//! arguments and calls it. It can mark objects with private symbols, which scripts do not see.
 
 use deno_runtime::deno_core::v8;
 
@@ -15,7 +15,7 @@ pub(crate) fn prototype<'s>(
     get(scope, class, "prototype")?.try_into().ok()
 }
 
-/// A property, which may be inherited.
+/// The value of an own or inherited property.
 pub(crate) fn get<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     object: v8::Local<'_, v8::Object>,
@@ -25,7 +25,7 @@ pub(crate) fn get<'s>(
     object.get(scope, name.into())
 }
 
-/// Puts a function in the place of a method for good. It gets that, and others, with its data.
+/// Replaces a method permanently. The data of `function` has the original, followed by the methods `others`.
 pub(crate) fn replace<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     class: v8::Local<'s, v8::Object>,
@@ -37,7 +37,7 @@ pub(crate) fn replace<'s>(
     define(scope, class, name, function.into())
 }
 
-/// The same for a method of the Web platform, which a script may replace in its turn.
+/// Replaces a method of the Web platform, which scripts may replace again.
 pub(crate) fn replace_public<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     class: v8::Local<'s, v8::Object>,
@@ -65,7 +65,7 @@ fn with_methods<'s>(
     function.data(methods.into()).constructor_behavior(v8::ConstructorBehavior::Throw).build(scope)
 }
 
-/// Puts a function in the place of a getter. It gets that with its data.
+/// Replaces a getter permanently. The data of `function` has the original.
 pub(crate) fn replace_getter<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     class: v8::Local<'s, v8::Object>,
@@ -87,7 +87,7 @@ pub(crate) fn replace_getter<'s>(
     class.define_property(scope, name.into(), &property).filter(|defined| *defined).map(drop)
 }
 
-/// Defines a property for good: the engine would put faster ones in their place later.
+/// Defines a read-only property. Deno would replace a writable one with a fast call later.
 pub(crate) fn define(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Object>,
@@ -104,7 +104,7 @@ pub(crate) fn define(
         .map(drop)
 }
 
-/// A call of a method that was replaced.
+/// A call of a replaced method.
 pub(crate) struct Call<'s> {
     pub(crate) this: v8::Local<'s, v8::Object>,
     methods: v8::Local<'s, v8::Array>,
@@ -120,7 +120,7 @@ impl<'s> Call<'s> {
         })
     }
 
-    /// Calls one of the methods; `None` when it has thrown.
+    /// Calls the original (0) or another method in the data. Returns `None` if it throws.
     pub(crate) fn pass(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -131,7 +131,7 @@ impl<'s> Call<'s> {
         v8::Local::<v8::Function>::try_from(method).ok()?.call(scope, self.this.into(), arguments)
     }
 
-    /// Calls the method that was replaced with the arguments, and answers with what it returns.
+    /// Calls the original with the arguments of this call, and returns its result.
     pub(crate) fn pass_on(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -175,7 +175,7 @@ pub(crate) fn remove_mark(
     name: &str,
 ) {
     if let Some(mark) = mark(scope, name) {
-        // Fails for an object that is no handle, and then the method says so.
+        // Fails for an object of another class. The original method reports that.
         let _ = handle.delete_private(scope, mark);
     }
 }

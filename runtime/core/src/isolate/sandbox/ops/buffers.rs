@@ -1,30 +1,30 @@
-//! Memory that ops keep while JavaScript goes on.
+//! Buffers passed to ops that use them while JavaScript runs.
 //!
-//! An asynchronous op keeps the memory of a buffer, not the buffer. Memory of a fixed length stays where it
-//! is for as long as the op has it, also when the buffer is detached, transferred or collected. That of a
-//! resizable `ArrayBuffer` does not: V8 takes pages back when the buffer shrinks, and a thread that reads them
-//! then fails. So an op that only reads gets a copy of such memory, and all other asynchronous ops refuse it.
-//! Ops that parse on another thread, or while JavaScript may run, always get a copy: their input must not change.
+//! An asynchronous op retains the backing store of a buffer, not the buffer. A backing store of fixed length stays
+//! valid until the op drops it, even if the buffer is detached, transferred or collected. V8 unmaps pages of a
+//! resizable `ArrayBuffer` when it shrinks, and a thread that reads them faults. An op that only reads therefore
+//! gets a copy of a resizable buffer, and every other asynchronous op refuses it. Ops that parse on another thread,
+//! or while JavaScript may run, always get a copy, because their input must not change.
 //!
-//! The check stands before V8's way into the op, so that no script can go around it. Ops that V8 enters by its
-//! fast way keep no memory: their arguments live for the call alone.
+//! The check wraps the callback that V8 calls, so no script can bypass it. Ops with a V8 fast call retain no memory:
+//! their arguments are borrowed for the call.
 
 use deno_runtime::deno_core::{OpDecl, v8};
 
 use crate::isolate::sandbox::ops::entry::{self, Callback, call, declaration};
 
-/// Ops that get a copy of every buffer.
+/// Ops that always get a copy of their buffers.
 pub(crate) const COPIED: [&str; 4] = [
     "op_node_gen_prime_async",
     "op_node_hkdf_async",
     "op_node_pbkdf2_async",
-    // Calls JavaScript back while it reads.
+    // Calls back into JavaScript while it reads.
     "op_v8_new_deserializer",
 ];
 
-/// Ops that read what they are given, and get a copy of memory that can be resized or is shared. Those that are
-/// not asynchronous keep the memory after their call, call JavaScript meanwhile (which the conversion of a later
-/// argument to a string does), or read it twice and rely on that it is the same.
+/// Ops that only read their buffers, and get a copy of resizable or shared ones. The synchronous ops in this list
+/// retain the memory after the call, run JavaScript during it (as the conversion of a later argument to a string
+/// does), or read the memory twice and assume that it has not changed.
 pub(crate) const READ: [&str; 26] = [
     "op_broadcast_deserialize",
     "op_decode",
@@ -54,10 +54,10 @@ pub(crate) const READ: [&str; 26] = [
     "op_write_all",
 ];
 
-const REFUSED: &str = "A resizable ArrayBuffer cannot be given to an asynchronous operation: it could shrink \
-    meanwhile. Use a buffer of fixed length, such as that of `new Uint8Array(buffer).slice()`";
+const REFUSED: &str = "A resizable ArrayBuffer cannot be passed to an asynchronous operation, because it could \
+    shrink meanwhile. Pass a copy of fixed length, for example `new Uint8Array(buffer).slice()`";
 
-/// Puts the check before an op that may keep memory. `name` is the op's in the engine.
+/// Adds the check to an op that may retain memory. `name` is the name of Deno's op, which `op` may replace.
 pub(crate) fn checked(name: &str, op: OpDecl) -> OpDecl {
     match callback_of(name, op.is_async) {
         Some(callback) => entry::with_entry(op, callback),
@@ -75,13 +75,13 @@ fn callback_of(name: &str, is_async: bool) -> Option<Callback> {
     }
 }
 
-/// Goes on into an op when another check has let its call pass.
+/// Calls an op, with the check of this module, after another check has passed.
 ///
 /// # Safety
 ///
-/// `info` must be a call of `op` that V8 makes.
+/// `info` must be the one that V8 passes to the callback of `op`, and the call must still be running.
 pub(crate) unsafe fn pass(info: *const v8::FunctionCallbackInfo, op: &OpDecl) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees that `info` belongs to a running call of `op`, as both branches require.
     unsafe {
         match callback_of(op.name, op.is_async) {
             Some(callback) => callback(info),
@@ -91,18 +91,18 @@ pub(crate) unsafe fn pass(info: *const v8::FunctionCallbackInfo, op: &OpDecl) {
 }
 
 unsafe extern "C" fn with_check(info: *const v8::FunctionCallbackInfo) {
-    // SAFETY: V8 calls this with a call of an op.
+    // SAFETY: `checked` installs this callback for ops only, so `info` belongs to a running call of an op.
     unsafe { dispatch(info, false) }
 }
 
 unsafe extern "C" fn with_copies(info: *const v8::FunctionCallbackInfo) {
-    // SAFETY: as above.
+    // SAFETY: as in `with_check`.
     unsafe { dispatch(info, true) }
 }
 
-/// The op's own way, with arguments that were copied.
+/// Calls the op without the check: `dispatch` has copied the arguments.
 unsafe extern "C" fn unchecked(info: *const v8::FunctionCallbackInfo) {
-    // SAFETY: V8 calls this with the data of the op.
+    // SAFETY: V8 passes a valid `info`. `dispatch` builds this function with the data of the op that it dispatches.
     unsafe {
         let args = v8::FunctionCallbackArguments::from_function_callback_info(&*info);
         call(info, declaration(args.data()));
@@ -111,9 +111,9 @@ unsafe extern "C" fn unchecked(info: *const v8::FunctionCallbackInfo) {
 
 /// # Safety
 ///
-/// `info` must be a call of an op that V8 makes.
+/// `info` must be the one that V8 passes to the callback of an op, and the call must still be running.
 unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees that `info` is valid and that its data is an op's.
     let (this, op) = unsafe {
         let this = &*info;
         let data = v8::FunctionCallbackArguments::from_function_callback_info(this).data();
@@ -128,7 +128,7 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
         Memory::Fixed => always_copies,
     };
     if !(0..args.length()).any(|at| needs_copy(args.get(at))) {
-        // SAFETY: the caller's.
+        // SAFETY: `info` belongs to a running call (guaranteed by the caller) of `op` (read from its data).
         return unsafe { call(info, op) };
     }
     v8::callback_scope!(unsafe scope, this);
@@ -147,7 +147,7 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
         }
     }
     let own = v8::Function::builder_raw(unchecked).data(args.data()).build(scope);
-    // `None` stands for an exception, which V8 throws when this returns.
+    // `None` means that an exception is pending. V8 throws it when this callback returns.
     if let Some(result) = own.and_then(|own| own.call(scope, args.this().into(), &values)) {
         v8::ReturnValue::from_function_callback_info(this).set(result);
     }
@@ -162,7 +162,7 @@ pub(crate) enum Memory {
 }
 
 impl Memory {
-    /// Whether it may be taken back, or be written, while it is read.
+    /// Whether it can be unmapped or written while native code reads it.
     pub(crate) fn may_change(self) -> bool {
         matches!(self, Self::Resizable | Self::Shared)
     }
@@ -170,7 +170,7 @@ impl Memory {
 
 pub(crate) fn memory_of(value: v8::Local<v8::Value>) -> Memory {
     let store = if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
-        // Without a buffer its memory is on V8's heap so far, and of a fixed length.
+        // A view without a buffer stores its elements on V8's heap, with a fixed length.
         if view.has_buffer() { view.get_backing_store() } else { return Memory::Fixed }
     } else if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
         Some(buffer.get_backing_store())
@@ -185,7 +185,7 @@ pub(crate) fn memory_of(value: v8::Local<v8::Value>) -> Memory {
     }
 }
 
-/// A copy of fixed length; `None` without memory for it.
+/// Returns a copy of fixed length, or `None` if its allocation fails.
 pub(crate) fn copy<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     value: v8::Local<'s, v8::Value>,
@@ -213,8 +213,7 @@ pub(crate) fn copy<'s>(
     Some(v8::Uint8Array::new(scope, buffer, 0, length)?.into())
 }
 
-/// Puts copies in the place of the arguments that are buffers and need one; false when there is no memory for it,
-/// which has been thrown.
+/// Replaces the buffers among `arguments` that need a copy. Throws and returns false if an allocation fails.
 pub(crate) fn copied<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: &mut [v8::Local<'s, v8::Value>],
@@ -265,7 +264,7 @@ mod tests {
     fn op_test_returns() {}
 
     #[test]
-    fn the_check_stands_before_asynchronous_ops_and_those_that_are_named() {
+    fn asynchronous_and_listed_ops_are_checked() {
         let check = with_check as Callback as usize;
         let copies = with_copies as Callback as usize;
         let returns = op_test_returns();

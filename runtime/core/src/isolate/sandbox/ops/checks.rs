@@ -1,7 +1,7 @@
-//! What is asked before ops that open something, or that make as many bytes as a script names.
+//! Limits on ops that open descriptors, or that allocate a number of bytes chosen by the script.
 //!
-//! An op of Deno's opens a socket or a watcher without asking whether the script may have one more
-//! (`limits.openFiles`), and takes native memory that nothing refuses. V8 enters none of these ops by its fast way.
+//! Deno opens sockets and watchers without regard to `limits.openFiles`, and allocates native memory without a
+//! limit. None of these ops has a V8 fast call, which would bypass the check.
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::error::throw_js_error_class;
@@ -12,7 +12,7 @@ use crate::isolate::sandbox::files::fd_guard::FdGuard;
 use crate::isolate::sandbox::ops::buffers;
 use crate::isolate::sandbox::ops::entry::{Callback, declaration, with_entry};
 
-/// Ops that open one descriptor or more.
+/// Ops that open at least one descriptor.
 const OPEN: [&str; 21] = [
     "op_fetch",
     "op_fs_events_open",
@@ -37,12 +37,12 @@ const OPEN: [&str; 21] = [
     "op_ws_create",
 ];
 
-/// Ops that make so many bytes as one of their arguments tells. The first argument of an asynchronous op is the number
-/// of its promise.
+/// Ops that allocate a number of bytes, with the position of the argument that says how many. The first argument of an
+/// asynchronous op is the ID of its promise.
 const MAKE: [(&str, i32); 3] =
     [("op_node_create_hash", 1), ("op_node_fill_random_async", 1), ("op_node_pbkdf2_async", 5)];
 
-/// Puts the checks before an op.
+/// Adds the checks that an op needs.
 pub(crate) fn checked(op: OpDecl) -> OpDecl {
     if OPEN.contains(&op.name) || made(op.name).is_some() {
         let callback: Callback = with_checks;
@@ -56,7 +56,7 @@ fn made(name: &str) -> Option<i32> {
 }
 
 unsafe extern "C" fn with_checks(info: *const v8::FunctionCallbackInfo) {
-    // SAFETY: V8 calls this with a call of an op.
+    // SAFETY: `checked` installs this callback for ops only, so `info` is valid and its data is an op's.
     let (this, op) = unsafe {
         let this = &*info;
         let data = v8::FunctionCallbackArguments::from_function_callback_info(this).data();
@@ -69,7 +69,7 @@ unsafe extern "C" fn with_checks(info: *const v8::FunctionCallbackInfo) {
             return throw_js_error_class(scope, &error);
         }
     }
-    // SAFETY: as above.
+    // SAFETY: `info` belongs to this running call of `op`.
     unsafe { buffers::pass(info, op) }
 }
 
@@ -79,7 +79,7 @@ fn check(
     args: &v8::FunctionCallbackArguments<'_>,
 ) -> Result<(), JsErrorBox> {
     if let Some(place) = made(op.name) {
-        // What is no number is refused by the op.
+        // The op refuses anything but a number.
         let bytes = args.get(place).number_value(scope).unwrap_or_default();
         return native_sizes::check(scope, bytes);
     }

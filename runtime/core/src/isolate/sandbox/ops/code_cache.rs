@@ -1,8 +1,8 @@
-//! `cachedData` of `vm.Script` and `vm.compileFunction`, which V8 never gets.
+//! `cachedData` of `vm.Script` and `vm.compileFunction`, which never reaches V8.
 //!
-//! V8 runs the bytecode in a code cache without verifying it, so a script that alters a cache can read and
-//! write memory outside of the sandbox. Caches are therefore dropped before the engine's ops run, and
-//! reported as rejected, as Node does with the cache of another V8. No other op takes compiled code.
+//! V8 runs the bytecode in a code cache without verifying it, so a script that alters a cache could read and
+//! write memory outside the sandbox. Caches are dropped before Deno's ops run and reported as rejected, as
+//! Node does for a cache of another V8 version. No other op accepts compiled code.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,12 +11,12 @@ use deno_runtime::deno_core::{OpState, op2, v8};
 
 use super::originals::{Original, call};
 
-/// Takes the place of `op_vm_create_script`.
+/// Replaces `op_vm_create_script`.
 #[op2(reentrant)]
 #[allow(
     clippy::too_many_arguments,
     clippy::needless_pass_by_value,
-    reason = "the signature of an op that calls others"
+    reason = "the signature of Deno's op"
 )]
 pub(crate) fn op_host_vm_create_script<'a>(
     scope: &mut v8::PinScope<'a, '_>,
@@ -35,12 +35,12 @@ pub(crate) fn op_host_vm_create_script<'a>(
     without_cache(scope, &state, Original::VmScript, place, cached, &rest)
 }
 
-/// Takes the place of `op_vm_compile_function`.
+/// Replaces `op_vm_compile_function`.
 #[op2(reentrant)]
 #[allow(
     clippy::too_many_arguments,
     clippy::needless_pass_by_value,
-    reason = "the signature of an op that calls others"
+    reason = "the signature of Deno's op"
 )]
 pub(crate) fn op_host_vm_compile_function<'a>(
     scope: &mut v8::PinScope<'a, '_>,
@@ -61,8 +61,7 @@ pub(crate) fn op_host_vm_compile_function<'a>(
     without_cache(scope, &state, Original::VmFunction, place, cached, &rest)
 }
 
-/// A column that the engine can point at in a message: it writes as many spaces, and takes a negative number for a
-/// very large one.
+/// Clamps a column. Deno's error message indents by the column, and treats a negative one as a very large one.
 fn bounded<'a>(
     scope: &mut v8::PinScope<'a, '_>,
     column: v8::Local<'a, v8::Value>,
@@ -74,7 +73,7 @@ fn bounded<'a>(
     }
 }
 
-/// `None` when the engine's op has thrown.
+/// Returns `None` if Deno's op throws.
 fn without_cache<'a>(
     scope: &mut v8::PinScope<'a, '_>,
     state: &Rc<RefCell<OpState>>,

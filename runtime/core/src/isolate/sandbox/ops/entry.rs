@@ -1,6 +1,6 @@
-//! V8's way into an op: what `deno_core` calls first, which a function of ours can stand before.
+//! The callback that V8 calls to enter an op, which a function of this crate can wrap.
 //!
-//! No script can go around it. An op that V8 enters by its fast way does not pass here.
+//! No script can bypass it. A V8 fast call of an op does not use this callback.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -12,14 +12,14 @@ use deno_runtime::deno_core::{AccessorType, OpDecl, OpMetadata, ascii_str, v8};
 pub(crate) type Callback = unsafe extern "C" fn(*const v8::FunctionCallbackInfo);
 type Implementation = fn(*const v8::FunctionCallbackInfo) -> usize;
 
-/// The op with another way in, which ends with [`call`].
+/// Replaces the callback of an op. The new one ends with [`call`].
 pub(crate) fn with_entry(mut op: OpDecl, callback: Callback) -> OpDecl {
-    // SAFETY: the callback is at this position of every declaration, and has this type.
+    // SAFETY: every `OpDecl` has its callback, of this type, at the offset that `PLACES` has measured.
     unsafe { (&raw mut op).byte_add(PLACES.callback).cast::<Callback>().write(callback) };
     op
 }
 
-/// Where a declaration has V8's way into the op, and the op itself. Both are private to `deno_core`.
+/// Offsets in an `OpDecl`, in bytes. Both fields are private to `deno_core`.
 struct Places {
     callback: usize,
     implementation: usize,
@@ -50,10 +50,10 @@ static PLACES: LazyLock<Places> = LazyLock::new(|| {
     let words = ptr::from_ref(&decl).cast::<usize>();
     let place_of = |function: usize| {
         let mut places = 0..size_of::<OpDecl>() / size_of::<usize>();
-        // SAFETY: the word is within the declaration, which is aligned for it. Read as volatile, a word of padding
-        // has some value.
+        // SAFETY: `at` is within the declaration, which is aligned for a word. The volatile read gives padding an
+        // arbitrary but fixed value.
         let found = places.find(|at| unsafe { words.add(*at).read_volatile() } == function);
-        found.expect("a declaration holds what it was made of") * size_of::<usize>()
+        found.expect("a declaration contains its functions") * size_of::<usize>()
     };
     Places {
         callback: place_of(callback as usize),
@@ -61,26 +61,31 @@ static PLACES: LazyLock<Places> = LazyLock::new(|| {
     }
 });
 
+/// The op of a function.
+///
 /// # Safety
 ///
-/// The data must be that of an op's function.
+/// `data` must be the data of an op's function.
 pub(crate) unsafe fn declaration(data: v8::Local<'_, v8::Value>) -> &OpDecl {
-    // SAFETY: `deno_core` gives each op's function its context, which lives for as long as the isolate.
+    // SAFETY: the data of an op's function is an external pointer to its `OpCtx`, which lives as long as the isolate
+    // (`deno_core`). `data` is borrowed from a running call, so the isolate is alive.
     unsafe {
         let context: *mut c_void = v8::Local::<v8::External>::cast_unchecked(data).value();
         (*context.cast::<OpCtx>()).decl()
     }
 }
 
+/// Calls the implementation of an op.
+///
 /// # Safety
 ///
-/// `info` must be a call that V8 makes, and `op` what it calls.
+/// `info` must be the one that V8 passes to the callback of `op`, and the call must still be running.
 pub(crate) unsafe fn call(info: *const v8::FunctionCallbackInfo, op: &OpDecl) {
-    // SAFETY: the implementation is at this position of every declaration, and has this type.
+    // SAFETY: every `OpDecl` has its implementation, of this type, at the offset that `PLACES` has measured.
     let implementation = unsafe {
         ptr::from_ref(op).byte_add(PLACES.implementation).cast::<Implementation>().read()
     };
-    // What it returns is for metrics.
+    // The return value is for metrics only.
     implementation(info);
 }
 

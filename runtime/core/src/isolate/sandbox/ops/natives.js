@@ -1,5 +1,5 @@
-// Runs before Deno's bootstrap: leaves behind where ops are, for what is put in their place from outside. The engine's
-// own modules see another object than what is left of it for scripts.
+// Runs before Deno's bootstrap: exposes the two objects that contain ops, until Rust has replaced native methods in
+// both. Deno's own modules use the first object; scripts reach the second.
 Object.defineProperty(globalThis, 'jsRuntimeNatives', {
   configurable: true,
   value: [__bootstrap.core.loadExtScript('ext:js_runtime/ops.js'), __bootstrap.core.ops],

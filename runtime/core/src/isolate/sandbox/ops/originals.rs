@@ -1,4 +1,4 @@
-//! Deno's own ops behind ours: what they do is done by ours alone, when they have checked it.
+//! Deno's ops that a replacement calls after its own checks, out of the reach of scripts.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use deno_runtime::ops::worker_host::deno_worker_host;
 /// The functions, in the order of [`Original`].
 pub(crate) struct Originals([v8::Global<v8::Function>; 6]);
 
-/// One of them.
+/// An op of Deno.
 #[derive(Clone, Copy)]
 pub(crate) enum Original {
     Child,
@@ -23,8 +23,7 @@ pub(crate) enum Original {
     VmFunction,
 }
 
-/// A name under which the snapshot has room for an op, as only a desktop program of Deno's has that, and the op that
-/// gets it.
+/// A name in the snapshot that only `deno desktop` uses, and the op that is registered under it instead.
 type Carrier = (&'static str, fn() -> Option<OpDecl>);
 
 /// In the order of [`Original`].
@@ -37,7 +36,7 @@ const CARRIERS: [Carrier; 6] = [
     ("op_desktop_resolve_bind_call", || Some(vm::op_vm_compile_function())),
 ];
 
-/// Deno's own op that is to have this name.
+/// The op to register under the name of a carrier.
 pub(crate) fn carried(name: &str) -> Option<OpDecl> {
     let (_, original) = CARRIERS.iter().find(|(carrier, _)| *carrier == name)?;
     original()
@@ -48,7 +47,7 @@ fn of_process(name: &str) -> Option<OpDecl> {
 }
 
 fn of_worker() -> Option<OpDecl> {
-    let no_worker = Arc::new(|_| unreachable!("only the op is taken from this extension"));
+    let no_worker = Arc::new(|_| unreachable!("only the op of this extension is used"));
     find(&deno_worker_host::init(no_worker, None), "op_create_worker")
 }
 
@@ -57,7 +56,7 @@ fn find(extension: &Extension, name: &str) -> Option<OpDecl> {
 }
 
 impl Originals {
-    /// Takes them out of `ops`, and removes them from `others` as well.
+    /// Removes the carriers from `ops` and `others`, and keeps the functions.
     pub(crate) fn take(
         scope: &mut v8::PinScope<'_, '_>,
         ops: v8::Local<'_, v8::Object>,
@@ -77,7 +76,7 @@ impl Originals {
     }
 }
 
-/// Calls one of them; `None` when it has thrown.
+/// Calls an op of Deno. Returns `None` if it throws.
 pub(crate) fn call<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: &Rc<RefCell<OpState>>,

@@ -1,8 +1,7 @@
-//! Ops that would reach out of the isolate, replaced.
+//! Replacements of ops that act on the whole operating system process.
 //!
-//! Deno is a program and takes the operating system's process for its own. Here that process is the
-//! application, so whatever is global to it is either given a private copy per isolate (environment,
-//! signals, working directory), turned on the isolate alone (exit, abort, kill) or refused.
+//! Deno owns its process. Here the process is the application's, so state that is global to it is private to each
+//! isolate (environment, signals, working directory), acts on the isolate only (exit, abort, kill), or is refused.
 
 use std::sync::Arc;
 
@@ -29,11 +28,11 @@ use crate::isolate::sandbox::ops::{buffers, checks};
 use crate::isolate::sandbox::{env, signals, sqlite};
 use crate::isolate::stdio::frame_api;
 
-/// Leaves behind where ops are.
+/// Exposes the objects that contain ops.
 pub(crate) const NATIVES: ExtensionFileSource =
     ExtensionFileSource::new("ext:js_runtime_guards/natives.js", ascii_str_include!("natives.js"));
 
-/// The extension that puts the replacements in place, with what they work on.
+/// The extension that installs the replacements. `state` puts the values that they use into the op state.
 pub(crate) fn extension(
     folder: WorkingDirectory,
     state: impl FnOnce(&mut OpState) + 'static,
@@ -116,7 +115,7 @@ fn replace(op: OpDecl, folder: WorkingDirectory) -> OpDecl {
         "op_http_serve_default_compression" => op_host_no_compression(),
         "op_panic" => op_host_no_panic(),
         "op_napi_open" => native_addons::op_host_no_addon(),
-        // An asynchronous one needs a library that was opened before.
+        // The asynchronous ops need an open library, which a script cannot get.
         name if name.starts_with("op_ffi_") && !op.is_async => native_addons::op_host_no_library(),
         "op_blob_slice_part" => blobs::op_host_blob_slice_part(),
         "op_env" => env::op_host_env(),
@@ -147,11 +146,11 @@ fn replace(op: OpDecl, folder: WorkingDirectory) -> OpDecl {
         "op_gid" => crate::isolate::crash::panics::op_test_sync(),
         #[cfg(test)]
         "op_dns_resolve" => crate::isolate::crash::panics::op_test_async(),
-        name => originals::carried(name).unwrap_or_else(|| verdicts::judged(op)),
+        name => originals::carried(name).unwrap_or_else(|| verdicts::allowed(op)),
     }
 }
 
-/// Ends this script, and nothing else.
+/// Ends the script of this isolate.
 fn end_script(state: &OpState, how: SelfEnded) {
     state.borrow::<Arc<Control>>().end_of_script(how);
 }
@@ -167,13 +166,12 @@ fn op_host_abort(state: &mut OpState) {
     end_script(state, SelfEnded::Signal(signals::SIGABRT));
 }
 
-/// A signal from the script to the application's process is one to itself.
+/// Delivers a signal that the script sends to the application's process to the script instead.
 fn signal_self(state: &mut OpState, signal: i32) {
     state.borrow::<Arc<Control>>().signal(signal);
 }
 
-/// Whether the application's process would get a signal to `pid`: by its own number, as one of a
-/// group, or as one of all.
+/// Whether a signal to `pid` would reach the application's process: by its ID, its group, or as a broadcast.
 fn is_self(pid: i32) -> bool {
     matches!(pid, 0 | -1)
         || pid.unsigned_abs() == std::process::id()
@@ -216,7 +214,7 @@ fn op_host_kill(
     send(pid, signal).map_err(JsErrorBox::from_err)
 }
 
-/// Returns an error number, as Node's own binding does.
+/// Returns an `errno` or 0, like Node's binding.
 #[op2(fast, stack_trace)]
 fn op_host_node_kill(
     state: &mut OpState,
@@ -250,7 +248,7 @@ fn send(_: i32, _: i32) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// The application's own descriptors 0 to 2 may be a terminal or nothing at all; a script's are pipes.
+/// Reports descriptors 0 to 2 as pipes. The application's own may be a terminal or closed.
 #[op2(fast)]
 fn op_host_guess_handle_type(descriptor: u32) -> u32 {
     const PIPE: u32 = 4;
@@ -258,14 +256,14 @@ fn op_host_guess_handle_type(descriptor: u32) -> u32 {
     if descriptor <= 2 { PIPE } else { FILE }
 }
 
-/// Sockets for datagrams are not sent to children.
+/// Datagram sockets cannot be sent to children.
 #[op2(fast)]
 #[smi]
 fn op_host_no_duplicate(#[smi] _rid: u32) -> i32 {
     -1
 }
 
-/// `prompt()` answers as if there were no terminal, which is so.
+/// `prompt()` without a terminal.
 #[op2]
 #[string]
 fn op_host_prompt() -> Option<String> {
@@ -277,7 +275,7 @@ fn op_host_no_color() -> bool {
     true
 }
 
-/// Where a script serves is what it says, and not what the application's environment says of Deno.
+/// Ignores `DENO_SERVE_ADDRESS` of the application: a script serves at the address that it gives.
 #[op2]
 fn op_host_no_address() -> (u8, String, u32, bool) {
     (0, String::new(), 0, false)
@@ -291,7 +289,7 @@ fn op_host_no_compression() -> bool {
 #[op2(nofast)]
 fn op_host_ignored() {}
 
-/// `inspector.url()` without an inspector, which needs no permission.
+/// `inspector.url()` without an inspector. Needs no permission.
 #[op2]
 #[string]
 fn op_host_nothing() -> Option<String> {
@@ -313,11 +311,11 @@ macro_rules! refused {
 refused! {
     op_host_no_set_id: "An embedded script cannot change the application's user or group";
     op_host_no_priority: "An embedded script cannot change the application's priority";
-    op_host_no_thread_message: "An embedded script cannot send to threads by their numbers";
-    op_host_no_inspector: "An embedded script cannot open an inspector or a session with it, \
-         which would reach the engine's native functions";
-    op_host_no_gpu: "WebGPU is not available to an embedded script: nothing stops a shader \
-         or counts its memory";
+    op_host_no_thread_message: "An embedded script cannot send messages to threads by ID";
+    op_host_no_inspector: "An embedded script cannot open an inspector or a session, \
+         which could call the engine's native functions";
+    op_host_no_gpu: "WebGPU is not available to an embedded script, because neither the time nor \
+         the memory of a shader can be limited";
     op_host_no_panic: "An embedded script cannot end the application";
     op_host_no_udp_open: "An embedded script cannot take over a socket";
     op_host_no_chdir: "On this system an embedded script cannot change its working directory";

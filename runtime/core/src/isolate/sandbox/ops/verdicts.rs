@@ -1,7 +1,7 @@
-//! What was judged of the engine's ops: a list that is compared with the running engine.
+//! The reviewed list of Deno's ops, with a verdict on each.
 //!
-//! Deno adds ops with every version. One that is not on the list throws when it is called, until its source
-//! was read and it was put into `verdicts/ops.txt`. The test below names what is missing there.
+//! Deno adds ops with every version. An op that is not in `verdicts/ops.txt` throws when it is called. Read its source
+//! before adding it. The tests compare the list with the running engine.
 
 #[cfg(test)]
 mod buffers;
@@ -12,23 +12,23 @@ use std::sync::LazyLock;
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpDecl, op2};
 
-/// Sections, each with a verdict and its reason in the first line, and names of ops below.
+/// Sections. The first line of each is `[verdict] reason`, the others are names of ops.
 const OPS: &str = include_str!("verdicts/ops.txt");
 
-/// What a script can do by an op that it finds a way to call.
+/// The effect that a script can have by calling an op directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// Nothing that reaches out of its isolate.
+    /// The effect stays within the isolate.
     Harmless,
-    /// What is granted: the op asks for permission in Rust.
+    /// The op checks a permission in Rust.
     Permission,
-    /// What it was given a resource or an object for, which asked for permission.
+    /// The op acts on a resource or an object whose creation checked a permission.
     Resource,
-    /// It needs memory or time, which a limit bounds.
+    /// The op uses memory or time that a limit bounds.
     Bounded,
-    /// One of `guards` takes its place.
+    /// `overrides` replaces the op.
     Replaced,
-    /// Nothing: it throws, as no embedded script needs it.
+    /// The op throws. No embedded script needs it.
     Refused,
 }
 
@@ -46,15 +46,15 @@ impl Verdict {
     }
 }
 
-/// The op as it is, or one that throws in its place. `guards` has replaced what it replaces.
-pub(crate) fn judged(op: OpDecl) -> OpDecl {
+/// Returns the op, or one that throws if its verdict does not allow it. `overrides` has not replaced this op.
+pub(crate) fn allowed(op: OpDecl) -> OpDecl {
     static VERDICTS: LazyLock<HashMap<&str, Verdict>> =
         LazyLock::new(|| parse(OPS).flatten().collect());
     let name = op.name;
     #[cfg(test)]
-    let name = tests::name_of_tomorrow(name);
+    let name = tests::listed_name(name);
     match VERDICTS.get(name) {
-        None => op.with_implementation_from(&op_host_unjudged()),
+        None => op.with_implementation_from(&op_host_unlisted()),
         Some(Verdict::Refused | Verdict::Replaced) => {
             op.with_implementation_from(&op_host_refused())
         }
@@ -62,7 +62,7 @@ pub(crate) fn judged(op: OpDecl) -> OpDecl {
     }
 }
 
-/// Names with their verdicts; an error is a line that cannot be read.
+/// Names with their verdicts. An error is an invalid line.
 fn parse(list: &str) -> impl Iterator<Item = Result<(&str, Verdict), &str>> {
     let mut current = None;
     list.lines().filter(|line| !line.is_empty()).filter_map(move |line| {
@@ -75,10 +75,10 @@ fn parse(list: &str) -> impl Iterator<Item = Result<(&str, Verdict), &str>> {
 }
 
 #[op2(nofast)]
-fn op_host_unjudged() -> Result<(), JsErrorBox> {
+fn op_host_unlisted() -> Result<(), JsErrorBox> {
     Err(JsErrorBox::new(
         "NotSupported",
-        "This engine has an op that is not in the list of judged ops (verdicts/ops.txt), so an embedded \
+        "This engine has an op that is not in the list of reviewed ops (verdicts/ops.txt), so an embedded \
          script cannot use it; a child process can: runtime \"deno\"",
     ))
 }
@@ -106,53 +106,54 @@ mod tests {
     use crate::patience::finishes;
     use crate::{Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow};
 
-    /// Runs `test` where an isolate may be.
+    /// Runs `test` on a thread of the engine.
     fn on_the_engine<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
         let executor = || tokio::runtime::Builder::new_current_thread().enable_all().build();
-        executor().expect("an executor").block_on(async {
+        executor().expect("an executor can be built").block_on(async {
             let (sender, receiver) = tokio::sync::oneshot::channel();
             let thread = engine::spawn("test", move || {
-                let done = executor().expect("an executor").block_on(async { test() });
-                assert!(sender.send(done).is_ok(), "the test waits");
+                let executor = executor().expect("an executor can be built");
+                let result = executor.block_on(async { test() });
+                assert!(sender.send(result).is_ok(), "the receiver is open");
             });
-            let thread = thread.await.expect("a thread");
-            let done = finishes(receiver).await.expect("it hangs").expect("it panicked");
-            thread.join().expect("no panic");
-            done
+            let thread = thread.await.expect("the thread starts");
+            let result = finishes(receiver).await.expect("the test ends in time");
+            thread.join().expect("the thread does not panic");
+            result.expect("the test does not panic")
         })
     }
 
     #[test]
-    fn every_op_of_the_engine_is_judged_once() {
+    fn every_op_of_the_engine_is_listed_once() {
         let names = on_the_engine(|| {
             let memory = Plan::engine(&SpawnConfig::default()).memory;
-            let prepared = Bootstrapped::new(&SharedState::new(memory)).expect("an isolate");
-            prepared.op_names()
+            let isolate = Bootstrapped::new(&SharedState::new(memory)).expect("an isolate");
+            isolate.op_names()
         });
-        // Methods of native classes have no such name, and are judged in `globals.txt`.
-        let there: BTreeSet<_> = names.into_iter().filter(|name| name.starts_with("op_")).collect();
-        let judged: Result<Vec<_>, _> = parse(OPS).collect();
-        let judged = judged.unwrap_or_else(|line| panic!("verdicts/ops.txt: '{line}'"));
-        let listed: BTreeSet<_> = judged.iter().map(|(name, _)| *name).collect();
-        let missing: Vec<_> = there.difference(&listed).collect();
-        let gone: Vec<_> = listed.difference(&there).collect();
-        assert!(missing.is_empty() && gone.is_empty(), "not judged: {missing:#?}; gone: {gone:#?}");
-        assert_eq!(listed.len(), judged.len(), "an op is on the list twice");
+        // Methods of native classes have other names, and are listed in `globals.txt`.
+        let ops: BTreeSet<_> = names.into_iter().filter(|name| name.starts_with("op_")).collect();
+        let entries: Result<Vec<_>, _> = parse(OPS).collect();
+        let entries = entries.unwrap_or_else(|line| panic!("verdicts/ops.txt: '{line}'"));
+        let listed: BTreeSet<_> = entries.iter().map(|(name, _)| *name).collect();
+        let missing: Vec<_> = ops.difference(&listed).collect();
+        let gone: Vec<_> = listed.difference(&ops).collect();
+        assert!(missing.is_empty() && gone.is_empty(), "missing: {missing:#?}; gone: {gone:#?}");
+        assert_eq!(listed.len(), entries.len(), "an op is listed twice");
     }
 
     #[test]
-    fn every_op_that_is_replaced_is_listed_so() {
-        let judged: HashMap<_, _> = parse(OPS).flatten().collect();
+    fn every_replaced_op_has_the_verdict_replaced() {
+        let verdicts: HashMap<_, _> = parse(OPS).flatten().collect();
         let source = include_str!("overrides.rs");
-        let table = source.split_once("match op.name {").expect("the table").1;
-        let table = table.split_once("name => originals").expect("its end").0;
+        let table = source.split_once("match op.name {").expect("the table starts here").1;
+        let table = table.split_once("name => originals").expect("the table ends here").0;
         let replaced: BTreeSet<_> = table
             .split('"')
             .filter(|word| word.starts_with("op_") && !word.ends_with('_'))
             .collect();
-        let listed = judged.iter().filter(|(_, verdict)| **verdict == Verdict::Replaced);
+        let listed = verdicts.iter().filter(|(_, verdict)| **verdict == Verdict::Replaced);
         let listed: BTreeSet<_> = listed.map(|(name, _)| *name).collect();
-        // Replaced by their beginning, on some systems, or in tests.
+        // Matched by prefix, or replaced on some systems or in tests only.
         let special = ["op_fs_chdir", "op_fs_umask", "op_gid", "op_dns_resolve"];
         let is_special = |name: &str| name.starts_with("op_ffi_") || special.contains(&name);
         let differ: Vec<_> =
@@ -160,47 +161,47 @@ mod tests {
         assert!(differ.is_empty(), "{differ:#?}");
     }
 
-    /// Behind `punycode.encode()` and `Deno.makeTempDir()`, for the test below.
-    const OF_TOMORROW: [&str; 2] = ["op_node_idna_punycode_encode", "op_fs_make_temp_dir_async"];
+    /// Ops of `punycode.encode()` and `Deno.makeTempDir()`, which tests look up under a name that is not listed.
+    const UNLISTED: [&str; 2] = ["op_node_idna_punycode_encode", "op_fs_make_temp_dir_async"];
 
-    pub(crate) fn name_of_tomorrow(name: &'static str) -> &'static str {
-        if OF_TOMORROW.contains(&name) { "op_of_tomorrow" } else { name }
+    pub(crate) fn listed_name(name: &'static str) -> &'static str {
+        if UNLISTED.contains(&name) { "op_unlisted" } else { name }
     }
 
     #[test]
-    fn an_op_that_is_not_judged_throws_also_in_workers() {
+    fn an_unlisted_op_throws_in_scripts_and_in_workers() {
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        executor.expect("an executor").block_on(async {
-            let folder = tempfile::tempdir().expect("a folder");
-            let script = folder.path().join("tomorrow.mjs");
-            std::fs::write(&script, SCRIPT).expect("it is ours");
+        executor.expect("an executor can be built").block_on(async {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let script = folder.path().join("unlisted.mjs");
+            std::fs::write(&script, SCRIPT).expect("the folder is writable");
             let config = SpawnConfig {
                 permissions: Some(Permissions::all()),
                 ..SpawnConfig::script(Runtime::Embedded, script.to_string_lossy())
             };
-            let supervisor = Supervisor::new().expect("there is room for a thread");
-            let spawned = supervisor.spawn_subscribed("tomorrow", config, WhenSlow::Wait).await;
-            let (_, mut events) = spawned.expect("it starts");
-            let mut said = Vec::new();
-            while let Some(line) = finishes(line(&mut events)).await.expect("it hangs") {
-                said.push(String::from_utf8_lossy(&line).into_owned());
+            let supervisor = Supervisor::new().expect("the runtime thread starts");
+            let spawned = supervisor.spawn_subscribed("unlisted", config, WhenSlow::Wait).await;
+            let (_, mut events) = spawned.expect("the script starts");
+            let mut lines = Vec::new();
+            while let Some(line) = finishes(line(&mut events)).await.expect("the script ends") {
+                lines.push(String::from_utf8_lossy(&line).into_owned());
             }
-            assert_eq!(said.len(), 3, "{said:?}");
-            let unjudged = "NotSupported: This engine has an op that is not in the list";
-            assert!(said.iter().all(|line| line.starts_with(unjudged)), "{said:?}");
+            assert_eq!(lines.len(), 3, "{lines:?}");
+            let message = "NotSupported: This engine has an op that is not in the list";
+            assert!(lines.iter().all(|line| line.starts_with(message)), "{lines:?}");
             supervisor.shutdown().await;
         });
     }
 
-    /// Often enough for V8 to compile the calls.
+    /// Repeats the calls until V8 would optimize them.
     const SCRIPT: &str = "
         import { encode } from 'node:punycode'
-        const often = (act) => {
+        const repeat = (call) => {
           let error
-          for (let i = 0; i < 20_000; i++) try { return act() } catch (thrown) { error = thrown }
+          for (let i = 0; i < 20_000; i++) try { return call() } catch (thrown) { error = thrown }
           return `${error.name}: ${error.message}`
         }
-        console.log(often(() => encode('m\u{fc}ller')))
+        console.log(repeat(() => encode('m\u{fc}ller')))
         console.log(await Deno.makeTempDir().catch((error) => `${error.name}: ${error.message}`))
         const code = `import { encode } from 'node:punycode';
           try { postMessage(encode('m')) } catch (error) { postMessage(error.name + ': ' + error.message) }`
@@ -210,7 +211,7 @@ mod tests {
     /// The next line of stdout, or `None` at the end.
     async fn line(events: &mut Subscription) -> Option<Bytes> {
         loop {
-            match events.recv().await.expect("an end").event {
+            match events.recv().await.expect("an exit event").event {
                 Event::Stdout(line) => return Some(line),
                 Event::Exit { .. } => return None,
                 _ => {}

@@ -1,4 +1,4 @@
-//! `setAuthorizer`: a function of the script's that allows what a statement is to do, or does not.
+//! `setAuthorizer`: a callback of the script that allows or denies the actions of a statement.
 
 use std::any::Any;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -15,11 +15,11 @@ use super::script::Realm;
 pub(super) struct Authorizer {
     realm: Realm,
     function: v8::Global<v8::Function>,
-    /// The connection owns the authorizer.
+    /// Weak, because the connection owns the authorizer.
     connection: Weak<Connection>,
 }
 
-/// Sets or removes the authorizer of an idle connection. `None` when an exception is thrown.
+/// Sets or removes the authorizer of an idle connection. Returns `None` if it throws.
 pub(super) fn set(
     scope: &mut v8::PinScope<'_, '_>,
     handle: *mut sqlite::sqlite3,
@@ -40,7 +40,8 @@ pub(super) fn set(
     };
     let data = authorizer.as_ref().map_or(std::ptr::null_mut(), |it| Rc::as_ptr(it).cast_mut());
     let callback = authorizer.is_some().then_some(authorize as Callback);
-    // SAFETY: the connection is open, and its record holds the authorizer until another one is set.
+    // SAFETY: `handle` is open. `data` stays valid until SQLite has another authorizer: `connection.authorizer` owns
+    // it, and is replaced after this call.
     unsafe { sqlite::sqlite3_set_authorizer(handle, callback, data.cast()) };
     connection.authorizer.replace(authorizer.map(|it| it as Rc<dyn Any>));
     Some(())
@@ -63,17 +64,18 @@ unsafe extern "C" fn authorize(
     database: *const c_char,
     trigger: *const c_char,
 ) -> c_int {
-    // SAFETY: the record of the connection holds the authorizer, and the connection its record.
+    // SAFETY: `data` is the `Authorizer` that `set` passed with this function. The record of the connection owns it, and
+    // SQLite keeps the record until the connection is closed.
     let authorizer = unsafe { &*data.cast::<Authorizer>() };
     let Some(connection) = authorizer.connection.upgrade() else { return sqlite::SQLITE_DENY };
     if !connection.may_call() {
-        // A database is replaced as a whole, or a callback has failed.
+        // Either `deserialize` replaces the database, or a callback has failed.
         return if connection.has_failed() { sqlite::SQLITE_DENY } else { sqlite::SQLITE_OK };
     }
     let answer = authorizer.realm.call(&connection, |scope| {
         let mut arguments = vec![v8::Integer::new(scope, action).into()];
         for text in [first, second, database, trigger] {
-            // SAFETY: SQLite calls with texts that end with a zero, or with nothing.
+            // SAFETY: SQLite passes null or NUL-terminated strings.
             arguments.push(unsafe { value(scope, text) });
         }
         let function = v8::Local::new(scope, &authorizer.function);
@@ -95,9 +97,11 @@ unsafe extern "C" fn authorize(
     answer.unwrap_or(sqlite::SQLITE_DENY)
 }
 
+/// A string, or null.
+///
 /// # Safety
 ///
-/// The text is null, or ends with a zero.
+/// `text` must be null or NUL-terminated.
 unsafe fn value<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     text: *const c_char,
@@ -105,7 +109,7 @@ unsafe fn value<'s>(
     if text.is_null() {
         return v8::null(scope).into();
     }
-    // SAFETY: the caller's.
+    // SAFETY: not null, therefore NUL-terminated, as the caller guarantees.
     let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
     match v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal) {
         Some(text) => text.into(),

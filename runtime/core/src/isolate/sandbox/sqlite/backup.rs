@@ -1,6 +1,6 @@
-//! `backup` of `node:sqlite`, which waits for locks and calls back.
+//! `backup` of `node:sqlite`.
 //!
-//! Deno's own loop asks neither whether its process is to end, nor whether the callback has closed the source.
+//! Deno's own loop stops neither when its process has to end, nor when the progress callback closes the source.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -24,10 +24,10 @@ use crate::isolate::limits::control::Control;
 use crate::isolate::sandbox::files::fd_guard;
 use crate::isolate::sandbox::objects;
 
-/// Pages that are copied before the callback is called.
+/// Pages copied per step by default. The progress callback runs after each step.
 const PAGES: c_int = 100;
 
-/// Between two attempts at what another connection has locked.
+/// The delay before the next attempt if another connection holds a lock.
 const AGAIN: Duration = Duration::from_millis(5);
 
 #[derive(Debug, thiserror::Error, JsError)]
@@ -42,7 +42,7 @@ pub(crate) enum BackupError {
     #[error(transparent)]
     Database(#[from] Error),
     #[class("Interrupted")]
-    #[error("the backup was interrupted: its process ends")]
+    #[error("the backup was interrupted because its process ends")]
     Interrupted,
 }
 
@@ -54,7 +54,7 @@ struct Options<'s> {
 }
 
 impl<'s> Options<'s> {
-    /// What the engine's module has checked. `None` when an exception is thrown.
+    /// Reads options that Deno's module has validated. Returns `None` if a getter throws.
     fn of(scope: &mut v8::PinScope<'s, '_>, given: v8::Local<'s, v8::Value>) -> Option<Self> {
         let main = || c"main".to_owned();
         let mut options = Self { source: main(), target: main(), rate: PAGES, progress: None };
@@ -74,7 +74,7 @@ impl<'s> Options<'s> {
     }
 }
 
-/// The database that is written.
+/// A connection to the destination database.
 struct Target(*mut sqlite::sqlite3);
 
 impl Target {
@@ -83,7 +83,8 @@ impl Target {
         let name = CString::new(path.as_os_str().as_encoded_bytes()).unwrap_or_default();
         let flags = sqlite::SQLITE_OPEN_READWRITE | sqlite::SQLITE_OPEN_CREATE;
         let mut handle = ptr::null_mut();
-        // SAFETY: the name ends with a zero; the handle is closed with the target, also when this fails.
+        // SAFETY: `name` is NUL-terminated, `handle` is writable, and a null VFS selects the default. `Target` closes the
+        // handle, also after an error.
         let code =
             unsafe { sqlite::sqlite3_open_v2(name.as_ptr(), &raw mut handle, flags, ptr::null()) };
         let target = Self(handle);
@@ -96,25 +97,26 @@ impl Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
-        // SAFETY: nothing uses the connection any more; a null one is closed already.
+        // SAFETY: `Target` owns the connection, and `Copy`, its only user, is dropped first. Null is allowed.
         unsafe { sqlite::sqlite3_close(self.0) };
     }
 }
 
-/// A copy that is being made.
+/// A backup in progress.
 struct Copy(*mut sqlite::sqlite3_backup);
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        // SAFETY: both databases are open.
+        // SAFETY: `Copy` owns the backup. Both databases are open: `back_up` drops the target later, and its caller has
+        // marked the source as in use. Null is allowed.
         unsafe { sqlite::sqlite3_backup_finish(self.0) };
     }
 }
 
-/// Takes the place of `op_node_database_backup`.
+/// Replaces `op_node_database_backup`.
 #[op2(reentrant, stack_trace)]
 #[smi]
-#[allow(clippy::needless_pass_by_value, reason = "ops take the state so")]
+#[allow(clippy::needless_pass_by_value, reason = "ops take the state by value")]
 pub(crate) fn op_host_backup<'s>(
     state: Rc<RefCell<OpState>>,
     scope: &mut v8::PinScope<'s, '_>,
@@ -131,7 +133,7 @@ pub(crate) fn op_host_backup<'s>(
         result = back_up(&state, scope, &control, &open, path, &options);
         Some(v8::undefined(scope).into())
     });
-    // Else an exception is thrown.
+    // If there is no result, an exception is pending.
     if done.is_some() { result } else { Ok(None) }
 }
 
@@ -150,7 +152,8 @@ fn back_up(
         permissions.check_open(path, OpenAccessKind::Write, Some("node:sqlite.backup"))?
     };
     let target = Target::open(&path)?;
-    // SAFETY: both databases are open. The source is not closed while its record says that a method runs.
+    // SAFETY: both databases are open and the names are NUL-terminated. `close` of the source fails until `run` of its
+    // connection, which calls this function, returns.
     let copy = Copy(unsafe {
         sqlite::sqlite3_backup_init(
             target.0,
@@ -160,7 +163,7 @@ fn back_up(
         )
     });
     if copy.0.is_null() {
-        // SAFETY: the target is open, and has the error.
+        // SAFETY: the target is open.
         let code = unsafe { sqlite::sqlite3_errcode(target.0) };
         return Err(Error::of(target.0, code).into());
     }
@@ -168,7 +171,7 @@ fn back_up(
         if control.is_asked() {
             return Err(BackupError::Interrupted);
         }
-        // SAFETY: as above.
+        // SAFETY: `copy` is not null and is not finished before it is dropped.
         let (code, remaining, all) = unsafe {
             let code = sqlite::sqlite3_backup_step(copy.0, options.rate);
             let remaining = sqlite::sqlite3_backup_remaining(copy.0);

@@ -1,4 +1,4 @@
-//! Calls of the methods of `node:sqlite`: whose they are, and whether they may begin now.
+//! Finds the connection of an object of `node:sqlite`, and checks whether a method may run now.
 
 use std::rc::Rc;
 
@@ -11,10 +11,10 @@ use super::connections::Connection;
 use super::errors::Error;
 use crate::isolate::sandbox::native::methods::{has_mark, mark, remove_mark, set_mark};
 
-/// Where a session and a tag store have their database.
+/// On a session or a tag store, its database.
 const DATABASE: &str = "js-runtime.database";
 
-/// Marks a tag store that a call uses.
+/// Marks a tag store that a running call uses.
 const RUNNING: &str = "js-runtime.running";
 
 /// An open connection of a script.
@@ -23,30 +23,31 @@ pub(super) struct Open {
     pub(super) connection: Rc<Connection>,
 }
 
-/// The connection of a database; `None` for a database that is closed, and for any other object.
+/// The connection of a database. `None` for a closed database and for any other object.
 pub(super) fn of_database(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Value>,
 ) -> Option<Open> {
     let database = cppgc::try_unwrap_cppgc_object::<DatabaseSync>(scope, object)?;
-    // SAFETY: the object is a local of the caller's.
+    // SAFETY: the local handle `object` keeps the database alive during this function.
     let handle = unsafe { database.as_ref() }.conn.try_borrow().ok()?.as_ref().map(|it| {
-        // SAFETY: the handle is used while the database is open.
+        // SAFETY: the connection is open, because `conn` contains it. Callers use the handle only while a method of the
+        // connection runs, during which it cannot be closed (`Connection::is_idle`).
         unsafe { it.handle() }
     })?;
     Some(Open { handle, connection: Connection::of(handle)? })
 }
 
-/// The connection of a statement, and the statement, which is null if its SQL is empty.
+/// The connection of a statement, and the native statement, which is null if the SQL is empty.
 pub(super) fn of_statement(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Value>,
 ) -> Option<(Rc<Connection>, *mut sqlite::sqlite3_stmt)> {
     let statement = cppgc::try_unwrap_cppgc_object::<StatementSync>(scope, object)?;
-    // SAFETY: the object is a local of the caller's.
+    // SAFETY: the local handle `object` keeps the statement alive during this function.
     let statement = unsafe { statement.as_ref() };
     let handle = statement.db.try_borrow().ok()?.as_ref().map(|it| {
-        // SAFETY: as above.
+        // SAFETY: as in `of_database`.
         unsafe { it.handle() }
     })?;
     Some((Connection::of(handle)?, statement.inner.get()?))
@@ -72,7 +73,7 @@ pub(super) fn keep_database<'s>(
     Some(())
 }
 
-/// Throws what is refused.
+/// Throws the error of a failed check.
 pub(super) fn allowed(scope: &mut v8::PinScope<'_, '_>, checked: Result<(), Error>) -> Option<()> {
     if let Err(error) = checked {
         throw_js_error_class(scope, &error);
@@ -81,21 +82,21 @@ pub(super) fn allowed(scope: &mut v8::PinScope<'_, '_>, checked: Result<(), Erro
     Some(())
 }
 
-/// Runs a method of a statement. `None` when it has thrown.
+/// Runs a method of a statement. Returns `None` if it throws.
 pub(super) fn with_statement<'s, 'i>(
     scope: &mut v8::PinScope<'s, 'i>,
     object: v8::Local<'s, v8::Object>,
     act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let Some((connection, statement)) = of_statement(scope, object.into()) else {
-        // What is closed, or no statement, is for the method to refuse.
+        // The method itself refuses a closed statement or another object.
         return act(scope);
     };
     allowed(scope, connection.is_usable())?;
     if statement.is_null() {
         return allowed(scope, Err(Error::Empty)).and(None);
     }
-    // Before: the object may be one that is held.
+    // Before the call, because the statement may be retained from an earlier iteration.
     connection.hold(scope, statement, None);
     match connection.running(statement, || connection.run(scope, act)) {
         Ok(done) => done,
@@ -103,7 +104,7 @@ pub(super) fn with_statement<'s, 'i>(
     }
 }
 
-/// Holds a statement whose iterator has not come to its end.
+/// Retains the statement of an unfinished iterator.
 pub(super) fn hold_statement<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     object: v8::Local<'s, v8::Object>,
@@ -113,13 +114,13 @@ pub(super) fn hold_statement<'s>(
     }
 }
 
-/// Runs a method of a store. `None` when it has thrown.
+/// Runs a method of a tag store. Returns `None` if it throws.
 pub(super) fn with_store<'s, 'i>(
     scope: &mut v8::PinScope<'s, 'i>,
     store: v8::Local<'s, v8::Object>,
     act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    // What is closed, or no store, is for the method to refuse.
+    // The method itself refuses a closed store or another object.
     let Some(open) = of_marked(scope, store) else { return act(scope) };
     allowed(scope, open.connection.is_usable())?;
     if has_mark(scope, store, RUNNING) {

@@ -1,4 +1,4 @@
-//! `applyChangeset`: its callbacks, and the changeset itself, which must stay as it is meanwhile.
+//! `applyChangeset`: copies the changeset and wraps the callbacks.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -17,8 +17,8 @@ use crate::isolate::sandbox::ops::buffers::copied;
 
 type Value<'s> = v8::Local<'s, v8::Value>;
 
-/// The arguments for Deno's own method: a copy of the changeset, and callbacks that do not throw. `None` when an
-/// exception is thrown.
+/// The arguments for Deno's method: a copy of the changeset, and callbacks that do not throw. Returns `None` if it
+/// throws.
 pub(super) fn prepare<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     database: v8::Local<'s, v8::Object>,
@@ -41,7 +41,7 @@ pub(super) fn prepare<'s>(
         }
         arguments[1] = own.into();
     }
-    // Last: a getter of the options may change it.
+    // Copied last: a getter of the options may change the changeset.
     if !copied(scope, &mut arguments[..1], |_| true) {
         return None;
     }
@@ -51,7 +51,7 @@ pub(super) fn prepare<'s>(
         let mut bytes = vec![0; view.byte_length()];
         view.copy_contents(&mut bytes);
         if !has_readable_names(&mut bytes) {
-            let message = "the name of a table in the changeset is not UTF-8";
+            let message = "the changeset contains a table name that is not UTF-8";
             throw_js_error_class(scope, &JsErrorBox::type_error(message));
             return None;
         }
@@ -59,11 +59,11 @@ pub(super) fn prepare<'s>(
     Some(arguments)
 }
 
-/// Whether Deno can read the names of the tables. A changeset that is broken in another way is for SQLite to refuse.
+/// Whether all table names are UTF-8, as Deno assumes. SQLite itself refuses other malformed changesets.
 fn has_readable_names(changeset: &mut [u8]) -> bool {
     let Ok(length) = c_int::try_from(changeset.len()) else { return true };
     let mut changes = ptr::null_mut();
-    // SAFETY: the changeset stays until the end of this function.
+    // SAFETY: `changeset` has `length` bytes, and is borrowed until this function has finalized the iterator.
     let started = unsafe {
         sqlite::sqlite3changeset_start(
             &raw mut changes,
@@ -75,10 +75,11 @@ fn has_readable_names(changeset: &mut [u8]) -> bool {
         return true;
     }
     let mut are_readable = true;
-    // SAFETY: `changes` is an iterator until it is finalized.
+    // SAFETY: `sqlite3changeset_start` succeeded, so `changes` is an iterator until it is finalized below.
     while are_readable && unsafe { sqlite::sqlite3changeset_next(changes) } == sqlite::SQLITE_ROW {
         let (mut table, mut columns, mut kind, mut is_indirect) = (ptr::null(), 0, 0, 0);
-        // SAFETY: the iterator is at a change, whose name ends with a zero.
+        // SAFETY: the last step returned `SQLITE_ROW`, so the iterator is at a change. On success SQLite sets `table` to a
+        // NUL-terminated name that is valid until the next step.
         are_readable = unsafe {
             sqlite::sqlite3changeset_op(
                 changes,
@@ -90,12 +91,12 @@ fn has_readable_names(changeset: &mut [u8]) -> bool {
                 && CStr::from_ptr(table).to_str().is_ok()
         };
     }
-    // SAFETY: as above; nothing is left to be said of its errors.
+    // SAFETY: `changes` is finalized here only. Its error, if any, is left to `applyChangeset`.
     unsafe { sqlite::sqlite3changeset_finalize(changes) };
     are_readable
 }
 
-/// A function that calls a callback of the script's, and answers with `default` when that has thrown.
+/// Wraps a callback of the script. The wrapper returns `default` if the callback throws.
 fn guarded<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     database: v8::Local<'s, v8::Object>,

@@ -1,9 +1,9 @@
-//! The connections of scripts, and what runs in each of them.
+//! The connections of scripts, with the calls that run on each.
 //!
-//! Deno's own guards know of the callbacks of a database only, and only `close` asks them. Here each connection counts
-//! the native methods that are on the stack for it, whatever JavaScript they run: a callback, or a getter of an
-//! argument. A callback never throws into SQLite or into Deno's native code, which would run the statement again: its
-//! exception is kept, SQLite gets an error, and the method that was called throws the exception at its end.
+//! Deno only prevents `close` in a callback. Here each connection counts its native methods on the stack, because any
+//! JavaScript that they run may call back: a callback, or a getter of an argument. A callback never throws into SQLite
+//! or into Deno's native code, which would run the statement again. Its exception is stored, SQLite gets an error, and
+//! the method that the script called throws the exception when it returns.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -16,10 +16,10 @@ use libsqlite3_sys as sqlite;
 
 use super::errors::Error;
 
-/// Under this name SQLite keeps the connection's record until it closes the connection.
+/// The name of the client data in which SQLite stores the record of a connection until it is closed.
 const NAME: &CStr = c"js-runtime";
 
-/// A native statement, by its address.
+/// The address of a native statement.
 type Statement = usize;
 
 /// One connection of a script.
@@ -27,82 +27,83 @@ type Statement = usize;
 pub(super) struct Connection {
     /// Native methods on the stack.
     calls: Cell<usize>,
-    /// Whether SQLite may call JavaScript now: a method runs that allows it, and no JavaScript that it has called.
+    /// Whether SQLite may call JavaScript now. True while a method that allows it runs, except inside a callback.
     may_call: Cell<bool>,
     /// Whether an authorizer callback is on the stack.
     authorizes: Cell<bool>,
     failure: RefCell<Option<Failure>>,
     running: RefCell<HashSet<Statement>>,
-    /// Iterators that have not come to their end hold their statements here, if the statement may hold half of an
-    /// aggregate: a statement that is collected would call JavaScript to finish it.
+    /// Statements of unfinished iterators, retained if they may contain an unfinished aggregate: collecting such a
+    /// statement would call JavaScript.
     unfinished: RefCell<HashMap<Statement, v8::Global<v8::Object>>>,
     pub(super) has_aggregates: Cell<bool>,
-    /// What SQLite has the address of as its authorizer.
+    /// The authorizer whose address SQLite stores.
     pub(super) authorizer: RefCell<Option<Rc<dyn Any>>>,
 }
 
-/// Why a callback has not answered.
+/// Why a callback returned no value.
 enum Failure {
     Thrown(v8::Global<v8::Value>),
-    /// V8 has ended it.
+    /// V8 terminated the execution.
     Ended,
 }
 
 thread_local! {
-    /// The connections that this thread has opened.
+    /// The open connections of this thread.
     static OPEN: RefCell<Vec<*mut sqlite::sqlite3>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What SQLite keeps for a connection.
+/// The client data of a connection.
 struct Kept {
     handle: *mut sqlite::sqlite3,
     connection: Rc<Connection>,
 }
 
-/// Called for a connection that is being opened on a script's thread.
+/// Adds a record to a connection that a script's thread opens. Returns an SQLite result code.
 pub(super) fn add(handle: *mut sqlite::sqlite3) -> c_int {
     OPEN.with_borrow_mut(|open| open.push(handle));
     let kept = Box::new(Kept { handle, connection: Rc::default() });
     let kept = Box::into_raw(kept).cast();
-    // SAFETY: the connection is open, and calls `forget` once, also when it cannot keep this.
+    // SAFETY: the caller passes an open connection. SQLite calls `forget` with this pointer once, also on failure.
     unsafe { sqlite::sqlite3_set_clientdata(handle, NAME.as_ptr(), kept, Some(forget)) }
 }
 
 unsafe extern "C" fn forget(kept: *mut c_void) {
-    // SAFETY: made by `Box::into_raw` in `add`, and given back once.
+    // SAFETY: `add` passed a `Box::into_raw` with this function, which SQLite calls once.
     let kept = unsafe { Box::from_raw(kept.cast::<Kept>()) };
-    // Fails when the thread ends, and its list with it.
+    // Fails if the thread is ending and has already dropped the list.
     let _ = OPEN.try_with(|open| open.borrow_mut().retain(|handle| *handle != kept.handle));
 }
 
-/// Ends every wait of this thread's connections for a lock.
+/// Makes all waits of this thread's connections for a lock fail.
 pub(super) fn wait_no_longer() {
     for handle in OPEN.with_borrow(Clone::clone) {
-        // SAFETY: connections that are closed are not in the list, and no other thread uses these.
+        // SAFETY: `forget` removes a connection from the list when it is closed. The list is of this thread, and no
+        // other thread uses these connections.
         unsafe { sqlite::sqlite3_busy_timeout(handle, 0) };
     }
 }
 
 impl Connection {
-    /// The record of an open connection; `None` for one of the application.
+    /// The record of an open connection. `None` for a connection of the application.
     pub(super) fn of(handle: *mut sqlite::sqlite3) -> Option<Rc<Self>> {
-        // SAFETY: the connection is open.
+        // SAFETY: callers pass an open connection.
         let kept = unsafe { sqlite::sqlite3_get_clientdata(handle, NAME.as_ptr()) };
-        // SAFETY: only `add` keeps something under this name.
+        // SAFETY: null, or the `Kept` that `add` stored under this name and SQLite owns until the connection is closed.
         unsafe { kept.cast::<Kept>().as_ref() }.map(|kept| kept.connection.clone())
     }
 
-    /// Fails while anything runs that relies on the connection, its functions and its statements as they are.
+    /// Fails while a method runs that depends on the connection, its functions and its statements.
     pub(super) fn is_idle(&self) -> Result<(), Error> {
         if self.calls.get() > 0 { Err(Error::Busy) } else { Ok(()) }
     }
 
-    /// Fails while an authorizer callback runs: SQLite is compiling a statement.
+    /// Fails inside an authorizer callback, because SQLite is compiling a statement.
     pub(super) fn is_usable(&self) -> Result<(), Error> {
         if self.authorizes.get() { Err(Error::Authorizing) } else { Ok(()) }
     }
 
-    /// Runs a method that may call JavaScript. `None` when it has thrown.
+    /// Runs a method that may call JavaScript. Returns `None` if it throws.
     pub(super) fn run<'s, 'i>(
         &self,
         scope: &mut v8::PinScope<'s, 'i>,
@@ -111,7 +112,7 @@ impl Connection {
         self.enter(scope, true, act)
     }
 
-    /// Runs a method that takes statements, functions or the connection away: no callback runs meanwhile.
+    /// Runs a method that removes statements, functions or the connection. SQLite cannot call JavaScript meanwhile.
     pub(super) fn run_alone<'s, 'i>(
         &self,
         scope: &mut v8::PinScope<'s, 'i>,
@@ -135,7 +136,7 @@ impl Connection {
         self.may_call.set(could_call);
         let failure = self.failure.replace(before);
         if matches!(failure, Some(Failure::Ended)) || caught.has_terminated() {
-            // Deno's method has thrown an error instead, which the script could catch.
+            // Deno's method throws an error instead, which the script could catch.
             caught.terminate_execution();
             return None;
         }
@@ -151,7 +152,7 @@ impl Connection {
         done
     }
 
-    /// Calls JavaScript for SQLite. `None` when it has thrown, or must not be called any more.
+    /// Calls JavaScript for SQLite. Returns `None` if it throws, or if an earlier callback has failed.
     pub(super) fn call<'s, 'i, T>(
         &self,
         scope: &mut v8::PinScope<'s, 'i>,
@@ -182,12 +183,12 @@ impl Connection {
         self.may_call.get() && self.failure.borrow().is_none()
     }
 
-    /// Whether a callback has failed, and the method that runs is to end.
+    /// Whether a callback has failed, so that the running method has to end.
     pub(super) fn has_failed(&self) -> bool {
         self.failure.borrow().is_some()
     }
 
-    /// Runs an authorizer callback, during which the connection must not be used.
+    /// Runs an authorizer callback. The connection must not be used meanwhile.
     pub(super) fn authorize<T>(&self, act: impl FnOnce() -> T) -> T {
         let was = self.authorizes.replace(true);
         let answer = act();
@@ -195,7 +196,7 @@ impl Connection {
         answer
     }
 
-    /// Marks a statement as running while `act` runs.
+    /// Marks a statement as running while `act` runs. Fails if it is running.
     pub(super) fn running<T>(
         &self,
         statement: *mut sqlite::sqlite3_stmt,
@@ -210,7 +211,7 @@ impl Connection {
         Ok(done)
     }
 
-    /// Holds a statement, or does not hold it any longer.
+    /// Retains a statement by its object, or releases it.
     pub(super) fn hold(
         &self,
         scope: &mut v8::PinScope<'_, '_>,
@@ -229,7 +230,7 @@ impl Connection {
         }
     }
 
-    /// Called when all statements have been taken away.
+    /// Releases all statements.
     pub(super) fn hold_none(&self) {
         self.unfinished.take();
     }

@@ -1,4 +1,4 @@
-//! Errors of `node:sqlite`, with the codes that Node has for them.
+//! Errors of `node:sqlite`, with Node's error codes.
 
 use std::ffi::CStr;
 
@@ -9,7 +9,7 @@ use libsqlite3_sys as sqlite;
 pub(super) enum Error {
     #[class(generic)]
     #[error(
-        "database is in use: a callback, or a getter of an argument, cannot call this method of its own database; call it when the query has ended"
+        "database is in use: a callback or a getter cannot call this method of its own database; call it after the query"
     )]
     #[property("code" = STATE)]
     Busy,
@@ -69,30 +69,30 @@ impl Error {
         }
     }
 
-    /// What a connection says of its last error.
+    /// The last error of an open connection.
     pub(super) fn of(handle: *mut sqlite::sqlite3, code: i32) -> Self {
-        // SAFETY: the connection is open; the text is copied before it is used again.
+        // SAFETY: callers pass an open connection. The message is NUL-terminated and valid until the next call on it.
         let message = unsafe { text(sqlite::sqlite3_errmsg(handle)) };
         Self::with(message, code)
     }
 
-    /// The same with another message.
+    /// An error with its own message.
     pub(super) fn with(message: String, code: i32) -> Self {
-        // SAFETY: SQLite has a constant text for any number.
+        // SAFETY: SQLite returns a static NUL-terminated string for any code.
         let errstr = unsafe { text(sqlite::sqlite3_errstr(code)) };
         Self::Sqlite { message, errstr, errcode: code.into() }
     }
 }
 
-/// A text of SQLite's, which may be missing.
+/// Copies a string of SQLite. Null becomes an empty string.
 ///
 /// # Safety
 ///
-/// The text ends with a zero, and stays during the call.
+/// `text` must be null, or NUL-terminated and valid during the call.
 unsafe fn text(text: *const std::ffi::c_char) -> String {
     if text.is_null() {
         return String::new();
     }
-    // SAFETY: the caller's.
+    // SAFETY: not null, therefore NUL-terminated and valid, as the caller guarantees.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }

@@ -1,8 +1,8 @@
-//! The files of databases, opened where they were checked.
+//! Checks the files of databases when SQLite opens or removes them.
 //!
-//! SQLite opens a database by its name after Deno has checked the name, and its journals by theirs much later. So
-//! SQLite's system calls to open and to remove a file are replaced (`sandbox_fs::databases`). Both are settings of
-//! SQLite as a whole: threads that belong to no isolate keep SQLite's own.
+//! SQLite opens a database by path after Deno has checked it, and its journals much later. Its system calls `open` and
+//! `unlink` are therefore replaced (see `sandbox_fs::databases`). The replacement is global to SQLite, and calls the
+//! original on threads without an isolate.
 
 use std::ffi::{CStr, OsStr, c_char, c_int};
 use std::io;
@@ -19,22 +19,22 @@ use crate::isolate::sandbox::files::{fd_guard, sandbox_fs};
 type Open = unsafe extern "C" fn(*const c_char, c_int, c_int) -> c_int;
 type Remove = unsafe extern "C" fn(*const c_char) -> c_int;
 
-/// SQLite's own system calls.
+/// SQLite's original system calls.
 static OWN: OnceLock<(Open, Remove)> = OnceLock::new();
 
-/// What SQLite opens by itself.
+/// Devices that SQLite opens itself.
 const DEVICES: [&CStr; 2] = [c"/dev/urandom", c"/dev/null"];
 
-/// Called once, with SQLite's own interface to the system.
+/// Replaces the system calls of SQLite's own VFS. Called once.
 pub(super) fn check(system: *mut sqlite::sqlite3_vfs) {
-    // SAFETY: what SQLite has registered stays for the life of the application.
+    // SAFETY: `system` is a VFS that SQLite has registered. SQLite never frees its own VFS.
     let Some(get) = (unsafe { (*system).xGetSystemCall }) else { return };
-    // SAFETY: as above.
+    // SAFETY: as for `get`.
     let Some(set) = (unsafe { (*system).xSetSystemCall }) else { return };
-    // SAFETY: SQLite has functions under these names.
+    // SAFETY: both functions take the VFS that they belong to, and NUL-terminated names.
     let own = unsafe { (get(system, c"open".as_ptr()), get(system, c"unlink".as_ptr())) };
     let (Some(own_open), Some(own_remove)) = own else { return };
-    // SAFETY: these are the types under which SQLite calls the two.
+    // SAFETY: SQLite casts the system calls "open" and "unlink" to these types before it calls them (os_unix.c).
     let own = unsafe {
         (
             std::mem::transmute::<unsafe extern "C" fn(), Open>(own_open),
@@ -44,7 +44,7 @@ pub(super) fn check(system: *mut sqlite::sqlite3_vfs) {
     if OWN.set(own).is_err() {
         return;
     }
-    // SAFETY: SQLite calls the two under the types that they have.
+    // SAFETY: SQLite casts the functions back to `Open` and `Remove`, their real types, before it calls them.
     unsafe {
         let open = std::mem::transmute::<Open, unsafe extern "C" fn()>(open);
         let remove = std::mem::transmute::<Remove, unsafe extern "C" fn()>(remove);
@@ -53,17 +53,17 @@ pub(super) fn check(system: *mut sqlite::sqlite3_vfs) {
     }
 }
 
-/// Only called by what SQLite calls after [`check`] has set it.
+/// The original system calls. Only the functions that [`check`] registers after setting them call this.
 fn own() -> (Open, Remove) {
     let Some(own) = OWN.get() else { std::process::abort() };
     *own
 }
 
 unsafe extern "C" fn open(name: *const c_char, flags: c_int, mode: c_int) -> c_int {
-    // SAFETY: SQLite calls with a name that ends with a zero.
+    // SAFETY: SQLite passes a NUL-terminated name.
     let path = unsafe { CStr::from_ptr(name) };
     if DEVICES.contains(&path) || !sandbox_fs::has_permissions() {
-        // SAFETY: as SQLite calls it.
+        // SAFETY: SQLite's arguments, passed on to its own function.
         return unsafe { own().0(name, flags, mode) };
     }
     let opened = fd_guard::ensure_room_for_file()
@@ -80,10 +80,10 @@ unsafe extern "C" fn open(name: *const c_char, flags: c_int, mode: c_int) -> c_i
 
 unsafe extern "C" fn remove(name: *const c_char) -> c_int {
     if !sandbox_fs::has_permissions() {
-        // SAFETY: as SQLite calls it.
+        // SAFETY: SQLite's argument, passed on to its own function.
         return unsafe { own().1(name) };
     }
-    // SAFETY: SQLite calls with a name that ends with a zero.
+    // SAFETY: SQLite passes a NUL-terminated name.
     let path = unsafe { CStr::from_ptr(name) };
     match sandbox_fs::remove_database_file(to_path(path)) {
         Ok(()) => 0,

@@ -1,4 +1,4 @@
-//! `function` and `aggregate`: functions of the script's in SQL.
+//! `function` and `aggregate`: SQL functions that call the script.
 
 use std::ffi::{c_int, c_void};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use super::options::{self, Flags};
 use super::script::Realm;
 use super::values::{self, answer, fail};
 
-/// What SQLite has of a failed callback. The method that the script called throws what the callback threw.
+/// The error that SQLite gets if a callback throws. The method that the script called throws the exception itself.
 const FAILED: &std::ffi::CStr = c"the callback of the function has failed";
 
 struct Function {
@@ -31,7 +31,7 @@ struct Aggregate {
     has_big_ints: bool,
 }
 
-/// Defines a function. `None` when an exception is thrown.
+/// Defines a function. Returns `None` if it throws.
 pub(super) fn define<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     handle: *mut sqlite::sqlite3,
@@ -58,7 +58,8 @@ pub(super) fn define<'s>(
         has_big_ints: flags.use_big_int_arguments,
     };
     let function = Box::into_raw(Box::new(function)).cast();
-    // SAFETY: the connection is open and idle. SQLite gives the function back once, whatever comes of this.
+    // SAFETY: `handle` is open and idle (`define_alone`), and `name` is NUL-terminated. SQLite passes `function` to
+    // `call`, and to `drop_function` once, also on failure.
     let code = unsafe {
         sqlite::sqlite3_create_function_v2(
             handle,
@@ -75,7 +76,7 @@ pub(super) fn define<'s>(
     done(scope, handle, code)
 }
 
-/// Defines an aggregate. `None` when an exception is thrown.
+/// Defines an aggregate. Returns `None` if it throws.
 pub(super) fn define_aggregate<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     handle: *mut sqlite::sqlite3,
@@ -98,7 +99,7 @@ pub(super) fn define_aggregate<'s>(
     let inverse = options::optional(scope, given, "inverse")?;
     let mut count = -1;
     if !flags.varargs {
-        // The first argument is the value so far.
+        // The first argument is the accumulator.
         count = (options::length(scope, step)? - 1).max(0);
         if let Some(inverse) = inverse {
             count = count.max(options::length(scope, inverse)? - 1);
@@ -115,7 +116,7 @@ pub(super) fn define_aggregate<'s>(
     };
     connection.has_aggregates.set(true);
     let aggregate = Box::into_raw(Box::new(aggregate)).cast();
-    // SAFETY: as for a function.
+    // SAFETY: as in `define`, with `drop_aggregate` and the other functions, which all expect an `Aggregate`.
     let code = unsafe {
         sqlite::sqlite3_create_window_function(
             handle,
@@ -142,20 +143,20 @@ fn done(scope: &mut v8::PinScope<'_, '_>, handle: *mut sqlite::sqlite3, code: c_
 }
 
 unsafe extern "C" fn drop_function(function: *mut c_void) {
-    // SAFETY: made by `Box::into_raw` in `define`.
+    // SAFETY: `define` passed a `Box::into_raw` with this function, which SQLite calls once.
     drop(unsafe { Box::from_raw(function.cast::<Function>()) });
 }
 
 unsafe extern "C" fn drop_aggregate(aggregate: *mut c_void) {
-    // SAFETY: made by `Box::into_raw` in `define_aggregate`.
+    // SAFETY: `define_aggregate` passed a `Box::into_raw` with this function, which SQLite calls once.
     drop(unsafe { Box::from_raw(aggregate.cast::<Aggregate>()) });
 }
 
 /// # Safety
 ///
-/// SQLite calls a function with this.
+/// `context` must be that of a running call of an SQL function.
 unsafe fn connection_of(context: *mut sqlite::sqlite3_context) -> Option<Rc<Connection>> {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees a valid context. Its connection is open while it calls a function.
     Connection::of(unsafe { sqlite::sqlite3_context_db_handle(context) })
 }
 
@@ -164,12 +165,13 @@ unsafe extern "C" fn call(
     count: c_int,
     values: *mut *mut sqlite::sqlite3_value,
 ) {
-    // SAFETY: SQLite has the function of `define`, and does not drop it while it calls: the connection is not idle.
+    // SAFETY: the user data is the `Function` that `define` registered with this function. SQLite does not drop it
+    // meanwhile: only `define` and `close` make it do so, and they require an idle connection.
     let function = unsafe { &*sqlite::sqlite3_user_data(context).cast::<Function>() };
-    // SAFETY: SQLite calls.
+    // SAFETY: SQLite passes the context of this running call.
     let called = unsafe { connection_of(context) }.and_then(|connection| {
         function.realm.call(&connection, |scope| {
-            // SAFETY: SQLite calls with so many values.
+            // SAFETY: SQLite passes `count` values, which are valid during this call.
             let arguments = unsafe {
                 values::arguments(scope, Vec::new(), count, values, function.has_big_ints)
             }?;
@@ -184,19 +186,19 @@ unsafe extern "C" fn call(
     }
 }
 
-/// What SQLite keeps for each run of an aggregate, all zero at first.
+/// The state of one evaluation of an aggregate. SQLite allocates it with zeros.
 #[repr(C)]
 struct Run {
-    /// Made by `Box::into_raw`; null before the start and after the end.
+    /// From `Box::into_raw`. Null before the first step and after the end.
     value: *mut v8::Global<v8::Value>,
-    /// Whether its value has been asked for in between, as that of a window.
+    /// Whether SQLite has read an intermediate value, as for a window function.
     is_window: bool,
 }
 
 impl Run {
     fn take(&mut self) -> Option<Box<v8::Global<v8::Value>>> {
         let value = std::mem::replace(&mut self.value, std::ptr::null_mut());
-        // SAFETY: not null is what `set` has put there.
+        // SAFETY: a value that is not null is a `Box::into_raw` of `set`. The field is null now, so this happens once.
         (!value.is_null()).then(|| unsafe { Box::from_raw(value) })
     }
 
@@ -206,13 +208,13 @@ impl Run {
     }
 }
 
-/// The value so far; the start at first. `None` when an exception is thrown.
+/// The accumulator, which is `start` before the first step. Returns `None` if it throws.
 fn so_far<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     aggregate: &Aggregate,
     run: &Run,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    // SAFETY: not null is what `set` has put there.
+    // SAFETY: null, or a `Box::into_raw` of `set` that `run` owns.
     if let Some(value) = unsafe { run.value.as_ref() } {
         return Some(v8::Local::new(scope, value));
     }
@@ -226,26 +228,28 @@ fn so_far<'s>(
     }
 }
 
+/// Calls `act` with the aggregate and its state.
+///
 /// # Safety
 ///
-/// SQLite calls an aggregate of `define_aggregate` with this.
+/// `context` must be that of a running call of an aggregate that `define_aggregate` registered.
 unsafe fn with_run(
     context: *mut sqlite::sqlite3_context,
     act: impl FnOnce(&mut v8::PinScope<'_, '_>, &Aggregate, &mut Run) -> Option<()>,
 ) {
-    /// Two words.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_possible_wrap,
         reason = "the size is small"
     )]
     const BYTES: c_int = size_of::<Run>() as c_int;
-    // SAFETY: the caller's. SQLite does not drop the aggregate while it calls: the connection is not idle.
+    // SAFETY: the caller guarantees that the user data is an `Aggregate`. SQLite does not drop it meanwhile, as in `call`.
     let aggregate = unsafe { &*sqlite::sqlite3_user_data(context).cast::<Aggregate>() };
-    // SAFETY: the caller's. The memory is aligned for pointers, and zero at first.
+    // SAFETY: the caller guarantees a valid context. SQLite returns null or `BYTES` bytes, aligned to 8 and zeroed at
+    // first, which is a valid `Run`. No other reference to them exists: `act` runs no other step of this evaluation.
     let run = unsafe { sqlite::sqlite3_aggregate_context(context, BYTES).cast::<Run>().as_mut() };
     let Some(run) = run else { return fail(context, c"out of memory") };
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees the context of a running call.
     let done = unsafe { connection_of(context) }.and_then(|connection| {
         aggregate.realm.call(&connection, |scope| act(scope, aggregate, run))
     });
@@ -262,7 +266,7 @@ fn step(
     (count, values): (c_int, *mut *mut sqlite::sqlite3_value),
 ) -> Option<()> {
     let so_far = so_far(scope, aggregate, run)?;
-    // SAFETY: SQLite calls with so many values.
+    // SAFETY: SQLite passes `count` values to `step_forward` and `step_back`, which are valid during their call.
     let arguments =
         unsafe { values::arguments(scope, vec![so_far], count, values, aggregate.has_big_ints) }?;
     let step = v8::Local::new(scope, step);
@@ -277,7 +281,7 @@ unsafe extern "C" fn step_forward(
     count: c_int,
     values: *mut *mut sqlite::sqlite3_value,
 ) {
-    // SAFETY: SQLite calls.
+    // SAFETY: `define_aggregate` registers this function, and SQLite passes the context of the running call.
     unsafe {
         with_run(context, |scope, aggregate, run| {
             step(scope, aggregate, run, &aggregate.step, (count, values))
@@ -290,10 +294,10 @@ unsafe extern "C" fn step_back(
     count: c_int,
     values: *mut *mut sqlite::sqlite3_value,
 ) {
-    // SAFETY: SQLite calls.
+    // SAFETY: as in `step_forward`.
     unsafe {
         with_run(context, |scope, aggregate, run| {
-            // SQLite has this function for aggregates with an inverse only.
+            // `define_aggregate` registers this function only with an inverse.
             let inverse = aggregate.inverse.as_ref()?;
             step(scope, aggregate, run, inverse, (count, values))
         });
@@ -319,7 +323,7 @@ fn give(
 }
 
 unsafe extern "C" fn current(context: *mut sqlite::sqlite3_context) {
-    // SAFETY: SQLite calls.
+    // SAFETY: as in `step_forward`.
     unsafe {
         with_run(context, |scope, aggregate, run| {
             run.is_window = true;
@@ -328,16 +332,17 @@ unsafe extern "C" fn current(context: *mut sqlite::sqlite3_context) {
     }
 }
 
-/// Called once for each run, also when the statement has failed or is taken away.
+/// SQLite calls this once per evaluation, also if the statement fails or is finalized early.
 unsafe extern "C" fn finish(context: *mut sqlite::sqlite3_context) {
-    // SAFETY: SQLite calls; the memory is only asked for if it is there.
+    // SAFETY: SQLite passes the context of the running call. With size 0 it returns the `Run` that `with_run` has
+    // allocated, or null.
     let run = unsafe { sqlite::sqlite3_aggregate_context(context, 0).cast::<Run>().as_mut() };
     if run.as_ref().is_some_and(|run| run.is_window) {
-        // The last value of a window has been given.
+        // SQLite has already read the last value of the window.
         drop(run.and_then(Run::take));
         return;
     }
-    // SAFETY: as above.
+    // SAFETY: as in `step_forward`, and as above. `with_run` has ended its reference to the `Run`.
     unsafe {
         with_run(context, |scope, aggregate, run| give(scope, context, aggregate, run));
         let run = sqlite::sqlite3_aggregate_context(context, 0).cast::<Run>().as_mut();

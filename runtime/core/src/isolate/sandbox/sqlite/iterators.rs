@@ -1,4 +1,4 @@
-//! Iterators over the rows of a statement: `next` and `return` are methods of the statement as well.
+//! Iterators over the rows of a statement. Their `next` and `return` need the checks of the statement's methods.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -7,14 +7,14 @@ use deno_runtime::deno_core::v8;
 use super::calls::{hold_statement, with_statement, with_store};
 use crate::isolate::sandbox::native::methods::get;
 
-/// What has made an iterator.
+/// The class of the object that created an iterator.
 #[derive(Clone, Copy)]
 pub(super) enum Of {
     Statement,
     TagStore,
 }
 
-/// Puts checks before the functions of an iterator that `maker` has made.
+/// Adds checks to the functions of an iterator that `maker` has created.
 pub(super) fn guard<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     iterator: v8::Local<'s, v8::Value>,
@@ -68,7 +68,7 @@ fn stepped<'s>(
     Some(step)
 }
 
-/// The step is an object of Deno's own, without a prototype.
+/// Reads `done` of a step. The step is a new object of Deno without a prototype, so no getter runs.
 fn is_done<'s>(scope: &mut v8::PinScope<'s, '_>, step: v8::Local<'s, v8::Value>) -> bool {
     let step = v8::Local::<v8::Object>::try_from(step).ok();
     step.and_then(|step| get(scope, step, "done")).is_none_or(|done| done.is_true())

@@ -1,8 +1,8 @@
-//! The methods of `node:sqlite`, behind checks that Deno's own lack.
+//! Reentrancy checks for the methods of `node:sqlite`.
 //!
-//! Deno's methods rely on that no callback, and no getter of an argument, uses their database, statement or tag store
-//! meanwhile. Here each method says so to the record of its connection (`connections`), and what would take
-//! something away from a method that runs is refused with `ERR_INVALID_STATE`.
+//! Deno's methods assume that no callback and no getter of an argument uses their database, statement or tag store
+//! meanwhile. Each replaced method records its call in the connection (`connections`). A method that would invalidate
+//! the state of a running one fails with `ERR_INVALID_STATE`.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -20,7 +20,7 @@ use crate::isolate::sandbox::files::open_files;
 use crate::isolate::sandbox::native::methods::{Call, define, prototype, replace, replace_getter};
 use crate::isolate::sandbox::ops::buffers::copied;
 
-/// Puts the checks in place, before a script runs.
+/// Replaces the methods before a script runs.
 pub(crate) fn install<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     ops: v8::Local<'s, v8::Object>,
@@ -55,7 +55,7 @@ pub(crate) fn install<'s>(
     refuse_construction(scope, ops, "Session", session)
 }
 
-/// Deno's own function to construct a session is unreachable code.
+/// Replaces a class with one whose constructor throws. Deno's constructor of a session panics.
 fn refuse_construction<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     ops: v8::Local<'s, v8::Object>,
@@ -81,14 +81,14 @@ fn no_construction<'s>(
 type Arguments<'s> = v8::FunctionCallbackArguments<'s>;
 type Answer<'s> = v8::ReturnValue<'s, v8::Value>;
 
-/// A method that needs the connection for itself.
+/// Runs a method that needs an idle connection.
 fn alone<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: Answer<'s>) {
     if let Some(call) = Call::of(&arguments) {
         call_alone(scope, &call, answer);
     }
 }
 
-/// The same with a copy of the database: a getter of an option may change it.
+/// Runs `deserialize` with a copy of the database: a getter of an option may change it.
 fn deserialize<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: Answer<'s>) {
     let Some(mut call) = Call::of(&arguments) else { return };
     if copied(scope, &mut call.arguments, |_| true) {
@@ -97,7 +97,7 @@ fn deserialize<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, a
 }
 
 fn call_alone<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>, mut answer: Answer<'s>) {
-    // What is closed, or no database, is for the method to refuse.
+    // The method itself refuses a closed database or another object.
     let Some(open) = of_database(scope, call.this.into()) else {
         return call.pass_on(scope, answer);
     };
@@ -105,7 +105,7 @@ fn call_alone<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>, mut answer:
         return;
     }
     let done = open.connection.run_alone(scope, |scope| {
-        // Also a `deserialize` that fails has taken the statements away.
+        // `deserialize` finalizes the statements even if it fails.
         open.connection.hold_none();
         call.pass(scope, 0, &call.arguments)
     });
@@ -114,7 +114,7 @@ fn call_alone<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>, mut answer:
     }
 }
 
-/// A method that may be called by callbacks too, but by none that authorizes.
+/// Runs a method that callbacks may call, except the authorizer.
 fn beside_others<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: Arguments<'s>,
@@ -133,7 +133,7 @@ fn beside_others<'s>(
     }
 }
 
-/// SQLite would report no room as "unable to open database file".
+/// Reports the limit of open files, which SQLite would report as "unable to open database file".
 fn open<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: Answer<'s>) {
     let Some(call) = Call::of(&arguments) else { return };
     let has_room = {
@@ -147,7 +147,7 @@ fn open<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, answer: 
     call.pass_on(scope, answer);
 }
 
-/// Does what a method that needs the connection for itself does, but in Rust alone.
+/// Runs a method that needs an idle connection and that Rust implements alone.
 fn define_alone<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: Arguments<'s>,
@@ -159,7 +159,7 @@ fn define_alone<'s>(
         return call.pass_on(scope, answer);
     };
     if allowed(scope, open.connection.is_idle()).is_some() {
-        // An exception is thrown by now.
+        // The method returns `undefined`, or an exception is pending.
         let _ = open.connection.run_alone(scope, |scope| {
             act(scope, &open, &call.arguments)?;
             Some(v8::undefined(scope).into())
@@ -267,7 +267,7 @@ fn iterate<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, mut a
     }
 }
 
-/// The SQL of an empty statement would be read from nowhere.
+/// Returns an empty string for an empty statement, whose native statement is null.
 fn source<'s>(scope: &mut v8::PinScope<'s, '_>, arguments: Arguments<'s>, mut answer: Answer<'s>) {
     let Some(call) = Call::of(&arguments) else { return };
     if of_statement(scope, call.this.into()).is_some_and(|(_, statement)| statement.is_null()) {
@@ -292,7 +292,7 @@ fn close_session<'s>(
     call.pass_on(scope, answer);
 }
 
-/// A session runs statements to tell what has changed, and these may call back.
+/// Reads a changeset. The session runs statements for it, which may call callbacks.
 fn read_session<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: Arguments<'s>,

@@ -1,4 +1,4 @@
-//! Arguments of `function` and `aggregate`, checked as Node does.
+//! Arguments of `function` and `aggregate`, validated as in Node.
 
 use std::ffi::{CString, c_int};
 
@@ -9,7 +9,7 @@ use libsqlite3_sys as sqlite;
 use super::errors::Error;
 
 #[derive(Default, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "these are the options of Node")]
+#[expect(clippy::struct_excessive_bools, reason = "Node has these options")]
 pub(super) struct Flags {
     deterministic: bool,
     direct_only: bool,
@@ -93,8 +93,8 @@ pub(super) fn get<'s>(
     options.get(scope, name.into())
 }
 
-/// A function that may be missing.
-#[expect(clippy::option_option, reason = "the outer one says whether an exception is thrown")]
+/// An optional function.
+#[expect(clippy::option_option, reason = "the outer `None` means that an exception is pending")]
 pub(super) fn optional<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     options: v8::Local<'s, v8::Object>,
@@ -119,7 +119,7 @@ fn flag(
     Some(given.is_true())
 }
 
-/// How many arguments a function names.
+/// The number of parameters of a function, from its property `length`.
 pub(super) fn length(
     scope: &mut v8::PinScope<'_, '_>,
     function: v8::Local<'_, v8::Function>,

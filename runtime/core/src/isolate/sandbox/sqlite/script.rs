@@ -1,4 +1,4 @@
-//! JavaScript that SQLite calls back.
+//! Callbacks from SQLite into JavaScript.
 
 use std::rc::Rc;
 
@@ -6,22 +6,22 @@ use deno_runtime::deno_core::v8;
 
 use super::connections::Connection;
 
-/// Where a function of a script runs.
+/// The isolate and the context in which a callback runs.
 pub(super) struct Realm {
     isolate: v8::UnsafeRawIsolatePtr,
     context: v8::Global<v8::Context>,
 }
 
 impl Realm {
-    /// The one that runs now.
+    /// The isolate and the context that run now.
     pub(super) fn here(scope: &mut v8::PinScope<'_, '_>) -> Self {
         let context = scope.get_current_context();
-        // SAFETY: the address is used as long as the isolate lives, see `call`.
+        // SAFETY: only `call` uses the address, while the isolate is alive.
         let isolate = unsafe { scope.as_raw_isolate_ptr() };
         Self { isolate, context: v8::Global::new(scope, context) }
     }
 
-    /// Calls JavaScript for SQLite, if that is possible now. `None` when it is not, or when it has thrown.
+    /// Calls JavaScript for SQLite. Returns `None` if SQLite may not call JavaScript now, or if `act` throws.
     pub(super) fn call<T>(
         &self,
         connection: &Rc<Connection>,
@@ -30,7 +30,8 @@ impl Realm {
         if !connection.may_call() {
             return None;
         }
-        // SAFETY: SQLite may call JavaScript only within a native method, which its isolate has called.
+        // SAFETY: `may_call` is true only during a native method that this isolate has called on this thread, so the
+        // isolate is alive and entered.
         let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(self.isolate) };
         v8::scope_with_context!(let scope, &mut isolate, &self.context);
         connection.call(scope, act)

@@ -1,4 +1,4 @@
-//! Tag stores, which keep their statements for the next time. One call at a time may use the store.
+//! Tag stores, which cache their statements. One call at a time may use a store.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -9,7 +9,7 @@ use super::errors::Error;
 use super::iterators;
 use crate::isolate::sandbox::native::methods::{Call, prototype, replace, replace_getter};
 
-/// Deno reserves memory for so many statements, and needs room for one.
+/// In statements. Deno reserves memory for all of them, and requires at least one.
 const CAPACITY: std::ops::RangeInclusive<u32> = 1..=65_536;
 
 pub(super) fn install<'s>(
@@ -24,7 +24,7 @@ pub(super) fn install<'s>(
     replace_getter(scope, store, "size", v8::Function::builder(run))
 }
 
-/// Whether a store can be made for so many statements.
+/// Checks the capacity of a new store.
 pub(super) fn is_capacity(
     scope: &mut v8::PinScope<'_, '_>,
     given: v8::Local<'_, v8::Value>,

@@ -1,4 +1,4 @@
-//! Values of SQL as JavaScript has them, and back.
+//! Conversion of values between SQL and JavaScript.
 
 use std::ffi::{c_int, c_void};
 
@@ -9,17 +9,17 @@ use libsqlite3_sys as sqlite;
 
 use super::errors::Error;
 
-/// `SQLITE_UTF8` in the type that SQLite takes it in.
+/// `SQLITE_UTF8` in the parameter type of `sqlite3_result_text64`.
 const UTF8: u8 = 1;
 
 /// `Number.MAX_SAFE_INTEGER`.
 const MAX_SAFE: i64 = 9_007_199_254_740_991;
 
-/// The arguments of a call, after those that are there. `None` when an exception is thrown.
+/// Appends the values of an SQL call to `arguments`. Returns `None` if it throws.
 ///
 /// # Safety
 ///
-/// `values` are as many as `count` says.
+/// `values` must point to `count` values that are valid during the call.
 pub(super) unsafe fn arguments<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     mut arguments: Vec<v8::Local<'s, v8::Value>>,
@@ -28,24 +28,26 @@ pub(super) unsafe fn arguments<'s>(
     has_big_ints: bool,
 ) -> Option<Vec<v8::Local<'s, v8::Value>>> {
     for at in 0..usize::try_from(count).unwrap_or_default() {
-        // SAFETY: the caller's.
+        // SAFETY: `at` is less than `count`, and the caller guarantees as many valid values.
         arguments.push(unsafe { value(scope, *values.add(at), has_big_ints) }?);
     }
     Some(arguments)
 }
 
+/// Converts an SQL value. Returns `None` if it throws.
+///
 /// # Safety
 ///
-/// The value is one that SQLite calls a function with.
+/// `value` must be an argument of a running call of an SQL function.
 unsafe fn value<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     value: *mut sqlite::sqlite3_value,
     has_big_ints: bool,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees a valid value.
     match unsafe { sqlite::sqlite3_value_type(value) } {
         sqlite::SQLITE_INTEGER => {
-            // SAFETY: as above.
+            // SAFETY: the caller guarantees a valid value.
             let number = unsafe { sqlite::sqlite3_value_int64(value) };
             if has_big_ints {
                 return Some(v8::BigInt::new_from_i64(scope, number).into());
@@ -60,12 +62,13 @@ unsafe fn value<'s>(
             Some(v8::Number::new(scope, number).into())
         }
         sqlite::SQLITE_FLOAT => {
-            // SAFETY: as above.
+            // SAFETY: the caller guarantees a valid value.
             let number = unsafe { sqlite::sqlite3_value_double(value) };
             Some(v8::Number::new(scope, number).into())
         }
         sqlite::SQLITE_TEXT => {
-            // SAFETY: as above; the text first, as its length is that of its form.
+            // SAFETY: the caller guarantees a valid value. `sqlite3_value_text` runs first, because it may convert the
+            // value to UTF-8, which changes its length.
             let bytes = unsafe { bytes(value, sqlite::sqlite3_value_text(value).cast()) };
             let text = bytes.and_then(|bytes| {
                 v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal)
@@ -76,7 +79,7 @@ unsafe fn value<'s>(
             Some(text?.into())
         }
         sqlite::SQLITE_BLOB => {
-            // SAFETY: as above.
+            // SAFETY: the caller guarantees a valid value, and the pointer is that of its blob.
             let Some(bytes) = (unsafe { bytes(value, sqlite::sqlite3_value_blob(value)) }) else {
                 throw_js_error_class(scope, &JsErrorBox::range_error("out of memory"));
                 return None;
@@ -90,13 +93,13 @@ unsafe fn value<'s>(
     }
 }
 
-/// The bytes of a value; `None` when SQLite has no memory for them.
+/// The bytes of a text or blob. `None` if SQLite failed to allocate them.
 ///
 /// # Safety
 ///
-/// They are those of the value, and stay for the life that is chosen.
+/// `bytes` must be the text or the blob of `value`, and both must be valid for `'v`.
 unsafe fn bytes<'v>(value: *mut sqlite::sqlite3_value, bytes: *const c_void) -> Option<&'v [u8]> {
-    // SAFETY: the caller's.
+    // SAFETY: the caller guarantees a valid value.
     let length = usize::try_from(unsafe { sqlite::sqlite3_value_bytes(value) }).ok()?;
     if length == 0 {
         return Some(&[]);
@@ -104,27 +107,28 @@ unsafe fn bytes<'v>(value: *mut sqlite::sqlite3_value, bytes: *const c_void) -> 
     if bytes.is_null() {
         return None;
     }
-    // SAFETY: the caller's.
+    // SAFETY: not null, so SQLite stores `length` bytes there, which are valid for `'v`, as the caller guarantees.
     Some(unsafe { std::slice::from_raw_parts(bytes.cast(), length) })
 }
 
-/// Gives a value to SQLite as the result of a function. `None` when an exception is thrown.
+/// Sets the result of an SQL function. `context` must be that of the running call. Returns `None` if it throws.
 pub(super) fn answer(
     scope: &mut v8::PinScope<'_, '_>,
     context: *mut sqlite::sqlite3_context,
     value: v8::Local<'_, v8::Value>,
 ) -> Option<()> {
     if value.is_null_or_undefined() {
-        // SAFETY: SQLite waits for the result of this call.
+        // SAFETY: callers pass the context of the running call.
         unsafe { sqlite::sqlite3_result_null(context) };
     } else if value.is_number() {
         let number = value.number_value(scope)?;
-        // SAFETY: as above.
+        // SAFETY: callers pass the context of the running call.
         unsafe { sqlite::sqlite3_result_double(context, number) };
     } else if value.is_string() {
         let text = value.to_rust_string_lossy(scope);
         let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        // SAFETY: as above; SQLite copies the text.
+        // SAFETY: callers pass the context of the running call. `text` has `length` bytes, which SQLite copies
+        // (`SQLITE_TRANSIENT`).
         unsafe {
             sqlite::sqlite3_result_text64(
                 context,
@@ -137,7 +141,8 @@ pub(super) fn answer(
     } else if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
         let mut bytes = vec![0; view.byte_length()];
         let copied = view.copy_contents(&mut bytes);
-        // SAFETY: as above; SQLite copies the bytes.
+        // SAFETY: callers pass the context of the running call. `bytes` has at least `copied` bytes, which SQLite copies
+        // (`SQLITE_TRANSIENT`).
         unsafe {
             sqlite::sqlite3_result_blob64(
                 context,
@@ -152,7 +157,7 @@ pub(super) fn answer(
             throw_js_error_class(scope, &Error::Range(message));
             return None;
         };
-        // SAFETY: as above.
+        // SAFETY: callers pass the context of the running call.
         unsafe { sqlite::sqlite3_result_int64(context, number) };
     } else if value.is_promise() {
         fail(context, c"Asynchronous user-defined functions are not supported");
@@ -162,8 +167,8 @@ pub(super) fn answer(
     Some(())
 }
 
-/// Ends a call of a function with an error.
+/// Fails an SQL function. `context` must be that of the running call.
 pub(super) fn fail(context: *mut sqlite::sqlite3_context, message: &std::ffi::CStr) {
-    // SAFETY: SQLite waits for the result of this call, and copies the message.
+    // SAFETY: callers pass the context of the running call. The message is NUL-terminated, and SQLite copies it.
     unsafe { sqlite::sqlite3_result_error(context, message.as_ptr(), -1) };
 }

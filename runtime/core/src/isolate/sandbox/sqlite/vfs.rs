@@ -1,11 +1,10 @@
-//! Temporary files of SQLite, which a script's database has in memory.
+//! A VFS that stores temporary files of scripts in memory.
 //!
-//! SQLite puts large intermediate results and temporary tables into files, in a folder that it chooses itself or that
-//! a pragma sets for the whole application. No permission is asked for that. So what a script's thread opens
-//! without a name becomes one of SQLite's own files in memory, which are counted like its other memory, and no
-//! folder is one that the pragma takes. An empty text still takes back what the application has set there.
-//! Threads that SQLite starts to sort (`PRAGMA threads`) are known to be a script's on Linux only; elsewhere they
-//! put what they sort into files.
+//! SQLite writes large intermediate results and temporary tables to files without a permission check, in a folder that
+//! it chooses or that `PRAGMA temp_store_directory` sets for the whole application. On a script's thread this VFS opens
+//! unnamed files as SQLite's in-memory files, which count like its other memory, and makes the pragma refuse every
+//! folder. An empty string still resets a folder that the application has set. Only on Linux are the sorting threads of
+//! SQLite (`PRAGMA threads`) recognized as a script's. Elsewhere they use files.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
@@ -16,37 +15,36 @@ use libsqlite3_sys as sqlite;
 use super::connections;
 use crate::isolate::crash;
 
-/// Names of SQLite's own interfaces to the system. The application may have put another one in their place, which is
-/// left alone.
+/// Names of SQLite's own VFS. Nothing is replaced if the application has registered another default.
 const OWN: [&CStr; 4] = [c"unix", c"unix-excl", c"win32", c"win32-longpath"];
 
 struct Systems {
-    /// The one that was in use before.
+    /// SQLite's own VFS.
     files: *mut sqlite::sqlite3_vfs,
     memory: *mut sqlite::sqlite3_vfs,
 }
 
-// SAFETY: SQLite uses both on all threads, and for the life of the application.
+// SAFETY: SQLite itself uses a registered VFS on any thread, and never frees its own.
 unsafe impl Send for Systems {}
-// SAFETY: as above.
+// SAFETY: as for `Send`; nothing writes the structs through these pointers.
 unsafe impl Sync for Systems {}
 
 static SYSTEMS: OnceLock<Systems> = OnceLock::new();
 
-/// Called once, before a script opens a database. Answers with SQLite's own interface to the system.
+/// Registers the VFS as the default, before a script opens a database. Returns SQLite's own VFS.
 pub(super) fn register() -> Option<*mut sqlite::sqlite3_vfs> {
-    // SAFETY: SQLite finds what it has registered, or nothing.
+    // SAFETY: null, which selects the default, and a NUL-terminated name.
     let (files, memory) = unsafe {
         (sqlite::sqlite3_vfs_find(ptr::null()), sqlite::sqlite3_vfs_find(c"memdb".as_ptr()))
     };
-    // SAFETY: what is found stays for the life of the application.
+    // SAFETY: null, or a registered VFS, which must not be freed while it is registered.
     let (own, in_memory) = unsafe { (files.as_ref()?, memory.as_ref()?) };
-    // SAFETY: the name is SQLite's, and ends with a zero.
+    // SAFETY: the name of a registered VFS is NUL-terminated.
     let name = unsafe { CStr::from_ptr(own.zName) };
     if !OWN.contains(&name) || SYSTEMS.set(Systems { files, memory }).is_err() {
         return None;
     }
-    // All other functions of SQLite's own use nothing of the structure but what is copied.
+    // The other functions of SQLite's own VFS use only fields that are copied.
     let ours = Box::new(sqlite::sqlite3_vfs {
         szOsFile: own.szOsFile.max(in_memory.szOsFile),
         pNext: ptr::null_mut(),
@@ -56,12 +54,12 @@ pub(super) fn register() -> Option<*mut sqlite::sqlite3_vfs> {
         xSleep: Some(sleep),
         ..*own
     });
-    // SAFETY: the structure is complete, and is never freed.
+    // SAFETY: the struct has all the functions of SQLite's own VFS, and is leaked.
     unsafe { sqlite::sqlite3_vfs_register(Box::leak(ours), 1) };
     Some(files)
 }
 
-/// Only called for what was registered when both were known.
+/// Only the functions that [`register`] registers after setting it call this.
 fn systems() -> &'static Systems {
     let Some(systems) = SYSTEMS.get() else { std::process::abort() };
     systems
@@ -76,7 +74,8 @@ unsafe extern "C" fn open(
 ) -> c_int {
     let Systems { files, memory } = *systems();
     let system = if name.is_null() && crash::is_for_a_process() { memory } else { files };
-    // SAFETY: both were registered by SQLite, and `file` has room for the files of both.
+    // SAFETY: `system` is registered, so its `xOpen` takes it and SQLite's arguments. `file` has `szOsFile` bytes, which
+    // is the larger of both systems.
     unsafe {
         match (*system).xOpen {
             Some(open) => open(system, name, file, flags, opened),
@@ -85,7 +84,7 @@ unsafe extern "C" fn open(
     }
 }
 
-/// SQLite asks whether a folder may be read and written for the pragma alone.
+/// Refuses every folder to a script. SQLite uses `SQLITE_ACCESS_READWRITE` for the pragma only.
 unsafe extern "C" fn access(
     _: *mut sqlite::sqlite3_vfs,
     name: *const c_char,
@@ -93,12 +92,12 @@ unsafe extern "C" fn access(
     result: *mut c_int,
 ) -> c_int {
     if flags == sqlite::SQLITE_ACCESS_READWRITE && crash::is_for_a_process() {
-        // SAFETY: SQLite wants its answer there.
+        // SAFETY: SQLite passes a pointer to which the result is written.
         unsafe { *result = 0 };
         return sqlite::SQLITE_OK;
     }
     let system = systems().files;
-    // SAFETY: as SQLite calls it.
+    // SAFETY: `system` is registered, so its `xAccess` takes it and SQLite's arguments.
     unsafe {
         match (*system).xAccess {
             Some(access) => access(system, name, flags, result),
@@ -107,13 +106,13 @@ unsafe extern "C" fn access(
     }
 }
 
-/// SQLite waits so for a lock, again and again until its timeout.
+/// SQLite sleeps repeatedly while it waits for a lock. Ends the wait if the process has to end.
 unsafe extern "C" fn sleep(_: *mut sqlite::sqlite3_vfs, microseconds: c_int) -> c_int {
     if crash::process_here().is_some_and(|process| process.is_asked()) {
         connections::wait_no_longer();
         return 0;
     }
     let system = systems().files;
-    // SAFETY: as SQLite calls it.
+    // SAFETY: `system` is registered, so its `xSleep` takes it.
     unsafe { (*system).xSleep.map_or(0, |sleep| sleep(system, microseconds)) }
 }

@@ -1,8 +1,8 @@
 //! Pipes with a path, which are Unix sockets.
 //!
-//! What the engine has would use the path as it was written whenever it needs it: when it connects, which is later,
-//! when it changes the mode of a socket, and when it removes one. So a socket that listens is made here, in the folder
-//! that was checked, and the engine gets it without a path. It connects to a socket by the file of it, which is open.
+//! Deno resolves the path again when it connects, changes the mode of a socket or removes it, after the permission
+//! check. To prevent a race, a listening socket is created here in the checked folder and passed to Deno without a
+//! path. Connections use the open file of the checked socket.
 
 #![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
 
@@ -24,16 +24,16 @@ use crate::isolate::sandbox::native::methods::{Call, define, get, mark, replace}
 use crate::isolate::sandbox::network::unix_sockets::{self, SocketFiles};
 use crate::isolate::sandbox::permissions::with_checked_as;
 
-/// A pipe that listens, to `socketTypeForIpc()`.
+/// The value of `socketTypeForIpc()` for a listening pipe.
 const SERVER: i32 = 1;
 
-/// `fchmod` of the engine's JavaScript calls this (`module_patches/amendments.rs`).
+/// The method that replaces `fchmod` in Deno's JavaScript (`module_patches/replacements.rs`).
 const ALLOW: &str = "allowMore";
 
-/// On a handle, the number of what it is being connected to.
+/// On a handle, the ID of its pending connection.
 const CONNECTING: &str = "js-runtime.connecting";
 
-/// Where a function has the methods that it needs beside the one that it replaces.
+/// Positions of the further methods in the data of `bind`.
 const OPEN: u32 = 1;
 const KIND: u32 = 2;
 
@@ -54,14 +54,14 @@ pub(super) fn install<'s>(
     define(scope, pipe, ALLOW, allow.into())
 }
 
-/// What is among the arguments of a pipe's method.
+/// The address among the arguments of a pipe's method.
 enum Address {
     Path(PathBuf),
-    /// A name without a path, or nothing at all.
+    /// An abstract name, or an empty one.
     Other,
 }
 
-/// The address as the script wrote it; `None` for what is no text.
+/// The address that the script passed. `None` if it is not a string.
 fn address_at(
     scope: &mut v8::PinScope<'_, '_>,
     arguments: &[v8::Local<'_, v8::Value>],
@@ -75,7 +75,7 @@ fn address_at(
 
 const INVALID: i32 = -(Errno::EINVAL as i32);
 
-/// What a handle's method answers: the negative of the system's number.
+/// The negative of an `errno`, as methods of a handle return it.
 fn answer_of(error: &io::Error) -> i32 {
     let other =
         if error.kind() == io::ErrorKind::PermissionDenied { Errno::EACCES } else { Errno::EINVAL };
@@ -102,7 +102,7 @@ fn connect<'s>(
     }
 }
 
-/// `None` when an error was thrown.
+/// Starts to connect to a path. Returns `None` if it throws.
 fn connect_to<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     call: &Call<'s>,
@@ -152,7 +152,7 @@ fn connect_to<'s>(
     code
 }
 
-/// Called when a connection is there, or has failed.
+/// Called when a connection is established or has failed.
 fn connected<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
@@ -175,12 +175,12 @@ fn complete<'s>(
 ) {
     let done = get(scope, request, "oncomplete");
     if let Some(Ok(done)) = done.map(v8::Local::<v8::Function>::try_from) {
-        // The engine does not look at what it throws either.
+        // Deno ignores an exception here as well.
         let _ = done.call(scope, request.into(), arguments);
     }
 }
 
-/// Tells that there is no connection, as the engine does: not before the script has gone on.
+/// Reports a failed connection asynchronously, as Deno does.
 fn fail_later<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     handle: v8::Local<'s, v8::Object>,
@@ -200,7 +200,7 @@ fn fail_later<'s>(
     });
 }
 
-/// Sockets that handles are being connected to. Each is open until then.
+/// Pending connections. Each keeps the file of its socket open until it is established or has failed.
 #[derive(Default)]
 struct Connecting {
     last: u32,
@@ -226,7 +226,7 @@ fn forget(scope: &mut v8::PinScope<'_, '_>, number: v8::Local<'_, v8::Value>) {
     }
 }
 
-/// Called when a handle has been closed.
+/// Releases the resources of a closed handle.
 pub(super) fn closed<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Object>) {
     let state = JsRuntime::op_state_from(scope);
     SocketFiles::remove_closed(&mut state.borrow_mut());
@@ -257,7 +257,7 @@ fn bind<'s>(
     };
     let Some(kind) = call.pass(scope, KIND, &[]) else { return };
     if kind.int32_value(scope) != Some(SERVER) {
-        // The engine would connect it to another path.
+        // Deno would connect a client to another path.
         return answer.set_int32(INVALID);
     }
     if let Some(code) = listen_at(scope, &call, &path) {
@@ -265,7 +265,7 @@ fn bind<'s>(
     }
 }
 
-/// Makes a socket at a path, and hands it to the handle. `None` when an error was thrown.
+/// Creates a socket at a path and passes it to the handle. Returns `None` if it throws.
 fn listen_at<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>, path: &Path) -> Option<i32> {
     if !has_room(scope) {
         return Some(TOO_MANY);
@@ -288,13 +288,13 @@ fn listen_at<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>, path: &Path)
     let number = v8::Integer::new(scope, socket).into();
     let code = call.pass(scope, OPEN, &[number]).and_then(|code| code.int32_value(scope));
     if code != Some(0) {
-        // SAFETY: the handle has not taken it, so that nothing else closes it.
+        // SAFETY: `into_raw_fd` released `socket` above, and `open` failed, so nothing else owns it.
         drop(unsafe { OwnedFd::from_raw_fd(socket) });
     }
     code
 }
 
-/// All users may read from the socket, or write to it.
+/// Lets other users read from or write to the socket.
 fn allow<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,

@@ -1,43 +1,51 @@
-//! What was judged of the ops and native methods that take a buffer: what becomes of its memory when JavaScript runs
-//! meanwhile, and shrinks it or gives it away.
+//! The reviewed list of ops and native methods that take a buffer, and how each stays safe if JavaScript resizes,
+//! transfers or writes the buffer meanwhile.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::{OPS, parse};
 use crate::isolate::sandbox::ops::buffers;
 
-/// As `ops.txt`, with verdicts of its own.
+/// In the format of `ops.txt`, with the verdicts below.
 const BUFFERS: &str = include_str!("buffers.txt");
 
-const VERDICTS: [&str; 7] = ["copied", "kept", "refused", "fixed", "bytes", "own", "alone"];
+const VERDICTS: [&str; 7] = [
+    "copied",
+    "retained",
+    "refused",
+    "fixed-length",
+    "copied-by-deno",
+    "internal",
+    "uninterrupted",
+];
 
 /// Names with their verdicts.
-fn judged() -> Vec<(&'static str, &'static str)> {
+fn entries() -> Vec<(&'static str, &'static str)> {
     let mut verdict = None;
-    let mut judged = Vec::new();
+    let mut entries = Vec::new();
     for line in BUFFERS.lines().filter(|line| !line.is_empty()) {
         let head = line.strip_prefix('[').and_then(|head| head.split_once("] "));
         match head {
             Some((name, _)) => verdict = Some(name),
-            None => judged.push((line, verdict.expect("a section begins with its verdict"))),
+            None => entries.push((line, verdict.expect("a section starts with its verdict"))),
         }
     }
-    judged
+    entries
 }
 
 #[test]
-fn what_takes_a_buffer_is_judged_once() {
-    let judged = judged();
-    let names: BTreeSet<_> = judged.iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), judged.len(), "a name is on the list twice");
-    let verdicts: BTreeSet<_> = judged.iter().map(|(_, verdict)| *verdict).collect();
+fn names_are_unique_and_verdicts_are_known() {
+    let entries = entries();
+    let names: BTreeSet<_> = entries.iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), entries.len(), "a name is listed twice");
+    let verdicts: BTreeSet<_> = entries.iter().map(|(_, verdict)| *verdict).collect();
     assert_eq!(verdicts, VERDICTS.into());
 }
 
 #[test]
-fn ops_that_take_a_buffer_are_ops_of_the_engine() {
+fn every_listed_op_exists() {
     let ops: HashMap<_, _> = parse(OPS).flatten().collect();
-    let gone: Vec<_> = judged()
+    let gone: Vec<_> = entries()
         .into_iter()
         .filter(|(name, _)| name.starts_with("op_") && !ops.contains_key(name))
         .collect();
@@ -45,12 +53,12 @@ fn ops_that_take_a_buffer_are_ops_of_the_engine() {
 }
 
 #[test]
-fn what_is_to_read_a_copy_does() {
-    let listed = judged().into_iter().filter(|(_, verdict)| *verdict == "copied");
+fn ops_with_the_verdict_copied_get_copies() {
+    let listed = entries().into_iter().filter(|(_, verdict)| *verdict == "copied");
     let listed: BTreeSet<_> = listed.map(|(name, _)| name.to_owned()).collect();
     let ops = buffers::COPIED.into_iter().chain(buffers::READ);
     let mut copied: BTreeSet<_> = ops.map(str::to_owned).collect();
-    // Native methods, whose modules are about more than memory.
+    // Native methods, whose replacements copy.
     copied.extend(
         [
             "DatabaseSync.applyChangeset",
