@@ -32,7 +32,7 @@ use crate::wire::{Links, Permissions};
 
 /// Leaves behind two functions: what loads Node's modules, and what sets the arguments and the clock.
 const BEGIN: ExtensionFileSource = ExtensionFileSource::new(
-    "ext:js_runtime_guards/late_bootstrap.js",
+    "ext:js_runtime_overrides/late_bootstrap.js",
     ascii_str_include!("late_bootstrap.js"),
 );
 
@@ -175,7 +175,7 @@ fn worker_options(
     let guards = overrides::extension(folder, move |state| state.put(control));
     Ok(WorkerOptions {
         bootstrap: options::bootstrap(Vec::new()),
-        extensions: vec![Extension { js_files: vec![overrides::NATIVES, BEGIN].into(), ..guards }],
+        extensions: vec![Extension { js_files: vec![overrides::EXPOSE_OPS, BEGIN].into(), ..guards }],
         startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
         residual_lazy_js_sources: module_patches::scripts()?,
         residual_lazy_esm_sources: module_patches::modules()?,

@@ -116,7 +116,7 @@ fn start() -> Result<mpsc::Sender<Task>, String> {
             v8_set_flags(V8_FLAGS.map(str::to_owned).to_vec());
             JsRuntime::init_platform(None);
             buffer_pages::count();
-            sqlite::prepare();
+            sqlite::configure();
             // Fails without threads or descriptors, and then what it would hold off is not.
             let _ = crash::prepare();
             serve(&inbox);

@@ -30,7 +30,7 @@ use crate::isolate::sandbox::files::fd_guard::FdGuard;
 use crate::isolate::sandbox::files::open_files::OpenFiles;
 use crate::isolate::sandbox::files::sandbox_fs::SandboxFs;
 use crate::isolate::sandbox::native::handles;
-use crate::isolate::sandbox::native::{compressors, held_memory, http_parsers, http2_sessions};
+use crate::isolate::sandbox::native::{compressors, retained_memory, http_parsers, http2_sessions};
 use crate::isolate::sandbox::network::certificates::Certificates;
 use crate::isolate::sandbox::ops::originals::Originals;
 use crate::isolate::sandbox::sqlite;
@@ -56,9 +56,9 @@ const PREPARATIONS: [(&str, &str); 2] = [
     ("js-runtime:lines", frame_api::SCRIPT),
 ];
 
-/// Evaluates to where ops are, as `natives.js` has left it behind, and takes it away.
+/// Evaluates to where ops are, as `expose_ops.js` has left it behind, and takes it away.
 const TAKE_NATIVES: &str =
-    "((natives) => { delete globalThis.jsRuntimeNatives; return natives })(jsRuntimeNatives)";
+    "((natives) => { delete globalThis.jsRuntimeOps; return natives })(jsRuntimeOps)";
 
 /// Tells the engine's own modules whose isolate it is. Being a property that cannot be configured, it
 /// can be neither changed nor hidden by a variable.
@@ -229,7 +229,7 @@ fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
         state.borrow_mut().put(Originals::take(scope, ops, left)?);
         handles::install(scope, ops)?;
         compressors::install(scope, ops)?;
-        held_memory::install(scope, ops)?;
+        retained_memory::install(scope, ops)?;
         http_parsers::install(scope, ops)?;
         http2_sessions::install(scope, ops)?;
         key_sizes::install(scope, ops)?;

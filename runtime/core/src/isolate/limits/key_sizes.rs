@@ -12,7 +12,7 @@ use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{cppgc, v8};
 
 use crate::isolate::limits::native_sizes;
-use crate::isolate::sandbox::native::methods::{Call, mark, prototype, replace_public};
+use crate::isolate::sandbox::native::methods::{Call, private_symbol, prototype, replace_public};
 
 /// As OpenSSL has it for RSA.
 const MOST_BITS: f64 = 16384.0;
@@ -70,7 +70,7 @@ fn settle<'s>(
     algorithms: &[usize],
     bits: Option<usize>,
 ) {
-    let Some(mut call) = Call::of(arguments) else { return };
+    let Some(mut call) = Call::new(arguments) else { return };
     v8::tc_scope!(scope, scope);
     let promise = checked(scope, &mut call, algorithms, bits);
     if let Some(promise) = promise {
@@ -116,13 +116,13 @@ fn checked<'s>(
             return None;
         }
     };
-    let promise = call.pass(scope, 0, &call.arguments)?;
+    let promise = call.call_method(scope, 0, &call.arguments)?;
     if let Some(taken) = taken
         && let Ok(promise) = v8::Local::<v8::Object>::try_from(promise)
     {
         let taken = cppgc::make_cppgc_object(scope, taken);
-        let mark = mark(scope, TAKEN)?;
-        promise.set_private(scope, mark, taken.into())?;
+        let symbol = private_symbol(scope, TAKEN)?;
+        promise.set_private(scope, symbol, taken.into())?;
     }
     Some(promise)
 }

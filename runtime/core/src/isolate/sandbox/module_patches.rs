@@ -4,36 +4,36 @@
 //! them get additional code at their start or end, or replacements of exact strings. Patches apply before any script
 //! runs, so no script reaches the original objects.
 
-mod amendments;
-mod module;
+mod node_module;
+mod replacements;
 
 use std::sync::LazyLock;
 
-use self::amendments::{AMENDMENTS, Amendment, MODULE_AMENDMENTS, Words};
+use self::replacements::{MODULE_PATCHES, Patch, Replacement, SCRIPT_PATCHES};
 
 /// Address and source of built-in modules, sorted by address.
 pub(crate) type Sources = &'static [(&'static str, &'static str)];
 
 /// The start of every script module, which Deno requires.
-const HEAD: &str = "\"use strict\"; return ((function";
+const SCRIPT_START: &str = "\"use strict\"; return ((function";
 
 /// Code that is inserted at the start of script modules.
-struct Guard {
+struct Prelude {
     text: &'static str,
     modules: &'static [&'static str],
 }
 
-const GUARDS: [Guard; 8] = [
-    Guard {
-        text: include_str!("module_patches/waits.js"),
+const PRELUDES: [Prelude; 8] = [
+    Prelude {
+        text: include_str!("module_patches/child_wait.js"),
         modules: &["ext:deno_process/40_process.js"],
     },
-    Guard {
-        text: include_str!("module_patches/images.js"),
+    Prelude {
+        text: include_str!("module_patches/image_data.js"),
         modules: &["ext:deno_web/16_image_data.js"],
     },
-    Guard {
-        text: include_str!("module_patches/sizes.js"),
+    Prelude {
+        text: include_str!("module_patches/key_sizes.js"),
         modules: &[
             "ext:deno_node/internal/crypto/diffiehellman.ts",
             "ext:deno_node/internal/crypto/keygen.ts",
@@ -41,24 +41,25 @@ const GUARDS: [Guard; 8] = [
             "ext:deno_node/internal/crypto/scrypt.ts",
         ],
     },
-    Guard {
-        text: include_str!("module_patches/copies.js"),
+    Prelude {
+        text: include_str!("module_patches/fs_cp.js"),
         modules: &["ext:deno_node/_fs/cp/cp.ts"],
     },
-    Guard {
-        text: include_str!("module_patches/copies_sync.js"),
+    Prelude {
+        text: "// Loads fs.cp, whose patch replaces the op of fs.cpSync.\n\
+               __bootstrap.core.loadExtScript('ext:deno_node/_fs/cp/cp.ts');\n",
         modules: &["ext:deno_node/_fs/cp/cp_sync.ts"],
     },
-    Guard {
-        text: include_str!("module_patches/tls.js"),
+    Prelude {
+        text: "// Prepares TLS before its first use.\n__bootstrap.core.ops.op_tls_key_null();\n",
         modules: &["ext:deno_node/internal_binding/tls_wrap.ts"],
     },
-    Guard {
-        text: include_str!("module_patches/process.js"),
+    Prelude {
+        text: include_str!("module_patches/process_env.js"),
         modules: &["ext:deno_node/_process/process.ts"],
     },
-    Guard {
-        text: include_str!("module_patches/children.js"),
+    Prelude {
+        text: include_str!("module_patches/child_process.js"),
         modules: &["ext:deno_node/child_process.ts", "ext:deno_node/internal/child_process.ts"],
     },
 ];
@@ -66,26 +67,26 @@ const GUARDS: [Guard; 8] = [
 /// Web Locks, which Deno stores in one list for all isolates. `jsRuntimeProcess`, a read-only global that
 /// `ProcessContext` defines, prefixes the names, so that processes do not share locks.
 const LOCKS: &str = "ext:deno_web/locks.js";
-const LOCKS_WORDS: [Words; 2] = [
+const LOCKS_REPLACEMENTS: [Replacement; 2] = [
     (
         "op_lock_manager_request(\n      encodeLockName(name),",
         "op_lock_manager_request(\n      jsRuntimeProcess + encodeLockName(name),",
     ),
     ("= op_lock_manager_query();", "= ofThisProcess(op_lock_manager_query());"),
 ];
-const LOCKS_TAIL: &str = include_str!("module_patches/locks.js");
+const LOCKS_TAIL: &str = include_str!("module_patches/web_locks.js");
 
 /// A module that returns the ops object of Deno's modules to `expose_ops.js`.
-const OPS: (&str, &str) = (
+const OPS_MODULE: (&str, &str) = (
     "ext:js_runtime/ops.js",
     "\"use strict\"; return ((function() { return __bootstrap.core.ops; })());",
 );
 
 /// Image bitmaps.
 const BITMAPS: &str = "ext:deno_image/01_image.js";
-const BITMAPS_WORDS: [Words; 1] =
+const BITMAPS_REPLACEMENTS: [Replacement; 1] =
     [("return op_create_image_bitmap(\n      buf,", "return withMemory(\n      buf,")];
-const BITMAPS_TAIL: &str = include_str!("module_patches/bitmaps.js");
+const BITMAPS_TAIL: &str = include_str!("module_patches/image_bitmaps.js");
 
 /// `require()` and `module.registerHooks()`.
 const MODULE: &str = "node:module";
@@ -93,80 +94,80 @@ const MODULE: &str = "node:module";
 /// The patched script modules that Deno loads on demand. Fails if a module of Deno is not as expected.
 pub(crate) fn scripts() -> Result<Sources, String> {
     static SCRIPTS: LazyLock<Result<Sources, String>> =
-        LazyLock::new(|| guard(deno_snapshots::RESIDUAL_LAZY_JS));
+        LazyLock::new(|| patch_scripts(deno_snapshots::RESIDUAL_LAZY_JS));
     SCRIPTS.clone()
 }
 
 /// The patched ES modules that Deno loads on demand. Fails if a module of Deno is not as expected.
 pub(crate) fn modules() -> Result<Sources, String> {
     static MODULES: LazyLock<Result<Sources, String>> =
-        LazyLock::new(|| part_locks(deno_snapshots::RESIDUAL_LAZY_ESM));
+        LazyLock::new(|| patch_modules(deno_snapshots::RESIDUAL_LAZY_ESM));
     MODULES.clone()
 }
 
-fn guard(sources: Sources) -> Result<Sources, String> {
-    let mut guarded = sources.to_vec();
-    for Guard { text, modules } in GUARDS {
+fn patch_scripts(sources: Sources) -> Result<Sources, String> {
+    let mut patched = sources.to_vec();
+    for Prelude { text, modules } in PRELUDES {
         for module in modules {
-            amend(&mut guarded, module, |source| with_head(source, text))?;
+            patch(&mut patched, module, |source| with_prelude(source, text))?;
         }
     }
-    for Amendment { module, words } in AMENDMENTS {
-        amend(&mut guarded, module, |source| with_words(source, words))?;
+    for Patch { module, replacements } in SCRIPT_PATCHES {
+        patch(&mut patched, module, |source| with_replacements(source, replacements))?;
     }
-    let at = guarded.partition_point(|(address, _)| *address < OPS.0);
-    guarded.insert(at, OPS);
-    Ok(keep(guarded))
+    let at = patched.partition_point(|(address, _)| *address < OPS_MODULE.0);
+    patched.insert(at, OPS_MODULE);
+    Ok(leak(patched))
 }
 
-fn part_locks(sources: Sources) -> Result<Sources, String> {
-    let mut parted = sources.to_vec();
-    amend(&mut parted, LOCKS, |source| {
-        with_words(source, &LOCKS_WORDS).map(|source| source + LOCKS_TAIL)
+fn patch_modules(sources: Sources) -> Result<Sources, String> {
+    let mut patched = sources.to_vec();
+    patch(&mut patched, LOCKS, |source| {
+        with_replacements(source, &LOCKS_REPLACEMENTS).map(|source| source + LOCKS_TAIL)
     })?;
-    amend(&mut parted, BITMAPS, |source| {
-        with_words(source, &BITMAPS_WORDS).map(|source| source + BITMAPS_TAIL)
+    patch(&mut patched, BITMAPS, |source| {
+        with_replacements(source, &BITMAPS_REPLACEMENTS).map(|source| source + BITMAPS_TAIL)
     })?;
-    amend(&mut parted, MODULE, |source| with_words(source, &module::WORDS))?;
-    for Amendment { module, words } in MODULE_AMENDMENTS {
-        amend(&mut parted, module, |source| with_words(source, words))?;
+    patch(&mut patched, MODULE, |source| with_replacements(source, &node_module::REPLACEMENTS))?;
+    for Patch { module, replacements } in MODULE_PATCHES {
+        patch(&mut patched, module, |source| with_replacements(source, replacements))?;
     }
-    Ok(keep(parted))
+    Ok(leak(patched))
 }
 
 /// Leaks the sources: Deno requires `'static` ones.
-fn keep(sources: Vec<(&'static str, &'static str)>) -> Sources {
+fn leak(sources: Vec<(&'static str, &'static str)>) -> Sources {
     Box::leak(sources.into_boxed_slice())
 }
 
-fn amend(
+fn patch(
     sources: &mut [(&str, &'static str)],
     module: &str,
-    amended: impl Fn(&str) -> Option<String>,
+    apply: impl Fn(&str) -> Option<String>,
 ) -> Result<(), String> {
     let at = sources.binary_search_by_key(&module, |(address, _)| address);
     let source = at.ok().and_then(|at| sources.get_mut(at)).map(|(_, source)| source);
-    let amended = source.as_ref().and_then(|source| amended(source));
-    let (Some(source), Some(amended)) = (source, amended) else {
+    let patched = source.as_ref().and_then(|source| apply(source));
+    let (Some(source), Some(patched)) = (source, patched) else {
         return Err(format!("the module '{module}' of Deno is not as expected"));
     };
-    *source = Box::leak(amended.into_boxed_str());
+    *source = Box::leak(patched.into_boxed_str());
     Ok(())
 }
 
 /// Applies replacements. Returns `None` unless the module contains each string exactly once.
-fn with_words(source: &str, words: &[Words]) -> Option<String> {
-    words.iter().try_fold(source.to_owned(), |source, (words, ours)| {
-        let is_once = source.matches(words).count() == 1;
-        is_once.then(|| source.replace(words, ours))
+fn with_replacements(source: &str, replacements: &[Replacement]) -> Option<String> {
+    replacements.iter().try_fold(source.to_owned(), |source, (text, replacement)| {
+        let is_once = source.matches(text).count() == 1;
+        is_once.then(|| source.replace(text, replacement))
     })
 }
 
 /// Inserts `text` at the start of the module's function.
-fn with_head(source: &str, text: &str) -> Option<String> {
-    let parameters = source.strip_prefix(HEAD)?;
+fn with_prelude(source: &str, text: &str) -> Option<String> {
+    let parameters = source.strip_prefix(SCRIPT_START)?;
     let body = parameters.trim_start().strip_prefix("()")?.trim_start().strip_prefix('{')?;
-    Some(format!("{HEAD}() {{\n{text}{body}"))
+    Some(format!("{SCRIPT_START}() {{\n{text}{body}"))
 }
 
 #[cfg(test)]
@@ -178,20 +179,24 @@ mod tests {
         let scripts = scripts().unwrap();
         assert!(scripts.is_sorted_by_key(|(address, _)| *address));
         assert_eq!(scripts.len(), deno_snapshots::RESIDUAL_LAZY_JS.len() + 1);
-        for Guard { text, modules } in GUARDS {
-            let guarded = scripts.iter().filter(|(_, source)| source.contains(text));
-            assert!(guarded.map(|(address, _)| address).eq(modules));
+        for Prelude { text, modules } in PRELUDES {
+            let patched = scripts.iter().filter(|(_, source)| source.contains(text));
+            assert!(patched.map(|(address, _)| address).eq(modules));
         }
-        for Amendment { module, words } in AMENDMENTS {
+        for Patch { module, replacements } in SCRIPT_PATCHES {
             let (_, source) = scripts.iter().find(|(address, _)| *address == module).unwrap();
-            assert!(words.iter().all(|(_, ours)| source.contains(ours) && ours.is_ascii()));
+            assert!(
+                replacements
+                    .iter()
+                    .all(|(_, replacement)| source.contains(replacement) && replacement.is_ascii())
+            );
         }
         let changed = modules().unwrap().iter().zip(deno_snapshots::RESIDUAL_LAZY_ESM);
-        let changed = changed.filter(|(ours, theirs)| ours != theirs);
-        let mut ours = vec![LOCKS, MODULE, BITMAPS];
-        ours.extend(MODULE_AMENDMENTS.map(|amendment| amendment.module));
-        ours.sort_unstable();
-        assert!(changed.map(|((address, _), _)| *address).eq(ours));
+        let changed = changed.filter(|(patched, original)| patched != original);
+        let mut expected = vec![LOCKS, MODULE, BITMAPS];
+        expected.extend(MODULE_PATCHES.map(|patch| patch.module));
+        expected.sort_unstable();
+        assert!(changed.map(|((address, _), _)| *address).eq(expected));
     }
 
     /// Another module that uses one of these ops would bypass the patch.
@@ -224,7 +229,7 @@ mod tests {
             &["op_node_cp_sync"],
             &["TLSWrap"],
         ];
-        for (names, guard) in dangerous.iter().zip(GUARDS) {
+        for (names, prelude) in dangerous.iter().zip(PRELUDES) {
             let uses_one = |source: &str| {
                 let ends = source.match_indices("} = core.ops");
                 let imports = ends.filter_map(|(end, _)| source[..end].rsplit_once('{'));
@@ -232,27 +237,30 @@ mod tests {
                 used.any(|name| names.contains(&name))
             };
             let users = deno_snapshots::RESIDUAL_LAZY_JS.iter().filter(|(_, text)| uses_one(text));
-            assert!(users.map(|(address, _)| address).eq(guard.modules), "{names:?}");
+            assert!(users.map(|(address, _)| address).eq(prelude.modules), "{names:?}");
         }
     }
 
     /// Deno reads the sources as Latin-1.
     #[test]
     fn patches_are_ascii() {
-        assert!(GUARDS.iter().all(|guard| guard.text.is_ascii()));
+        assert!(PRELUDES.iter().all(|prelude| prelude.text.is_ascii()));
         assert!(LOCKS_TAIL.is_ascii() && BITMAPS_TAIL.is_ascii());
-        assert!(module::WORDS.iter().all(|(_, ours)| ours.is_ascii()));
-        let amended = AMENDMENTS.iter().chain(&MODULE_AMENDMENTS);
-        assert!(amended.flat_map(|it| it.words).all(|(_, ours)| ours.is_ascii()));
+        assert!(node_module::REPLACEMENTS.iter().all(|(_, replacement)| replacement.is_ascii()));
+        let patched = SCRIPT_PATCHES.iter().chain(&MODULE_PATCHES);
+        assert!(
+            patched.flat_map(|it| it.replacements).all(|(_, replacement)| replacement.is_ascii())
+        );
     }
 
     #[test]
     fn an_unexpected_module_is_an_error() {
-        assert!(guard(&[]).unwrap_err().contains("40_process"));
-        assert!(part_locks(&[(LOCKS, "export {}")]).unwrap_err().contains("locks"));
-        assert_eq!(with_head("return 1", "guard"), None);
-        assert_eq!(with_head(&format!("{HEAD} (a) {{}})())"), "guard"), None);
-        let amended = with_head(&format!("{HEAD} () {{ rest }})())"), "guard").unwrap();
-        assert_eq!(amended, format!("{HEAD}() {{\nguard rest }})())"));
+        assert!(patch_scripts(&[]).unwrap_err().contains("40_process"));
+        assert!(patch_modules(&[(LOCKS, "export {}")]).unwrap_err().contains("locks"));
+        assert_eq!(with_prelude("return 1", "prelude"), None);
+        assert_eq!(with_prelude(&format!("{SCRIPT_START} (a) {{}})())"), "prelude"), None);
+        let patched =
+            with_prelude(&format!("{SCRIPT_START} () {{ rest }})())"), "prelude").unwrap();
+        assert_eq!(patched, format!("{SCRIPT_START}() {{\nprelude rest }})())"));
     }
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod compressors;
 pub(crate) mod handles;
-pub(crate) mod held_memory;
 pub(crate) mod http2_sessions;
 pub(crate) mod http_parsers;
 pub(crate) mod methods;
+pub(crate) mod retained_memory;

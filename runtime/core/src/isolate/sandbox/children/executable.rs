@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn the_patched_module_has_the_same_placeholder() {
         let name = NO_EXECUTABLE.replace('\\', r"\\");
-        assert!(include_str!("../module_patches/children.js").contains(&format!("'{name}'")));
+        assert!(include_str!("../module_patches/child_process.js").contains(&format!("'{name}'")));
     }
 
     #[test]

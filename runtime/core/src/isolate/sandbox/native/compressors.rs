@@ -10,11 +10,11 @@ use deno_runtime::deno_core::cppgc::{make_cppgc_object, try_unwrap_cppgc_object}
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::v8;
 
-use crate::isolate::sandbox::native::held_memory::HeldMemory;
 use crate::isolate::sandbox::native::methods::{
-    Call, has_mark, mark, prototype, remove_mark, replace, set_mark,
+    Call, has_mark, private_symbol, prototype, remove_mark, replace, set_mark,
 };
-use crate::isolate::sandbox::ops::buffers::{Memory, copied, memory_of};
+use crate::isolate::sandbox::native::retained_memory::RetainedMemory;
+use crate::isolate::sandbox::ops::buffers::{BufferKind, copy_buffers, kind_of};
 
 const CLASSES: [&str; 5] =
     ["Zlib", "BrotliEncoder", "BrotliDecoder", "ZstdCompress", "ZstdDecompress"];
@@ -44,7 +44,7 @@ pub(crate) fn install<'s>(
             replace(scope, class, name, &[], v8::Function::builder(write))?;
         }
         for name in ["reset", "params"] {
-            replace(scope, class, name, &[], v8::Function::builder(work))?;
+            replace(scope, class, name, &[], v8::Function::builder(call_if_usable))?;
         }
     }
     Some(())
@@ -53,31 +53,31 @@ pub(crate) fn install<'s>(
 fn init<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
-    let Some(done) = call.pass(scope, 0, &call.arguments) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
+    let Some(result) = call.call_method(scope, 0, &call.arguments) else { return };
     // `init` of some classes returns whether it succeeded, of others a number or nothing.
-    if !done.is_false() && set_mark(scope, call.this, READY).is_none() {
+    if !result.is_false() && set_mark(scope, call.this, READY).is_none() {
         return;
     }
-    answer.set(done);
+    rv.set(result);
 }
 
-fn work<'s>(
+fn call_if_usable<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    answer: v8::ReturnValue<'s, v8::Value>,
+    rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
     if is_usable(scope, call.this) {
-        call.pass_on(scope, answer);
+        call.forward(scope, rv);
     }
 }
 
 /// Throws and returns false if a handle cannot be used.
 fn is_usable<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Object>) -> bool {
-    let is_usable = has_mark(scope, handle, READY) && hears_of_errors(scope, handle);
+    let is_usable = has_mark(scope, handle, READY) && has_error_listener(scope, handle);
     if !is_usable {
         let message =
             "the handle of node:zlib is not initialized, is closed, or has no error listener";
@@ -89,65 +89,64 @@ fn is_usable<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Obj
 fn write<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    answer: v8::ReturnValue<'s, v8::Value>,
+    rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
+    let Some(mut call) = Call::new(&arguments) else { return };
     if !is_usable(scope, call.this) {
         return;
     }
-    if OUTPUTS.iter().filter_map(|at| call.arguments.get(*at)).any(|it| memory_of(*it).may_change())
-    {
+    if OUTPUTS.iter().filter_map(|at| call.arguments.get(*at)).any(|it| kind_of(*it).may_change()) {
         let message = "the output of a compressor cannot be resizable or shared memory";
         return throw_js_error_class(scope, &JsErrorBox::type_error(message));
     }
     if let Some(input) = call.arguments.get_mut(INPUT)
-        && !copied(scope, std::slice::from_mut(input), Memory::may_change)
+        && !copy_buffers(scope, std::slice::from_mut(input), BufferKind::may_change)
     {
         return;
     }
-    if keep(scope, &call).is_some() {
-        call.pass_on(scope, answer);
+    if retain_buffers(scope, &call).is_some() {
+        call.forward(scope, rv);
     }
 }
 
 /// Retains the memory of a write, and releases that of the previous write.
-fn keep<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> Option<()> {
-    let mut kept = Vec::new();
+fn retain_buffers<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> Option<()> {
+    let mut stores = Vec::new();
     for at in [INPUT, OUTPUTS[0]] {
         let view = call.arguments.get(at).copied();
         if let Some(view) =
             view.and_then(|view| v8::Local::<v8::ArrayBufferView>::try_from(view).ok())
             && view.byte_length() > 0
         {
-            kept.push(view.buffer(scope)?.get_backing_store());
+            stores.push(view.buffer(scope)?.get_backing_store());
         }
     }
-    let mark = mark(scope, WRITTEN)?;
-    let before = call.this.get_private(scope, mark)?;
-    if let Some(last) = try_unwrap_cppgc_object::<HeldMemory>(scope, before) {
+    let symbol = private_symbol(scope, WRITTEN)?;
+    let before = call.this.get_private(scope, symbol)?;
+    if let Some(last) = try_unwrap_cppgc_object::<RetainedMemory>(scope, before) {
         // SAFETY: the local handle `before` keeps the object alive during the call.
-        unsafe { last.as_ref() }.replace(kept);
+        unsafe { last.as_ref() }.replace(stores);
         return Some(());
     }
-    let last = make_cppgc_object(scope, HeldMemory::new(kept));
-    call.this.set_private(scope, mark, last.into()).map(drop)
+    let last = make_cppgc_object(scope, RetainedMemory::new(stores));
+    call.this.set_private(scope, symbol, last.into()).map(drop)
 }
 
 fn close<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    answer: v8::ReturnValue<'s, v8::Value>,
+    rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
     if !has_mark(scope, call.this, READY) {
         return;
     }
     remove_mark(scope, call.this, READY);
-    call.pass_on(scope, answer);
+    call.forward(scope, rv);
 }
 
 /// Requires an own data property, so that Deno reads the same value.
-fn hears_of_errors<'s>(
+fn has_error_listener<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     handle: v8::Local<'s, v8::Object>,
 ) -> bool {

@@ -20,7 +20,7 @@ use crate::isolate::sandbox::native::methods::{
 use crate::isolate::sandbox::network::unix_sockets;
 
 /// `-EMFILE`, which a method returns at the limit of open files.
-const TOO_MANY: i32 = -24;
+const TOO_MANY_FILES: i32 = -24;
 
 /// Marks a handle that is bound to an address.
 const BOUND: &str = "js-runtime.bound";
@@ -55,8 +55,8 @@ pub(crate) fn install<'s>(
     }
     #[cfg(unix)]
     pipes::install(scope, pipe)?;
-    let by_name: &[_] = if cfg!(unix) { &[tcp] } else { &[pipe, tcp] };
-    for class in by_name {
+    let with_address: &[_] = if cfg!(unix) { &[tcp] } else { &[pipe, tcp] };
+    for class in with_address {
         replace(scope, *class, "connect", &[], v8::Function::builder(connect))?;
         replace(scope, *class, "bind", &[], v8::Function::builder(bind))?;
     }
@@ -67,28 +67,28 @@ pub(crate) fn install<'s>(
     replace(scope, tcp, "bind6", &[], v8::Function::builder(bind))?;
     replace(scope, tcp, "bindWithFlags", &[], v8::Function::builder(bind))?;
     for name in ["TTY", "WasiContext"] {
-        refuse(scope, ops, name)?;
+        refuse_class(scope, ops, name)?;
     }
     Some(())
 }
 
 /// Replaces a class with one whose constructor throws. A `TTY` would be the application's terminal, and WASI would use
 /// the application's standard streams.
-fn refuse<'s>(
+fn refuse_class<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     ops: v8::Local<'s, v8::Object>,
     name: &str,
 ) -> Option<()> {
     let prototype = prototype(scope, ops, name)?;
-    let class = v8::FunctionTemplate::new(scope, refused).get_function(scope)?;
-    let no = v8::FunctionTemplate::new(scope, answer_no).get_function(scope)?;
+    let class = v8::FunctionTemplate::new(scope, throw_refusal).get_function(scope)?;
+    let no = v8::FunctionTemplate::new(scope, return_false).get_function(scope)?;
     define(scope, class.into(), "isTTY", no.into())?;
     define(scope, prototype, "constructor", class.into())?;
     let name = v8::String::new(scope, name)?;
     ops.set(scope, name.into(), class.into()).map(drop)
 }
 
-fn refused<'s>(
+fn throw_refusal<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     _: v8::FunctionCallbackArguments<'s>,
     _: v8::ReturnValue<'s, v8::Value>,
@@ -96,30 +96,30 @@ fn refused<'s>(
     throw_js_error_class(scope, &fd_guard::not_owned_error());
 }
 
-fn answer_no<'s>(
+fn return_false<'s>(
     _: &mut v8::PinScope<'s, '_>,
     _: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    answer.set_bool(false);
+    rv.set_bool(false);
 }
 
 /// Calls a method that opens a socket and returns its status: 0, or the negative of an `errno`. `address` is the
 /// position of the address in its arguments.
-fn call_to_open<'s>(
+fn open_checked<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     call: &mut Call<'s>,
     address: usize,
 ) -> Option<i32> {
     unix_sockets::is_address_allowed(scope, &mut call.arguments, address).then_some(())?;
     if !has_room(scope) {
-        return Some(TOO_MANY);
+        return Some(TOO_MANY_FILES);
     }
-    let answer = call.pass(scope, 0, &call.arguments)?.int32_value(scope)?;
-    if answer == 0 {
-        has_socket(scope, call.this)?;
+    let status = call.call_method(scope, 0, &call.arguments)?.int32_value(scope)?;
+    if status == 0 {
+        mark_open(scope, call.this)?;
     }
-    Some(answer)
+    Some(status)
 }
 
 fn has_room(scope: &mut v8::PinScope<'_, '_>) -> bool {
@@ -133,7 +133,7 @@ fn has_room(scope: &mut v8::PinScope<'_, '_>) -> bool {
 }
 
 /// Counts a handle as open until it is closed or freed.
-fn has_socket<'s>(
+fn mark_open<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     handle: v8::Local<'s, v8::Object>,
 ) -> Option<()> {
@@ -146,18 +146,18 @@ fn has_socket<'s>(
     let weak = v8::Weak::new(scope, handle);
     let handles = state.borrow::<Handles>();
     handles.list.borrow_mut().push(weak);
-    count(&state, handles.open.get() + 1);
+    set_open_count(&state, handles.open.get() + 1);
     // Amortized: a scan costs no more than the additions since the last one.
-    if handles.list.borrow().len() > 2 * handles.open.get() + FEW {
+    if handles.list.borrow().len() > 2 * handles.open.get() + MAX_STALE {
         recount(&state, scope);
     }
     Some(())
 }
 
 /// Closed handles that may stay in the list.
-const FEW: usize = 64;
+const MAX_STALE: usize = 64;
 
-fn has_no_socket<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Object>) {
+fn mark_closed<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Object>) {
     if !has_mark(scope, handle, OPEN) {
         return;
     }
@@ -165,10 +165,10 @@ fn has_no_socket<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8:
     let state = JsRuntime::op_state_from(scope);
     let state = state.borrow();
     let open = state.borrow::<Handles>().open.get();
-    count(&state, open.saturating_sub(1));
+    set_open_count(&state, open.saturating_sub(1));
 }
 
-fn count(state: &OpState, open: usize) {
+fn set_open_count(state: &OpState, open: usize) {
     state.borrow::<Handles>().open.set(open);
     FdGuard::of(state).set_handle_count(open);
 }
@@ -179,25 +179,25 @@ fn recount(state: &OpState, scope: &mut v8::PinScope<'_, '_>) {
     list.retain(|handle| {
         handle.to_local(scope).is_some_and(|handle| has_mark(scope, handle, OPEN))
     });
-    count(state, list.len());
+    set_open_count(state, list.len());
 }
 
 fn open<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
     // Converts once, before the check: an object may convert to a different number each time.
-    let Some(number) = arguments.get(0).int32_value(scope) else { return };
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(fd) = arguments.get(0).int32_value(scope) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
     let state = JsRuntime::op_state_from(scope);
-    let own = FdGuard::of(&state.borrow()).clone();
-    if !own.take_offered(number) {
+    let guard = FdGuard::of(&state.borrow()).clone();
+    if !guard.take_offered(fd) {
         return throw_js_error_class(scope, &fd_guard::not_owned_error());
     }
-    let argument = v8::Integer::new(scope, number).into();
-    if let Some(code) = call.pass(scope, 0, &[argument]) {
-        answer.set(code);
+    let argument = v8::Integer::new(scope, fd).into();
+    if let Some(code) = call.call_method(scope, 0, &[argument]) {
+        rv.set(code);
     }
 }
 
@@ -205,64 +205,64 @@ fn open<'s>(
 fn duplicate<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
     if !has_room(scope) {
-        return answer.set_int32(-1);
+        return rv.set_int32(-1);
     }
-    let Some(number) = call.pass(scope, 0, &[]) else { return };
-    if let Some(number) = number.int32_value(scope)
-        && number >= 0
+    let Some(fd) = call.call_method(scope, 0, &[]) else { return };
+    if let Some(fd) = fd.int32_value(scope)
+        && fd >= 0
     {
         let state = JsRuntime::op_state_from(scope);
-        FdGuard::of(&state.borrow()).track(number);
+        FdGuard::of(&state.borrow()).track(fd);
     }
-    answer.set(number);
+    rv.set(fd);
 }
 
 fn connect<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
-    if let Some(code) = call_to_open(scope, &mut call, 1) {
-        answer.set_int32(code);
+    let Some(mut call) = Call::new(&arguments) else { return };
+    if let Some(code) = open_checked(scope, &mut call, 1) {
+        rv.set_int32(code);
     }
 }
 
 fn bind<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
-    if let Some(code) = call_to_open(scope, &mut call, 0) {
+    let Some(mut call) = Call::new(&arguments) else { return };
+    if let Some(code) = open_checked(scope, &mut call, 0) {
         if code == 0 && set_mark(scope, call.this, BOUND).is_none() {
             return;
         }
-        answer.set_int32(code);
+        rv.set_int32(code);
     }
 }
 
 fn listen<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
     const BIND: u32 = 1;
-    let Some(mut call) = Call::of(&arguments) else { return };
+    let Some(mut call) = Call::new(&arguments) else { return };
     if !has_mark(scope, call.this, BOUND) {
         let Some(address) = v8::String::new(scope, ANY_ADDRESS) else { return };
         let port = v8::Integer::new(scope, 0).into();
-        let Some(code) = call.pass(scope, BIND, &[address.into(), port]) else { return };
+        let Some(code) = call.call_method(scope, BIND, &[address.into(), port]) else { return };
         if code.int32_value(scope) != Some(0) {
-            return answer.set(code);
+            return rv.set(code);
         }
     }
-    if let Some(code) = call_to_open(scope, &mut call, 1) {
-        answer.set_int32(code);
+    if let Some(code) = open_checked(scope, &mut call, 1) {
+        rv.set_int32(code);
     }
 }
 
@@ -270,23 +270,23 @@ fn listen<'s>(
 fn accept<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
-    let accepted = call.pass(scope, 0, &call.arguments);
+    let Some(call) = Call::new(&arguments) else { return };
+    let accepted = call.call_method(scope, 0, &call.arguments);
     let Some(code) = accepted.and_then(|code| code.int32_value(scope)) else { return };
     let Some(handle) = call.arguments.first().and_then(|it| (*it).try_into().ok()) else { return };
     if code == 0 {
         if !has_room(scope) {
             // Closing the handle closes the accepted socket.
             close_handle(scope, handle);
-            return answer.set_int32(TOO_MANY);
+            return rv.set_int32(TOO_MANY_FILES);
         }
-        if has_socket(scope, handle).is_none() {
+        if mark_open(scope, handle).is_none() {
             return;
         }
     }
-    answer.set_int32(code);
+    rv.set_int32(code);
 }
 
 fn close_handle<'s>(
@@ -300,11 +300,11 @@ fn close_handle<'s>(
 fn close<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    answer: v8::ReturnValue<'s, v8::Value>,
+    rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
-    has_no_socket(scope, call.this);
-    call.pass_on(scope, answer);
+    let Some(call) = Call::new(&arguments) else { return };
+    mark_closed(scope, call.this);
+    call.forward(scope, rv);
     #[cfg(unix)]
-    pipes::closed(scope, call.this);
+    pipes::on_closed(scope, call.this);
 }

@@ -17,15 +17,15 @@ use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{JsRuntime, v8};
 
 use crate::isolate::sandbox::native::methods::{
-    Call, get, has_mark, mark, prototype, replace, set_mark,
+    Call, get, has_mark, private_symbol, prototype, replace, set_mark,
 };
-use crate::isolate::sandbox::ops::buffers::{Memory, copied};
+use crate::isolate::sandbox::ops::buffers::{BufferKind, copy_buffers};
 
 const SESSION: &str = "Http2Session";
 const RECEIVE: &str = "receive";
 
 /// Methods of a session during which nghttp2 may call JavaScript.
-const OF_SESSION: [&str; 8] = [
+const SESSION_METHODS: [&str; 8] = [
     "altsvc",
     "getOutgoingChunk",
     "goaway",
@@ -37,7 +37,7 @@ const OF_SESSION: [&str; 8] = [
 ];
 
 /// Methods of a stream that use its session.
-const OF_STREAM: [&str; 11] = [
+const STREAM_METHODS: [&str; 11] = [
     "getState",
     "info",
     "priority",
@@ -62,13 +62,13 @@ const DONE: i32 = 1;
 
 /// The op that registers the callbacks of Node's module, and the position of the callback for new streams.
 const CALLBACKS: &str = "op_http2_callbacks";
-const HEADERS: usize = 4;
+const HEADERS_CALLBACK: usize = 4;
 
 /// The state that all sessions of an isolate share.
 struct Sessions {
     receive: v8::Global<v8::Function>,
     is_busy: Cell<bool>,
-    waits: RefCell<VecDeque<(v8::Global<v8::Object>, v8::Global<v8::Value>)>>,
+    queued: RefCell<VecDeque<(v8::Global<v8::Object>, v8::Global<v8::Value>)>>,
 }
 
 pub(crate) fn install<'s>(
@@ -81,25 +81,25 @@ pub(crate) fn install<'s>(
     let sessions = Sessions {
         receive: v8::Global::new(scope, receive),
         is_busy: Cell::new(false),
-        waits: RefCell::default(),
+        queued: RefCell::default(),
     };
     JsRuntime::op_state_from(scope).borrow_mut().put(Rc::new(sessions));
     let stream = prototype(scope, ops, "Http2Stream")?;
-    for name in OF_SESSION {
-        replace(scope, session, name, &[], v8::Function::builder(work))?;
+    for name in SESSION_METHODS {
+        replace(scope, session, name, &[], v8::Function::builder(run_method))?;
     }
-    for name in OF_STREAM {
-        replace(scope, stream, name, &[], v8::Function::builder(work_of_stream))?;
+    for name in STREAM_METHODS {
+        replace(scope, stream, name, &[], v8::Function::builder(run_stream_method))?;
     }
     replace(scope, session, "request", &[], v8::Function::builder(request))?;
     replace(scope, session, "destroy", &[], v8::Function::builder(destroy))?;
-    replace(scope, stream, "destroy", &[], v8::Function::builder(work))?;
+    replace(scope, stream, "destroy", &[], v8::Function::builder(run_method))?;
     let original = get(scope, ops, CALLBACKS)?;
-    let with_owners = function(scope, with_owners, original)?;
+    let register_callbacks = function(scope, register_callbacks, original)?;
     let name = v8::String::new(scope, CALLBACKS)?;
-    ops.set(scope, name.into(), with_owners.into())?;
+    ops.set(scope, name.into(), register_callbacks.into())?;
     replace(scope, session, RECEIVE, &[], v8::Function::builder(receive_data))?;
-    replace(scope, session, "consumeStream", &[], v8::Function::builder(refuse))
+    replace(scope, session, "consumeStream", &[], v8::Function::builder(refuse_consume))
 }
 
 /// Builds a function that can call `original`.
@@ -124,55 +124,55 @@ impl Sessions {
         call: &Call<'s>,
     ) -> Option<v8::Local<'s, v8::Value>> {
         if self.is_busy.replace(true) {
-            return call.pass(scope, 0, &call.arguments);
+            return call.call_method(scope, 0, &call.arguments);
         }
-        let mut done = call.pass(scope, 0, &call.arguments);
-        while done.is_some()
-            && let Some((session, data)) = self.waits.borrow_mut().pop_front()
+        let mut result = call.call_method(scope, 0, &call.arguments);
+        while result.is_some()
+            && let Some((session, data)) = self.queued.borrow_mut().pop_front()
         {
             let session = v8::Local::new(scope, session).into();
             let data = v8::Local::new(scope, data);
             let received = v8::Local::new(scope, &self.receive).call(scope, session, &[data]);
-            done = received.and(done);
+            result = received.and(result);
         }
         self.is_busy.set(false);
-        done
+        result
     }
 }
 
-fn work<'s>(
+fn run_method<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
-    if let Some(done) = Sessions::of(scope).run(scope, &call) {
-        answer.set(done);
+    let Some(call) = Call::new(&arguments) else { return };
+    if let Some(result) = Sessions::of(scope).run(scope, &call) {
+        rv.set(result);
     }
 }
 
 /// Registers the callbacks of Node's module. The callback for new streams links each to its session first.
-fn with_owners<'s>(
+fn register_callbacks<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    answer: v8::ReturnValue<'s, v8::Value>,
+    rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
-    if let Some(headers) = call.arguments.get_mut(HEADERS) {
-        let Some(linking) = function(scope, link_new, *headers) else { return };
+    let Some(mut call) = Call::new(&arguments) else { return };
+    if let Some(headers) = call.arguments.get_mut(HEADERS_CALLBACK) {
+        let Some(linking) = function(scope, link_new_stream, *headers) else { return };
         *headers = linking.into();
     }
-    call.pass_on(scope, answer);
+    call.forward(scope, rv);
 }
 
-fn link_new<'s>(
+fn link_new_stream<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    answer: v8::ReturnValue<'s, v8::Value>,
+    rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
     if link(scope, arguments.get(0), call.this).is_some() {
-        call.pass_on(scope, answer);
+        call.forward(scope, rv);
     }
 }
 
@@ -183,88 +183,88 @@ fn link<'s>(
     session: v8::Local<'s, v8::Object>,
 ) -> Option<()> {
     let Ok(stream) = v8::Local::<v8::Object>::try_from(stream) else { return Some(()) };
-    let owner = mark(scope, OWNER)?;
-    stream.set_private(scope, owner, session.into()).map(drop)
+    let symbol = private_symbol(scope, OWNER)?;
+    stream.set_private(scope, symbol, session.into()).map(drop)
 }
 
 fn owner<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     stream: v8::Local<'s, v8::Object>,
 ) -> Option<v8::Local<'s, v8::Object>> {
-    let owner = mark(scope, OWNER)?;
-    stream.get_private(scope, owner)?.try_into().ok()
+    let symbol = private_symbol(scope, OWNER)?;
+    stream.get_private(scope, symbol)?.try_into().ok()
 }
 
-fn work_of_stream<'s>(
+fn run_stream_method<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
     let owner = owner(scope, call.this);
     if owner.is_some_and(|session| has_mark(scope, session, DESTROYED)) {
-        return answer.set_int32(DONE);
+        return rv.set_int32(DONE);
     }
-    let Some(done) = Sessions::of(scope).run(scope, &call) else { return };
+    let Some(result) = Sessions::of(scope).run(scope, &call) else { return };
     // `pushPromise` returns a stream.
     if let Some(session) = owner
-        && link(scope, done, session).is_none()
+        && link(scope, result, session).is_none()
     {
         return;
     }
-    answer.set(done);
+    rv.set(result);
 }
 
 fn request<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
     if let Some(stream) = Sessions::of(scope).run(scope, &call)
         && link(scope, stream, call.this).is_some()
     {
-        answer.set(stream);
+        rv.set(stream);
     }
 }
 
 fn destroy<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    answer: v8::ReturnValue<'s, v8::Value>,
+    rv: v8::ReturnValue<'s, v8::Value>,
 ) {
     if set_mark(scope, arguments.this(), DESTROYED).is_some() {
-        work(scope, arguments, answer);
+        run_method(scope, arguments, rv);
     }
 }
 
 fn receive_data<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
+    let Some(mut call) = Call::new(&arguments) else { return };
     let sessions = Sessions::of(scope);
     if !sessions.is_busy.get() {
-        if copied(scope, &mut call.arguments, Memory::may_change)
-            && let Some(done) = sessions.run(scope, &call)
+        if copy_buffers(scope, &mut call.arguments, BufferKind::may_change)
+            && let Some(result) = sessions.run(scope, &call)
         {
-            answer.set(done);
+            rv.set(result);
         }
         return;
     }
-    if copied(scope, &mut call.arguments, |_| true)
+    if copy_buffers(scope, &mut call.arguments, |_| true)
         && let Some(data) = call.arguments.first()
     {
         let session = v8::Global::new(scope, call.this);
         let data = v8::Global::new(scope, *data);
-        sessions.waits.borrow_mut().push_back((session, data));
+        sessions.queued.borrow_mut().push_back((session, data));
     }
 }
 
 /// Refuses `consumeStream`, which would move the socket out of a handle whose address others store. Node's module does
 /// not use it.
-fn refuse<'s>(
+fn refuse_consume<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     _: v8::FunctionCallbackArguments<'s>,
     _: v8::ReturnValue<'s, v8::Value>,

@@ -14,8 +14,8 @@ use deno_error::JsErrorBox;
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{JsRuntime, v8};
 
-use crate::isolate::sandbox::native::methods::{Call, mark, prototype, replace};
-use crate::isolate::sandbox::ops::buffers::{Memory, copied};
+use crate::isolate::sandbox::native::methods::{Call, private_symbol, prototype, replace};
+use crate::isolate::sandbox::ops::buffers::{BufferKind, copy_buffers};
 
 const CLASS: &str = "HTTPParser";
 
@@ -23,90 +23,90 @@ const CLASS: &str = "HTTPParser";
 const PARSER: &str = "js-runtime.parser";
 
 /// The arguments of `execute`: an object with callbacks, and a chunk of data.
-type Piece = [v8::Global<v8::Value>; 2];
+type Chunk = [v8::Global<v8::Value>; 2];
 
 /// A parser with a running `execute`.
-struct Work {
+struct RunningParser {
     parser: v8::Global<v8::Object>,
-    waits: VecDeque<Piece>,
+    queued: VecDeque<Chunk>,
 }
 
 /// The running parsers of an isolate, innermost last.
 #[derive(Default)]
-struct AtWork(RefCell<Vec<Work>>);
+struct RunningParsers(RefCell<Vec<RunningParser>>);
 
 pub(crate) fn install<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     ops: v8::Local<'s, v8::Object>,
 ) -> Option<()> {
-    JsRuntime::op_state_from(scope).borrow_mut().put(Rc::<AtWork>::default());
+    JsRuntime::op_state_from(scope).borrow_mut().put(Rc::<RunningParsers>::default());
     let class = prototype(scope, ops, CLASS)?;
-    let others = ["getCurrentBuffer"];
-    replace(scope, class, "execute", &others, v8::Function::builder(execute))?;
-    replace(scope, class, "initialize", &others, v8::Function::builder(initialize))?;
-    replace(scope, class, "consume", &others, v8::Function::builder(consume))
+    let further = ["getCurrentBuffer"];
+    replace(scope, class, "execute", &further, v8::Function::builder(execute))?;
+    replace(scope, class, "initialize", &further, v8::Function::builder(initialize))?;
+    replace(scope, class, "consume", &further, v8::Function::builder(consume))
 }
 
-impl AtWork {
+impl RunningParsers {
     fn of(scope: &mut v8::PinScope<'_, '_>) -> Rc<Self> {
         JsRuntime::op_state_from(scope).borrow().borrow::<Rc<Self>>().clone()
     }
 
-    fn begin(&self, scope: &mut v8::PinScope<'_, '_>, parser: v8::Local<'_, v8::Object>) {
+    fn push(&self, scope: &mut v8::PinScope<'_, '_>, parser: v8::Local<'_, v8::Object>) {
         let parser = v8::Global::new(scope, parser);
-        self.0.borrow_mut().push(Work { parser, waits: VecDeque::new() });
+        self.0.borrow_mut().push(RunningParser { parser, queued: VecDeque::new() });
     }
 
-    fn end(&self) {
+    fn pop(&self) {
         self.0.borrow_mut().pop();
     }
 
-    fn has(&self, parser: v8::Local<'_, v8::Object>) -> bool {
-        self.0.borrow().iter().any(|work| work.parser == parser)
+    fn contains(&self, parser: v8::Local<'_, v8::Object>) -> bool {
+        self.0.borrow().iter().any(|entry| entry.parser == parser)
     }
 
-    fn add(&self, parser: v8::Local<'_, v8::Object>, piece: Piece) {
-        if let Some(work) = self.0.borrow_mut().iter_mut().find(|work| work.parser == parser) {
-            work.waits.push_back(piece);
+    fn queue(&self, parser: v8::Local<'_, v8::Object>, chunk: Chunk) {
+        if let Some(entry) = self.0.borrow_mut().iter_mut().find(|entry| entry.parser == parser) {
+            entry.queued.push_back(chunk);
         }
     }
 
     /// The next chunk for the innermost parser.
-    fn next(&self) -> Option<Piece> {
-        self.0.borrow_mut().last_mut()?.waits.pop_front()
+    fn next_chunk(&self) -> Option<Chunk> {
+        self.0.borrow_mut().last_mut()?.queued.pop_front()
     }
 }
 
 fn execute<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
-    let at_work = AtWork::of(scope);
-    if at_work.has(call.this) {
-        if !copied(scope, &mut call.arguments, |_| true) {
+    let Some(mut call) = Call::new(&arguments) else { return };
+    let running = RunningParsers::of(scope);
+    if running.contains(call.this) {
+        if !copy_buffers(scope, &mut call.arguments, |_| true) {
             return;
         }
         let [callbacks, data, ..] = *call.arguments else { return };
         let length =
             v8::Local::<v8::ArrayBufferView>::try_from(data).map(|data| data.byte_length());
         let Ok(length) = length else { return refuse(scope) };
-        let piece = [callbacks, data].map(|value| v8::Global::new(scope, value));
-        at_work.add(call.this, piece);
-        return answer.set_int32(i32::try_from(length).unwrap_or(i32::MAX));
+        let chunk = [callbacks, data].map(|value| v8::Global::new(scope, value));
+        running.queue(call.this, chunk);
+        return rv.set_int32(i32::try_from(length).unwrap_or(i32::MAX));
     }
     if is_called_by_its_socket(scope, &call) {
         return refuse(scope);
     }
-    if !copied(scope, &mut call.arguments, Memory::may_change) {
+    if !copy_buffers(scope, &mut call.arguments, BufferKind::may_change) {
         return;
     }
-    at_work.begin(scope, call.this);
-    let done = execute_all(scope, &call, &at_work);
-    at_work.end();
-    if let Some(done) = done {
-        answer.set(done);
+    running.push(scope, call.this);
+    let result = execute_all(scope, &call, &running);
+    running.pop();
+    if let Some(result) = result {
+        rv.set(result);
     }
 }
 
@@ -114,20 +114,20 @@ fn execute<'s>(
 fn execute_all<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     call: &Call<'s>,
-    at_work: &AtWork,
+    running: &RunningParsers,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let is_error = |code: v8::Local<'s, v8::Value>| {
         v8::Local::<v8::Int32>::try_from(code).is_ok_and(|code| code.value() < 0)
     };
-    let first = call.pass(scope, 0, &call.arguments)?;
+    let first = call.call_method(scope, 0, &call.arguments)?;
     if is_error(first) {
         return Some(first);
     }
-    while let Some(piece) = at_work.next() {
-        let piece = piece.map(|value| v8::Local::new(scope, value));
-        let done = call.pass(scope, 0, &piece)?;
-        if is_error(done) {
-            return Some(done);
+    while let Some(chunk) = running.next_chunk() {
+        let chunk = chunk.map(|value| v8::Local::new(scope, value));
+        let result = call.call_method(scope, 0, &chunk)?;
+        if is_error(result) {
+            return Some(result);
         }
     }
     Some(first)
@@ -136,45 +136,45 @@ fn execute_all<'s>(
 /// Whether JavaScript runs inside a native call of the parser by its socket. The parser has a current buffer then.
 fn is_called_by_its_socket<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> bool {
     const CURRENT_BUFFER: u32 = 1;
-    call.pass(scope, CURRENT_BUFFER, &[])
+    call.call_method(scope, CURRENT_BUFFER, &[])
         .and_then(|buffer| v8::Local::<v8::ArrayBufferView>::try_from(buffer).ok())
         .is_some_and(|buffer| buffer.byte_length() > 0)
 }
 
 /// Whether the parser is parsing. It must not be initialized or attached to another socket meanwhile.
 fn is_busy<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> bool {
-    AtWork::of(scope).has(call.this) || is_called_by_its_socket(scope, call)
+    RunningParsers::of(scope).contains(call.this) || is_called_by_its_socket(scope, call)
 }
 
 fn initialize<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    answer: v8::ReturnValue<'s, v8::Value>,
+    rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
     if is_busy(scope, &call) {
         return refuse(scope);
     }
-    call.pass_on(scope, answer);
+    call.forward(scope, rv);
 }
 
 fn consume<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    answer: v8::ReturnValue<'s, v8::Value>,
+    rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
+    let Some(call) = Call::new(&arguments) else { return };
     if is_busy(scope, &call) {
         return refuse(scope);
     }
     let handle = v8::Local::<v8::Object>::try_from(arguments.get(1)).ok();
     if let Some(handle) = handle {
-        let Some(mark) = mark(scope, PARSER) else { return };
-        if handle.set_private(scope, mark, call.this.into()).is_none() {
+        let Some(symbol) = private_symbol(scope, PARSER) else { return };
+        if handle.set_private(scope, symbol, call.this.into()).is_none() {
             return;
         }
     }
-    call.pass_on(scope, answer);
+    call.forward(scope, rv);
 }
 
 fn refuse(scope: &mut v8::PinScope<'_, '_>) {

@@ -112,7 +112,7 @@ pub(crate) struct Call<'s> {
 }
 
 impl<'s> Call<'s> {
-    pub(crate) fn of(arguments: &v8::FunctionCallbackArguments<'s>) -> Option<Self> {
+    pub(crate) fn new(arguments: &v8::FunctionCallbackArguments<'s>) -> Option<Self> {
         Some(Self {
             this: arguments.this(),
             methods: arguments.data().try_into().ok()?,
@@ -121,7 +121,7 @@ impl<'s> Call<'s> {
     }
 
     /// Calls the original (0) or another method in the data. Returns `None` if it throws.
-    pub(crate) fn pass(
+    pub(crate) fn call_method(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
         method: u32,
@@ -132,18 +132,18 @@ impl<'s> Call<'s> {
     }
 
     /// Calls the original with the arguments of this call, and returns its result.
-    pub(crate) fn pass_on(
+    pub(crate) fn forward(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
-        mut answer: v8::ReturnValue<'s, v8::Value>,
+        mut rv: v8::ReturnValue<'s, v8::Value>,
     ) {
-        if let Some(done) = self.pass(scope, 0, &self.arguments) {
-            answer.set(done);
+        if let Some(result) = self.call_method(scope, 0, &self.arguments) {
+            rv.set(result);
         }
     }
 }
 
-pub(crate) fn mark<'s>(
+pub(crate) fn private_symbol<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     name: &str,
 ) -> Option<v8::Local<'s, v8::Private>> {
@@ -156,7 +156,8 @@ pub(crate) fn has_mark(
     handle: v8::Local<'_, v8::Object>,
     name: &str,
 ) -> bool {
-    mark(scope, name).is_some_and(|mark| handle.has_private(scope, mark) == Some(true))
+    private_symbol(scope, name)
+        .is_some_and(|symbol| handle.has_private(scope, symbol) == Some(true))
 }
 
 pub(crate) fn set_mark(
@@ -164,9 +165,9 @@ pub(crate) fn set_mark(
     handle: v8::Local<'_, v8::Object>,
     name: &str,
 ) -> Option<()> {
-    let mark = mark(scope, name)?;
+    let symbol = private_symbol(scope, name)?;
     let value = v8::Boolean::new(scope, true).into();
-    handle.set_private(scope, mark, value).map(drop)
+    handle.set_private(scope, symbol, value).map(drop)
 }
 
 pub(crate) fn remove_mark(
@@ -174,8 +175,8 @@ pub(crate) fn remove_mark(
     handle: v8::Local<'_, v8::Object>,
     name: &str,
 ) {
-    if let Some(mark) = mark(scope, name) {
+    if let Some(symbol) = private_symbol(scope, name) {
         // Fails for an object of another class. The original method reports that.
-        let _ = handle.delete_private(scope, mark);
+        let _ = handle.delete_private(scope, symbol);
     }
 }

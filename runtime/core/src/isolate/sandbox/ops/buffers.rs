@@ -54,7 +54,7 @@ pub(crate) const READ: [&str; 26] = [
     "op_write_all",
 ];
 
-const REFUSED: &str = "A resizable ArrayBuffer cannot be passed to an asynchronous operation, because it could \
+const RESIZABLE_REFUSED: &str = "A resizable ArrayBuffer cannot be passed to an asynchronous operation, because it could \
     shrink meanwhile. Pass a copy of fixed length, for example `new Uint8Array(buffer).slice()`";
 
 /// Adds the check to an op that may retain memory. `name` is the name of Deno's op, which `op` may replace.
@@ -80,7 +80,7 @@ fn callback_of(name: &str, is_async: bool) -> Option<Callback> {
 /// # Safety
 ///
 /// `info` must be the one that V8 passes to the callback of `op`, and the call must still be running.
-pub(crate) unsafe fn pass(info: *const v8::FunctionCallbackInfo, op: &OpDecl) {
+pub(crate) unsafe fn call_checked(info: *const v8::FunctionCallbackInfo, op: &OpDecl) {
     // SAFETY: the caller guarantees that `info` belongs to a running call of `op`, as both branches require.
     unsafe {
         match callback_of(op.name, op.is_async) {
@@ -121,11 +121,11 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
     };
     let args = v8::FunctionCallbackArguments::from_function_callback_info(this);
     let is_read = always_copies || READ.contains(&op.name);
-    let needs_copy = |value: v8::Local<v8::Value>| match memory_of(value) {
-        Memory::None => false,
-        Memory::Resizable => true,
-        Memory::Shared => is_read,
-        Memory::Fixed => always_copies,
+    let needs_copy = |value: v8::Local<v8::Value>| match kind_of(value) {
+        BufferKind::None => false,
+        BufferKind::Resizable => true,
+        BufferKind::Shared => is_read,
+        BufferKind::Fixed => always_copies,
     };
     if !(0..args.length()).any(|at| needs_copy(args.get(at))) {
         // SAFETY: `info` belongs to a running call (guaranteed by the caller) of `op` (read from its data).
@@ -133,16 +133,16 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
     }
     v8::callback_scope!(unsafe scope, this);
     if !is_read {
-        return throw(scope, v8::Exception::type_error, REFUSED);
+        return throw(scope, v8::Exception::type_error, RESIZABLE_REFUSED);
     }
     let mut values = Vec::with_capacity(usize::try_from(args.length()).unwrap_or_default());
     for at in 0..args.length() {
         let value = args.get(at);
         match needs_copy(value).then(|| copy(scope, value)) {
             None => values.push(value),
-            Some(Some(copied)) => values.push(copied),
+            Some(Some(copy)) => values.push(copy),
             Some(None) => {
-                return no_memory(scope);
+                return throw_out_of_memory(scope);
             }
         }
     }
@@ -154,34 +154,34 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum Memory {
+pub(crate) enum BufferKind {
     None,
     Fixed,
     Shared,
     Resizable,
 }
 
-impl Memory {
+impl BufferKind {
     /// Whether it can be unmapped or written while native code reads it.
     pub(crate) fn may_change(self) -> bool {
         matches!(self, Self::Resizable | Self::Shared)
     }
 }
 
-pub(crate) fn memory_of(value: v8::Local<v8::Value>) -> Memory {
+pub(crate) fn kind_of(value: v8::Local<v8::Value>) -> BufferKind {
     let store = if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
         // A view without a buffer stores its elements on V8's heap, with a fixed length.
-        if view.has_buffer() { view.get_backing_store() } else { return Memory::Fixed }
+        if view.has_buffer() { view.get_backing_store() } else { return BufferKind::Fixed }
     } else if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
         Some(buffer.get_backing_store())
     } else {
         None
     };
     match store {
-        None => Memory::None,
-        Some(store) if store.is_shared() => Memory::Shared,
-        Some(store) if store.is_resizable_by_user_javascript() => Memory::Resizable,
-        Some(_) => Memory::Fixed,
+        None => BufferKind::None,
+        Some(store) if store.is_shared() => BufferKind::Shared,
+        Some(store) if store.is_resizable_by_user_javascript() => BufferKind::Resizable,
+        Some(_) => BufferKind::Fixed,
     }
 }
 
@@ -214,26 +214,26 @@ pub(crate) fn copy<'s>(
 }
 
 /// Replaces the buffers among `arguments` that need a copy. Throws and returns false if an allocation fails.
-pub(crate) fn copied<'s>(
+pub(crate) fn copy_buffers<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: &mut [v8::Local<'s, v8::Value>],
-    needs_copy: impl Fn(Memory) -> bool,
+    needs_copy: impl Fn(BufferKind) -> bool,
 ) -> bool {
     for argument in arguments {
-        let memory = memory_of(*argument);
-        if matches!(memory, Memory::None) || !needs_copy(memory) {
+        let kind = kind_of(*argument);
+        if matches!(kind, BufferKind::None) || !needs_copy(kind) {
             continue;
         }
-        let Some(copied) = copy(scope, *argument) else {
-            no_memory(scope);
+        let Some(copy) = copy(scope, *argument) else {
+            throw_out_of_memory(scope);
             return false;
         };
-        *argument = copied;
+        *argument = copy;
     }
     true
 }
 
-pub(crate) fn no_memory(scope: &mut v8::PinScope<'_, '_>) {
+pub(crate) fn throw_out_of_memory(scope: &mut v8::PinScope<'_, '_>) {
     throw(scope, v8::Exception::range_error, "Array buffer allocation failed");
 }
 

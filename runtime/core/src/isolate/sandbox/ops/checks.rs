@@ -13,7 +13,7 @@ use crate::isolate::sandbox::ops::buffers;
 use crate::isolate::sandbox::ops::entry::{Callback, declaration, with_entry};
 
 /// Ops that open at least one descriptor.
-const OPEN: [&str; 21] = [
+const OPENING_OPS: [&str; 21] = [
     "op_fetch",
     "op_fs_events_open",
     "op_host_connect_unix",
@@ -39,20 +39,20 @@ const OPEN: [&str; 21] = [
 
 /// Ops that allocate a number of bytes, with the position of the argument that says how many. The first argument of an
 /// asynchronous op is the ID of its promise.
-const MAKE: [(&str, i32); 3] =
+const ALLOCATING_OPS: [(&str, i32); 3] =
     [("op_node_create_hash", 1), ("op_node_fill_random_async", 1), ("op_node_pbkdf2_async", 5)];
 
 /// Adds the checks that an op needs.
 pub(crate) fn checked(op: OpDecl) -> OpDecl {
-    if OPEN.contains(&op.name) || made(op.name).is_some() {
+    if OPENING_OPS.contains(&op.name) || size_argument(op.name).is_some() {
         let callback: Callback = with_checks;
         return with_entry(op, callback);
     }
     op
 }
 
-fn made(name: &str) -> Option<i32> {
-    MAKE.iter().find(|(op, _)| *op == name).map(|(_, place)| *place)
+fn size_argument(name: &str) -> Option<i32> {
+    ALLOCATING_OPS.iter().find(|(op, _)| *op == name).map(|(_, position)| *position)
 }
 
 unsafe extern "C" fn with_checks(info: *const v8::FunctionCallbackInfo) {
@@ -70,7 +70,7 @@ unsafe extern "C" fn with_checks(info: *const v8::FunctionCallbackInfo) {
         }
     }
     // SAFETY: `info` belongs to this running call of `op`.
-    unsafe { buffers::pass(info, op) }
+    unsafe { buffers::call_checked(info, op) }
 }
 
 fn check(
@@ -78,9 +78,9 @@ fn check(
     op: &OpDecl,
     args: &v8::FunctionCallbackArguments<'_>,
 ) -> Result<(), JsErrorBox> {
-    if let Some(place) = made(op.name) {
+    if let Some(position) = size_argument(op.name) {
         // The op refuses anything but a number.
-        let bytes = args.get(place).number_value(scope).unwrap_or_default();
+        let bytes = args.get(position).number_value(scope).unwrap_or_default();
         return native_sizes::check(scope, bytes);
     }
     let state = JsRuntime::op_state_from(scope);

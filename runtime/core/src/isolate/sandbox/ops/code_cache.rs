@@ -30,9 +30,9 @@ pub(crate) fn op_host_vm_create_script<'a>(
     context: v8::Local<'a, v8::Value>,
     importer: v8::Local<'a, v8::Value>,
 ) -> Option<v8::Local<'a, v8::Value>> {
-    let place = [source, filename, line, column];
+    let origin = [source, filename, line, column];
     let rest = [produce, context, importer];
-    without_cache(scope, &state, Original::VmScript, place, cached, &rest)
+    without_cache(scope, &state, Original::VmScript, origin, cached, &rest)
 }
 
 /// Replaces `op_vm_compile_function`.
@@ -56,13 +56,13 @@ pub(crate) fn op_host_vm_compile_function<'a>(
     parameters: v8::Local<'a, v8::Value>,
     importer: v8::Local<'a, v8::Value>,
 ) -> Option<v8::Local<'a, v8::Value>> {
-    let place = [source, filename, line, column];
+    let origin = [source, filename, line, column];
     let rest = [produce, context, extensions, parameters, importer];
-    without_cache(scope, &state, Original::VmFunction, place, cached, &rest)
+    without_cache(scope, &state, Original::VmFunction, origin, cached, &rest)
 }
 
 /// Clamps a column. Deno's error message indents by the column, and treats a negative one as a very large one.
-fn bounded<'a>(
+fn clamp_column<'a>(
     scope: &mut v8::PinScope<'a, '_>,
     column: v8::Local<'a, v8::Value>,
 ) -> v8::Local<'a, v8::Value> {
@@ -78,13 +78,13 @@ fn without_cache<'a>(
     scope: &mut v8::PinScope<'a, '_>,
     state: &Rc<RefCell<OpState>>,
     compile: Original,
-    place: [v8::Local<'a, v8::Value>; 4],
+    origin: [v8::Local<'a, v8::Value>; 4],
     cached: v8::Local<'a, v8::Value>,
     rest: &[v8::Local<'a, v8::Value>],
 ) -> Option<v8::Local<'a, v8::Value>> {
     let no_cache = v8::undefined(scope).into();
-    let [source, filename, line, column] = place;
-    let mut arguments = vec![source, filename, line, bounded(scope, column), no_cache];
+    let [source, filename, line, column] = origin;
+    let mut arguments = vec![source, filename, line, clamp_column(scope, column), no_cache];
     arguments.extend_from_slice(rest);
     let compiled = call(scope, state, compile, &arguments)?;
     if !cached.is_null_or_undefined()

@@ -14,24 +14,24 @@ type Implementation = fn(*const v8::FunctionCallbackInfo) -> usize;
 
 /// Replaces the callback of an op. The new one ends with [`call`].
 pub(crate) fn with_entry(mut op: OpDecl, callback: Callback) -> OpDecl {
-    // SAFETY: every `OpDecl` has its callback, of this type, at the offset that `PLACES` has measured.
-    unsafe { (&raw mut op).byte_add(PLACES.callback).cast::<Callback>().write(callback) };
+    // SAFETY: every `OpDecl` has its callback, of this type, at the offset that `OFFSETS` has measured.
+    unsafe { (&raw mut op).byte_add(OFFSETS.callback).cast::<Callback>().write(callback) };
     op
 }
 
 /// Offsets in an `OpDecl`, in bytes. Both fields are private to `deno_core`.
-struct Places {
+struct Offsets {
     callback: usize,
     implementation: usize,
 }
 
-static PLACES: LazyLock<Places> = LazyLock::new(|| {
+static OFFSETS: LazyLock<Offsets> = LazyLock::new(|| {
     unsafe extern "C" fn enter(_: *const v8::FunctionCallbackInfo) {}
     fn nothing(_: *const v8::FunctionCallbackInfo) -> usize {
         usize::MAX
     }
     let (callback, implementation): (Callback, Implementation) = (enter, nothing);
-    let name = ("op_place", ascii_str!("op_place"));
+    let name = ("op_offset", ascii_str!("op_offset"));
     let decl = OpDecl::new_internal_op2(
         name,
         false,
@@ -48,16 +48,16 @@ static PLACES: LazyLock<Places> = LazyLock::new(|| {
         OpMetadata::default(),
     );
     let words = ptr::from_ref(&decl).cast::<usize>();
-    let place_of = |function: usize| {
-        let mut places = 0..size_of::<OpDecl>() / size_of::<usize>();
+    let find_offset = |function: usize| {
+        let mut offsets = 0..size_of::<OpDecl>() / size_of::<usize>();
         // SAFETY: `at` is within the declaration, which is aligned for a word. The volatile read gives padding an
         // arbitrary but fixed value.
-        let found = places.find(|at| unsafe { words.add(*at).read_volatile() } == function);
+        let found = offsets.find(|at| unsafe { words.add(*at).read_volatile() } == function);
         found.expect("a declaration contains its functions") * size_of::<usize>()
     };
-    Places {
-        callback: place_of(callback as usize),
-        implementation: place_of(implementation as usize),
+    Offsets {
+        callback: find_offset(callback as usize),
+        implementation: find_offset(implementation as usize),
     }
 });
 
@@ -81,9 +81,9 @@ pub(crate) unsafe fn declaration(data: v8::Local<'_, v8::Value>) -> &OpDecl {
 ///
 /// `info` must be the one that V8 passes to the callback of `op`, and the call must still be running.
 pub(crate) unsafe fn call(info: *const v8::FunctionCallbackInfo, op: &OpDecl) {
-    // SAFETY: every `OpDecl` has its implementation, of this type, at the offset that `PLACES` has measured.
+    // SAFETY: every `OpDecl` has its implementation, of this type, at the offset that `OFFSETS` has measured.
     let implementation = unsafe {
-        ptr::from_ref(op).byte_add(PLACES.implementation).cast::<Implementation>().read()
+        ptr::from_ref(op).byte_add(OFFSETS.implementation).cast::<Implementation>().read()
     };
     // The return value is for metrics only.
     implementation(info);
@@ -95,6 +95,6 @@ pub(crate) mod tests {
 
     pub(in super::super) fn callback(op: &OpDecl) -> usize {
         // SAFETY: as in `with_entry`.
-        unsafe { ptr::from_ref(op).byte_add(PLACES.callback).cast::<usize>().read() }
+        unsafe { ptr::from_ref(op).byte_add(OFFSETS.callback).cast::<usize>().read() }
     }
 }

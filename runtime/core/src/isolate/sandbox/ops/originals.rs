@@ -28,10 +28,10 @@ type Carrier = (&'static str, fn() -> Option<OpDecl>);
 
 /// In the order of [`Original`].
 const CARRIERS: [Carrier; 6] = [
-    ("op_desktop_confirm_update", || of_process("op_spawn_child")),
-    ("op_desktop_reject_bind_call", || of_process("op_node_spawn_child")),
-    ("op_desktop_alert", || of_process("op_spawn_sync")),
-    ("op_desktop_verify_ed25519", of_worker),
+    ("op_desktop_confirm_update", || process_op("op_spawn_child")),
+    ("op_desktop_reject_bind_call", || process_op("op_node_spawn_child")),
+    ("op_desktop_alert", || process_op("op_spawn_sync")),
+    ("op_desktop_verify_ed25519", worker_op),
     ("op_desktop_prompt", || Some(vm::op_vm_create_script())),
     ("op_desktop_resolve_bind_call", || Some(vm::op_vm_compile_function())),
 ];
@@ -42,11 +42,11 @@ pub(crate) fn carried(name: &str) -> Option<OpDecl> {
     original()
 }
 
-fn of_process(name: &str) -> Option<OpDecl> {
+fn process_op(name: &str) -> Option<OpDecl> {
     find(&deno_process::init(None), name)
 }
 
-fn of_worker() -> Option<OpDecl> {
+fn worker_op() -> Option<OpDecl> {
     let no_worker = Arc::new(|_| unreachable!("only the op of this extension is used"));
     find(&deno_worker_host::init(no_worker, None), "op_create_worker")
 }
@@ -56,11 +56,11 @@ fn find(extension: &Extension, name: &str) -> Option<OpDecl> {
 }
 
 impl Originals {
-    /// Removes the carriers from `ops` and `others`, and keeps the functions.
+    /// Removes the carriers from `ops` and `script_ops`, and keeps the functions.
     pub(crate) fn take(
         scope: &mut v8::PinScope<'_, '_>,
         ops: v8::Local<'_, v8::Object>,
-        others: v8::Local<'_, v8::Object>,
+        script_ops: v8::Local<'_, v8::Object>,
     ) -> Option<Self> {
         let mut taken = Vec::new();
         for (carrier, _) in CARRIERS {
@@ -68,7 +68,7 @@ impl Originals {
             let function = ops.get(scope, name.into())?;
             let function = v8::Local::<v8::Function>::try_from(function).ok()?;
             taken.push(v8::Global::new(scope, function));
-            for ops in [ops, others] {
+            for ops in [ops, script_ops] {
                 ops.delete(scope, name.into()).filter(|deleted| *deleted)?;
             }
         }

@@ -29,27 +29,29 @@ use crate::isolate::sandbox::{env, signals, sqlite};
 use crate::isolate::stdio::frame_api;
 
 /// Exposes the objects that contain ops.
-pub(crate) const NATIVES: ExtensionFileSource =
-    ExtensionFileSource::new("ext:js_runtime_guards/natives.js", ascii_str_include!("natives.js"));
+pub(crate) const EXPOSE_OPS: ExtensionFileSource = ExtensionFileSource::new(
+    "ext:js_runtime_overrides/expose_ops.js",
+    ascii_str_include!("expose_ops.js"),
+);
 
 /// The extension that installs the replacements. `state` puts the values that they use into the op state.
 pub(crate) fn extension(
-    folder: WorkingDirectory,
+    cwd: WorkingDirectory,
     state: impl FnOnce(&mut OpState) + 'static,
 ) -> Extension {
     Extension {
-        name: "js_runtime_guards",
-        js_files: vec![NATIVES].into(),
+        name: "js_runtime_overrides",
+        js_files: vec![EXPOSE_OPS].into(),
         middleware_fn: Some(Box::new(move |op| {
             let name = op.name;
-            checks::checked(ports::wrapped(name, buffers::checked(name, replace(op, folder))))
+            checks::checked(ports::wrapped(name, buffers::checked(name, replace(op, cwd))))
         })),
         op_state_fn: Some(Box::new(state)),
         ..Extension::default()
     }
 }
 
-fn replace(op: OpDecl, folder: WorkingDirectory) -> OpDecl {
+fn replace(op: OpDecl, cwd: WorkingDirectory) -> OpDecl {
     match op.name {
         "op_exit" => op_host_exit(),
         "op_process_abort" => op_host_abort(),
@@ -89,8 +91,8 @@ fn replace(op: OpDecl, folder: WorkingDirectory) -> OpDecl {
         "op_create_gpu" => op_host_no_gpu(),
         "op_node_udp_fd_for_ipc" => op_host_no_duplicate(),
         "op_node_udp_open" => op_host_no_udp_open(),
-        "op_fs_chdir" if folder == WorkingDirectory::Application => op_host_no_chdir(),
-        "op_fs_umask" if folder == WorkingDirectory::Application => op_host_no_umask(),
+        "op_fs_chdir" if cwd == WorkingDirectory::Application => op_host_no_chdir(),
+        "op_fs_umask" if cwd == WorkingDirectory::Application => op_host_no_umask(),
         "op_tty_check_fd_permission" => fd_guard::op_host_check_fd(),
         "op_desktop_apply_patch" => inherit::op_host_drain_child(),
         "op_desktop_init" => executable::op_host_runtime(),

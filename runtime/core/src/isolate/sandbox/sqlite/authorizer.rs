@@ -8,9 +8,8 @@ use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::v8;
 use libsqlite3_sys as sqlite;
 
-use super::connections::Connection;
+use super::connections::{Connection, Realm};
 use super::errors::Error;
-use super::script::Realm;
 
 pub(super) struct Authorizer {
     realm: Realm,
@@ -35,7 +34,7 @@ pub(super) fn set(
             return None;
         };
         let function = v8::Global::new(scope, function);
-        let realm = Realm::here(scope);
+        let realm = Realm::current(scope);
         Some(Rc::new(Authorizer { realm, function, connection: Rc::downgrade(connection) }))
     };
     let data = authorizer.as_ref().map_or(std::ptr::null_mut(), |it| Rc::as_ptr(it).cast_mut());
@@ -72,7 +71,7 @@ unsafe extern "C" fn authorize(
         // Either `deserialize` replaces the database, or a callback has failed.
         return if connection.has_failed() { sqlite::SQLITE_DENY } else { sqlite::SQLITE_OK };
     }
-    let answer = authorizer.realm.call(&connection, |scope| {
+    let code = authorizer.realm.call(&connection, |scope| {
         let mut arguments = vec![v8::Integer::new(scope, action).into()];
         for text in [first, second, database, trigger] {
             // SAFETY: SQLite passes null or NUL-terminated strings.
@@ -80,21 +79,21 @@ unsafe extern "C" fn authorize(
         }
         let function = v8::Local::new(scope, &authorizer.function);
         let this = v8::undefined(scope).into();
-        let answer = connection.authorize(|| function.call(scope, this, &arguments))?;
-        let Ok(answer) = v8::Local::<v8::Int32>::try_from(answer) else {
+        let code = connection.authorize(|| function.call(scope, this, &arguments))?;
+        let Ok(code) = v8::Local::<v8::Int32>::try_from(code) else {
             let message = "Authorizer callback must return an integer authorization code";
             throw_js_error_class(scope, &deno_error::JsErrorBox::type_error(message));
             return None;
         };
-        let answer = answer.value();
-        if [sqlite::SQLITE_OK, sqlite::SQLITE_DENY, sqlite::SQLITE_IGNORE].contains(&answer) {
-            return Some(answer);
+        let code = code.value();
+        if [sqlite::SQLITE_OK, sqlite::SQLITE_DENY, sqlite::SQLITE_IGNORE].contains(&code) {
+            return Some(code);
         }
         let message = "Authorizer callback returned a invalid authorization code";
         throw_js_error_class(scope, &deno_error::JsErrorBox::range_error(message));
         None
     });
-    answer.unwrap_or(sqlite::SQLITE_DENY)
+    code.unwrap_or(sqlite::SQLITE_DENY)
 }
 
 /// A string, or null.

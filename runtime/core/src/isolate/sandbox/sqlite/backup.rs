@@ -17,7 +17,7 @@ use deno_runtime::deno_core::{OpState, op2, v8};
 use deno_runtime::deno_permissions::{OpenAccessKind, PermissionCheckError, PermissionsContainer};
 use libsqlite3_sys as sqlite;
 
-use super::calls::{Open, of_database};
+use super::calls::{OpenDatabase, open_database};
 use super::errors::Error;
 use super::options::get;
 use crate::isolate::limits::control::Control;
@@ -25,10 +25,10 @@ use crate::isolate::sandbox::files::fd_guard;
 use crate::isolate::sandbox::objects;
 
 /// Pages copied per step by default. The progress callback runs after each step.
-const PAGES: c_int = 100;
+const PAGES_PER_STEP: c_int = 100;
 
 /// The delay before the next attempt if another connection holds a lock.
-const AGAIN: Duration = Duration::from_millis(5);
+const RETRY_DELAY: Duration = Duration::from_millis(5);
 
 #[derive(Debug, thiserror::Error, JsError)]
 pub(crate) enum BackupError {
@@ -55,14 +55,18 @@ struct Options<'s> {
 
 impl<'s> Options<'s> {
     /// Reads options that Deno's module has validated. Returns `None` if a getter throws.
-    fn of(scope: &mut v8::PinScope<'s, '_>, given: v8::Local<'s, v8::Value>) -> Option<Self> {
+    fn from_value(
+        scope: &mut v8::PinScope<'s, '_>,
+        given: v8::Local<'s, v8::Value>,
+    ) -> Option<Self> {
         let main = || c"main".to_owned();
-        let mut options = Self { source: main(), target: main(), rate: PAGES, progress: None };
+        let mut options =
+            Self { source: main(), target: main(), rate: PAGES_PER_STEP, progress: None };
         let Ok(given) = v8::Local::<v8::Object>::try_from(given) else { return Some(options) };
-        for (name, place) in [("source", &mut options.source), ("target", &mut options.target)] {
+        for (name, field) in [("source", &mut options.source), ("target", &mut options.target)] {
             let value = get(scope, given, name)?;
             if value.is_string() {
-                *place = CString::new(value.to_rust_string_lossy(scope)).unwrap_or_default();
+                *field = CString::new(value.to_rust_string_lossy(scope)).unwrap_or_default();
             }
         }
         let rate = get(scope, given, "rate")?;
@@ -97,17 +101,17 @@ impl Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
-        // SAFETY: `Target` owns the connection, and `Copy`, its only user, is dropped first. Null is allowed.
+        // SAFETY: `Target` owns the connection, and `Backup`, its only user, is dropped first. Null is allowed.
         unsafe { sqlite::sqlite3_close(self.0) };
     }
 }
 
 /// A backup in progress.
-struct Copy(*mut sqlite::sqlite3_backup);
+struct Backup(*mut sqlite::sqlite3_backup);
 
-impl Drop for Copy {
+impl Drop for Backup {
     fn drop(&mut self) {
-        // SAFETY: `Copy` owns the backup. Both databases are open: `back_up` drops the target later, and its caller has
+        // SAFETY: `Backup` owns the backup. Both databases are open: `back_up` drops the target later, and its caller has
         // marked the source as in use. Null is allowed.
         unsafe { sqlite::sqlite3_backup_finish(self.0) };
     }
@@ -124,24 +128,24 @@ pub(crate) fn op_host_backup<'s>(
     #[string] path: &str,
     options: v8::Local<'s, v8::Value>,
 ) -> Result<Option<i32>, BackupError> {
-    let open = of_database(scope, source).ok_or(Error::Closed)?;
-    open.connection.is_usable()?;
+    let open = open_database(scope, source).ok_or(Error::Closed)?;
+    open.connection.ensure_usable()?;
     let control = state.borrow().borrow::<Arc<Control>>().clone();
     let mut result = Ok(None);
-    let done = open.connection.run(scope, |scope| {
-        let options = Options::of(scope, options)?;
+    let called = open.connection.run(scope, |scope| {
+        let options = Options::from_value(scope, options)?;
         result = back_up(&state, scope, &control, &open, path, &options);
         Some(v8::undefined(scope).into())
     });
     // If there is no result, an exception is pending.
-    if done.is_some() { result } else { Ok(None) }
+    if called.is_some() { result } else { Ok(None) }
 }
 
 fn back_up(
     state: &Rc<RefCell<OpState>>,
     scope: &mut v8::PinScope<'_, '_>,
     control: &Control,
-    source: &Open,
+    source: &OpenDatabase,
     path: &str,
     options: &Options<'_>,
 ) -> Result<Option<i32>, BackupError> {
@@ -154,7 +158,7 @@ fn back_up(
     let target = Target::open(&path)?;
     // SAFETY: both databases are open and the names are NUL-terminated. `close` of the source fails until `run` of its
     // connection, which calls this function, returns.
-    let copy = Copy(unsafe {
+    let backup = Backup(unsafe {
         sqlite::sqlite3_backup_init(
             target.0,
             options.target.as_ptr(),
@@ -162,7 +166,7 @@ fn back_up(
             options.source.as_ptr(),
         )
     });
-    if copy.0.is_null() {
+    if backup.0.is_null() {
         // SAFETY: the target is open.
         let code = unsafe { sqlite::sqlite3_errcode(target.0) };
         return Err(Error::of(target.0, code).into());
@@ -171,38 +175,38 @@ fn back_up(
         if control.is_asked() {
             return Err(BackupError::Interrupted);
         }
-        // SAFETY: `copy` is not null and is not finished before it is dropped.
-        let (code, remaining, all) = unsafe {
-            let code = sqlite::sqlite3_backup_step(copy.0, options.rate);
-            let remaining = sqlite::sqlite3_backup_remaining(copy.0);
-            (code, remaining, sqlite::sqlite3_backup_pagecount(copy.0))
+        // SAFETY: `backup` is not null and is not finished before it is dropped.
+        let (code, remaining, total) = unsafe {
+            let code = sqlite::sqlite3_backup_step(backup.0, options.rate);
+            let remaining = sqlite::sqlite3_backup_remaining(backup.0);
+            (code, remaining, sqlite::sqlite3_backup_pagecount(backup.0))
         };
         if let Some(progress) = options.progress
             && remaining != 0
             && source
                 .connection
-                .call(scope, |scope| tell(scope, progress, remaining, all))
+                .call(scope, |scope| report_progress(scope, progress, remaining, total))
                 .is_none()
         {
             return Ok(None);
         }
         match code {
-            sqlite::SQLITE_DONE => return Ok(Some(all)),
+            sqlite::SQLITE_DONE => return Ok(Some(total)),
             sqlite::SQLITE_OK => {}
-            sqlite::SQLITE_BUSY | sqlite::SQLITE_LOCKED => thread::sleep(AGAIN),
+            sqlite::SQLITE_BUSY | sqlite::SQLITE_LOCKED => thread::sleep(RETRY_DELAY),
             code => return Err(Error::with(String::new(), code).into()),
         }
     }
 }
 
-fn tell(
+fn report_progress(
     scope: &mut v8::PinScope<'_, '_>,
     progress: v8::Local<'_, v8::Function>,
     remaining: c_int,
-    all: c_int,
+    total: c_int,
 ) -> Option<()> {
     let object = v8::Object::new(scope);
-    for (name, pages) in [("totalPages", all), ("remainingPages", remaining)] {
+    for (name, pages) in [("totalPages", total), ("remainingPages", remaining)] {
         let pages = v8::Integer::new(scope, pages).into();
         objects::set(scope, object, name, pages)?;
     }

@@ -9,7 +9,7 @@ use libsqlite3_sys as sqlite;
 
 use super::connections::Connection;
 use super::errors::Error;
-use crate::isolate::sandbox::native::methods::{has_mark, mark, remove_mark, set_mark};
+use crate::isolate::sandbox::native::methods::{has_mark, private_symbol, remove_mark, set_mark};
 
 /// On a session or a tag store, its database.
 const DATABASE: &str = "js-runtime.database";
@@ -18,16 +18,16 @@ const DATABASE: &str = "js-runtime.database";
 const RUNNING: &str = "js-runtime.running";
 
 /// An open connection of a script.
-pub(super) struct Open {
+pub(super) struct OpenDatabase {
     pub(super) handle: *mut sqlite::sqlite3,
     pub(super) connection: Rc<Connection>,
 }
 
 /// The connection of a database. `None` for a closed database and for any other object.
-pub(super) fn of_database(
+pub(super) fn open_database(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Value>,
-) -> Option<Open> {
+) -> Option<OpenDatabase> {
     let database = cppgc::try_unwrap_cppgc_object::<DatabaseSync>(scope, object)?;
     // SAFETY: the local handle `object` keeps the database alive during this function.
     let handle = unsafe { database.as_ref() }.conn.try_borrow().ok()?.as_ref().map(|it| {
@@ -35,11 +35,11 @@ pub(super) fn of_database(
         // connection runs, during which it cannot be closed (`Connection::is_idle`).
         unsafe { it.handle() }
     })?;
-    Some(Open { handle, connection: Connection::of(handle)? })
+    Some(OpenDatabase { handle, connection: Connection::find(handle)? })
 }
 
 /// The connection of a statement, and the native statement, which is null if the SQL is empty.
-pub(super) fn of_statement(
+pub(super) fn statement_of(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Value>,
 ) -> Option<(Rc<Connection>, *mut sqlite::sqlite3_stmt)> {
@@ -47,35 +47,38 @@ pub(super) fn of_statement(
     // SAFETY: the local handle `object` keeps the statement alive during this function.
     let statement = unsafe { statement.as_ref() };
     let handle = statement.db.try_borrow().ok()?.as_ref().map(|it| {
-        // SAFETY: as in `of_database`.
+        // SAFETY: as in `open_database`.
         unsafe { it.handle() }
     })?;
-    Some((Connection::of(handle)?, statement.inner.get()?))
+    Some((Connection::find(handle)?, statement.inner.get()?))
 }
 
 /// The connection of a session or a tag store.
-pub(super) fn of_marked(
+pub(super) fn database_of(
     scope: &mut v8::PinScope<'_, '_>,
     object: v8::Local<'_, v8::Object>,
-) -> Option<Open> {
-    let mark = mark(scope, DATABASE)?;
-    let database = object.get_private(scope, mark)?;
-    of_database(scope, database)
+) -> Option<OpenDatabase> {
+    let symbol = private_symbol(scope, DATABASE)?;
+    let database = object.get_private(scope, symbol)?;
+    open_database(scope, database)
 }
 
-pub(super) fn keep_database<'s>(
+pub(super) fn set_database<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    made: v8::Local<'s, v8::Value>,
+    object: v8::Local<'s, v8::Value>,
     database: v8::Local<'s, v8::Object>,
 ) -> Option<()> {
-    let mark = mark(scope, DATABASE)?;
-    v8::Local::<v8::Object>::try_from(made).ok()?.set_private(scope, mark, database.into())?;
+    let symbol = private_symbol(scope, DATABASE)?;
+    v8::Local::<v8::Object>::try_from(object).ok()?.set_private(scope, symbol, database.into())?;
     Some(())
 }
 
 /// Throws the error of a failed check.
-pub(super) fn allowed(scope: &mut v8::PinScope<'_, '_>, checked: Result<(), Error>) -> Option<()> {
-    if let Err(error) = checked {
+pub(super) fn throw_if_err(
+    scope: &mut v8::PinScope<'_, '_>,
+    result: Result<(), Error>,
+) -> Option<()> {
+    if let Err(error) = result {
         throw_js_error_class(scope, &error);
         return None;
     }
@@ -86,31 +89,31 @@ pub(super) fn allowed(scope: &mut v8::PinScope<'_, '_>, checked: Result<(), Erro
 pub(super) fn with_statement<'s, 'i>(
     scope: &mut v8::PinScope<'s, 'i>,
     object: v8::Local<'s, v8::Object>,
-    act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
+    f: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    let Some((connection, statement)) = of_statement(scope, object.into()) else {
+    let Some((connection, statement)) = statement_of(scope, object.into()) else {
         // The method itself refuses a closed statement or another object.
-        return act(scope);
+        return f(scope);
     };
-    allowed(scope, connection.is_usable())?;
+    throw_if_err(scope, connection.ensure_usable())?;
     if statement.is_null() {
-        return allowed(scope, Err(Error::Empty)).and(None);
+        return throw_if_err(scope, Err(Error::Empty)).and(None);
     }
     // Before the call, because the statement may be retained from an earlier iteration.
-    connection.hold(scope, statement, None);
-    match connection.running(statement, || connection.run(scope, act)) {
-        Ok(done) => done,
-        Err(refused) => allowed(scope, Err(refused)).and(None),
+    connection.retain(scope, statement, None);
+    match connection.while_running(statement, || connection.run(scope, f)) {
+        Ok(result) => result,
+        Err(error) => throw_if_err(scope, Err(error)).and(None),
     }
 }
 
 /// Retains the statement of an unfinished iterator.
-pub(super) fn hold_statement<'s>(
+pub(super) fn retain_statement<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     object: v8::Local<'s, v8::Object>,
 ) {
-    if let Some((connection, statement)) = of_statement(scope, object.into()) {
-        connection.hold(scope, statement, Some(object));
+    if let Some((connection, statement)) = statement_of(scope, object.into()) {
+        connection.retain(scope, statement, Some(object));
     }
 }
 
@@ -118,16 +121,16 @@ pub(super) fn hold_statement<'s>(
 pub(super) fn with_store<'s, 'i>(
     scope: &mut v8::PinScope<'s, 'i>,
     store: v8::Local<'s, v8::Object>,
-    act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
+    f: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     // The method itself refuses a closed store or another object.
-    let Some(open) = of_marked(scope, store) else { return act(scope) };
-    allowed(scope, open.connection.is_usable())?;
+    let Some(open) = database_of(scope, store) else { return f(scope) };
+    throw_if_err(scope, open.connection.ensure_usable())?;
     if has_mark(scope, store, RUNNING) {
-        return allowed(scope, Err(Error::Running)).and(None);
+        return throw_if_err(scope, Err(Error::Running)).and(None);
     }
     set_mark(scope, store, RUNNING)?;
-    let done = open.connection.run(scope, act);
+    let result = open.connection.run(scope, f);
     remove_mark(scope, store, RUNNING);
-    done
+    result
 }

@@ -45,7 +45,7 @@ pub(super) struct Connection {
 enum Failure {
     Thrown(v8::Global<v8::Value>),
     /// V8 terminated the execution.
-    Ended,
+    Terminated,
 }
 
 thread_local! {
@@ -54,31 +54,31 @@ thread_local! {
 }
 
 /// The client data of a connection.
-struct Kept {
+struct Record {
     handle: *mut sqlite::sqlite3,
     connection: Rc<Connection>,
 }
 
 /// Adds a record to a connection that a script's thread opens. Returns an SQLite result code.
-pub(super) fn add(handle: *mut sqlite::sqlite3) -> c_int {
+pub(super) fn attach(handle: *mut sqlite::sqlite3) -> c_int {
     OPEN.with_borrow_mut(|open| open.push(handle));
-    let kept = Box::new(Kept { handle, connection: Rc::default() });
-    let kept = Box::into_raw(kept).cast();
-    // SAFETY: the caller passes an open connection. SQLite calls `forget` with this pointer once, also on failure.
-    unsafe { sqlite::sqlite3_set_clientdata(handle, NAME.as_ptr(), kept, Some(forget)) }
+    let record = Box::new(Record { handle, connection: Rc::default() });
+    let record = Box::into_raw(record).cast();
+    // SAFETY: the caller passes an open connection. SQLite calls `drop_record` with this pointer once, also on failure.
+    unsafe { sqlite::sqlite3_set_clientdata(handle, NAME.as_ptr(), record, Some(drop_record)) }
 }
 
-unsafe extern "C" fn forget(kept: *mut c_void) {
-    // SAFETY: `add` passed a `Box::into_raw` with this function, which SQLite calls once.
-    let kept = unsafe { Box::from_raw(kept.cast::<Kept>()) };
+unsafe extern "C" fn drop_record(record: *mut c_void) {
+    // SAFETY: `attach` passed a `Box::into_raw` with this function, which SQLite calls once.
+    let record = unsafe { Box::from_raw(record.cast::<Record>()) };
     // Fails if the thread is ending and has already dropped the list.
-    let _ = OPEN.try_with(|open| open.borrow_mut().retain(|handle| *handle != kept.handle));
+    let _ = OPEN.try_with(|open| open.borrow_mut().retain(|handle| *handle != record.handle));
 }
 
 /// Makes all waits of this thread's connections for a lock fail.
-pub(super) fn wait_no_longer() {
+pub(super) fn stop_waiting() {
     for handle in OPEN.with_borrow(Clone::clone) {
-        // SAFETY: `forget` removes a connection from the list when it is closed. The list is of this thread, and no
+        // SAFETY: `drop_record` removes a connection from the list when it is closed. The list is of this thread, and no
         // other thread uses these connections.
         unsafe { sqlite::sqlite3_busy_timeout(handle, 0) };
     }
@@ -86,20 +86,20 @@ pub(super) fn wait_no_longer() {
 
 impl Connection {
     /// The record of an open connection. `None` for a connection of the application.
-    pub(super) fn of(handle: *mut sqlite::sqlite3) -> Option<Rc<Self>> {
+    pub(super) fn find(handle: *mut sqlite::sqlite3) -> Option<Rc<Self>> {
         // SAFETY: callers pass an open connection.
-        let kept = unsafe { sqlite::sqlite3_get_clientdata(handle, NAME.as_ptr()) };
-        // SAFETY: null, or the `Kept` that `add` stored under this name and SQLite owns until the connection is closed.
-        unsafe { kept.cast::<Kept>().as_ref() }.map(|kept| kept.connection.clone())
+        let record = unsafe { sqlite::sqlite3_get_clientdata(handle, NAME.as_ptr()) };
+        // SAFETY: null, or the `Record` that `attach` stored under this name and SQLite owns until the connection is closed.
+        unsafe { record.cast::<Record>().as_ref() }.map(|record| record.connection.clone())
     }
 
     /// Fails while a method runs that depends on the connection, its functions and its statements.
-    pub(super) fn is_idle(&self) -> Result<(), Error> {
+    pub(super) fn ensure_idle(&self) -> Result<(), Error> {
         if self.calls.get() > 0 { Err(Error::Busy) } else { Ok(()) }
     }
 
     /// Fails inside an authorizer callback, because SQLite is compiling a statement.
-    pub(super) fn is_usable(&self) -> Result<(), Error> {
+    pub(super) fn ensure_usable(&self) -> Result<(), Error> {
         if self.authorizes.get() { Err(Error::Authorizing) } else { Ok(()) }
     }
 
@@ -107,35 +107,35 @@ impl Connection {
     pub(super) fn run<'s, 'i>(
         &self,
         scope: &mut v8::PinScope<'s, 'i>,
-        act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
+        f: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
     ) -> Option<v8::Local<'s, v8::Value>> {
-        self.enter(scope, true, act)
+        self.enter(scope, true, f)
     }
 
     /// Runs a method that removes statements, functions or the connection. SQLite cannot call JavaScript meanwhile.
-    pub(super) fn run_alone<'s, 'i>(
+    pub(super) fn run_exclusive<'s, 'i>(
         &self,
         scope: &mut v8::PinScope<'s, 'i>,
-        act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
+        f: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
     ) -> Option<v8::Local<'s, v8::Value>> {
-        self.enter(scope, false, act)
+        self.enter(scope, false, f)
     }
 
     fn enter<'s, 'i>(
         &self,
         scope: &mut v8::PinScope<'s, 'i>,
         may_call: bool,
-        act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
+        f: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
     ) -> Option<v8::Local<'s, v8::Value>> {
-        let could_call = self.may_call.replace(may_call);
-        let before = self.failure.take();
+        let previous = self.may_call.replace(may_call);
+        let outer_failure = self.failure.take();
         self.calls.set(self.calls.get() + 1);
         v8::tc_scope!(let caught, scope);
-        let done = act(caught);
+        let result = f(caught);
         self.calls.set(self.calls.get() - 1);
-        self.may_call.set(could_call);
-        let failure = self.failure.replace(before);
-        if matches!(failure, Some(Failure::Ended)) || caught.has_terminated() {
+        self.may_call.set(previous);
+        let failure = self.failure.replace(outer_failure);
+        if matches!(failure, Some(Failure::Terminated)) || caught.has_terminated() {
             // Deno's method throws an error instead, which the script could catch.
             caught.terminate_execution();
             return None;
@@ -149,29 +149,29 @@ impl Connection {
             caught.rethrow();
             return None;
         }
-        done
+        result
     }
 
     /// Calls JavaScript for SQLite. Returns `None` if it throws, or if an earlier callback has failed.
     pub(super) fn call<'s, 'i, T>(
         &self,
         scope: &mut v8::PinScope<'s, 'i>,
-        act: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<T>,
+        f: impl FnOnce(&mut v8::PinScope<'s, 'i>) -> Option<T>,
     ) -> Option<T> {
         if !self.may_call() {
             return None;
         }
         self.may_call.set(false);
         v8::tc_scope!(let caught, scope);
-        let answer = act(caught);
+        let value = f(caught);
         self.may_call.set(true);
-        if answer.is_some() && !caught.has_caught() {
-            return answer;
+        if value.is_some() && !caught.has_caught() {
+            return value;
         }
         let thrown = caught.exception().filter(|_| !caught.has_terminated());
         let failure = match thrown {
             Some(thrown) => Failure::Thrown(v8::Global::new(caught, thrown)),
-            None => Failure::Ended,
+            None => Failure::Terminated,
         };
         self.failure.replace(Some(failure));
         caught.reset();
@@ -189,30 +189,30 @@ impl Connection {
     }
 
     /// Runs an authorizer callback. The connection must not be used meanwhile.
-    pub(super) fn authorize<T>(&self, act: impl FnOnce() -> T) -> T {
-        let was = self.authorizes.replace(true);
-        let answer = act();
-        self.authorizes.set(was);
-        answer
+    pub(super) fn authorize<T>(&self, f: impl FnOnce() -> T) -> T {
+        let previous = self.authorizes.replace(true);
+        let value = f();
+        self.authorizes.set(previous);
+        value
     }
 
-    /// Marks a statement as running while `act` runs. Fails if it is running.
-    pub(super) fn running<T>(
+    /// Marks a statement as running while `f` runs. Fails if it is running.
+    pub(super) fn while_running<T>(
         &self,
         statement: *mut sqlite::sqlite3_stmt,
-        act: impl FnOnce() -> T,
+        f: impl FnOnce() -> T,
     ) -> Result<T, Error> {
         let statement = statement as Statement;
         if !self.running.borrow_mut().insert(statement) {
             return Err(Error::Running);
         }
-        let done = act();
+        let result = f();
         self.running.borrow_mut().remove(&statement);
-        Ok(done)
+        Ok(result)
     }
 
     /// Retains a statement by its object, or releases it.
-    pub(super) fn hold(
+    pub(super) fn retain(
         &self,
         scope: &mut v8::PinScope<'_, '_>,
         statement: *mut sqlite::sqlite3_stmt,
@@ -231,7 +231,39 @@ impl Connection {
     }
 
     /// Releases all statements.
-    pub(super) fn hold_none(&self) {
+    pub(super) fn release_all(&self) {
         self.unfinished.take();
+    }
+}
+
+/// The isolate and the context in which a callback runs.
+pub(super) struct Realm {
+    isolate: v8::UnsafeRawIsolatePtr,
+    context: v8::Global<v8::Context>,
+}
+
+impl Realm {
+    /// The isolate and the context that run now.
+    pub(super) fn current(scope: &mut v8::PinScope<'_, '_>) -> Self {
+        let context = scope.get_current_context();
+        // SAFETY: only `call` uses the address, while the isolate is alive.
+        let isolate = unsafe { scope.as_raw_isolate_ptr() };
+        Self { isolate, context: v8::Global::new(scope, context) }
+    }
+
+    /// Calls JavaScript for SQLite. Returns `None` if SQLite may not call JavaScript now, or if `f` throws.
+    pub(super) fn call<T>(
+        &self,
+        connection: &Rc<Connection>,
+        f: impl FnOnce(&mut v8::PinScope<'_, '_>) -> Option<T>,
+    ) -> Option<T> {
+        if !connection.may_call() {
+            return None;
+        }
+        // SAFETY: `may_call` is true only during a native method that this isolate has called on this thread, so the
+        // isolate is alive and entered.
+        let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(self.isolate) };
+        v8::scope_with_context!(let scope, &mut isolate, &self.context);
+        connection.call(scope, f)
     }
 }

@@ -7,11 +7,10 @@ use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::v8;
 use libsqlite3_sys as sqlite;
 
-use super::connections::Connection;
+use super::connections::{Connection, Realm};
 use super::errors::Error;
 use super::options::{self, Flags};
-use super::script::Realm;
-use super::values::{self, answer, fail};
+use super::values::{self, fail, set_result};
 
 /// The error that SQLite gets if a callback throws. The method that the script called throws the exception itself.
 const FAILED: &std::ffi::CStr = c"the callback of the function has failed";
@@ -38,22 +37,22 @@ pub(super) fn define<'s>(
     arguments: &[v8::Local<'s, v8::Value>],
 ) -> Option<()> {
     let name = options::name(scope, arguments.first().copied())?;
-    let (given, callback) = match arguments {
+    let (options_arg, callback) = match arguments {
         [_, callback] => (None, Some(*callback)),
-        [_, given, callback, ..] => (Some(*given), Some(*callback)),
+        [_, options_arg, callback, ..] => (Some(*options_arg), Some(*callback)),
         _ => (None, None),
     };
     let callback = options::function(scope, callback, "function")?;
-    let flags = match given.filter(|given| !given.is_undefined()) {
-        Some(given) => {
-            let given = options::object(scope, given)?;
-            Flags::of(scope, given)?
+    let flags = match options_arg.filter(|options_arg| !options_arg.is_undefined()) {
+        Some(options_arg) => {
+            let options_arg = options::object(scope, options_arg)?;
+            Flags::from_object(scope, options_arg)?
         }
         None => Flags::default(),
     };
-    let count = if flags.varargs { -1 } else { options::length(scope, callback)? };
+    let count = if flags.varargs { -1 } else { options::parameter_count(scope, callback)? };
     let function = Function {
-        realm: Realm::here(scope),
+        realm: Realm::current(scope),
         callback: v8::Global::new(scope, callback),
         has_big_ints: flags.use_big_int_arguments,
     };
@@ -65,7 +64,7 @@ pub(super) fn define<'s>(
             handle,
             name.as_ptr(),
             count,
-            flags.of_sqlite(),
+            flags.to_sqlite(),
             function,
             Some(call),
             None,
@@ -73,7 +72,7 @@ pub(super) fn define<'s>(
             Some(drop_function),
         )
     };
-    done(scope, handle, code)
+    check(scope, handle, code)
 }
 
 /// Defines an aggregate. Returns `None` if it throws.
@@ -85,29 +84,29 @@ pub(super) fn define_aggregate<'s>(
 ) -> Option<()> {
     let name = options::name(scope, arguments.first().copied())?;
     let undefined = v8::undefined(scope).into();
-    let given = options::object(scope, arguments.get(1).copied().unwrap_or(undefined))?;
-    let start = options::get(scope, given, "start")?;
+    let options_arg = options::object(scope, arguments.get(1).copied().unwrap_or(undefined))?;
+    let start = options::get(scope, options_arg, "start")?;
     if start.is_undefined() {
         let message = "The \"options.start\" argument must be a function or a primitive value.";
         throw_js_error_class(scope, &Error::Type(message.to_owned()));
         return None;
     }
-    let step = options::get(scope, given, "step")?;
+    let step = options::get(scope, options_arg, "step")?;
     let step = options::function(scope, Some(step), "options.step")?;
-    let result = options::optional(scope, given, "result")?;
-    let flags = Flags::of(scope, given)?;
-    let inverse = options::optional(scope, given, "inverse")?;
+    let result = options::optional_function(scope, options_arg, "result")?;
+    let flags = Flags::from_object(scope, options_arg)?;
+    let inverse = options::optional_function(scope, options_arg, "inverse")?;
     let mut count = -1;
     if !flags.varargs {
         // The first argument is the accumulator.
-        count = (options::length(scope, step)? - 1).max(0);
+        count = (options::parameter_count(scope, step)? - 1).max(0);
         if let Some(inverse) = inverse {
-            count = count.max(options::length(scope, inverse)? - 1);
+            count = count.max(options::parameter_count(scope, inverse)? - 1);
         }
     }
     let is_window = inverse.is_some();
     let aggregate = Aggregate {
-        realm: Realm::here(scope),
+        realm: Realm::current(scope),
         start: v8::Global::new(scope, start),
         step: v8::Global::new(scope, step),
         inverse: inverse.map(|it| v8::Global::new(scope, it)),
@@ -122,19 +121,23 @@ pub(super) fn define_aggregate<'s>(
             handle,
             name.as_ptr(),
             count,
-            flags.of_sqlite(),
+            flags.to_sqlite(),
             aggregate,
             Some(step_forward),
             Some(finish),
-            is_window.then_some(current as unsafe extern "C" fn(_)),
-            is_window.then_some(step_back as unsafe extern "C" fn(_, _, _)),
+            is_window.then_some(window_value as unsafe extern "C" fn(_)),
+            is_window.then_some(step_inverse as unsafe extern "C" fn(_, _, _)),
             Some(drop_aggregate),
         )
     };
-    done(scope, handle, code)
+    check(scope, handle, code)
 }
 
-fn done(scope: &mut v8::PinScope<'_, '_>, handle: *mut sqlite::sqlite3, code: c_int) -> Option<()> {
+fn check(
+    scope: &mut v8::PinScope<'_, '_>,
+    handle: *mut sqlite::sqlite3,
+    code: c_int,
+) -> Option<()> {
     if code != sqlite::SQLITE_OK {
         throw_js_error_class(scope, &Error::of(handle, code));
         return None;
@@ -157,7 +160,7 @@ unsafe extern "C" fn drop_aggregate(aggregate: *mut c_void) {
 /// `context` must be that of a running call of an SQL function.
 unsafe fn connection_of(context: *mut sqlite::sqlite3_context) -> Option<Rc<Connection>> {
     // SAFETY: the caller guarantees a valid context. Its connection is open while it calls a function.
-    Connection::of(unsafe { sqlite::sqlite3_context_db_handle(context) })
+    Connection::find(unsafe { sqlite::sqlite3_context_db_handle(context) })
 }
 
 unsafe extern "C" fn call(
@@ -178,7 +181,7 @@ unsafe extern "C" fn call(
             let callback = v8::Local::new(scope, &function.callback);
             let this = v8::undefined(scope).into();
             let value = callback.call(scope, this, &arguments)?;
-            answer(scope, context, value)
+            set_result(scope, context, value)
         })
     });
     if called.is_none() {
@@ -188,14 +191,14 @@ unsafe extern "C" fn call(
 
 /// The state of one evaluation of an aggregate. SQLite allocates it with zeros.
 #[repr(C)]
-struct Run {
+struct Evaluation {
     /// From `Box::into_raw`. Null before the first step and after the end.
     value: *mut v8::Global<v8::Value>,
     /// Whether SQLite has read an intermediate value, as for a window function.
     is_window: bool,
 }
 
-impl Run {
+impl Evaluation {
     fn take(&mut self) -> Option<Box<v8::Global<v8::Value>>> {
         let value = std::mem::replace(&mut self.value, std::ptr::null_mut());
         // SAFETY: a value that is not null is a `Box::into_raw` of `set`. The field is null now, so this happens once.
@@ -209,13 +212,13 @@ impl Run {
 }
 
 /// The accumulator, which is `start` before the first step. Returns `None` if it throws.
-fn so_far<'s>(
+fn accumulator<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     aggregate: &Aggregate,
-    run: &Run,
+    state: &Evaluation,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    // SAFETY: null, or a `Box::into_raw` of `set` that `run` owns.
-    if let Some(value) = unsafe { run.value.as_ref() } {
+    // SAFETY: null, or a `Box::into_raw` of `set` that `state` owns.
+    if let Some(value) = unsafe { state.value.as_ref() } {
         return Some(v8::Local::new(scope, value));
     }
     let start = v8::Local::new(scope, &aggregate.start);
@@ -228,32 +231,33 @@ fn so_far<'s>(
     }
 }
 
-/// Calls `act` with the aggregate and its state.
+/// Calls `f` with the aggregate and its state.
 ///
 /// # Safety
 ///
 /// `context` must be that of a running call of an aggregate that `define_aggregate` registered.
-unsafe fn with_run(
+unsafe fn with_evaluation(
     context: *mut sqlite::sqlite3_context,
-    act: impl FnOnce(&mut v8::PinScope<'_, '_>, &Aggregate, &mut Run) -> Option<()>,
+    f: impl FnOnce(&mut v8::PinScope<'_, '_>, &Aggregate, &mut Evaluation) -> Option<()>,
 ) {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_possible_wrap,
         reason = "the size is small"
     )]
-    const BYTES: c_int = size_of::<Run>() as c_int;
+    const BYTES: c_int = size_of::<Evaluation>() as c_int;
     // SAFETY: the caller guarantees that the user data is an `Aggregate`. SQLite does not drop it meanwhile, as in `call`.
     let aggregate = unsafe { &*sqlite::sqlite3_user_data(context).cast::<Aggregate>() };
     // SAFETY: the caller guarantees a valid context. SQLite returns null or `BYTES` bytes, aligned to 8 and zeroed at
-    // first, which is a valid `Run`. No other reference to them exists: `act` runs no other step of this evaluation.
-    let run = unsafe { sqlite::sqlite3_aggregate_context(context, BYTES).cast::<Run>().as_mut() };
-    let Some(run) = run else { return fail(context, c"out of memory") };
+    // first, which is a valid `Evaluation`. No other reference to them exists: `f` runs no other step of this evaluation.
+    let state =
+        unsafe { sqlite::sqlite3_aggregate_context(context, BYTES).cast::<Evaluation>().as_mut() };
+    let Some(state) = state else { return fail(context, c"out of memory") };
     // SAFETY: the caller guarantees the context of a running call.
-    let done = unsafe { connection_of(context) }.and_then(|connection| {
-        aggregate.realm.call(&connection, |scope| act(scope, aggregate, run))
+    let result = unsafe { connection_of(context) }.and_then(|connection| {
+        aggregate.realm.call(&connection, |scope| f(scope, aggregate, state))
     });
-    if done.is_none() {
+    if result.is_none() {
         fail(context, FAILED);
     }
 }
@@ -261,18 +265,19 @@ unsafe fn with_run(
 fn step(
     scope: &mut v8::PinScope<'_, '_>,
     aggregate: &Aggregate,
-    run: &mut Run,
+    state: &mut Evaluation,
     step: &v8::Global<v8::Function>,
     (count, values): (c_int, *mut *mut sqlite::sqlite3_value),
 ) -> Option<()> {
-    let so_far = so_far(scope, aggregate, run)?;
-    // SAFETY: SQLite passes `count` values to `step_forward` and `step_back`, which are valid during their call.
-    let arguments =
-        unsafe { values::arguments(scope, vec![so_far], count, values, aggregate.has_big_ints) }?;
+    let accumulator = accumulator(scope, aggregate, state)?;
+    // SAFETY: SQLite passes `count` values to `step_forward` and `step_inverse`, which are valid during their call.
+    let arguments = unsafe {
+        values::arguments(scope, vec![accumulator], count, values, aggregate.has_big_ints)
+    }?;
     let step = v8::Local::new(scope, step);
     let this = v8::undefined(scope).into();
     let value = step.call(scope, this, &arguments)?;
-    run.set(v8::Global::new(scope, value));
+    state.set(v8::Global::new(scope, value));
     Some(())
 }
 
@@ -283,69 +288,72 @@ unsafe extern "C" fn step_forward(
 ) {
     // SAFETY: `define_aggregate` registers this function, and SQLite passes the context of the running call.
     unsafe {
-        with_run(context, |scope, aggregate, run| {
-            step(scope, aggregate, run, &aggregate.step, (count, values))
+        with_evaluation(context, |scope, aggregate, state| {
+            step(scope, aggregate, state, &aggregate.step, (count, values))
         });
     }
 }
 
-unsafe extern "C" fn step_back(
+unsafe extern "C" fn step_inverse(
     context: *mut sqlite::sqlite3_context,
     count: c_int,
     values: *mut *mut sqlite::sqlite3_value,
 ) {
     // SAFETY: as in `step_forward`.
     unsafe {
-        with_run(context, |scope, aggregate, run| {
+        with_evaluation(context, |scope, aggregate, state| {
             // `define_aggregate` registers this function only with an inverse.
             let inverse = aggregate.inverse.as_ref()?;
-            step(scope, aggregate, run, inverse, (count, values))
+            step(scope, aggregate, state, inverse, (count, values))
         });
     }
 }
 
-fn give(
+fn finish_value(
     scope: &mut v8::PinScope<'_, '_>,
     context: *mut sqlite::sqlite3_context,
     aggregate: &Aggregate,
-    run: &mut Run,
+    state: &mut Evaluation,
 ) -> Option<()> {
-    let mut value = so_far(scope, aggregate, run)?;
-    if run.value.is_null() {
-        run.set(v8::Global::new(scope, value));
+    let mut value = accumulator(scope, aggregate, state)?;
+    if state.value.is_null() {
+        state.set(v8::Global::new(scope, value));
     }
     if let Some(result) = &aggregate.result {
         let result = v8::Local::new(scope, result);
         let this = v8::null(scope).into();
         value = result.call(scope, this, &[value])?;
     }
-    answer(scope, context, value)
+    set_result(scope, context, value)
 }
 
-unsafe extern "C" fn current(context: *mut sqlite::sqlite3_context) {
+unsafe extern "C" fn window_value(context: *mut sqlite::sqlite3_context) {
     // SAFETY: as in `step_forward`.
     unsafe {
-        with_run(context, |scope, aggregate, run| {
-            run.is_window = true;
-            give(scope, context, aggregate, run)
+        with_evaluation(context, |scope, aggregate, state| {
+            state.is_window = true;
+            finish_value(scope, context, aggregate, state)
         });
     }
 }
 
 /// SQLite calls this once per evaluation, also if the statement fails or is finalized early.
 unsafe extern "C" fn finish(context: *mut sqlite::sqlite3_context) {
-    // SAFETY: SQLite passes the context of the running call. With size 0 it returns the `Run` that `with_run` has
+    // SAFETY: SQLite passes the context of the running call. With size 0 it returns the `Evaluation` that `with_evaluation` has
     // allocated, or null.
-    let run = unsafe { sqlite::sqlite3_aggregate_context(context, 0).cast::<Run>().as_mut() };
-    if run.as_ref().is_some_and(|run| run.is_window) {
+    let state =
+        unsafe { sqlite::sqlite3_aggregate_context(context, 0).cast::<Evaluation>().as_mut() };
+    if state.as_ref().is_some_and(|state| state.is_window) {
         // SQLite has already read the last value of the window.
-        drop(run.and_then(Run::take));
+        drop(state.and_then(Evaluation::take));
         return;
     }
-    // SAFETY: as in `step_forward`, and as above. `with_run` has ended its reference to the `Run`.
+    // SAFETY: as in `step_forward`, and as above. `with_evaluation` has ended its reference to the `Evaluation`.
     unsafe {
-        with_run(context, |scope, aggregate, run| give(scope, context, aggregate, run));
-        let run = sqlite::sqlite3_aggregate_context(context, 0).cast::<Run>().as_mut();
-        drop(run.and_then(Run::take));
+        with_evaluation(context, |scope, aggregate, state| {
+            finish_value(scope, context, aggregate, state)
+        });
+        let state = sqlite::sqlite3_aggregate_context(context, 0).cast::<Evaluation>().as_mut();
+        drop(state.and_then(Evaluation::take));
     }
 }

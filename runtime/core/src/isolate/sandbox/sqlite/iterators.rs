@@ -4,37 +4,37 @@
 
 use deno_runtime::deno_core::v8;
 
-use super::calls::{hold_statement, with_statement, with_store};
+use super::calls::{retain_statement, with_statement, with_store};
 use crate::isolate::sandbox::native::methods::get;
 
 /// The class of the object that created an iterator.
 #[derive(Clone, Copy)]
-pub(super) enum Of {
+pub(super) enum Maker {
     Statement,
     TagStore,
 }
 
 /// Adds checks to the functions of an iterator that `maker` has created.
-pub(super) fn guard<'s>(
+pub(super) fn add_checks<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     iterator: v8::Local<'s, v8::Value>,
     maker: v8::Local<'s, v8::Object>,
-    of: Of,
+    kind: Maker,
 ) -> Option<()> {
     let iterator = v8::Local::<v8::Object>::try_from(iterator).ok()?;
     for name in ["next", "return"] {
         let original = get(scope, iterator, name).filter(|it| it.is_function())?;
-        let is_store = v8::Boolean::new(scope, matches!(of, Of::TagStore)).into();
+        let is_store = v8::Boolean::new(scope, matches!(kind, Maker::TagStore)).into();
         let is_next = v8::Boolean::new(scope, name == "next").into();
         let data = [original, maker.into(), is_store, is_next];
         let data = v8::Array::new_with_elements(scope, &data);
-        let guarded = v8::Function::builder(step)
+        let checked = v8::Function::builder(step)
             .data(data.into())
             .constructor_behavior(v8::ConstructorBehavior::Throw)
             .build(scope)?;
         let name = v8::String::new(scope, name)?;
-        guarded.set_name(name);
-        iterator.create_data_property(scope, name.into(), guarded.into())?;
+        checked.set_name(name);
+        iterator.create_data_property(scope, name.into(), checked.into())?;
     }
     Some(())
 }
@@ -42,14 +42,14 @@ pub(super) fn guard<'s>(
 fn step<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    if let Some(done) = stepped(scope, &arguments) {
-        answer.set(done);
+    if let Some(result) = call_step(scope, &arguments) {
+        rv.set(result);
     }
 }
 
-fn stepped<'s>(
+fn call_step<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: &v8::FunctionCallbackArguments<'s>,
 ) -> Option<v8::Local<'s, v8::Value>> {
@@ -63,7 +63,7 @@ fn stepped<'s>(
     let step = with_statement(scope, maker, |scope| original.call(scope, this, &[]))?;
     let is_next = data.get_index(scope, 3)?.is_true();
     if is_next && !is_done(scope, step) {
-        hold_statement(scope, maker);
+        retain_statement(scope, maker);
     }
     Some(step)
 }

@@ -18,7 +18,7 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    pub(super) fn of(
+    pub(super) fn from_object(
         scope: &mut v8::PinScope<'_, '_>,
         options: v8::Local<'_, v8::Object>,
     ) -> Option<Self> {
@@ -30,7 +30,7 @@ impl Flags {
         })
     }
 
-    pub(super) fn of_sqlite(self) -> c_int {
+    pub(super) fn to_sqlite(self) -> c_int {
         let mut flags = sqlite::SQLITE_UTF8;
         if self.deterministic {
             flags |= sqlite::SQLITE_DETERMINISTIC;
@@ -42,7 +42,7 @@ impl Flags {
     }
 }
 
-fn refused<T>(scope: &mut v8::PinScope<'_, '_>, name: &str, kind: &str) -> Option<T> {
+fn throw_invalid<T>(scope: &mut v8::PinScope<'_, '_>, name: &str, kind: &str) -> Option<T> {
     let message = format!("The \"{name}\" argument must be {kind}.");
     throw_js_error_class(scope, &Error::Type(message));
     None
@@ -50,10 +50,10 @@ fn refused<T>(scope: &mut v8::PinScope<'_, '_>, name: &str, kind: &str) -> Optio
 
 pub(super) fn name(
     scope: &mut v8::PinScope<'_, '_>,
-    given: Option<v8::Local<'_, v8::Value>>,
+    value: Option<v8::Local<'_, v8::Value>>,
 ) -> Option<CString> {
-    let Some(name) = given.filter(|given| given.is_string()) else {
-        return refused(scope, "name", "a string");
+    let Some(name) = value.filter(|value| value.is_string()) else {
+        return throw_invalid(scope, "name", "a string");
     };
     let name = CString::new(name.to_rust_string_lossy(scope));
     if name.is_err() {
@@ -65,22 +65,22 @@ pub(super) fn name(
 
 pub(super) fn function<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    given: Option<v8::Local<'s, v8::Value>>,
+    value: Option<v8::Local<'s, v8::Value>>,
     name: &str,
 ) -> Option<v8::Local<'s, v8::Function>> {
-    match given.and_then(|given| given.try_into().ok()) {
+    match value.and_then(|value| value.try_into().ok()) {
         Some(function) => Some(function),
-        None => refused(scope, name, "a function"),
+        None => throw_invalid(scope, name, "a function"),
     }
 }
 
 pub(super) fn object<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    given: v8::Local<'s, v8::Value>,
+    value: v8::Local<'s, v8::Value>,
 ) -> Option<v8::Local<'s, v8::Object>> {
-    match given.try_into() {
+    match value.try_into() {
         Ok(object) => Some(object),
-        Err(_) => refused(scope, "options", "an object"),
+        Err(_) => throw_invalid(scope, "options", "an object"),
     }
 }
 
@@ -95,16 +95,16 @@ pub(super) fn get<'s>(
 
 /// An optional function.
 #[expect(clippy::option_option, reason = "the outer `None` means that an exception is pending")]
-pub(super) fn optional<'s>(
+pub(super) fn optional_function<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     options: v8::Local<'s, v8::Object>,
     name: &str,
 ) -> Option<Option<v8::Local<'s, v8::Function>>> {
-    let given = get(scope, options, name)?;
-    if given.is_undefined() {
+    let value = get(scope, options, name)?;
+    if value.is_undefined() {
         return Some(None);
     }
-    function(scope, Some(given), &format!("options.{name}")).map(Some)
+    function(scope, Some(value), &format!("options.{name}")).map(Some)
 }
 
 fn flag(
@@ -112,15 +112,15 @@ fn flag(
     options: v8::Local<'_, v8::Object>,
     name: &str,
 ) -> Option<bool> {
-    let given = get(scope, options, name)?;
-    if !given.is_undefined() && !given.is_boolean() {
-        return refused(scope, &format!("options.{name}"), "a boolean");
+    let value = get(scope, options, name)?;
+    if !value.is_undefined() && !value.is_boolean() {
+        return throw_invalid(scope, &format!("options.{name}"), "a boolean");
     }
-    Some(given.is_true())
+    Some(value.is_true())
 }
 
 /// The number of parameters of a function, from its property `length`.
-pub(super) fn length(
+pub(super) fn parameter_count(
     scope: &mut v8::PinScope<'_, '_>,
     function: v8::Local<'_, v8::Function>,
 ) -> Option<c_int> {

@@ -25,7 +25,7 @@ pub(super) fn install<'s>(
 }
 
 /// Checks the capacity of a new store.
-pub(super) fn is_capacity(
+pub(super) fn ensure_capacity(
     scope: &mut v8::PinScope<'_, '_>,
     given: v8::Local<'_, v8::Value>,
 ) -> Result<(), Error> {
@@ -44,25 +44,26 @@ pub(super) fn is_capacity(
 fn run<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
-    let done = with_store(scope, call.this, |scope| call.pass(scope, 0, &call.arguments));
-    if let Some(done) = done {
-        answer.set(done);
+    let Some(call) = Call::new(&arguments) else { return };
+    let result = with_store(scope, call.this, |scope| call.call_method(scope, 0, &call.arguments));
+    if let Some(result) = result {
+        rv.set(result);
     }
 }
 
 fn iterate<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(call) = Call::of(&arguments) else { return };
-    let made = with_store(scope, call.this, |scope| call.pass(scope, 0, &call.arguments));
-    if let Some(made) = made
-        && iterators::guard(scope, made, call.this, iterators::Of::TagStore).is_some()
+    let Some(call) = Call::new(&arguments) else { return };
+    let iterator =
+        with_store(scope, call.this, |scope| call.call_method(scope, 0, &call.arguments));
+    if let Some(iterator) = iterator
+        && iterators::add_checks(scope, iterator, call.this, iterators::Maker::TagStore).is_some()
     {
-        answer.set(made);
+        rv.set(iterator);
     }
 }

@@ -112,7 +112,7 @@ unsafe fn bytes<'v>(value: *mut sqlite::sqlite3_value, bytes: *const c_void) -> 
 }
 
 /// Sets the result of an SQL function. `context` must be that of the running call. Returns `None` if it throws.
-pub(super) fn answer(
+pub(super) fn set_result(
     scope: &mut v8::PinScope<'_, '_>,
     context: *mut sqlite::sqlite3_context,
     value: v8::Local<'_, v8::Value>,

@@ -15,53 +15,53 @@ use libsqlite3_sys as sqlite;
 use super::connections;
 use crate::isolate::crash;
 
-/// Names of SQLite's own VFS. Nothing is replaced if the application has registered another default.
-const OWN: [&CStr; 4] = [c"unix", c"unix-excl", c"win32", c"win32-longpath"];
+/// Names of SQLite's default VFS. Nothing is replaced if the application has registered another default.
+const DEFAULT_NAMES: [&CStr; 4] = [c"unix", c"unix-excl", c"win32", c"win32-longpath"];
 
-struct Systems {
-    /// SQLite's own VFS.
+struct VfsPair {
+    /// SQLite's default VFS.
     files: *mut sqlite::sqlite3_vfs,
     memory: *mut sqlite::sqlite3_vfs,
 }
 
 // SAFETY: SQLite itself uses a registered VFS on any thread, and never frees its own.
-unsafe impl Send for Systems {}
+unsafe impl Send for VfsPair {}
 // SAFETY: as for `Send`; nothing writes the structs through these pointers.
-unsafe impl Sync for Systems {}
+unsafe impl Sync for VfsPair {}
 
-static SYSTEMS: OnceLock<Systems> = OnceLock::new();
+static VFS_PAIR: OnceLock<VfsPair> = OnceLock::new();
 
-/// Registers the VFS as the default, before a script opens a database. Returns SQLite's own VFS.
+/// Registers the VFS as the default, before a script opens a database. Returns SQLite's default VFS.
 pub(super) fn register() -> Option<*mut sqlite::sqlite3_vfs> {
     // SAFETY: null, which selects the default, and a NUL-terminated name.
     let (files, memory) = unsafe {
         (sqlite::sqlite3_vfs_find(ptr::null()), sqlite::sqlite3_vfs_find(c"memdb".as_ptr()))
     };
     // SAFETY: null, or a registered VFS, which must not be freed while it is registered.
-    let (own, in_memory) = unsafe { (files.as_ref()?, memory.as_ref()?) };
+    let (default, memory_vfs) = unsafe { (files.as_ref()?, memory.as_ref()?) };
     // SAFETY: the name of a registered VFS is NUL-terminated.
-    let name = unsafe { CStr::from_ptr(own.zName) };
-    if !OWN.contains(&name) || SYSTEMS.set(Systems { files, memory }).is_err() {
+    let name = unsafe { CStr::from_ptr(default.zName) };
+    if !DEFAULT_NAMES.contains(&name) || VFS_PAIR.set(VfsPair { files, memory }).is_err() {
         return None;
     }
-    // The other functions of SQLite's own VFS use only fields that are copied.
-    let ours = Box::new(sqlite::sqlite3_vfs {
-        szOsFile: own.szOsFile.max(in_memory.szOsFile),
+    // The other functions of SQLite's default VFS use only fields that are copied.
+    let replacement = Box::new(sqlite::sqlite3_vfs {
+        szOsFile: default.szOsFile.max(memory_vfs.szOsFile),
         pNext: ptr::null_mut(),
         zName: c"js-runtime".as_ptr(),
         xOpen: Some(open),
         xAccess: Some(access),
         xSleep: Some(sleep),
-        ..*own
+        ..*default
     });
-    // SAFETY: the struct has all the functions of SQLite's own VFS, and is leaked.
-    unsafe { sqlite::sqlite3_vfs_register(Box::leak(ours), 1) };
+    // SAFETY: the struct has all the functions of SQLite's default VFS, and is leaked.
+    unsafe { sqlite::sqlite3_vfs_register(Box::leak(replacement), 1) };
     Some(files)
 }
 
 /// Only the functions that [`register`] registers after setting it call this.
-fn systems() -> &'static Systems {
-    let Some(systems) = SYSTEMS.get() else { std::process::abort() };
+fn vfs_pair() -> &'static VfsPair {
+    let Some(pair) = VFS_PAIR.get() else { std::process::abort() };
     systems
 }
 
@@ -72,13 +72,13 @@ unsafe extern "C" fn open(
     flags: c_int,
     opened: *mut c_int,
 ) -> c_int {
-    let Systems { files, memory } = *systems();
-    let system = if name.is_null() && crash::is_for_a_process() { memory } else { files };
-    // SAFETY: `system` is registered, so its `xOpen` takes it and SQLite's arguments. `file` has `szOsFile` bytes, which
-    // is the larger of both systems.
+    let VfsPair { files, memory } = *vfs_pair();
+    let vfs = if name.is_null() && crash::is_for_a_process() { memory } else { files };
+    // SAFETY: `vfs` is registered, so its `xOpen` takes it and SQLite's arguments. `file` has `szOsFile` bytes, which
+    // is the larger of both.
     unsafe {
-        match (*system).xOpen {
-            Some(open) => open(system, name, file, flags, opened),
+        match (*vfs).xOpen {
+            Some(open) => open(vfs, name, file, flags, opened),
             None => sqlite::SQLITE_CANTOPEN,
         }
     }
@@ -96,11 +96,11 @@ unsafe extern "C" fn access(
         unsafe { *result = 0 };
         return sqlite::SQLITE_OK;
     }
-    let system = systems().files;
-    // SAFETY: `system` is registered, so its `xAccess` takes it and SQLite's arguments.
+    let vfs = vfs_pair().files;
+    // SAFETY: `vfs` is registered, so its `xAccess` takes it and SQLite's arguments.
     unsafe {
-        match (*system).xAccess {
-            Some(access) => access(system, name, flags, result),
+        match (*vfs).xAccess {
+            Some(access) => access(vfs, name, flags, result),
             None => sqlite::SQLITE_IOERR,
         }
     }
@@ -109,10 +109,10 @@ unsafe extern "C" fn access(
 /// SQLite sleeps repeatedly while it waits for a lock. Ends the wait if the process has to end.
 unsafe extern "C" fn sleep(_: *mut sqlite::sqlite3_vfs, microseconds: c_int) -> c_int {
     if crash::process_here().is_some_and(|process| process.is_asked()) {
-        connections::wait_no_longer();
+        connections::stop_waiting();
         return 0;
     }
-    let system = systems().files;
-    // SAFETY: `system` is registered, so its `xSleep` takes it.
-    unsafe { (*system).xSleep.map_or(0, |sleep| sleep(system, microseconds)) }
+    let vfs = vfs_pair().files;
+    // SAFETY: `vfs` is registered, so its `xSleep` takes it.
+    unsafe { (*vfs).xSleep.map_or(0, |sleep| sleep(vfs, microseconds)) }
 }

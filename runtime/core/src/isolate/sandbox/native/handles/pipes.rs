@@ -16,26 +16,26 @@ use deno_runtime::deno_core::{JsRuntime, V8TaskSpawner, v8};
 use deno_runtime::deno_permissions::CheckedPath;
 use nix::errno::Errno;
 
-use super::{TOO_MANY, call_to_open, has_room, has_socket};
+use super::{TOO_MANY_FILES, has_room, mark_open, open_checked};
 use crate::isolate::sandbox::files::fd_guard::{FdGuard, reserve_fd};
 use crate::isolate::sandbox::files::open_files::FdReservation;
-use crate::isolate::sandbox::files::sandbox_fs::{PinnedPath, pin_socket_to_connect};
-use crate::isolate::sandbox::native::methods::{Call, define, get, mark, replace};
+use crate::isolate::sandbox::files::sandbox_fs::{PinnedPath, socket_to_connect};
+use crate::isolate::sandbox::native::methods::{Call, define, get, private_symbol, replace};
 use crate::isolate::sandbox::network::unix_sockets::{self, SocketFiles};
 use crate::isolate::sandbox::permissions::with_checked_as;
 
 /// The value of `socketTypeForIpc()` for a listening pipe.
-const SERVER: i32 = 1;
+const LISTENING: i32 = 1;
 
 /// The method that replaces `fchmod` in Deno's JavaScript (`module_patches/replacements.rs`).
-const ALLOW: &str = "allowMore";
+const ADD_MODE: &str = "addMode";
 
 /// On a handle, the ID of its pending connection.
 const CONNECTING: &str = "js-runtime.connecting";
 
 /// Positions of the further methods in the data of `bind`.
 const OPEN: u32 = 1;
-const KIND: u32 = 2;
+const SOCKET_TYPE: u32 = 2;
 
 /// Replaces methods of pipes. `open` must have been replaced.
 pub(super) fn install<'s>(
@@ -46,12 +46,12 @@ pub(super) fn install<'s>(
         let state = JsRuntime::op_state_from(scope);
         let mut state = state.borrow_mut();
         state.put(SocketFiles::default());
-        state.put(Connecting::default());
+        state.put(PendingConnections::default());
     }
     replace(scope, pipe, "connect", &[], v8::Function::builder(connect))?;
     replace(scope, pipe, "bind", &["open", "socketTypeForIpc"], v8::Function::builder(bind))?;
-    let allow = v8::FunctionTemplate::new(scope, allow).get_function(scope)?;
-    define(scope, pipe, ALLOW, allow.into())
+    let add_mode = v8::FunctionTemplate::new(scope, add_mode).get_function(scope)?;
+    define(scope, pipe, ADD_MODE, add_mode.into())
 }
 
 /// The address among the arguments of a pipe's method.
@@ -65,9 +65,9 @@ enum Address {
 fn address_at(
     scope: &mut v8::PinScope<'_, '_>,
     arguments: &[v8::Local<'_, v8::Value>],
-    place: usize,
+    position: usize,
 ) -> Option<Address> {
-    let text: v8::Local<v8::String> = (*arguments.get(place)?).try_into().ok()?;
+    let text: v8::Local<v8::String> = (*arguments.get(position)?).try_into().ok()?;
     let text = text.to_rust_string_lossy(scope);
     let is_path = !text.is_empty() && !text.starts_with('\0');
     Some(if is_path { Address::Path(text.into()) } else { Address::Other })
@@ -76,7 +76,7 @@ fn address_at(
 const INVALID: i32 = -(Errno::EINVAL as i32);
 
 /// The negative of an `errno`, as methods of a handle return it.
-fn answer_of(error: &io::Error) -> i32 {
+fn status_of(error: &io::Error) -> i32 {
     let other =
         if error.kind() == io::ErrorKind::PermissionDenied { Errno::EACCES } else { Errno::EINVAL };
     -error.raw_os_error().unwrap_or(other as i32)
@@ -85,20 +85,20 @@ fn answer_of(error: &io::Error) -> i32 {
 fn connect<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
+    let Some(mut call) = Call::new(&arguments) else { return };
     if !unix_sockets::is_address_allowed(scope, &mut call.arguments, 1) {
         return;
     }
     let request = call.arguments.first().and_then(|it| v8::Local::<v8::Object>::try_from(*it).ok());
     let code = match (address_at(scope, &call.arguments, 1), request) {
         (Some(Address::Path(path)), Some(request)) => connect_to(scope, &call, &path, request),
-        (Some(Address::Other), Some(_)) => call_to_open(scope, &mut call, 1),
+        (Some(Address::Other), Some(_)) => open_checked(scope, &mut call, 1),
         _ => Some(INVALID),
     };
     if let Some(code) = code {
-        answer.set_int32(code);
+        rv.set_int32(code);
     }
 }
 
@@ -110,7 +110,7 @@ fn connect_to<'s>(
     request: v8::Local<'s, v8::Object>,
 ) -> Option<i32> {
     if !has_room(scope) {
-        return Some(TOO_MANY);
+        return Some(TOO_MANY_FILES);
     }
     let state = JsRuntime::op_state_from(scope);
     let checked =
@@ -126,28 +126,29 @@ fn connect_to<'s>(
     let (held, counted) = match held.and_then(|held| Ok((held, reserve_fd()?))) {
         Ok(held) => held,
         Err(error) => {
-            fail_later(scope, call.this, request, answer_of(&error));
+            fail_async(scope, call.this, request, status_of(&error));
             return Some(0);
         }
     };
-    let place = held.path().to_owned();
-    let number = state.borrow_mut().borrow_mut::<Connecting>().add(held, counted);
-    let number_value = v8::Integer::new_from_unsigned(scope, number);
-    let data = v8::Array::new_with_elements(scope, &[request.into(), number_value.into()]);
+    let pinned = held.path().to_owned();
+    let id = state.borrow_mut().borrow_mut::<PendingConnections>().add(held, counted);
+    let id_value = v8::Integer::new_from_unsigned(scope, id);
+    let data = v8::Array::new_with_elements(scope, &[request.into(), id_value.into()]);
     let done = v8::Function::builder(connected).data(data.into()).build(scope)?;
     let null = v8::null(scope).into();
     let name = v8::String::new(scope, "oncomplete")?.into();
-    let own = v8::Object::with_prototype_and_properties(scope, null, &[name], &[done.into()]);
-    let address = v8::String::new(scope, place.to_str()?)?;
-    let code =
-        with_checked_as(&place, &path, || call.pass(scope, 0, &[own.into(), address.into()]));
+    let wrapper = v8::Object::with_prototype_and_properties(scope, null, &[name], &[done.into()]);
+    let address = v8::String::new(scope, pinned.to_str()?)?;
+    let code = with_checked_as(&pinned, &path, || {
+        call.call_method(scope, 0, &[wrapper.into(), address.into()])
+    });
     let code = code.and_then(|code| code.int32_value(scope));
     if code == Some(0) {
-        let mark = mark(scope, CONNECTING)?;
-        call.this.set_private(scope, mark, number_value.into())?;
-        has_socket(scope, call.this)?;
+        let symbol = private_symbol(scope, CONNECTING)?;
+        call.this.set_private(scope, symbol, id_value.into())?;
+        mark_open(scope, call.this)?;
     } else {
-        state.borrow_mut().borrow_mut::<Connecting>().remove(number);
+        state.borrow_mut().borrow_mut::<PendingConnections>().remove(id);
     }
     code
 }
@@ -159,10 +160,10 @@ fn connected<'s>(
     _: v8::ReturnValue<'s, v8::Value>,
 ) {
     let Ok(data) = v8::Local::<v8::Array>::try_from(arguments.data()) else { return };
-    let (Some(request), Some(number)) = (data.get_index(scope, 0), data.get_index(scope, 1)) else {
+    let (Some(request), Some(id)) = (data.get_index(scope, 0), data.get_index(scope, 1)) else {
         return;
     };
-    forget(scope, number);
+    remove_pending(scope, id);
     let Ok(request) = v8::Local::<v8::Object>::try_from(request) else { return };
     let (handle, status) = (arguments.get(1), arguments.get(0));
     complete(scope, request, &[status, handle, request.into(), arguments.get(3), arguments.get(4)]);
@@ -181,7 +182,7 @@ fn complete<'s>(
 }
 
 /// Reports a failed connection asynchronously, as Deno does.
-fn fail_later<'s>(
+fn fail_async<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     handle: v8::Local<'s, v8::Object>,
     request: v8::Local<'s, v8::Object>,
@@ -202,91 +203,91 @@ fn fail_later<'s>(
 
 /// Pending connections. Each keeps the file of its socket open until it is established or has failed.
 #[derive(Default)]
-struct Connecting {
-    last: u32,
+struct PendingConnections {
+    last_id: u32,
     sockets: HashMap<u32, (PinnedPath, Option<FdReservation>)>,
 }
 
-impl Connecting {
+impl PendingConnections {
     fn add(&mut self, held: PinnedPath, counted: Option<FdReservation>) -> u32 {
-        self.last = self.last.wrapping_add(1);
-        self.sockets.insert(self.last, (held, counted));
-        self.last
+        self.last_id = self.last_id.wrapping_add(1);
+        self.sockets.insert(self.last_id, (held, counted));
+        self.last_id
     }
 
-    fn remove(&mut self, number: u32) {
-        self.sockets.remove(&number);
+    fn remove(&mut self, id: u32) {
+        self.sockets.remove(&id);
     }
 }
 
-fn forget(scope: &mut v8::PinScope<'_, '_>, number: v8::Local<'_, v8::Value>) {
-    if let Some(number) = number.uint32_value(scope) {
+fn remove_pending(scope: &mut v8::PinScope<'_, '_>, id: v8::Local<'_, v8::Value>) {
+    if let Some(id) = id.uint32_value(scope) {
         let state = JsRuntime::op_state_from(scope);
-        state.borrow_mut().borrow_mut::<Connecting>().remove(number);
+        state.borrow_mut().borrow_mut::<PendingConnections>().remove(id);
     }
 }
 
 /// Releases the resources of a closed handle.
-pub(super) fn closed<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Object>) {
+pub(super) fn on_closed<'s>(scope: &mut v8::PinScope<'s, '_>, handle: v8::Local<'s, v8::Object>) {
     let state = JsRuntime::op_state_from(scope);
     SocketFiles::remove_closed(&mut state.borrow_mut());
-    let number = mark(scope, CONNECTING).and_then(|mark| handle.get_private(scope, mark));
-    if let Some(number) = number.filter(|number| number.is_uint32()) {
-        forget(scope, number);
+    let id = private_symbol(scope, CONNECTING).and_then(|symbol| handle.get_private(scope, symbol));
+    if let Some(id) = id.filter(|id| id.is_uint32()) {
+        remove_pending(scope, id);
     }
 }
 
 fn bind<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let Some(mut call) = Call::of(&arguments) else { return };
+    let Some(mut call) = Call::new(&arguments) else { return };
     if !unix_sockets::is_address_allowed(scope, &mut call.arguments, 0) {
         return;
     }
     let path = match address_at(scope, &call.arguments, 0) {
         Some(Address::Path(path)) => path,
         Some(Address::Other) => {
-            if let Some(code) = call_to_open(scope, &mut call, 0) {
-                answer.set_int32(code);
+            if let Some(code) = open_checked(scope, &mut call, 0) {
+                rv.set_int32(code);
             }
             return;
         }
-        None => return answer.set_int32(INVALID),
+        None => return rv.set_int32(INVALID),
     };
-    let Some(kind) = call.pass(scope, KIND, &[]) else { return };
-    if kind.int32_value(scope) != Some(SERVER) {
+    let Some(kind) = call.call_method(scope, SOCKET_TYPE, &[]) else { return };
+    if kind.int32_value(scope) != Some(LISTENING) {
         // Deno would connect a client to another path.
-        return answer.set_int32(INVALID);
+        return rv.set_int32(INVALID);
     }
     if let Some(code) = listen_at(scope, &call, &path) {
-        answer.set_int32(code);
+        rv.set_int32(code);
     }
 }
 
 /// Creates a socket at a path and passes it to the handle. Returns `None` if it throws.
 fn listen_at<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>, path: &Path) -> Option<i32> {
     if !has_room(scope) {
-        return Some(TOO_MANY);
+        return Some(TOO_MANY_FILES);
     }
     let state = JsRuntime::op_state_from(scope);
-    let made = {
+    let result = {
         let mut state = state.borrow_mut();
         let path = unix_sockets::check(&mut state, path.into(), "node:net.Server.listen()");
         path.map(|path| SocketFiles::listen(&mut state, &path))
     };
-    let socket = match made {
+    let socket = match result {
         Err(error) => {
             throw_js_error_class(scope, &error);
             return None;
         }
-        Ok(Err(error)) => return Some(answer_of(&error)),
+        Ok(Err(error)) => return Some(status_of(&error)),
         Ok(Ok(listener)) => listener.into_raw_fd(),
     };
     FdGuard::of(&state.borrow()).offer(socket);
-    let number = v8::Integer::new(scope, socket).into();
-    let code = call.pass(scope, OPEN, &[number]).and_then(|code| code.int32_value(scope));
+    let fd = v8::Integer::new(scope, socket).into();
+    let code = call.call_method(scope, OPEN, &[fd]).and_then(|code| code.int32_value(scope));
     if code != Some(0) {
         // SAFETY: `into_raw_fd` released `socket` above, and `open` failed, so nothing else owns it.
         drop(unsafe { OwnedFd::from_raw_fd(socket) });
@@ -295,10 +296,10 @@ fn listen_at<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>, path: &Path)
 }
 
 /// Lets other users read from or write to the socket.
-fn allow<'s>(
+fn add_mode<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: v8::FunctionCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'s, v8::Value>,
+    mut rv: v8::ReturnValue<'s, v8::Value>,
 ) {
     const READ_AND_WRITE: u32 = 0o666;
     let Some(mode) = arguments.get(0).uint32_value(scope) else { return };
@@ -306,6 +307,6 @@ fn allow<'s>(
     let Some(socket) = socket.int32_value(scope) else { return };
     let state = JsRuntime::op_state_from(scope);
     let state = state.borrow();
-    let allowed = state.borrow::<SocketFiles>().add_mode(socket, mode & READ_AND_WRITE);
-    answer.set_int32(allowed.err().map_or(0, |error| answer_of(&error)));
+    let result = state.borrow::<SocketFiles>().add_mode(socket, mode & READ_AND_WRITE);
+    rv.set_int32(result.err().map_or(0, |error| status_of(&error)));
 }

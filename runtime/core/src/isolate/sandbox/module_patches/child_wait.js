@@ -3,25 +3,25 @@
   const { ops } = __bootstrap.core
   const { ArrayPrototypeSlice, PromisePrototypeThen, SymbolFor } = __bootstrap.primordials
   // `op_desktop_apply_patch` is a carrier (`ops/overrides.rs`).
-  const { op_spawn_wait: wait, op_desktop_apply_patch: settle } = ops
+  const { op_spawn_wait: wait, op_desktop_apply_patch: drain } = ops
   const promiseId = SymbolFor('Deno.core.internalPromiseId')
   ops.op_spawn_wait = (rid) => {
     const ended = wait(rid)
-    if (!settle(rid, false)) return ended
-    const settled = PromisePrototypeThen(
+    if (!drain(rid, false)) return ended
+    const drained = PromisePrototypeThen(
       ended,
       (status) => {
-        settle(rid, true)
+        drain(rid, true)
         return status
       },
       (error) => {
-        settle(rid, true)
+        drain(rid, true)
         throw error
       },
     )
     // Deno finds the promise by this ID, for `ref` and `unref`.
-    settled[promiseId] = ended[promiseId]
-    return settled
+    drained[promiseId] = ended[promiseId]
+    return drained
   }
   // Deno's own ops pass the application's environment on.
   ops.op_run = ({ cmd, ...request }) =>

@@ -13,14 +13,14 @@
     }
 
     // A child needs these to find programs and to run. They contain no secrets.
-    const { op_get_env_no_permission_check: look } = ops
+    const { op_get_env_no_permission_check: getEnv } = ops
     const isWindows = __bootstrap.core.build.os === 'windows'
     const needed = isWindows
       ? ['PATH', 'PATHEXT', 'SystemRoot', 'SystemDrive', 'windir', 'TEMP']
       : ['PATH']
     ops.withSearchPath = (env) => {
       __bootstrap.primordials.ArrayPrototypeForEach(needed, (name) => {
-        const value = env[name] ?? look(name)
+        const value = env[name] ?? getEnv(name)
         if (value != null) env[name] = value
       })
       return env

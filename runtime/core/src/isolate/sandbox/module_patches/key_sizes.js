@@ -17,15 +17,15 @@
   } = __bootstrap.primordials
 
   // The limit of OpenSSL for RSA.
-  const mostBits = 16384
+  const maxBits = 16384
   // Each round detects three of four composite numbers. After 64 rounds the error probability is below 2^-128.
-  const mostRounds = 64
-  const held = new SafeSet()
+  const maxRounds = 64
+  const retained = new SafeSet()
 
   const bits = (count) => {
-    if (count > mostBits) {
+    if (count > maxBits) {
       throw new RangeError(
-        `A key or prime of ${count} bits is too large; the limit for embedded scripts is ${mostBits} bits`,
+        `A key or prime of ${count} bits is too large; the limit for embedded scripts is ${maxBits} bits`,
       )
     }
   }
@@ -44,12 +44,12 @@
     const op = ops[name]
     if (!op || op.isBounded) return
     const bounded = (...args) => {
-      const taken = ReflectApply(check, undefined, args)
+      const allocation = ReflectApply(check, undefined, args)
       change?.(args)
       const result = ReflectApply(op, undefined, args)
-      if (taken === undefined || typeof result?.then !== 'function') return result
-      SetPrototypeAdd(held, taken)
-      const done = () => SetPrototypeDelete(held, taken)
+      if (allocation === undefined || typeof result?.then !== 'function') return result
+      SetPrototypeAdd(retained, allocation)
+      const done = () => SetPrototypeDelete(retained, allocation)
       PromisePrototypeThen(result, done, done)
       return result
     }
@@ -80,6 +80,6 @@
   boundBoth(
     'op_node_check_prime_bytes',
     (number) => bits(ofNumber(number)),
-    (args) => (args[1] = MathMin(args[1], mostRounds)),
+    (args) => (args[1] = MathMin(args[1], maxRounds)),
   )
 }

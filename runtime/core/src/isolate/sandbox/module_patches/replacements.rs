@@ -1,26 +1,26 @@
 //! Replacements of exact strings in Deno's modules.
 
 /// A string that a module contains exactly once, and its replacement.
-pub(super) type Words = (&'static str, &'static str);
+pub(super) type Replacement = (&'static str, &'static str);
 
-pub(super) struct Amendment {
+pub(super) struct Patch {
     pub(super) module: &'static str,
-    pub(super) words: &'static [Words],
+    pub(super) replacements: &'static [Replacement],
 }
 
-pub(super) const AMENDMENTS: [Amendment; 10] = [
+pub(super) const SCRIPT_PATCHES: [Patch; 10] = [
     // Changes the mode of a socket through the checked folder (`native/handles/pipes.rs`).
-    Amendment {
+    Patch {
         module: "ext:deno_node/internal_binding/pipe_wrap.ts",
-        words: &[(
+        replacements: &[(
             "const nativeFchmod = PipeWrap.prototype.fchmod;",
-            "const nativeFchmod = PipeWrap.prototype.allowMore;",
+            "const nativeFchmod = PipeWrap.prototype.addMode;",
         )],
     },
     // Accepts unusual names and values of variables, as Node does.
-    Amendment {
+    Patch {
         module: "ext:deno_node/_process/process.ts",
-        words: &[
+        replacements: &[
             ("return Deno.env.get(name);", "return Deno.env.get(upToNul(name));"),
             (
                 "Deno.env.set(String(prop), String(value))",
@@ -34,9 +34,9 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
         ],
     },
     // Deno reads NODE_DEBUG once, when the application starts. Each isolate has its own.
-    Amendment {
+    Patch {
         module: "ext:deno_node/internal/util/debuglog.ts",
-        words: &[
+        replacements: &[
             ("const { primordials } = __bootstrap;", "const { core, primordials } = __bootstrap;"),
             (
                 "let testEnabled = ()=>false;",
@@ -50,9 +50,9 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
         ],
     },
     // Children get the variables of `process.env`, even if a script has replaced that object.
-    Amendment {
+    Patch {
         module: "ext:deno_node/internal/child_process.ts",
-        words: &[
+        replacements: &[
             (
                 "const env = options.env || Deno.env.toObject();",
                 "const env = options.env || variablesOf(process);",
@@ -89,9 +89,9 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
         ],
     },
     // An extension is native code. Without this the error message names a flag of Deno.
-    Amendment {
+    Patch {
         module: "ext:deno_node/sqlite.ts",
-        words: &[(
+        replacements: &[(
             "return ReflectConstruct(DatabaseSyncOp, [",
             "core.ops.op_require_break_on_next_statement(0, 0);
     if (options?.allowExtension === true) {
@@ -104,25 +104,25 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
     return ReflectConstruct(DatabaseSyncOp, [",
         )],
     },
-    Amendment {
+    Patch {
         module: "ext:deno_node/internal_binding/udp_wrap.ts",
-        words: &[(
+        replacements: &[(
             "const result = op_node_udp_bind(",
             "core.ops.op_require_break_on_next_statement(0, 0);\n        const result = op_node_udp_bind(",
         )],
     },
     // A request uses the HTTP client with the proxies of its process.
-    Amendment {
+    Patch {
         module: "ext:deno_fetch/26_fetch.js",
-        words: &[(
+        replacements: &[(
             "    req.clientRid,\n    reqBody",
             "    req.clientRid ?? core.ops.op_desktop_confirm(req.currentUrl()),\n    reqBody",
         )],
     },
     // Defines these functions on a stream, because the replaced methods are read-only (`native/http2_sessions.rs`).
-    Amendment {
+    Patch {
         module: "ext:deno_node/http2.ts",
-        words: &[
+        replacements: &[
             ("handle.writeUtf8String = function(req, data) {", "const writeText = function(req, data) {"),
             ("handle.writeBuffer = function(req, data) {", "const writeBytes = function(req, data) {"),
             (
@@ -137,37 +137,37 @@ pub(super) const AMENDMENTS: [Amendment; 10] = [
         ],
     },
     // A window surface needs a pointer from native code.
-    Amendment {
+    Patch {
         module: "ext:deno_canvas/02_surface.js",
-        words: &[(
+        replacements: &[(
             "const { UnsafeWindowSurface } = core.ops;",
             "class UnsafeWindowSurface { constructor() { core.ops.op_create_gpu(); } }",
         )],
     },
     // All connections trust NODE_EXTRA_CA_CERTS. Node's module would read the file again, which needs a permission.
-    Amendment {
+    Patch {
         module: "ext:deno_node/https.ts",
-        words: &[("(!op_get_env_no_permission_check(\"NODE_EXTRA_CA_CERTS\"))", "(true)")],
+        replacements: &[("(!op_get_env_no_permission_check(\"NODE_EXTRA_CA_CERTS\"))", "(true)")],
     },
 ];
 
 /// Replacements in ES modules.
-pub(super) const MODULE_AMENDMENTS: [Amendment; 4] = [
-    Amendment {
+pub(super) const MODULE_PATCHES: [Patch; 4] = [
+    Patch {
         module: "ext:deno_node/internal_binding/mod.ts",
-        words: &[
+        replacements: &[
             (
                 "export function getBinding(name) {",
-                concat!(include_str!("bindings.js"), "export function getBinding(name) {"),
+                concat!(include_str!("internal_bindings.js"), "export function getBinding(name) {"),
             ),
             // Converts once: an object could convert to a different name for the check and the lookup.
             ("const mod = modules[name];", "const mod = bindingOf(`${name}`);"),
         ],
     },
-    Amendment {
+    Patch {
         module: "ext:deno_webgpu/01_webgpu.js",
-        words: &[
-            ("let gpu;\n", concat!(include_str!("gpu.js"), "let gpu;\n")),
+        replacements: &[
+            ("let gpu;\n", concat!(include_str!("webgpu.js"), "let gpu;\n")),
             (
                 "gpu = op_create_gpu(\n      webidl.brand,\n      setEventTargetData,\n      \
                  GPUUncapturedErrorEvent,\n      GPUPipelineError,\n    );",
@@ -175,9 +175,9 @@ pub(super) const MODULE_AMENDMENTS: [Amendment; 4] = [
             ),
         ],
     },
-    Amendment {
+    Patch {
         module: "ext:deno_websocket/01_websocket.js",
-        words: &[
+        replacements: &[
             ("  op_ws_create,\n", "  op_desktop_confirm,\n  op_ws_create,\n"),
             (
                 "        clientRid,\n      ),\n      (create)",
@@ -186,9 +186,9 @@ pub(super) const MODULE_AMENDMENTS: [Amendment; 4] = [
             ),
         ],
     },
-    Amendment {
+    Patch {
         module: "node:_http_agent",
-        words: &[(
+        replacements: &[(
             "connectOpts.ca === undefined && \
              op_get_env_no_permission_check(\"NODE_EXTRA_CA_CERTS\")",
             "false",

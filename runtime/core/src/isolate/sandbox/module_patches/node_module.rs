@@ -1,8 +1,8 @@
 //! Replacements in `node:module`.
 
-use super::amendments::Words;
+use super::replacements::Replacement;
 
-pub(super) const WORDS: [Words; 11] = [
+pub(super) const REPLACEMENTS: [Replacement; 11] = [
     // Modules that Node has only as `node:…` are packages without the scheme.
     (
         "return request in nativeModuleExports;",
@@ -45,7 +45,7 @@ pub(super) const WORDS: [Words; 11] = [
         "op_module_hooks_register(hasResolve ? esmResolveHookCallback : null, hasLoad);",
         "op_module_hooks_register(hasResolve ? esmResolveHookCallback : null, hasLoad ? esmLoadHookCallback : null);",
     ),
-    ("function _activateEsmHooks() {", ACTIVATE),
+    ("function _activateEsmHooks() {", LOAD_HOOK),
     // A hook that calls `next` gets the error, as in Node.
     (
         "} catch  {\n        // Last-ditch fallback",
@@ -58,7 +58,7 @@ pub(super) const WORDS: [Words; 11] = [
     ),
 ];
 
-const ACTIVATE: &str = "\
+const LOAD_HOOK: &str = "\
 function esmLoadHookCallback(fileUrl, importAttributes) {
   const context = {
     format: undefined,

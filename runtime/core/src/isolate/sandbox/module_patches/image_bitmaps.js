@@ -48,13 +48,13 @@ function withMemory(file, ...args) {
     for (let i = length; i-- > 0;) number = number * 256 + (file[at + i] ?? 0)
     return number
   }
-  const [width, height, left, top, cutWidth, cutHeight, , , , toWidth, toHeight, , source, kind] =
+  const [width, height, left, top, cropWidth, cropHeight, , , , toWidth, toHeight, , source, kind] =
     args
   const from = source === 0 ? sizes[kind](file) : [width, height]
   const depth = kind === 1 && file[24] === 16 ? 2 : 1
   // Deno computes with 32-bit numbers, and treats some of these as absent if they are 0.
-  const isBeyond = left + cutWidth > 2 ** 31 - 1 || top + cutHeight > 2 ** 31 - 1
-  if (cutWidth < 0 || cutHeight < 0 || isBeyond) {
+  const isBeyond = left + cropWidth > 2 ** 31 - 1 || top + cropHeight > 2 ** 31 - 1
+  if (cropWidth < 0 || cropHeight < 0 || isBeyond) {
     throw new RangeError('The crop rectangle must have a positive size and end before 2 ** 31')
   }
   const scaled = (length, to, of) => {
@@ -71,7 +71,7 @@ function withMemory(file, ...args) {
         (toHeight || (toWidth ? scaled(height, toWidth, width) : height)),
     )
   const whole = MathMax(pixels(from[0], from[1]), from[0] * from[1] * depth)
-  const largest = MathMax(whole, pixels(cutWidth || from[0], cutHeight || from[1]))
+  const largest = MathMax(whole, pixels(cropWidth || from[0], cropHeight || from[1]))
   const bytes = largest * pixelBytes
   try {
     new ArrayBuffer(MathMin(bytes, 2 ** 53 - 1))

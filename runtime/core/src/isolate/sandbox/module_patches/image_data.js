@@ -10,7 +10,7 @@
     TypeError,
     Uint8Array,
   } = __bootstrap.primordials
-  const mostBytes = 8
+  const maxBytesPerPixel = 8
   const Native = ops.ImageData
   // Neither a proxy nor a subclass: a script would reach the native class behind it.
   function ImageData(...args) {
@@ -22,7 +22,7 @@
       // a script can change the iterator of arrays.
       const first = args[0] >>> 0
       const second = args[1] >>> 0
-      new Uint8Array(MathMin(first * second * mostBytes, 2 ** 53 - 1))
+      new Uint8Array(MathMin(first * second * maxBytesPerPixel, 2 ** 53 - 1))
       args = [first, second, args[2]]
     }
     return ReflectConstruct(Native, args, new.target)
