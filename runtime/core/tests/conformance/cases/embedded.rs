@@ -124,7 +124,7 @@ async fn files_that_other_threads_open_do_not_count_for_a_database(bench: &Bench
     let limits = Some(Limits { open_files: Some(20), ..Limits::default() });
     let permissions =
         Permissions { read: Grant::All(true), write: Grant::All(true), ..Permissions::default() };
-    let config = bench.fixture("databases.mjs", &[&file]);
+    let config = bench.fixture("reopen-database.mjs", &[&file]);
     let config = SpawnConfig { permissions: Some(permissions), limits, ..config };
     let is_over = Arc::new(AtomicBool::new(false));
     let others = std::thread::spawn({
@@ -224,7 +224,7 @@ async fn the_frame_api_reads_one_line_or_all_that_have_arrived(bench: &Bench) ->
     let long = "x".repeat(70_000);
     let input =
         ["one\ntwo\n\nfo\u{fc}r\r\nb".as_bytes(), b"\xffd\n", long.as_bytes(), b"\nlast"].concat();
-    let ended = bench.run(bench.fixture("line-door.mjs", &[]), &input).await?;
+    let ended = bench.run(bench.fixture("frame-api.mjs", &[]), &input).await?;
     let expected = ["one", "two", "", "fo\u{fc}r", "b\u{fffd}d", &long, "last", "the end"];
     assert_eq!(ended.lines(), expected, "{}", ended.log());
     Ok(())
@@ -244,7 +244,7 @@ async fn a_heap_that_fills_while_engine_modules_load_ends_with_heap_limit(
         let limits = Some(Limits { heap_mb: Some(HEAP_MB), ..Limits::default() });
         let filled = (25 * 1024 + step * STEP_KIB).to_string();
         let config =
-            SpawnConfig { limits, ..bench.fixture("loads-when-full.mjs", &[filled.as_str()]) };
+            SpawnConfig { limits, ..bench.fixture("load-near-heap-limit.mjs", &[filled.as_str()]) };
         times.push((time_to_the_limit(bench, &config).await?, config));
     }
     times.sort_by_key(|(time, _)| *time);
@@ -274,7 +274,7 @@ async fn a_worker_whose_heap_is_full_amid_modules_of_the_engines_own_ends_alone(
     bench: &Bench,
 ) -> Outcome {
     let args = ["30", "14000", "700", "20"];
-    let ended = bench.run(bench.fixture("full-workers.mjs", &args), b"").await?;
+    let ended = bench.run(bench.fixture("workers-near-heap-limit.mjs", &args), b"").await?;
     assert_eq!(ended.lines(), ["20"], "{}", ended.log());
     assert_eq!(ended.reason, Some(ExitReason::Completed), "{}", ended.log());
     Ok(())

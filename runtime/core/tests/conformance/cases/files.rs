@@ -34,7 +34,7 @@ async fn a_copy_replaces_links_and_not_their_targets(bench: &Bench) -> Outcome {
 async fn a_file_is_made_where_there_is_none(bench: &Bench) -> Outcome {
     let config = SpawnConfig {
         permissions: Some(Permissions::all()),
-        ..bench.fixture("made-files.mjs", &[])
+        ..bench.fixture("create-files.mjs", &[])
     };
     let ended = bench.run(config, b"").await?;
     let expected = [

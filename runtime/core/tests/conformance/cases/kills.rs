@@ -59,11 +59,11 @@ async fn a_kill_ends_an_endless_regular_expression(bench: &Bench) -> Outcome {
 }
 
 async fn a_kill_amid_modules_of_the_runtimes_own_is_a_kill_like_any(bench: &Bench) -> Outcome {
-    killed_at_many_moments(bench, "loads.mjs").await
+    killed_at_many_moments(bench, "load-builtins.mjs").await
 }
 
 async fn a_kill_right_before_an_import_is_a_kill_like_any(bench: &Bench) -> Outcome {
-    killed_at_many_moments(bench, "imports.mjs").await
+    killed_at_many_moments(bench, "import-builtins.mjs").await
 }
 
 /// Each process is killed a little later than the one before.

@@ -22,7 +22,7 @@ async fn a_socket_does_not_use_transferred_buffers(bench: &Bench) -> Outcome {
     let net = Grant::Some(vec!["127.0.0.1".to_owned()]);
     let config = SpawnConfig {
         permissions: Some(Permissions { net, ..Permissions::default() }),
-        ..bench.fixture("node/memory-of-sockets.mjs", &[])
+        ..bench.fixture("node/socket-memory.mjs", &[])
     };
     let ended = bench.run(config, b"").await?;
     let expected = ["write true 0 8", "writev true 0 8", "one request twice true 0 8", "read 0"];

@@ -137,7 +137,7 @@ async fn a_last_line_needs_no_terminator(bench: &Bench) -> Outcome {
 }
 
 async fn console_and_frames_share_stdout_line_by_line(bench: &Bench) -> Outcome {
-    let ended = bench.run(bench.fixture("console-between.mjs", &[]), b"").await?;
+    let ended = bench.run(bench.fixture("console-and-frames.mjs", &[]), b"").await?;
     let expected =
         [r#"{"frame":1}"#, "a log line 1 true", r#"{"frame":2}"#, "an info line", r#"{"frame":3}"#];
     assert_eq!(ended.lines(), expected);

@@ -91,12 +91,17 @@ async fn standard_streams_can_be_opened_by_path(bench: &Bench) -> Outcome {
 
 async fn files_of_the_application_in_proc_stay_closed(bench: &Bench) -> Outcome {
     let permissions = [Permissions::all(), may_read_and_write()];
-    nothing_is_open(bench, "hostile/system.mjs", permissions).await
+    nothing_is_open(bench, "hostile/system-files.mjs", permissions).await
 }
 
 async fn no_loader_opens_files_of_the_application(bench: &Bench) -> Outcome {
     let with_network = Permissions { net: Grant::All(true), ..may_read_and_write() };
-    nothing_is_open(bench, "hostile/loading-system.mjs", [Permissions::all(), with_network]).await
+    nothing_is_open(
+        bench,
+        "hostile/system-files-by-loading.mjs",
+        [Permissions::all(), with_network],
+    )
+    .await
 }
 
 /// Runs a script that tries to open closed files, with each of `permissions`.

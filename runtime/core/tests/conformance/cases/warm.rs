@@ -32,7 +32,7 @@ async fn a_warm_isolate_looks_new_to_its_script(bench: &Bench) -> Outcome {
             cwd: Some(cwd.clone()),
             env: [("WHO".to_owned(), who.to_owned())].into(),
             permissions: Some(permissions),
-            ..bench.fixture("first-look.mjs", &[who, "more"])
+            ..bench.fixture("startup-state.mjs", &[who, "more"])
         };
         let before = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
         let ended = bench.run(config, b"").await?;
