@@ -133,7 +133,7 @@ fn execute_all<'s>(
     Some(first)
 }
 
-/// Whether JavaScript runs inside a native call of the parser by its socket. The parser has a current buffer then.
+/// Returns true if JavaScript runs inside a native call of the parser by its socket. The parser has a current buffer then.
 fn is_called_by_its_socket<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> bool {
     const CURRENT_BUFFER: u32 = 1;
     call.call_method(scope, CURRENT_BUFFER, &[])
@@ -141,7 +141,7 @@ fn is_called_by_its_socket<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>
         .is_some_and(|buffer| buffer.byte_length() > 0)
 }
 
-/// Whether the parser is parsing. It must not be initialized or attached to another socket meanwhile.
+/// Returns true if the parser is parsing. It must not be initialized or attached to another socket meanwhile.
 fn is_busy<'s>(scope: &mut v8::PinScope<'s, '_>, call: &Call<'s>) -> bool {
     RunningParsers::of(scope).contains(call.this) || is_called_by_its_socket(scope, call)
 }

@@ -162,7 +162,7 @@ pub(crate) enum BufferKind {
 }
 
 impl BufferKind {
-    /// Whether it can be unmapped or written while native code reads it.
+    /// Returns true if the memory can be unmapped or written while native code reads it.
     pub(crate) fn may_change(self) -> bool {
         matches!(self, Self::Resizable | Self::Shared)
     }

@@ -173,7 +173,7 @@ fn signal_self(state: &mut OpState, signal: i32) {
     state.borrow::<Arc<Control>>().signal(signal);
 }
 
-/// Whether a signal to `pid` would reach the application's process: by its ID, its group, or as a broadcast.
+/// Returns true if a signal to `pid` would reach the application's process: by its ID, its group, or as a broadcast.
 fn is_self(pid: i32) -> bool {
     matches!(pid, 0 | -1)
         || pid.unsigned_abs() == std::process::id()

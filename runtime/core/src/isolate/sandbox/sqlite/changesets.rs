@@ -59,7 +59,7 @@ pub(super) fn prepare<'s>(
     Some(arguments)
 }
 
-/// Whether all table names are UTF-8, as Deno assumes. SQLite itself refuses other malformed changesets.
+/// Returns true if all table names are UTF-8, as Deno assumes. SQLite itself refuses other malformed changesets.
 fn has_utf8_names(changeset: &mut [u8]) -> bool {
     let Ok(length) = c_int::try_from(changeset.len()) else { return true };
     let mut changes = ptr::null_mut();

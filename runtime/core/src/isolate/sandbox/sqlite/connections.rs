@@ -27,9 +27,9 @@ type Statement = usize;
 pub(super) struct Connection {
     /// Native methods on the stack.
     calls: Cell<usize>,
-    /// Whether SQLite may call JavaScript now. True while a method that allows it runs, except inside a callback.
+    /// True if SQLite may call JavaScript: while a method that allows it runs, except inside a callback.
     may_call: Cell<bool>,
-    /// Whether an authorizer callback is on the stack.
+    /// True if an authorizer callback is on the stack.
     authorizes: Cell<bool>,
     failure: RefCell<Option<Failure>>,
     running: RefCell<HashSet<Statement>>,
@@ -178,12 +178,12 @@ impl Connection {
         None
     }
 
-    /// Whether SQLite may call JavaScript now.
+    /// Returns true if SQLite may call JavaScript now.
     pub(super) fn may_call(&self) -> bool {
         self.may_call.get() && self.failure.borrow().is_none()
     }
 
-    /// Whether a callback has failed, so that the running method has to end.
+    /// Returns true if a callback has failed, so that the running method has to end.
     pub(super) fn has_failed(&self) -> bool {
         self.failure.borrow().is_some()
     }

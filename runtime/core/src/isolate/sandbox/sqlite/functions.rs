@@ -194,7 +194,7 @@ unsafe extern "C" fn call(
 struct Evaluation {
     /// From `Box::into_raw`. Null before the first step and after the end.
     value: *mut v8::Global<v8::Value>,
-    /// Whether SQLite has read an intermediate value, as for a window function.
+    /// True if SQLite has read an intermediate value, as for a window function.
     is_window: bool,
 }
 
