@@ -175,7 +175,10 @@ fn worker_options(
     let guards = overrides::extension(folder, move |state| state.put(control));
     Ok(WorkerOptions {
         bootstrap: options::bootstrap(Vec::new()),
-        extensions: vec![Extension { js_files: vec![overrides::EXPOSE_OPS, BEGIN].into(), ..guards }],
+        extensions: vec![Extension {
+            js_files: vec![overrides::EXPOSE_OPS, BEGIN].into(),
+            ..guards
+        }],
         startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
         residual_lazy_js_sources: module_patches::scripts()?,
         residual_lazy_esm_sources: module_patches::modules()?,

@@ -30,7 +30,7 @@ use crate::isolate::sandbox::files::fd_guard::FdGuard;
 use crate::isolate::sandbox::files::open_files::OpenFiles;
 use crate::isolate::sandbox::files::sandbox_fs::SandboxFs;
 use crate::isolate::sandbox::native::handles;
-use crate::isolate::sandbox::native::{compressors, retained_memory, http_parsers, http2_sessions};
+use crate::isolate::sandbox::native::{compressors, http_parsers, http2_sessions, retained_memory};
 use crate::isolate::sandbox::network::certificates::Certificates;
 use crate::isolate::sandbox::ops::originals::Originals;
 use crate::isolate::sandbox::sqlite;

@@ -62,7 +62,7 @@ pub(super) fn register() -> Option<*mut sqlite::sqlite3_vfs> {
 /// Only the functions that [`register`] registers after setting it call this.
 fn vfs_pair() -> &'static VfsPair {
     let Some(pair) = VFS_PAIR.get() else { std::process::abort() };
-    systems
+    pair
 }
 
 unsafe extern "C" fn open(
