@@ -111,7 +111,7 @@ async fn a_child_gets_the_variables_of_its_script(bench: &Bench) -> Outcome {
 }
 
 async fn unusual_names_and_values_of_variables_behave_as_in_node(bench: &Bench) -> Outcome {
-    let ended = run(bench, "odd-variables.mjs", Permissions::all(), &[]).await?;
+    let ended = run(bench, "unusual-variables.mjs", Permissions::all(), &[]).await?;
     let no_symbol = "TypeError: Cannot convert a Symbol value to a string";
     let expected = json!([
         null,

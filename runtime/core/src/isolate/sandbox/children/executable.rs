@@ -124,7 +124,7 @@ pub(crate) fn op_host_exec_path(state: &mut OpState) -> String {
     executable.map_or_else(|| NO_EXECUTABLE.to_owned(), Executable::path)
 }
 
-/// The kind of runtime: 0 for none, 1 for Node or Bun, 2 for Deno, as in `module_patches/children.js`. Searches all
+/// The kind of runtime: 0 for none, 1 for Node or Bun, 2 for Deno, as in `module_patches/child_process.js`. Searches all
 /// places if `search_all`. Replaces `op_desktop_init`.
 #[op2(fast)]
 #[smi]

@@ -211,7 +211,7 @@ fn open_database(path: &Path) -> i32 {
 
 #[test]
 fn a_database_is_refused_after_its_folder_was_replaced_with_a_link() {
-    crate::isolate::sandbox::sqlite::prepare();
+    crate::isolate::sandbox::sqlite::configure();
     for name in ["granted/folder/new.db", "granted/folder/new.db-journal"] {
         let world = World::new();
         assert_eq!(open_database(&world.path(name)), libsqlite3_sys::SQLITE_OK, "{name}");

@@ -19,7 +19,7 @@ use nix::errno::Errno;
 use super::{TOO_MANY_FILES, has_room, mark_open, open_checked};
 use crate::isolate::sandbox::files::fd_guard::{FdGuard, reserve_fd};
 use crate::isolate::sandbox::files::open_files::FdReservation;
-use crate::isolate::sandbox::files::sandbox_fs::{PinnedPath, socket_to_connect};
+use crate::isolate::sandbox::files::sandbox_fs::{PinnedPath, pin_socket_to_connect};
 use crate::isolate::sandbox::native::methods::{Call, define, get, private_symbol, replace};
 use crate::isolate::sandbox::network::unix_sockets::{self, SocketFiles};
 use crate::isolate::sandbox::permissions::with_checked_as;
@@ -122,24 +122,24 @@ fn connect_to<'s>(
             return None;
         }
     };
-    let held = pin_socket_to_connect(&CheckedPath::unsafe_new((&path).into()));
-    let (held, counted) = match held.and_then(|held| Ok((held, reserve_fd()?))) {
-        Ok(held) => held,
+    let pinned = pin_socket_to_connect(&CheckedPath::unsafe_new((&path).into()));
+    let (pinned, reservation) = match pinned.and_then(|pinned| Ok((pinned, reserve_fd()?))) {
+        Ok(pinned) => pinned,
         Err(error) => {
             fail_async(scope, call.this, request, status_of(&error));
             return Some(0);
         }
     };
-    let pinned = held.path().to_owned();
-    let id = state.borrow_mut().borrow_mut::<PendingConnections>().add(held, counted);
+    let path_in_proc = pinned.path().to_owned();
+    let id = state.borrow_mut().borrow_mut::<PendingConnections>().add(pinned, reservation);
     let id_value = v8::Integer::new_from_unsigned(scope, id);
     let data = v8::Array::new_with_elements(scope, &[request.into(), id_value.into()]);
     let done = v8::Function::builder(connected).data(data.into()).build(scope)?;
     let null = v8::null(scope).into();
     let name = v8::String::new(scope, "oncomplete")?.into();
     let wrapper = v8::Object::with_prototype_and_properties(scope, null, &[name], &[done.into()]);
-    let address = v8::String::new(scope, pinned.to_str()?)?;
-    let code = with_checked_as(&pinned, &path, || {
+    let address = v8::String::new(scope, path_in_proc.to_str()?)?;
+    let code = with_checked_as(&path_in_proc, &path, || {
         call.call_method(scope, 0, &[wrapper.into(), address.into()])
     });
     let code = code.and_then(|code| code.int32_value(scope));
@@ -209,9 +209,9 @@ struct PendingConnections {
 }
 
 impl PendingConnections {
-    fn add(&mut self, held: PinnedPath, counted: Option<FdReservation>) -> u32 {
+    fn add(&mut self, pinned: PinnedPath, reservation: Option<FdReservation>) -> u32 {
         self.last_id = self.last_id.wrapping_add(1);
-        self.sockets.insert(self.last_id, (held, counted));
+        self.sockets.insert(self.last_id, (pinned, reservation));
         self.last_id
     }
 
