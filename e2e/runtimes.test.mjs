@@ -71,7 +71,7 @@ for (const runtime of ['embedded', 'deno', 'bun', 'node']) {
   })
 }
 
-test('a backend written for Deno only runs embedded', async () => {
+test('a backend written for Deno only answers calls', async () => {
   const sum = await app.run(async (js) => {
     await js.spawn('native-deno')
     const sum = await (await js.worker('native-deno')).add(2, 3)
