@@ -76,7 +76,7 @@ export class FakePlugin {
       throw {
         kind: 'notAllowed',
         name,
-        message: `the capability of window "main" does not allow to spawn "${name}": add { "name": "${name}", "script": "…" } to the scope of js:allow-spawn`,
+        message: `not allowed: window 'main' may not use 'spawn' on the process '${name}'. To allow it, add to the permissions of its capability (src-tauri/capabilities): { "identifier": "js:allow-spawn", "allow": [{"name":"${name}","script":"worker"}] }`,
       }
     }
     const runtime = this.#choose(backend.config.runtime ?? 'auto')
@@ -144,7 +144,7 @@ export class FakePlugin {
     const reason =
       requested === 'embedded'
         ? 'the embedded engine is not part of this build: enable the cargo feature "embedded" of tauri-plugin-js, or of js-runtime outside Tauri'
-        : `not on PATH; install ${requested}`
+        : `not on PATH, not on the login shell's PATH and not in the usual places; install ${requested}`
     const message = `runtime not available: ${requested} (${reason})`
     throw { kind: 'runtimeUnavailable', message }
   }
