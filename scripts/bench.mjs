@@ -1,7 +1,6 @@
 /**
- * `npm run bench`: measures an optimised build beside the runtimes that a user would pick instead, and an
- * app's page beside one on tauri-plugin-js, all in one run; shows a table and writes `docs/bench.json` and
- * `docs/bench.svg`.
+ * `npm run bench`: compares an optimised build with Deno, Bun and Node as children, and a page with the same page on
+ * tauri-plugin-js. Prints a table and writes `docs/bench.json` and `docs/bench.svg`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -20,7 +19,7 @@ await runMain(async (args) => {
     throw new UserError(`npm run bench takes no arguments, got: ${args.join(' ')}`)
   const env = buildEnv()
   await setUp({ env, purposes: ['engine', 'window', 'test'] })
-  say('bench', 'the first optimised builds take about 40 minutes, measuring six')
+  say('bench', 'the first optimised builds take about 40 minutes, measuring takes 6')
   const figures = [...(await measure(env)), ...(await measurePage(env))]
   const rows = compare(figures)
   console.log(`\n${table(rows)}`)
@@ -42,7 +41,7 @@ async function measure(env) {
   }
 }
 
-/** What a figure depends on besides us. */
+/** The hardware and system, on which the figures depend. */
 function machine() {
   const [{ model }] = os.cpus()
   return {

@@ -1,6 +1,6 @@
 /**
- * `npm run build`: one optimised executable with the page, the backends and the engine inside, and
- * a deb and an rpm package of it. Arguments after `npm run build --` go to `tauri build`.
+ * `npm run build`: builds one optimised executable that contains the page, the backends and the engine, and a deb and
+ * an rpm package of it. Arguments after `npm run build --` are passed to `tauri build`.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ await runMain(async (args) => {
   }
 })
 
-/** The executable, and the packages that this build wrote. */
+/** The executable, and the packages that were written after `since`. */
 function* results(folder, since) {
   const app = join(folder, executable)
   if (existsSync(app)) yield app

@@ -1,33 +1,33 @@
 /**
- * `node scripts/bundle-backends.mjs <folder>`: turns every backend into one self-contained module that
- * runs unchanged embedded, on Deno, Bun and Node. The app's build script compiles them into the app.
+ * `node scripts/bundle-backends.mjs <folder>`: bundles each backend into one self-contained module, which runs
+ * embedded and on Deno, Bun and Node. The app's build script compiles the modules into the app.
  */
 import { readdirSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
 import { UserError, runMain } from './lib/log.mjs'
 import { isMain, root } from './lib/paths.mjs'
 
-/** Which files are backends; the others are what they share. */
-const entry = /^(?:.+-)?worker\.(?:ts|mjs)$/
+/** File names of backends. Other files are shared modules. */
+const backendFile = /^(?:.+-)?worker\.(?:ts|mjs)$/
 
-/** The backends of a folder by name: `worker.ts` is `worker`. */
+/** The backends of a folder. `worker.ts` has the name `worker`. */
 export function backendsIn(folder = join(root, 'backends')) {
-  const files = readdirSync(folder).filter((name) => entry.test(name))
+  const files = readdirSync(folder).filter((name) => backendFile.test(name))
   return files.sort().map((name) => ({ name: parse(name).name, file: join(folder, name) }))
 }
 
-/** Bundles one backend and returns the path of the module. */
+/** Bundles a backend. Returns the path of the module. */
 export async function bundle({ name, file }, into) {
-  // Not at the top: where the packages are missing, the error says what to do.
+  // A dynamic import, so that a missing package gives an error with a remedy.
   const { rolldown } = await import('rolldown').catch(() => {
     throw new UserError('the package `rolldown` is not installed: run `npm run setup`')
   })
   const build = await rolldown({
     input: { [name]: file },
     cwd: root,
-    // Its `paths` lead to declarations, which are for the type checker.
+    // Its `paths` name declarations for the type checker.
     tsconfig: false,
-    // Neither a browser nor Node: nothing is replaced, and what all runtimes have stays an import.
+    // Replaces no modules or globals. Built-in modules stay imports.
     platform: 'neutral',
     external: /^node:/,
     resolve: {
@@ -35,7 +35,7 @@ export async function bundle({ name, file }, into) {
       conditionNames: ['import'],
       mainFields: ['module', 'main'],
     },
-    // kkrpc's entry file imports all its adapters, one of them only for its side effects.
+    // kkrpc's entry file imports one of its adapters for its side effects only.
     treeshake: { moduleSideEffects: (id) => !id.includes('node_modules') },
     onLog(level, log) {
       if (level === 'warn') throw new Error(log.message)

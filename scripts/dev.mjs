@@ -1,4 +1,4 @@
-/** `npm run dev`: the app with a page that reloads when it is changed, and Rust that is built anew. */
+/** `npm run dev`: runs the app, reloads its page on changes, and rebuilds its Rust code on changes. */
 import { requireDisplay, runTauri } from './lib/app.mjs'
 import { runMain } from './lib/log.mjs'
 import { buildEnv } from './lib/paths.mjs'

@@ -1,6 +1,6 @@
 /**
- * `npm run test:node-suite -- PATH`: runs Node's own tests, from a checkout of `denoland/node_test` at PATH, on Deno
- * and on the embedded engine; prints what passes on Deno alone, sorted by kind, and compares it with the list in
+ * `npm run test:node-suite -- PATH`: runs Node's tests on Deno and on the embedded engine. PATH is a checkout of
+ * `denoland/node_test`. Prints the tests that pass on Deno only, by kind, and compares them with the list in
  * `docs/node-suite.md`.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -12,21 +12,21 @@ import { UserError, runMain } from './lib/log.mjs'
 import { buildEnv, root } from './lib/paths.mjs'
 import { startProgress } from './lib/progress.mjs'
 import { logFile } from './lib/step.mjs'
-import { compare, listed, report } from './node-suite/expected.mjs'
+import { compare, parseList, report } from './node-suite/expected.mjs'
 import { commands, runTest } from './node-suite/run.mjs'
 import { startsExecPath, testsIn } from './node-suite/tests.mjs'
 
 const usage = `npm run test:node-suite -- PATH [options]
   --filter TEXT         only tests whose name contains one of these words (separated by commas)
-  --deno-results FILE   takes Deno's results from this file, and adds those that it lacks
-  --deno FILE           another Deno than the one of npm
-  --jsproc FILE         a jsproc that is built already
-  --jobs N              tests at a time (2)
-  --seconds N           limit for one test (30)
+  --deno-results FILE   reads Deno's results from this file, and adds missing ones
+  --deno FILE           the Deno executable (default: npm's)
+  --jsproc FILE         an existing jsproc executable
+  --jobs N              concurrent tests (default: 2)
+  --seconds N           time limit of a test (default: 30)
   --shuffle             runs the tests in random order`
 
-/** The limit of time of a second run, as a multiple. */
-const moreTime = 5
+/** Factor for the time limit of a second run. */
+const retryTimeFactor = 5
 
 await runMain(async (args) => {
   const { checkout, ...options } = readArguments(args)
@@ -42,7 +42,7 @@ await runMain(async (args) => {
     deno: onDeno[test.name],
     engine: onEngine[test.name],
   }))
-  const expected = listed(readFileSync(join(root, 'docs/node-suite.md'), 'utf8'))
+  const expected = parseList(readFileSync(join(root, 'docs/node-suite.md'), 'utf8'))
   const comparison = compare(results, expected)
   console.log(`\n${report(results, comparison, expected)}`)
   if (comparison.unexpected.length === 0) return
@@ -84,26 +84,26 @@ function select(tests, { filter, shuffle }) {
   return shuffle ? chosen.sort(() => Math.random() - 0.5) : chosen
 }
 
-/** Deno's results by name. They depend on nothing of ours, so a file may keep them. */
+/** Deno's results by name. They do not depend on this project, so a file can store them. */
 async function runDeno(tests, command, options) {
   const file = options['deno-results']
   const known = file && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
   const missing = tests.filter(({ name }) => !(name in known))
   await runAll('on Deno', missing, command, options, ({ name }, { outcome }, index) => {
     known[name] = outcome
-    if (file && index % 50 === 0) keep(file, known)
+    if (file && index % 50 === 0) store(file, known)
   })
-  if (file) keep(file, known)
+  if (file) store(file, known)
   return known
 }
 
-function keep(file, results) {
+function store(file, results) {
   writeFileSync(file, JSON.stringify(results, null, 1) + '\n')
 }
 
 /**
- * The engine's results by name. A test that fails is run again, alone and with more time: others may have disturbed it,
- * and a debug build computes slowly.
+ * The engine's results by name. A failed test runs again, alone and with more time: concurrent tests may have
+ * disturbed it, and a debug build is slow.
  */
 async function runEngine(tests, command, options) {
   const outcomes = {}
@@ -114,9 +114,9 @@ async function runEngine(tests, command, options) {
   }
   await runAll('on the embedded engine', tests, command, options, record)
   const failed = () => tests.filter(({ name }) => outcomes[name] !== 'passed')
-  const again = failed().filter(({ kind }) => kind !== startsExecPath)
-  const alone = { ...options, jobs: 1, seconds: options.seconds * moreTime }
-  await runAll('once more, alone', again, command, alone, record)
+  const retried = failed().filter(({ kind }) => kind !== startsExecPath)
+  const retryOptions = { ...options, jobs: 1, seconds: options.seconds * retryTimeFactor }
+  await runAll('once more, one at a time', retried, command, retryOptions, record)
   const parts = failed().map(({ name }) => `== ${name}: ${outcomes[name]}\n${outputs[name]}\n`)
   writeFileSync(logFile('node-suite', options.env), parts.join('\n'))
   return outcomes

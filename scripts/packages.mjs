@@ -1,7 +1,7 @@
 /**
- * `npm run test:packages`: installs popular npm packages in a temporary folder, imports each with default permissions and
- * uses it with all granted, on Node and on the embedded engine, and compares what fails with the table in
- * `docs/packages.md`.
+ * `npm run test:packages`: installs popular npm packages in a temporary folder. On Node and on the embedded engine, it
+ * imports each package with default permissions and uses it with all permissions. Compares the results with the table
+ * in `docs/packages.md`.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,10 +19,10 @@ import { differences, expectations, withResults } from './packages/table.mjs'
 
 const usage = `npm run test:packages -- [options]
   --only NAMES     only these packages, separated by commas
-  --jsproc FILE    a jsproc that is built already
-  --write          writes the results into docs/packages.md; reasons stay`
+  --jsproc FILE    an existing jsproc executable
+  --write          writes the results into docs/packages.md, without changing reasons`
 
-/** Packages at a time. */
+/** Concurrent packages. */
 const jobs = 2
 
 const file = join(root, 'docs/packages.md')
@@ -34,16 +34,16 @@ await runMain(async (args) => {
   const env = buildEnv()
   const jsproc = options.jsproc ?? (await buildEngine(env))
   const results = await withPackages(env, (folder) => tryAll(names, { folder, jsproc, env }))
-  results.forEach(show)
-  keepOutput(results, env)
+  results.forEach(printResult)
+  storeOutput(results, env)
   const document = readFileSync(file, 'utf8')
   const expected = expectations(document)
-  const wrong = differences(results, expected)
+  const faults = differences(results, expected)
   if (write && !only) writeFileSync(file, withResults(document, results, expected))
-  if (wrong.length === 0) return
+  if (faults.length === 0) return
   throw new UserError(
-    `${wrong.length} results differ from docs/packages.md. The output is in ${logFile('packages', env)}`,
-    { details: wrong.join('\n') },
+    `${faults.length} results differ from docs/packages.md. The output is in ${logFile('packages', env)}`,
+    { details: faults.join('\n') },
   )
 })
 
@@ -71,11 +71,11 @@ async function tryAll(names, options) {
   }
 }
 
-function show({ name, import: imported, use }) {
+function printResult({ name, import: imported, use }) {
   console.log(`${name.padEnd(26)} import ${imported.padEnd(18)} use ${use}`)
 }
 
-function keepOutput(results, env) {
+function storeOutput(results, env) {
   const parts = results.map(({ name, output }) => `== ${name}\n${output}\n`)
   writeFileSync(logFile('packages', env), parts.join('\n'))
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run setup`: installs what a build needs. `npm start` and `npm test` run it first; where all is there it
- * takes a second or two.
+ * `npm run setup`: installs the requirements of a build. `npm start` and `npm test` run it first. It takes a second or
+ * two if everything is installed.
  */
 import { fetchCrates } from './lib/cargo.mjs'
 import { runMain, say } from './lib/log.mjs'
@@ -12,9 +12,8 @@ import { provideV8 } from './v8/provide.mjs'
 import { buildTarget } from './v8/wanted.mjs'
 
 /**
- * `purposes` are those of the system's packages ("engine", "window", "test"). `env` is what cargo and the
- * programs get; it is changed where set-up finds that a toolchain must be named. Without the engine no V8 is
- * needed.
+ * `purposes` selects the system packages ("engine", "window", "test"). `env` is the environment of cargo and other
+ * programs. Set-up modifies it if it has to name a toolchain. `engine: false` skips V8.
  */
 export async function setUp({
   env = buildEnv(),

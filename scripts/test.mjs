@@ -1,7 +1,6 @@
 /**
- * `npm test`: everything that must hold, from formatting to the tests of every runtime. `npm run test:quick` runs a
- * part of it, several checks at a time, in less than two minutes once all is built. Both start no further check after
- * one that fails.
+ * `npm test`: runs all checks, from formatting to the tests of every runtime. `npm run test:quick` runs some of them
+ * concurrently, in less than two minutes after the first build. Neither starts another check after a failure.
  */
 import { availableParallelism } from 'node:os'
 import { checks, quickChecks } from './check/steps.mjs'
@@ -14,38 +13,38 @@ await runMain(async (args) => {
   if (args.length > 0 && !quick) {
     throw new UserError(`npm test takes no arguments, got: ${args.join(' ')}`)
   }
-  // deno and bun come with npm: a runtime that is missing is a failure here, not a reason to skip.
+  // npm installs deno and bun, so a missing runtime fails its tests instead of skipping them.
   const env = { ...buildEnv(), JS_RUNTIME_REQUIRE_ALL: '1' }
   const start = Date.now()
   const list = quick ? await runQuick(env) : await runAll(env)
-  const spent = duration(Date.now() - start)
-  print(`\n${quick ? 'the quick checks' : 'all checks'} passed in ${spent}`)
+  const elapsed = duration(Date.now() - start)
+  print(`\n${quick ? 'the quick checks' : 'all checks'} passed in ${elapsed}`)
   print(`checks: ${list.length} passed, 0 failed`)
 })
 
 async function runAll(env) {
   const list = checks(env)
-  for (const [index, one] of list.entries()) await timed(titleOf(one, index, list), one.check)
+  for (const [index, entry] of list.entries()) await timed(titleOf(entry, index, list), entry.check)
   return list
 }
 
 async function runQuick(env) {
-  const { first, others, leftOut } = quickChecks(env)
-  const list = [first, ...others]
-  await timed(titleOf(first, 0, list), first.check)
+  const { setUp, concurrent, skipped } = quickChecks(env)
+  const list = [setUp, ...concurrent]
+  await timed(titleOf(setUp, 0, list), setUp.check)
   let failed
-  // One more than there are processors: the tests of the guest API wait for half of their time.
-  await mapLimited(others, availableParallelism() + 1, async (one, index) => {
+  // One more than the number of processors: the tests of the guest API are idle half of their time.
+  await mapLimited(concurrent, availableParallelism() + 1, async (entry, index) => {
     if (failed) return
     try {
-      await timed(titleOf(one, index + 1, list), one.check)
+      await timed(titleOf(entry, index + 1, list), entry.check)
     } catch (error) {
-      if (!failed) print(`\n== ${one.name} failed; the checks that run beside it end first`)
+      if (!failed) print(`\n== ${entry.name} failed; waiting for the running checks`)
       failed ??= error
     }
   })
   if (failed) throw failed
-  print(`\nleft to \`npm test\`:\n${leftOut.map((what) => `  ${what}`).join('\n')}`)
+  print(`\nonly in \`npm test\`:\n${skipped.map((name) => `  ${name}`).join('\n')}`)
   return list
 }
 

@@ -1,8 +1,8 @@
 /**
- * `npm run v8:build`: builds V8 from the crate's sources and puts it into cargo's cache, whether or not one
- * is there already. `-- --vendor` writes vendor/v8 anew from cargo's cache, and builds the library first
- * where nothing is. `-- --dry-run` prepares everything, runs `gn gen` and a dry run of ninja, and stops before
- * compiling.
+ * `npm run v8:build`: builds V8 from the crate's sources and stores it in cargo's cache. Options:
+ *
+ * - `-- --vendor` writes vendor/v8 from cargo's cache, and builds the library only if the cache has none.
+ * - `-- --dry-run` prepares the build, runs `gn gen` and a dry run of ninja, and stops before compiling.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,10 +33,10 @@ await runMain(async (args) => {
   if (mode === '--dry-run') return void (await prepareBuild(wanted, env))
 
   const place = cachePath(wanted, env)
-  const isThere = (await inspectCached(place, env)).state === 'good'
-  if (mode !== '--vendor' || !isThere) {
+  const isCached = (await inspectCached(place, env)).state === 'good'
+  if (mode !== '--vendor' || !isCached) {
     await placeAtomically(place, (output) => buildFromSource(wanted, { env, output }))
-    say('v8', `put into cargo's cache: ${place}`)
+    say('v8', `stored in cargo's cache: ${place}`)
   }
   if (mode === '--vendor') {
     const licences = collectLicences(await prepareBuild(wanted, env))

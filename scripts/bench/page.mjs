@@ -1,6 +1,6 @@
 /**
- * The page's side: the same page on this plugin with an embedded backend, and on tauri-plugin-js with
- * each of its runtimes, in two small apps of `bench/page`.
+ * Measures one page on this plugin with an embedded backend, and on tauri-plugin-js with each of its runtimes, in the
+ * two apps of `bench/page`.
  */
 import { spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync, statSync } from 'node:fs'
@@ -10,38 +10,42 @@ import { targetFolder } from '../lib/app.mjs'
 import { UserError, say } from '../lib/log.mjs'
 import { root } from '../lib/paths.mjs'
 import { run } from '../lib/run.mjs'
-import { rowsOf } from './rows.mjs'
+import { pageRows } from './report.mjs'
 
 const folder = join(root, 'bench/page')
 const runtimes = ['bun', 'deno', 'node']
 
-/** Starts of each app to its first answer. */
+/** Measured starts of each app. */
 const starts = 7
 
-/** No run takes nearly so long, unless something hangs. */
-const patienceMs = 300_000
+/** Timeout of a run in milliseconds. */
+const timeoutMs = 300_000
 
-/** Builds both apps, and gives the figures as rows. */
+/** Builds and measures both apps. Returns the rows. */
 export async function measurePage(env) {
   const apps = await build(env)
   const screen = await openScreen()
   try {
     const subjects = [
-      { subject: 'embedded', app: apps.ours, more: {} },
-      ...runtimes.map((runtime) => ({ subject: runtime, app: apps.peer, more: peer(runtime) })),
+      { subject: 'embedded', app: apps.ours, variables: {} },
+      ...runtimes.map((runtime) => ({
+        subject: runtime,
+        app: apps.peer,
+        variables: peer(runtime),
+      })),
     ]
     const answers = subjects.map(() => [])
     for (let count = 0; count < starts; count++) {
-      for (const [index, { app, more }] of subjects.entries()) {
-        const env = { ...screen.env, ...more, PAGE_BENCH_ONLY_START: '1' }
+      for (const [index, { app, variables }] of subjects.entries()) {
+        const env = { ...screen.env, ...variables, PAGE_BENCH_ONLY_START: '1' }
         answers[index].push(await answerTime(app, env))
       }
     }
     const rows = []
-    for (const [index, { subject, app, more }] of subjects.entries()) {
-      const found = await open(app, { ...screen.env, ...more })
+    for (const [index, { subject, app, variables }] of subjects.entries()) {
+      const measured = await runApp(app, { ...screen.env, ...variables })
       const bytes = statSync(app).size
-      rows.push(...rowsOf(subject, { ...found, answers: answers[index], bytes }))
+      rows.push(...pageRows(subject, { ...measured, answers: answers[index], bytes }))
     }
     return rows
   } finally {
@@ -84,28 +88,28 @@ async function bundlePage() {
   await bundle.close()
 }
 
-/** From the start of the app to the first answer of a backend that its page has started; microseconds. */
+/** Microseconds from the start of the app to the first answer of a backend that its page starts. */
 async function answerTime(app, env) {
-  const began = Date.now()
-  const { answered } = await open(app, env)
-  return (answered - began) * 1000
+  const start = Date.now()
+  const { answered } = await runApp(app, env)
+  return (answered - start) * 1000
 }
 
-/** Runs an app to its end; what its page reported. */
-async function open(app, env) {
-  const child = spawn(app, [], { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: patienceMs })
-  let said = ''
-  let complained = ''
-  child.stdout.setEncoding('utf8').on('data', (text) => (said += text))
-  child.stderr.setEncoding('utf8').on('data', (text) => (complained += text))
+/** Runs an app until it exits. Returns the report of its page. */
+async function runApp(app, env) {
+  const child = spawn(app, [], { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text))
   const code = await new Promise((resolve, reject) => {
     child.once('error', reject).once('close', resolve)
   })
-  const line = said.split('\n').find((line) => line.startsWith('{'))
+  const line = stdout.split('\n').find((line) => line.startsWith('{'))
   const result = line && JSON.parse(line)
   if (!result || result.error) {
-    const why = result?.error ?? `it ended with ${code}: ${complained.trim()}`
-    throw new UserError(`${app} did not measure: ${why}`)
+    const why = result?.error ?? `it exited with ${code}: ${stderr.trim()}`
+    throw new UserError(`${app} reported no measurements: ${why}`)
   }
   return result
 }

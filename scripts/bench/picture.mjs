@@ -1,6 +1,6 @@
 /**
- * The comparison as a picture, on a logarithmic scale: how many times better the embedded engine is than
- * the best child, and in the page than the best child of tauri-plugin-js.
+ * Draws the factors by which the embedded engine is better than the best child, on a logarithmic scale. Figures of a
+ * page compare with the best child of tauri-plugin-js.
  */
 
 const width = 720
@@ -9,8 +9,8 @@ const labelWidth = 200
 const barWidth = 400
 const top = 60
 
-/** Words for a row, in the order in which they are drawn; figures without words are left out. */
-const shown = [
+/** Figures with their labels, in drawing order. Other figures are not drawn. */
+const labels = [
   ['start, warm', 'start to first line'],
   ['start', 'the same, nothing prepared'],
   ['round trip, 64 B', 'round trip'],
@@ -25,27 +25,27 @@ const shown = [
 ]
 
 export function picture(rows) {
-  const drawn = shown.flatMap(([figure, words]) => {
+  const drawn = labels.flatMap(([figure, label]) => {
     const row = rows.find((row) => row.figure === figure)
-    return row?.times ? [{ words, ...row }] : []
+    return row?.times ? [{ label, ...row }] : []
   })
   const all = drawn.map(({ times }) => times)
-  const [least, most] = [Math.min(0.5, ...all), Math.max(2, ...all)]
-  /** Where a ratio is: twice as good is as far from even as half as good. */
-  const x = (times) => labelWidth + (Math.log(times / least) / Math.log(most / least)) * barWidth
+  const [min, max] = [Math.min(0.5, ...all), Math.max(2, ...all)]
+  /** The position of a factor. */
+  const x = (times) => labelWidth + (Math.log(times / min) / Math.log(max / min)) * barWidth
   const height = top + drawn.length * rowHeight + 16
-  const bars = drawn.map(({ words, times, best }, index) => {
+  const bars = drawn.map(({ label, times, best }, index) => {
     const y = top + index * rowHeight
     const [from, to] = [Math.min(x(1), x(times)), Math.max(x(1), x(times))]
     const length = Math.max(2, to - from)
     const note = `${times.toFixed(1)}x (${best.subject})`
     return [
-      `  <text x="${labelWidth - 10}" y="${y + 18}" text-anchor="end">${words}</text>`,
+      `  <text x="${labelWidth - 10}" y="${y + 18}" text-anchor="end">${label}</text>`,
       `  <rect class="${times < 1 ? 'worse' : 'better'}" x="${from.toFixed(1)}" y="${y + 4}" width="${length.toFixed(1)}" height="20"/>`,
       `  <text x="${(from + length + 8).toFixed(1)}" y="${y + 18}">${note}</text>`,
     ].join('\n')
   })
-  const lines = [0.5, 1, 2, 5, 10, 20, 50].filter((times) => times >= least && times <= most)
+  const lines = [0.5, 1, 2, 5, 10, 20, 50].filter((times) => times >= min && times <= max)
   const grid = lines.map((times) => {
     const at = x(times).toFixed(1)
     return [

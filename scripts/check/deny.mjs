@@ -1,4 +1,4 @@
-/** cargo-deny: which version, where it is kept, and what it can check from here. */
+/** Installs and runs cargo-deny. */
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCargo } from '../lib/cargo.mjs'
@@ -9,9 +9,10 @@ import { runStep } from '../lib/step.mjs'
 
 const version = '0.20.2'
 const advisoryDatabase = 'https://github.com/RustSec/advisory-db'
-const answerWithin = 5_000
+/** Milliseconds to wait for the database of advisories. */
+const answerTimeout = 5_000
 
-/** Licences, bans, sources, and advisories where their database answers. */
+/** Checks licences, bans and sources, and advisories if their database can be reached. */
 export async function checkDependencies(env) {
   const program = await ensureCargoDeny(env)
   await runStep(
@@ -27,7 +28,7 @@ export async function checkDependencies(env) {
   )
 }
 
-/** The program of that version: from PATH, or built once into this project's cache folder. */
+/** Returns cargo-deny of this version: from PATH, or built once in the project's cache. */
 async function ensureCargoDeny(env = process.env) {
   const onPath = which('cargo-deny', env)
   if (onPath && tryCapture(onPath, ['--version'])?.includes(version)) return onPath
@@ -35,7 +36,7 @@ async function ensureCargoDeny(env = process.env) {
   const ending = process.platform === 'win32' ? '.exe' : ''
   const program = join(home, 'bin', `cargo-deny${ending}`)
   if (existsSync(program)) return program
-  // A build folder of its own: sharing the project's would rebuild crates with other features.
+  // The project's target folder has the same crates with other features.
   const target = join(cacheDir(env), 'tools', 'cargo-deny-target')
   await runCargo(
     {
@@ -44,7 +45,7 @@ async function ensureCargoDeny(env = process.env) {
       doing: `compiling cargo-deny ${version}`,
       usually: 'about a minute, once',
     },
-    // Not optimised: it compiles in half the time, and its checks take a few seconds all the same.
+    // A debug build compiles in half the time, and its checks still take only seconds.
     ['install', 'cargo-deny', '--debug', '--locked', '--version', version, '--root', home],
     { env: { ...env, CARGO_TARGET_DIR: target, CARGO_PROFILE_DEV_DEBUG: '0' } },
   )
@@ -52,18 +53,18 @@ async function ensureCargoDeny(env = process.env) {
   return program
 }
 
-/** All checks, but for the advisories where their database does not answer. */
-export async function denyChecks(ask = fetch) {
+/** The names of the checks, without advisories if their database cannot be reached. */
+export async function denyChecks(request = fetch) {
   const local = ['bans', 'licenses', 'sources']
   try {
-    const answer = await ask(advisoryDatabase, {
+    const answer = await request(advisoryDatabase, {
       method: 'HEAD',
-      signal: AbortSignal.timeout(answerWithin),
+      signal: AbortSignal.timeout(answerTimeout),
     })
     if (answer.ok) return ['advisories', ...local]
   } catch {
-    // no network, or no way to that host: said below
+    // Reported below.
   }
-  say('deny', 'the database of advisories cannot be reached: they are not checked')
+  say('deny', 'the database of advisories cannot be reached: advisories are not checked')
   return local
 }

@@ -1,13 +1,12 @@
 /**
- * Clippy over the workspace. `cargo clippy` checks every dependency once more in a mode of its own, which takes
- * as long as half a build. Here Clippy is the workspace's compiler in a normal build instead: dependencies are
- * those that are built already, and only the workspace is compiled again. Cargo keeps the results apart.
+ * Runs Clippy on the workspace. `cargo clippy` would check every dependency again, which takes half as long as a
+ * build. Instead, Clippy is the compiler of the workspace in a normal build, which reuses the built dependencies.
  */
 import { runCargo } from '../lib/cargo.mjs'
 import { UserError, say } from '../lib/log.mjs'
 import { rustVersion, wantedRust } from '../setup/rust.mjs'
 
-/** `options` are the packages and features of the build whose dependencies are used. */
+/** `options` are the packages and features of the build whose dependencies are reused. */
 export async function lint(name, options, env) {
   const lines = await runCargo(
     { name, part: 'lint', doing: `linting (${name})`, usually: 'one to three minutes' },
@@ -22,18 +21,18 @@ export async function lint(name, options, env) {
   const version = rustVersion(env)
   const [first] = warnings
   if (version !== wantedRust()) {
-    // Each version of Clippy brings new lints.
+    // Other versions of Clippy have other lints.
     return say(
       'lint',
       `Clippy ${version} has ${count} warnings; only those of ${wantedRust()} are errors`,
     )
   }
-  throw new UserError(`Clippy has ${count} warnings: correct what the lines above name`, {
+  throw new UserError(`Clippy has ${count} warnings: fix the lines above`, {
     details: lines.slice(first, first + 30).join('\n'),
   })
 }
 
-/** Warnings about code name its place in the next line; cargo's own, about its configuration, do not. */
+/** True for warnings about code, whose next line has a location. Cargo's own warnings have none. */
 function isWarning(line, next) {
   return line.startsWith('warning: ') && /^\s*-->/.test(next ?? '')
 }

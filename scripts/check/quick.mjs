@@ -1,8 +1,8 @@
-/** The Rust tests of `npm run test:quick`. They use the features of `npm test`, so that one build serves both. */
+/** The Rust tests of `npm run test:quick`. They share their build, and thus their features, with `npm test`. */
 import { workspace } from '../lib/app.mjs'
 import { cargoTest } from '../lib/tests.mjs'
 
-/** Cases of conformance that take more processor time than twenty others. */
+/** Conformance cases that take more than twenty times the processor time of an average one. */
 const slowCases = [
   'a_heap_that_fills_while_engine_modules_load_ends_with_heap_limit',
   'a_kill_amid_modules_of_the_runtimes_own_is_a_kill_like_any',
@@ -15,14 +15,14 @@ const slowCases = [
   'files_of_the_application_in_proc_stay_closed',
 ]
 
-/** The runtimes of conformance other than the embedded engine that starts on request. */
+/** Conformance runs on these and on `embedded`. */
 const otherRuntimes = ['warm', 'deno', 'bun', 'node']
 
-export const quickCargoTestLeavesOut =
+export const quickCargoTestSkips =
   `conformance on ${otherRuntimes.join(', ')}, and ${slowCases.length} slow cases on embedded; ` +
   'hazards, guardian, jsproc, fatal signals, cycles; the tests of the plugin in an app; documentation tests'
 
-/** Unit tests, the house rules, and conformance on the embedded engine. How many passed. */
+/** Unit tests, house rules, and conformance on the embedded engine. Returns the number of passed tests. */
 export async function quickCargoTest(env) {
   const units = [...workspace, '--lib', '--test', 'tidy']
   const conformance = [...workspace, '--test', 'conformance']

@@ -1,4 +1,4 @@
-/** The checks of `npm test` and `npm run test:quick`, in the order in which they run: the quick ones first. */
+/** The checks of `npm test` and `npm run test:quick`, in order: quick ones first. */
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { buildApp, buildAppWithoutEngine, withoutEngine, workspace } from '../lib/app.mjs'
@@ -10,20 +10,20 @@ import { ensureRustLinters } from '../setup/rust.mjs'
 import { setUp } from '../setup.mjs'
 import { checkDependencies } from './deny.mjs'
 import { lint } from './lint.mjs'
-import { quickCargoTest, quickCargoTestLeavesOut } from './quick.mjs'
+import { quickCargoTest, quickCargoTestSkips } from './quick.mjs'
 
-/** What has a tsconfig.json of its own, beside the page, which svelte-check checks. */
+/** Folders with a tsconfig.json, except the page, which svelte-check checks. */
 const typeScriptFolders = ['.', 'runtime/plugin/guest-js', 'runtime/plugin/guest-js/test', 'e2e']
 
-/** Loaded when it is needed: it uses npm packages, which the set-up installs. */
+/** A dynamic import, because it uses npm packages, which the set-up installs. */
 const documents = () => import('./documents.mjs')
 
 /**
- * `env` is what cargo and the tests get. The first step makes node_modules and V8 for the others. A check may
- * return what it counted.
+ * `env` is the environment of cargo and the tests. The first check installs node_modules and V8 for the others. A
+ * check may return its number of tests.
  *
- * `npm run test:quick` runs those that have `quick`: `true` stands for the whole check, a function for a part of it.
- * `without` says what such a part leaves out.
+ * `npm run test:quick` runs the checks with `quick`: `true` for the whole check, or a function for a part of it.
+ * `skips` describes the rest of such a check.
  */
 function allChecks(env) {
   const nodeTests = (name, folder) => nodeTest({ name }, testsIn(folder), env)
@@ -74,12 +74,13 @@ function allChecks(env) {
           env,
         ),
       quick: () => quickCargoTest(env),
-      without: quickCargoTestLeavesOut,
+      skips: quickCargoTestSkips,
     },
     { name: 'wake-ups', check: () => checkWakes(env) },
     {
       name: 'app',
-      check: () => drive('the app', (file) => !isWithoutEngine(file), { ...env, JS_DEMO_APP: app }),
+      check: () =>
+        driveApp('the app', (file) => !isWithoutEngine(file), { ...env, JS_DEMO_APP: app }),
     },
     { name: 'without the engine', check: () => checkWithoutEngine(env) },
     { name: 'cargo-deny', check: () => checkDependencies(env) },
@@ -92,20 +93,20 @@ export function checks(env) {
 }
 
 /**
- * The checks of `npm run test:quick`: the set-up, then the `others`, the longest first; and what it leaves out of
- * `npm test`.
+ * The checks of `npm run test:quick`: `setUp` runs first, then the `concurrent` ones, the longest first. `skipped`
+ * describes the other checks of `npm test`.
  */
 export function quickChecks(env) {
   const all = allChecks(env)
-  const [first, ...others] = all
+  const [setUp, ...concurrent] = all
     .filter(({ quick }) => quick)
     .map(({ name, quick, check }) => ({ name, check: quick === true ? check : quick }))
   return {
-    first,
-    others: [...others.filter(isLong), ...others.filter((one) => !isLong(one))],
-    leftOut: all.flatMap(({ name, quick, without }) => {
+    setUp,
+    concurrent: [...concurrent.filter(isLong), ...concurrent.filter((entry) => !isLong(entry))],
+    skipped: all.flatMap(({ name, quick, skips }) => {
       if (!quick) return [name]
-      return without ? [`${name}: ${without}`] : []
+      return skips ? [`${name}: ${skips}`] : []
     }),
   }
 }
@@ -121,27 +122,26 @@ async function prepare(env) {
   ensureRustLinters(env)
 }
 
-/** A checker among the npm packages. */
+/** Runs a checker of node_modules. */
 function tool(env, name, script, ...args) {
   const step = {
     name,
     part: 'check',
     doing: `checking ${name}`,
-    remedy: 'Correct what the lines above name',
+    remedy: 'Fix the lines above',
   }
   const command = [join('node_modules', script), ...args]
   return runStep(step, [process.execPath, command, { cwd: root, env }])
 }
 
-/** The model checker needs crates that the engine does not allow: it has a workspace of its own. */
+/** The model checker is a separate workspace: its crates conflict with those of the engine. */
 function checkWakes(env) {
   const step = {
     name: 'wake-ups',
     part: 'check',
-    doing: 'checking wake-ups in thousands of orders of threads',
+    doing: 'checking wake-ups in thousands of thread schedules',
     usually: 'a minute',
-    remedy:
-      'Correct what the lines above name; SHUTTLE_CAPTURE_BACKTRACE=1 shows where each thread waits',
+    remedy: 'Fix the failures above; SHUTTLE_CAPTURE_BACKTRACE=1 shows where each thread waits',
   }
   const manifest = join('runtime', 'core', 'wakes', 'Cargo.toml')
   const target = join('target', 'wakes')
@@ -159,7 +159,7 @@ function checkFormat(env) {
   return runStep(step, ['cargo', ['fmt', '--all', '--check'], { cwd: root, env }])
 }
 
-/** The files one by one: Node changed what a folder after --test means. */
+/** The test files of a folder. Versions of Node treat a folder after --test differently. */
 export function testsIn(folder) {
   const files = readdirSync(join(root, folder)).filter((name) => name.endsWith('.test.mjs'))
   return files.sort().map((name) => join(root, folder, name))
@@ -175,12 +175,12 @@ async function checkTypes(env) {
   }
 }
 
-/** The workspace as it is for users who do not take the engine. */
+/** Lints and tests the workspace without the feature `embedded`. */
 async function checkWithoutEngine(env) {
   await lint('without the engine', withoutEngine, env)
   const tests = await cargoTest({ name: 'the tests without the engine' }, withoutEngine, env)
   const app = await buildAppWithoutEngine(env, { page: false })
-  const driven = await drive('the app without the engine', isWithoutEngine, {
+  const driven = await driveApp('the app without the engine', isWithoutEngine, {
     ...env,
     JS_DEMO_APP_WITHOUT_ENGINE: app,
   })
@@ -191,13 +191,16 @@ function isWithoutEngine(file) {
   return file.endsWith('without-engine.test.mjs')
 }
 
-/** Tests that drive the app itself; how many passed. One file after the other: two apps at a time would be slow. */
-async function drive(name, isMeant, env) {
+/**
+ * Runs the tests that drive the app and returns the number of passed ones. Sequential, because two apps at a time are
+ * slow.
+ */
+async function driveApp(name, isIncluded, env) {
   if (process.platform !== 'linux') {
-    say('app', `${name} is driven on Linux only; it is built`)
+    say('app', `the tests of ${name} run on Linux only; it was built`)
     return 0
   }
-  const files = testsIn('e2e').filter(isMeant)
+  const files = testsIn('e2e').filter(isIncluded)
   let count = 0
   for (const [index, file] of files.entries()) {
     const title = `${basename(file)} (${index + 1} of ${files.length}) on ${name}`

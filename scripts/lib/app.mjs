@@ -1,4 +1,4 @@
-/** The sample app: its page, its executable, and whether it can be shown. */
+/** Builds and runs the sample app, the demonstration and `jsproc`. */
 import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { buildExecutable, crateProgress, firstError, progressEnv } from './cargo.mjs'
@@ -9,31 +9,31 @@ import { runStep } from './step.mjs'
 
 const name = 'tauri-js-demo'
 
-/** The file name of its executable. */
+/** File name of the app's executable. */
 export const executable = process.platform === 'win32' ? `${name}.exe` : name
 
-/** The page inside the executable, and what the tests need. */
+/** Embeds the page and adds the commands that the tests use. */
 const features = ['--features', `${name}/custom-protocol,${name}/tests,js-runtime/ts`]
 
 /**
- * The packages and features of every debug build: the app of `npm start`, the tests and the demonstration for a
- * terminal. Cargo compiles a crate once for each set of features, so all of them use this one.
+ * The packages and features of every debug build: the app of `npm start`, the tests and the demonstration. Cargo
+ * compiles a crate once per set of features, so all builds share this set.
  */
 export const workspace = ['--workspace', ...features]
 
-/** The same without the engine: app, tests and lints share one build. */
+/** The same without the engine. */
 export const withoutEngine = [
   ...['js-runtime', 'jsproc', 'tauri-plugin-js', name].flatMap((crate) => ['-p', crate]),
   '--no-default-features',
   ...features,
 ]
 
-/** Whether a window can open. Elsewhere than on Linux there always is a desktop. */
+/** True if a window can open. Assumes a desktop on all systems but Linux. */
 export function hasDisplay(env = process.env, platform = process.platform) {
   return platform !== 'linux' || Boolean(env.DISPLAY || env.WAYLAND_DISPLAY)
 }
 
-/** A tool of node_modules, to be run with this Node. */
+/** The command line that runs a tool of node_modules with this Node. */
 function tool(script, args) {
   return [process.execPath, [join(root, 'node_modules', script), ...args]]
 }
@@ -45,12 +45,12 @@ export function buildPage(env) {
   return runStep(step, [program, args, { cwd: root, env }])
 }
 
-/** Runs Tauri's command line; its exit code. */
+/** Runs Tauri's command line. Returns its exit code. */
 export function runTauri(args, env) {
   return runForCode(...tool('@tauri-apps/cli/tauri.js', args), { cwd: root, env })
 }
 
-/** Builds the optimised executable and the packages of it: `tauri build`. */
+/** Builds the optimised executable and its packages with `tauri build`. */
 export function bundleApp(args, env) {
   const [program, command] = tool('@tauri-apps/cli/tauri.js', ['build', '--ci', ...args])
   const step = {
@@ -60,12 +60,12 @@ export function bundleApp(args, env) {
     usually: firstBuild(true),
     progress: crateProgress,
     excerpt: firstError,
-    remedy: 'Correct what the lines above name, then run the same command again: it goes on there',
+    remedy: 'Fix the errors above, then run the same command again: it continues there',
   }
   return runStep(step, [program, command, { cwd: root, env: { ...env, ...progressEnv } }])
 }
 
-/** Where cargo puts what it builds. */
+/** Cargo's target folder. */
 export function targetFolder(env) {
   const metadata = capture('cargo', ['metadata', '--no-deps', '--format-version', '1'], {
     cwd: root,
@@ -74,10 +74,10 @@ export function targetFolder(env) {
   return JSON.parse(metadata).target_directory
 }
 
-/** Builds the executable with the page inside; its path. */
+/** Builds the app with its page. Returns the path of the executable. */
 export async function buildApp(env, { release = false } = {}) {
   await buildPage(env)
-  // An optimised app is for users: it has nothing that only tests need.
+  // The optimised app is for users and has no test commands.
   const options = release ? ['--workspace', '--features', `${name}/custom-protocol`] : workspace
   const step = {
     name: 'build the app',
@@ -88,8 +88,8 @@ export async function buildApp(env, { release = false } = {}) {
 }
 
 /**
- * Builds the app with nothing but child runtimes; its path. Cargo names it like the app with the engine, so
- * it is copied to where the other does not take its place. `page: false` keeps the page that is built.
+ * Builds the app with child runtimes only and returns the path of the executable. Cargo uses one file name for both
+ * apps, so this one is copied to a folder of its own. `page: false` uses the existing page.
  */
 export async function buildAppWithoutEngine(env, { release = false, page = true } = {}) {
   if (page) await buildPage(env)
@@ -100,15 +100,15 @@ export async function buildAppWithoutEngine(env, { release = false, page = true 
   }
   const args = [...profile(release), '--bin', name, ...withoutEngine]
   const built = await buildExecutable(step, name, args, env)
-  const own = join(dirname(built), 'without-engine', executable)
-  mkdirSync(dirname(own), { recursive: true })
-  // The system refuses to write to an executable that runs, not to replace it.
-  copyFileSync(built, `${own}.new`)
-  renameSync(`${own}.new`, own)
-  return own
+  const copy = join(dirname(built), 'without-engine', executable)
+  mkdirSync(dirname(copy), { recursive: true })
+  // A running executable can be replaced but not overwritten.
+  copyFileSync(built, `${copy}.new`)
+  renameSync(`${copy}.new`, copy)
+  return copy
 }
 
-/** Builds the command line of the engine, `jsproc`; its path. */
+/** Builds the command line `jsproc`. Returns the path of the executable. */
 export function buildEngine(env) {
   const step = {
     name: 'build jsproc',
@@ -118,23 +118,35 @@ export function buildEngine(env) {
   return buildExecutable(step, 'jsproc', [...profile(false), '--bin', 'jsproc', ...workspace], env)
 }
 
-/** What a build with the engine takes. */
+/** Expected duration of a build with the engine. */
 export function firstBuild(release) {
   return release
     ? 'less than half an hour on two cores the first time'
     : 'about 10 minutes on two cores the first time, seconds later'
 }
 
-/** The profile of a build, as cargo's option. */
+/** Cargo's option for the profile. */
 export function profile(release) {
   return release ? ['--release'] : []
 }
 
-/** Fails where no window can open. */
+/** Throws if no window can open. */
 export function requireDisplay(env = process.env) {
   if (hasDisplay(env)) return
   throw new UserError(
     'there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set. ' +
       '`npm run demo` works without one.',
   )
+}
+
+/** Builds and runs the demonstration for a terminal: one worker on every runtime. Returns its exit code. */
+export async function runDemo(env, args, { release = false } = {}) {
+  const step = {
+    name: 'build the demonstration',
+    doing: 'compiling the demonstration with the engine',
+    usually: firstBuild(release),
+  }
+  const options = release ? ['-p', 'js-runtime'] : workspace
+  const build = [...profile(release), '--example', 'demo', ...options]
+  return runForCode(await buildExecutable(step, 'demo', build, env), args, { cwd: root, env })
 }

@@ -1,9 +1,9 @@
-/** Cargo as a step: how many crates are done of all, and what failed. */
+/** Runs cargo as a step, with progress in crates and an excerpt of errors. */
 import { UserError } from './log.mjs'
 import { root } from './paths.mjs'
 import { runStep } from './step.mjs'
 
-/** Makes cargo draw its progress bar into a pipe, where it is read; and keeps colours out of the log. */
+/** Makes cargo print its progress bar to a pipe, for {@link crateProgress}, without colours. */
 export const progressEnv = {
   CARGO_TERM_PROGRESS_WHEN: 'always',
   CARGO_TERM_PROGRESS_WIDTH: '100',
@@ -11,11 +11,11 @@ export const progressEnv = {
 }
 
 /**
- * "crates 312 of 1132" from `    Building [====>    ] 312/1132: v8, swc_common`. Cargo waits where another one
- * uses the same folders.
+ * "crates 312 of 1132" from `    Building [====>    ] 312/1132: v8, swc_common`. Cargo blocks while another
+ * cargo uses the same folders.
  */
 export function crateProgress(line) {
-  if (/^\s*Blocking waiting for file lock/.test(line)) return 'waiting for another cargo to end'
+  if (/^\s*Blocking waiting for file lock/.test(line)) return 'waiting for another cargo to finish'
   const bar = /^\s*(?:Building|Checking) \[.*\] (\d+)\/(\d+)/.exec(line)
   return bar ? `crates ${bar[1]} of ${bar[2]}` : undefined
 }
@@ -27,8 +27,7 @@ export function downloadProgress(line) {
 }
 
 /**
- * The lines that say why cargo failed: from the first error on, without the settings that a build script
- * prints before its reason.
+ * The lines from cargo's first error on, without the settings that a failed build script prints before its error.
  */
 export function firstError(lines) {
   const start = lines.findIndex((line) => /^error(?:\[|:)/.test(line))
@@ -38,20 +37,20 @@ export function firstError(lines) {
   return reason > 4 ? [...rest.slice(0, 4), ...rest.slice(reason)] : rest
 }
 
-/** Runs `cargo` with `args` in the checkout; `step` as for `runStep`. */
+/** Runs `cargo` in the checkout. `step` has the fields of `runStep`. */
 export function runCargo(step, args, { env, cwd = root, onStdout } = {}) {
   const cargo = {
     part: 'build',
     progress: crateProgress,
     excerpt: firstError,
-    remedy: 'Correct what the lines above name, then run the same command again: it goes on there',
+    remedy: 'Fix the errors above, then run the same command again: it continues there',
     onStdout,
     ...step,
   }
   return runStep(cargo, ['cargo', args, { cwd, env: { ...env, ...progressEnv } }])
 }
 
-/** Runs a build and returns what it made, as cargo describes each artifact. */
+/** Runs a build and returns cargo's descriptions of its artifacts. */
 export async function buildArtifacts(step, args, env) {
   const artifacts = []
   const onStdout = (line) => {
@@ -63,15 +62,17 @@ export async function buildArtifacts(step, args, env) {
   return artifacts
 }
 
-/** Builds one executable or example; its path, which settings of cargo can move. */
+/** Builds an executable or example. Returns its path, which depends on cargo's settings. */
 export async function buildExecutable(step, name, args, env) {
   const artifacts = await buildArtifacts(step, ['build', ...args], env)
-  const made = artifacts.findLast(({ target, executable }) => target.name === name && executable)
-  if (made) return made.executable
+  const artifact = artifacts.findLast(
+    ({ target, executable }) => target.name === name && executable,
+  )
+  if (artifact) return artifact.executable
   throw new UserError(`cargo named no executable ${name}: see the log of the step "${step.name}"`)
 }
 
-/** Downloads the crates of Cargo.lock for one target: all that cargo needs from the network. */
+/** Downloads the crates of Cargo.lock for one target. Cargo needs nothing else from the network. */
 export function fetchCrates(target, env) {
   const args = ['fetch', '--target', target, ...(env.CI === 'true' ? ['--locked'] : [])]
   return runCargo(

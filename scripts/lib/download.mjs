@@ -1,4 +1,4 @@
-/** Downloads, from servers that answer at once. */
+/** Downloads with timeouts for the first answer and for stalls. */
 import { createWriteStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Readable, Transform } from 'node:stream'
@@ -6,27 +6,30 @@ import { pipeline } from 'node:stream/promises'
 import { UserError, mebibytes, say } from './log.mjs'
 import { startProgress } from './progress.mjs'
 
-const answerLimit = 5_000
-const stallAfter = 30_000
+/** Milliseconds until the response must begin. */
+const answerTimeout = 5_000
+
+/** Milliseconds without data after which a download fails. */
+const stallTimeout = 30_000
 
 /**
- * True when `file` was written; false when the server cannot be reached or has no such file. `part` is the part of
- * the set-up that speaks.
+ * Downloads `url` to `file`. Returns false if the server cannot be reached or does not have the file. `part` labels
+ * the output.
  */
-export async function downloadFile(url, file, part, answerWithin = answerLimit) {
+export async function downloadFile(url, file, part, timeout = answerTimeout) {
   const control = new AbortController()
-  const response = await ask(url, part, control, answerWithin)
+  const response = await request(url, part, control, timeout)
   if (!response) return false
   await save(response, file, control, url, part)
   return true
 }
 
-/** The text at `url`, or undefined when the server cannot be reached or has none. */
+/** Returns the text at `url`; undefined if the server cannot be reached or does not have it. */
 export async function fetchText(url, part) {
   const control = new AbortController()
-  const response = await ask(url, part, control, answerLimit)
+  const response = await request(url, part, control, answerTimeout)
   if (!response) return undefined
-  const stall = stopwatch(control, stallAfter)
+  const stall = stopwatch(control, stallTimeout)
   try {
     return await response.text()
   } finally {
@@ -34,23 +37,23 @@ export async function fetchText(url, part) {
   }
 }
 
-async function ask(url, part, control, answerWithin) {
-  say(part, `asking for ${url}`)
-  const limit = stopwatch(control, answerWithin)
+async function request(url, part, control, timeout) {
+  say(part, `requesting ${url}`)
+  const limit = stopwatch(control, timeout)
   let response
   try {
     response = await fetch(url, { redirect: 'follow', signal: control.signal })
   } catch (error) {
     const why = control.signal.aborted
-      ? `no answer within ${answerWithin / 1000} s`
+      ? `no answer within ${timeout / 1000} s`
       : (error.cause?.code ?? error.message)
-    say(part, `it cannot be reached (${why})`)
+    say(part, `the server cannot be reached (${why})`)
     return undefined
   } finally {
     limit.stop()
   }
   if (response.ok) return response
-  say(part, `it answered ${response.status} ${response.statusText}`)
+  say(part, `the server answered ${response.status} ${response.statusText}`)
   await response.body?.cancel()
   return undefined
 }
@@ -58,7 +61,7 @@ async function ask(url, part, control, answerWithin) {
 async function save(response, file, control, url, part) {
   const total = Number(response.headers.get('content-length')) || undefined
   const progress = startProgress({ part, doing: 'downloading' })
-  const stall = stopwatch(control, stallAfter)
+  const stall = stopwatch(control, stallTimeout)
   let received = 0
   const count = new Transform({
     transform(chunk, encoding, done) {
@@ -71,7 +74,7 @@ async function save(response, file, control, url, part) {
   try {
     await pipeline(Readable.fromWeb(response.body), count, createWriteStream(file))
   } catch (error) {
-    const why = control.signal.aborted ? `nothing came for ${stallAfter / 1000} s` : error.message
+    const why = control.signal.aborted ? `no data for ${stallTimeout / 1000} s` : error.message
     throw new UserError(`the download of ${url} broke off after ${mebibytes(received)}: ${why}`)
   } finally {
     stall.stop()
@@ -79,7 +82,7 @@ async function save(response, file, control, url, part) {
   }
   const { size } = await stat(file)
   if (total !== undefined && size !== total) {
-    throw new UserError(`${url}: ${size} bytes came instead of ${total}: try again`)
+    throw new UserError(`${url}: received ${size} bytes instead of ${total}: try again`)
   }
 }
 

@@ -1,8 +1,9 @@
-/** What scripts say: one line a step, and errors that a person can act on. */
+/** Output of the scripts: one line per step, questions, and errors with a remedy. */
+import { createInterface } from 'node:readline/promises'
 
 /**
- * A failure whose message is meant for the reader as it is; shown without a stack. `details`, if any, are
- * shown before the message, so that the last thing on the screen says what to do.
+ * An error that is shown to the user without a stack. `details` are printed before the message, so that the remedy
+ * is the last line on the screen.
  */
 export class UserError extends Error {
   name = 'UserError'
@@ -13,12 +14,12 @@ export class UserError extends Error {
   }
 }
 
-/** One line on stdout, marked with the part of the set-up that speaks. */
+/** Prints one line with the label `part`. */
 export function say(part, message) {
   print(`${part.padEnd(8)} ${message}`)
 }
 
-/** Text on lines of its own: the progress of a step may stand in the line of the cursor. */
+/** Prints text. On a terminal it first clears the line, which may show progress. */
 export function print(text) {
   console.log(process.stdout.isTTY ? `\r\x1b[K${text}` : text)
 }
@@ -36,17 +37,38 @@ export function mebibytes(bytes) {
 }
 
 /**
- * Runs a script's main function and turns what it throws into an exit code. The main function
- * may return the exit code itself (for a program it ran).
+ * Runs the main function of a script. A UserError or a failed system call gives exit code 1. The main function may
+ * return another exit code, such as that of a program.
  */
 export async function runMain(main) {
   try {
     process.exitCode = (await main(process.argv.slice(2))) ?? 0
   } catch (error) {
-    // A full disk or a folder without permission is the machine's state, not a fault of the script.
+    // Failed system calls (a full disk, a missing permission) are no bugs of the script.
     if (!(error instanceof UserError) && !error.syscall) throw error
     if (error.details) console.error(`\n${error.details}`)
     console.error(`\nerror: ${error.message}`)
     process.exitCode = 1
+  }
+}
+
+/**
+ * Asks a question with the default yes. Without a terminal, and in CI, the answer is yes. The question is printed
+ * to stderr, because stdout may be redirected.
+ */
+export async function confirm(
+  question,
+  { input = process.stdin, output = process.stderr, env = process.env } = {},
+) {
+  if (!input.isTTY || env.CI) return true
+  const terminal = createInterface({ input, output })
+  try {
+    const answer = (await terminal.question(`${question} [Y/n] `)).trim().toLowerCase()
+    return ['', 'y', 'yes'].includes(answer)
+  } catch (error) {
+    if (error.code !== 'ABORT_ERR') throw error
+    throw new UserError('stopped at the question; nothing was installed')
+  } finally {
+    terminal.close()
   }
 }

@@ -1,4 +1,4 @@
-/** Starting other programs: shown to the reader, or captured. Never through a shell. */
+/** Runs programs without a shell, with their output shown or captured. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
@@ -8,7 +8,7 @@ import { UserError } from './log.mjs'
 
 const windows = process.platform === 'win32'
 
-/** The path of a program on PATH, or undefined. */
+/** The path of a program on PATH; undefined if it is not there. */
 export function which(program, env = process.env) {
   const endings = windows ? ['.exe', '.cmd', '.bat'] : ['']
   for (const folder of (env.PATH ?? '').split(delimiter)) {
@@ -19,14 +19,14 @@ export function which(program, env = process.env) {
         accessSync(candidate, constants.X_OK)
         return candidate
       } catch {
-        // not here: look in the next folder
+        // Not in this folder.
       }
     }
   }
   return undefined
 }
 
-/** Runs a program and returns what it printed; a failure names the command and shows stderr. */
+/** Runs a program and returns its stdout. An error names the command and contains stderr. */
 export function capture(program, args, options = {}) {
   const result = spawnSync(program, args, {
     encoding: 'utf8',
@@ -42,7 +42,7 @@ export function capture(program, args, options = {}) {
   return result.stdout
 }
 
-/** Like `capture`, but undefined where the program is missing or fails. */
+/** Like `capture`, but returns undefined if the program is missing or fails. */
 export function tryCapture(program, args, options = {}) {
   try {
     return capture(program, args, options)
@@ -52,8 +52,8 @@ export function tryCapture(program, args, options = {}) {
 }
 
 /**
- * Keeps this script alive until its child has ended: Ctrl-C on a terminal reaches the child itself, other
- * signals are passed on. Returns a function that stops this.
+ * Keeps the script alive on signals until its child has exited, and forwards them to the child. On a terminal,
+ * Ctrl-C reaches the child directly. Returns a function that removes the handlers.
  */
 export function passSignals(child) {
   const handlers = {
@@ -66,7 +66,7 @@ export function passSignals(child) {
   }
 }
 
-/** Runs a program on this terminal and gives its exit code (128 + n for a signal, as shells do). */
+/** Runs a program on this terminal. Returns its exit code, 128 + n for signal n. */
 export async function runForCode(program, args, options = {}) {
   const child = spawn(program, args, { stdio: 'inherit', ...options })
   const release = passSignals(child)
@@ -80,13 +80,13 @@ export async function runForCode(program, args, options = {}) {
   }
 }
 
-/** Runs a program on this terminal; anything but exit code 0 is an error. */
+/** Runs a program on this terminal. Throws unless its exit code is 0. */
 export async function run(program, args, options = {}) {
   const code = await runForCode(program, args, options)
   if (code !== 0) throw new UserError(`\`${commandLine(program, args)}\` exited with ${code}`)
 }
 
-/** How npm is started: it is a shell script on Windows, which Node starts only through a shell. */
+/** The command that runs npm. On Windows it is a batch file, which Node runs only through a shell. */
 export function npmCommand(args, options = {}) {
   return [windows ? 'npm.cmd' : 'npm', args, { shell: windows, ...options }]
 }

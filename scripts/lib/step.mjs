@@ -1,6 +1,6 @@
 /**
- * Running a tool as one step: its output goes to a log file, the reader sees how far it is, and a failure
- * shows the lines that matter, then one sentence with the remedy and the path of the log.
+ * Runs a tool as one step: its output goes to a log file, and the terminal shows its progress. A failure shows an
+ * excerpt of the log, then one sentence with the remedy and the path of the log.
  */
 import { spawn } from 'node:child_process'
 import { createWriteStream, mkdirSync } from 'node:fs'
@@ -14,13 +14,13 @@ import { root } from './paths.mjs'
 import { startProgress } from './progress.mjs'
 import { cannotStart, passSignals } from './run.mjs'
 
-/** How many lines of a failed step are shown, and how much of each. */
-const shown = { lines: 30, characters: 300 }
+/** Bounds on the excerpt of a failed step. */
+const maxExcerpt = { lines: 30, characters: 300 }
 
-/** What a step started in the background may keep its pipes open after it has ended, in milliseconds. */
-const pipesStayOpen = 2_000
+/** Milliseconds that processes in the background may hold the pipes of an exited tool open. */
+const pipeTimeout = 2_000
 
-/** Where the output of steps is kept: in cargo's target folder, which outlives a fresh clone where it is set. */
+/** The log file of a step. It is in cargo's target folder, which may outlive the clone. */
 export function logFile(name, env = process.env) {
   const folder = resolve(root, env.CARGO_TARGET_DIR || 'target', 'logs')
   mkdirSync(folder, { recursive: true })
@@ -28,56 +28,55 @@ export function logFile(name, env = process.env) {
 }
 
 /**
- * Returns the lines of the step's output.
+ * Runs a step and returns the lines of its output.
  *
  * @param {object} step
- * @param {string} step.name names the log file and the step in errors
- * @param {string} step.part the part of the set-up that speaks
- * @param {string} step.doing what the reader sees, for instance "compiling"
- * @param {string} [step.usually] the time that it takes as a rule
- * @param {string} [step.remedy] what to do when it fails
- * @param {(line: string) => string | undefined} [step.progress] how far the step is, from a line of output
- * @param {(lines: string[]) => string[]} [step.excerpt] the lines of the log that show a failure
- * @param {(line: string) => void} [step.onStdout] takes stdout line by line instead of the log
+ * @param {string} step.name the name in errors and of the log file
+ * @param {string} step.part the label of output lines
+ * @param {string} step.doing the description in the progress, such as "compiling"
+ * @param {string} [step.usually] the expected duration
+ * @param {string} [step.remedy] the advice after a failure
+ * @param {(line: string) => string | undefined} [step.progress] extracts progress from a line of output
+ * @param {(lines: string[]) => string[]} [step.excerpt] selects the lines that explain a failure
+ * @param {(line: string) => void} [step.onStdout] receives the lines of stdout instead of the log
  * @param {[string, string[], object?]} command program, arguments and options of `spawn`
  */
 export async function runStep(step, [program, args, options = {}]) {
   const file = logFile(step.name, options.env)
   const log = createWriteStream(file)
-  // Without a log, as on a full disk, the step goes on: what it says itself is more to the point.
+  // A full disk must not hide the tool's own error, so the step runs without a log.
   let logError
   log.on('error', (error) => (logError ??= error))
   const lines = []
   const progress = startProgress(step)
-  const take = (line) => {
+  const onLine = (line) => {
     const text = stripVTControlCharacters(line)
-    const news = step.progress?.(text)
-    if (news !== undefined) progress.update(news)
-    // Cargo draws its progress bar many times a second: it says nothing that the log needs.
+    const update = step.progress?.(text)
+    if (update !== undefined) progress.update(update)
     if (isProgressBar(text) || text.trim() === '') return
     if (!logError) log.write(`${text}\n`)
     lines.push(text)
   }
   let end
   try {
-    end = await ending(spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] }), {
-      stdout: step.onStdout ?? take,
-      stderr: take,
+    end = await exitOf(spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] }), {
+      stdout: step.onStdout ?? onLine,
+      stderr: onLine,
     })
   } catch (error) {
     throw cannotStart(program, error)
   } finally {
-    end = { ...end, spent: progress.end() }
+    end = { ...end, elapsed: progress.end() }
     log.end()
     await finished(log).catch(() => {})
   }
   if (end.code !== 0) throw failure(step, end, lines, logError ? undefined : file)
-  say(step.part, `${step.doing}: done in ${duration(end.spent)}`)
+  say(step.part, `${step.doing}: done in ${duration(end.elapsed)}`)
   return lines
 }
 
-/** The exit code or signal of a process whose output is read to its end. */
-async function ending(child, { stdout, stderr }) {
+/** Reads the output of a process and returns its exit code or signal. */
+async function exitOf(child, { stdout, stderr }) {
   const release = passSignals(child)
   try {
     const closed = once(child, 'close')
@@ -85,8 +84,8 @@ async function ending(child, { stdout, stderr }) {
     readLines(child.stdout, stdout)
     readLines(child.stderr, stderr)
     const [code, signal] = await once(child, 'exit')
-    // A daemon that the tool has started, such as a compiler cache, inherits the pipes and keeps them open.
-    await Promise.race([closed, sleep(pipesStayOpen, undefined, { ref: false })])
+    // A daemon such as a compiler cache may have inherited the pipes.
+    await Promise.race([closed, sleep(pipeTimeout, undefined, { ref: false })])
     child.stdout.destroy()
     child.stderr.destroy()
     return { code, signal }
@@ -95,35 +94,37 @@ async function ending(child, { stdout, stderr }) {
   }
 }
 
-/** Exit codes by which shells and tools say that a signal has ended them: SIGINT, SIGKILL, SIGTERM. */
-const bySignal = [130, 137, 143]
+/** Exit codes of shells for SIGINT, SIGKILL and SIGTERM. */
+const signalCodes = [130, 137, 143]
 
 function failure(step, { code, signal }, lines, file) {
   const log = file ? `All output is in ${file}` : 'Its log could not be written: is the disk full?'
-  if (signal || bySignal.includes(code)) {
+  if (signal || signalCodes.includes(code)) {
     const how = `was ended by ${signal ?? `a signal (exit code ${code})`}`
     return new UserError(
-      `the step "${step.name}" ${how}. Run the same command again: it goes on there. ${log}`,
+      `the step "${step.name}" ${how}. Run the same command again: it continues there. ${log}`,
     )
   }
   const remedy = step.remedy ? `${step.remedy}. ` : ''
-  const excerpt = (step.excerpt ?? ((all) => all.slice(-shown.lines)))(lines)
-  const details = excerpt.slice(0, shown.lines).map((line) => line.slice(0, shown.characters))
+  const excerpt = (step.excerpt ?? ((all) => all.slice(-maxExcerpt.lines)))(lines)
+  const details = excerpt
+    .slice(0, maxExcerpt.lines)
+    .map((line) => line.slice(0, maxExcerpt.characters))
   return new UserError(`the step "${step.name}" failed with exit code ${code}. ${remedy}${log}`, {
     details: details.join('\n'),
   })
 }
 
 /** Lines end with \n; progress bars end with \r. */
-function readLines(stream, take) {
+function readLines(stream, onLine) {
   let rest = ''
   stream.setEncoding('utf8')
   stream.on('data', (chunk) => {
     const parts = (rest + chunk).split(/[\r\n]/)
     rest = parts.pop()
-    parts.forEach(take)
+    parts.forEach(onLine)
   })
-  stream.on('end', () => rest && take(rest))
+  stream.on('end', () => rest && onLine(rest))
 }
 
 const bar = /^\s*(?:(?:Building|Checking|Fetch|Updating|Blocking) \[|Downloading \d+ crates?)/

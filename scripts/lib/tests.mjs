@@ -1,4 +1,4 @@
-/** Test runners as steps: how many tests are done of all, and what failed. */
+/** Runs test runners as steps, with a count of finished tests and an excerpt of failures. */
 import { buildArtifacts, crateProgress, firstError, runCargo } from './cargo.mjs'
 import { UserError } from './log.mjs'
 import { root } from './paths.mjs'
@@ -6,8 +6,8 @@ import { capture } from './run.mjs'
 import { runStep } from './step.mjs'
 
 /**
- * Builds the tests of cargo and runs them: `options` are the packages and features. Tests whose names contain one of
- * `skip` are left out. How many passed.
+ * Builds and runs cargo's tests for the packages and features in `options`, except tests whose names contain one of
+ * `skip`. Returns the number of passed tests.
  */
 export async function cargoTest({ name, usually }, options, env, skip = []) {
   const programs = await buildTests(name, options, env)
@@ -23,7 +23,7 @@ export async function cargoTest({ name, usually }, options, env, skip = []) {
       usually,
       progress: libtestProgress(total),
       excerpt: libtestFailures,
-      remedy: 'Correct what the tests above name',
+      remedy: 'Fix the failures above',
     },
     ['test', ...options, '--no-fail-fast', '--', ...skip.flatMap((part) => ['--skip', part])],
     { env },
@@ -31,7 +31,7 @@ export async function cargoTest({ name, usually }, options, env, skip = []) {
   return lines.filter((line) => passed.test(line)).length
 }
 
-/** The executables of the tests. */
+/** Builds the test executables and returns their paths. */
 async function buildTests(name, options, env) {
   const step = { name: `build ${name}`, doing: `compiling ${name}` }
   const artifacts = await buildArtifacts(step, ['test', '--no-run', ...options], env)
@@ -45,25 +45,25 @@ function testNames(program, env) {
   return list.split('\n').flatMap((line) => /^(.*): test$/.exec(line)?.[1] ?? [])
 }
 
-/** How many of these tests run; each part in `skip` is that of a test, so that the list does not grow stale. */
+/** Counts the tests that run. Throws if an entry of `skip` matches no test. */
 export function countTests(names, skip) {
-  const stale = skip.find((part) => !names.some((name) => name.includes(part)))
-  if (stale)
-    throw new UserError(`no test has "${stale}" in its name: take it off the tests to skip`)
+  const unmatched = skip.find((part) => !names.some((name) => name.includes(part)))
+  if (unmatched)
+    throw new UserError(`no test has "${unmatched}" in its name: remove it from the tests to skip`)
   return names.filter((name) => !skip.some((part) => name.includes(part))).length
 }
 
 const passed = /^test .+ \.\.\. ok/
-const ended = /^test .+ \.\.\. (?:ok|FAILED|failed|ignored)/
+const finished = /^test .+ \.\.\. (?:ok|FAILED|failed|ignored)/
 
-/** "tests 120 of 488"; documentation tests are not in any list, so there can be more than `total`. */
+/** "tests 120 of 488". `total` does not include documentation tests. */
 export function libtestProgress(total) {
   let done = 0
   let hazard = ''
   return (line) => {
-    // The hazards are counted one by one and reported together.
+    // All hazards are one test.
     hazard = /^hazard \d+ of \d+/.exec(line)?.[0] ?? hazard
-    if (ended.test(line)) {
+    if (finished.test(line)) {
       done += 1
       hazard = ''
     } else if (!hazard) return crateProgress(line)
@@ -72,7 +72,7 @@ export function libtestProgress(total) {
   }
 }
 
-/** What failed and why, from what libtest prints at the end; a compiler's error where it came so far. */
+/** The failures that libtest prints at the end, or the compiler's first error. */
 export function libtestFailures(lines) {
   const start = lines.findIndex((line) => line === 'failures:')
   if (start < 0) return firstError(lines)
@@ -80,7 +80,7 @@ export function libtestFailures(lines) {
   return [...lines.slice(start, start + 30 - Math.min(failed.length, 10)), ...failed.slice(0, 10)]
 }
 
-/** Runs files of tests with Node's own runner; how many passed. */
+/** Runs test files with Node's test runner. Returns the number of passed tests. */
 export async function nodeTest({ name, usually }, files, env) {
   const args = ['--test', '--test-reporter=spec', ...files]
   const lines = await runStep(
@@ -91,14 +91,14 @@ export async function nodeTest({ name, usually }, files, env) {
       usually,
       progress: countMarks(/^\s*✔/),
       excerpt: (lines) => after(lines, (line) => line.includes('✖ failing tests')),
-      remedy: 'Correct what the tests above name',
+      remedy: 'Fix the failures above',
     },
     [process.execPath, args, { cwd: root, env }],
   )
   return numberIn(lines, /^ℹ pass (\d+)$/)
 }
 
-/** Runs the tests of a folder with Vitest; how many passed. */
+/** Runs the tests of a folder with Vitest. Returns the number of passed tests. */
 export async function vitest({ name }, folder, env) {
   const lines = await runStep(
     {
@@ -107,7 +107,7 @@ export async function vitest({ name }, folder, env) {
       doing: `running ${name}`,
       progress: countMarks(/^\s*✓/),
       excerpt: (lines) => after(lines, (line) => /Failed Tests/.test(line)),
-      remedy: 'Correct what the tests above name',
+      remedy: 'Fix the failures above',
     },
     [
       process.execPath,
@@ -118,13 +118,13 @@ export async function vitest({ name }, folder, env) {
   return numberIn(lines, /^\s*Tests\s+(\d+) passed/)
 }
 
-/** How many tests passed, from the runner's last lines. */
+/** The number of passed tests in the runner's summary. */
 function numberIn(lines, pattern) {
   const found = lines
     .map((line) => pattern.exec(line)?.[1])
     .findLast((count) => count !== undefined)
   if (Number(found) > 0) return Number(found)
-  throw new UserError('no test ran: the runner printed no count of tests that passed')
+  throw new UserError('no test ran: the runner printed no count of passed tests')
 }
 
 function countMarks(mark) {
@@ -132,7 +132,7 @@ function countMarks(mark) {
   return (line) => (mark.test(line) ? `${(done += 1)} passed` : undefined)
 }
 
-/** The lines from the first one that `isStart` finds; the last lines where there is none. */
+/** The lines from the first match of `isStart` on; without a match the last lines. */
 function after(lines, isStart) {
   const start = lines.findIndex(isStart)
   return start < 0 ? lines.slice(-30) : lines.slice(start)

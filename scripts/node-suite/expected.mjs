@@ -1,26 +1,27 @@
-/** The list of tests that pass on Deno alone and why, in `docs/node-suite.md`; and comparing a run with it. */
+/** Compares a run with the list in `docs/node-suite.md` of tests that pass on Deno only. */
 import { startsExecPath } from './tests.mjs'
 
-/** Reads the names and reasons from the table rows of the document: "| `test-x` | reason |". */
-export function listed(document) {
+/** Parses names and reasons from the table rows of the document: "| `test-x` | reason |". */
+export function parseList(document) {
   const rows = [...document.matchAll(/^\| `(test-[^`]+)` +\| (.+?) +\|$/gm)]
   return new Map(rows.map(([, name, reason]) => [name, reason]))
 }
 
 /**
- * What passes on Deno alone, sorted by kind, and what of it is neither in the list nor starts process.execPath.
+ * Finds the tests that pass on Deno only, by kind. `unexpected` ones are not in the list and do not start
+ * process.execPath. `fixed` ones are in the list but pass on the engine.
  *
  * @param {{ name: string, kind: string, deno: string, engine?: string }[]} results
  * @param {Map<string, string>} expected names with reasons
  */
 export function compare(results, expected) {
-  const alone = results.filter(({ deno, engine }) => deno === 'passed' && engine !== 'passed')
-  const kinds = Map.groupBy ? Map.groupBy(alone, ({ kind }) => kind) : groupBy(alone)
+  const denoOnly = results.filter(({ deno, engine }) => deno === 'passed' && engine !== 'passed')
+  const kinds = Map.groupBy ? Map.groupBy(denoOnly, ({ kind }) => kind) : groupBy(denoOnly)
   return {
-    alone,
+    denoOnly,
     kinds: [...kinds].sort(([, a], [, b]) => b.length - a.length),
-    unexpected: alone.filter(({ name, kind }) => kind !== startsExecPath && !expected.has(name)),
-    mended: results.filter(({ name, engine }) => engine === 'passed' && expected.has(name)),
+    unexpected: denoOnly.filter(({ name, kind }) => kind !== startsExecPath && !expected.has(name)),
+    fixed: results.filter(({ name, engine }) => engine === 'passed' && expected.has(name)),
   }
 }
 
@@ -31,8 +32,8 @@ function groupBy(results) {
   return groups
 }
 
-/** What the reader sees: kinds with their tests, then the sums. */
-export function report(results, { alone, kinds, unexpected, mended }, expected) {
+/** The report as text: kinds with their tests, then totals. */
+export function report(results, { denoOnly, kinds, unexpected, fixed }, expected) {
   const lines = kinds.flatMap(([kind, tests]) => [
     `${kind}: ${tests.length}`,
     ...tests.map(({ name, engine }) => {
@@ -41,12 +42,12 @@ export function report(results, { alone, kinds, unexpected, mended }, expected) 
     }),
   ])
   const deno = results.filter((result) => result.deno === 'passed').length
-  const both = deno - alone.length
+  const both = deno - denoOnly.length
   return [
     ...lines,
     '',
     `${results.length} tests: ${deno} pass on Deno, ${both} of these on the embedded engine`,
-    `passes on Deno alone: ${alone.length}, of which not listed: ${unexpected.length}`,
-    ...mended.map(({ name }) => `listed, but passes: ${name}`),
+    `pass on Deno only: ${denoOnly.length}, not listed: ${unexpected.length}`,
+    ...fixed.map(({ name }) => `listed, but passes: ${name}`),
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-/** A folder with the packages of the list and the scripts that use them. */
+/** Installs the packages of the list in a temporary folder, with the scripts that use them. */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { npmCommand } from '../lib/run.mjs'
 import { runStep } from '../lib/step.mjs'
 import { companions, packages } from './list.mjs'
 
-/** Runs `work` with a temporary folder in which the packages are installed; the folder goes at the end. */
+/** Runs `work` with the folder, then removes it. */
 export async function withPackages(env, work) {
   const folder = mkdtempSync(join(os.tmpdir(), 'packages-'))
   try {

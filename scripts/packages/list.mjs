@@ -1,6 +1,6 @@
-/** The npm packages that are tried, with the versions that `docs/packages.md` speaks of. */
+/** The tested npm packages, with the versions in `docs/packages.md`. */
 
-/** Each package has a use of the same name in `uses/`. */
+/** `uses/` has a function with the name of each package. */
 export const packages = {
   '@anthropic-ai/sdk': '1.14.0',
   '@modelcontextprotocol/sdk': '1.32.2',
@@ -72,13 +72,13 @@ export const packages = {
   zx: '8.8.5',
 }
 
-/** What the uses need besides. */
+/** Other packages that the uses import. */
 export const companions = {
   '@hono/node-server': '2.1.9',
   'socket.io-client': '4.8.4',
 }
 
-/** What is imported where a package has no main module. */
+/** The imported module of packages without a main module. */
 export const entries = {
   '@modelcontextprotocol/sdk': '@modelcontextprotocol/sdk/server/mcp.js',
 }

@@ -1,17 +1,17 @@
-/** Imports and uses a package on Node and on the embedded engine, and compares what comes out. */
+/** Imports and uses a package on Node and on the embedded engine, and compares the results. */
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { runLimited } from '../lib/limited.mjs'
 import { entries } from './list.mjs'
 
-/** The limit of time for one import or use, in seconds: many times what any of them needs. */
+/** Time limit of one import or use, in seconds: many times the usual duration. */
 const seconds = 120
 
 const mark = /^result: (.*)$/m
 
 /**
- * How a package does on the engine: `import` with default permissions, `use` with all granted; each is
- * "works", or how it differs from Node.
+ * Tests a package on the engine: `import` with default permissions, `use` with all permissions. Each verdict is
+ * "works" or describes the difference from Node.
  */
 export async function tryPackage(name, { folder, jsproc, env }) {
   const script = join(folder, 'uses/main.mjs')
@@ -32,21 +32,21 @@ export async function tryPackage(name, { folder, jsproc, env }) {
   }
 }
 
-/** Compares the ends of two runs; Node's is the yardstick, and `isSame` compares what they have printed. */
+/** Compares the engine's run with Node's. `isSame` compares their results. */
 export function verdict({ node, engine }, isSame = isDeepStrictEqual) {
   const [expected, actual] = [resultOf(node), resultOf(engine)]
   if (expected === undefined) return actual === undefined ? 'fails on Node too' : 'fails on Node'
-  if (engine.late) return 'no end'
+  if (engine.timedOut) return 'no end'
   if (actual === undefined) return 'fails'
   return isSame(actual.value, expected.value) ? 'works' : 'differs'
 }
 
-/** Whether a module exports what it exports on Node: the engine may find more names of a CommonJS module. */
+/** True if a module exports at least the names of Node. The engine may find more names of a CommonJS module. */
 export function hasAll(actual, expected) {
   return expected.every((name) => actual.includes(name))
 }
 
-/** The result that the run has printed, if it ended well; a use may return nothing. */
+/** The printed result of a run with exit code 0. A use may return undefined. */
 function resultOf({ code, stdout }) {
   const text = code === 0 ? mark.exec(stdout)?.[1] : undefined
   if (text === undefined) return undefined

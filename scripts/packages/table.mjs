@@ -1,4 +1,4 @@
-/** The table of packages in `docs/packages.md`: what is expected of each, with reasons that people write. */
+/** The table of packages in `docs/packages.md`: expected results with handwritten reasons. */
 import { packages } from './list.mjs'
 
 const row = /^\| `([^`]+)` +\| ([^|]*) \| ([^|]*) \| ([^|]*) \| (.*) \|$/gm
@@ -14,7 +14,7 @@ export function expectations(document) {
   )
 }
 
-/** What does not agree between results and the table, a sentence each. */
+/** The differences between results and the table, as sentences. */
 export function differences(results, expected) {
   const sentences = []
   for (const { name, ...result } of results) {
@@ -28,17 +28,17 @@ export function differences(results, expected) {
         sentences.push(`${name}, ${action}: expected "${known[action]}", got "${result[action]}"`)
       }
     }
-    if (!isFine(result) && !known.why) sentences.push(`${name}: the table says no reason`)
+    if (!worksFully(result) && !known.why) sentences.push(`${name}: the table has no reason`)
   }
   const unknown = [...expected.keys()].filter((name) => !(name in packages))
   return [...sentences, ...unknown.map((name) => `${name} is in the table but not in the list`)]
 }
 
-function isFine(result) {
+function worksFully(result) {
   return result.import === 'works' && result.use === 'works'
 }
 
-/** The document with a row for each result; reasons stay with their packages. */
+/** The document with a row for each result. Preserves reasons. */
 export function withResults(document, results, expected) {
   const lines = results.map((result) => {
     const why = expected.get(result.name)?.why ?? ''
@@ -47,7 +47,7 @@ export function withResults(document, results, expected) {
   })
   const head = ['| package | version | import | use | why |', '| --- | --- | --- | --- | --- |']
   const start = document.indexOf(head[0])
-  const kept = start < 0 ? `${document.trimEnd()}\n\n` : document.slice(0, start)
+  const before = start < 0 ? `${document.trimEnd()}\n\n` : document.slice(0, start)
   const after = start < 0 ? '' : document.slice(start).replace(/^(?:\|.*\n)+/, '')
-  return `${kept}${[...head, ...lines].join('\n')}\n${after}`
+  return `${before}${[...head, ...lines].join('\n')}\n${after}`
 }

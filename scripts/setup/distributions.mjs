@@ -1,6 +1,5 @@
 /**
- * The Linux distributions that set-up knows: what the packages are called there, how to find out which are
- * installed, and how to install them.
+ * The supported Linux distributions: names of packages, and commands to query and install them.
  */
 import { readFileSync } from 'node:fs'
 import { tryCapture } from '../lib/run.mjs'
@@ -14,10 +13,9 @@ export const llvmVersion = '22'
  * - `engine`: a C and C++ compiler with make (aws-lc, zstd, libffi, lcms2, linking) and libclang (the bindings
  *   of SQLite are generated while building);
  * - `window`: WebKitGTK's headers, and pkg-config, which finds them;
- * - `v8`: what `npm run v8:build` compiles V8 with;
- * - `test`: a screen without a monitor, OpenGL for it, WebKit's driver, and git, which lists the files that
- *   the checks read;
- * - `rust`: the compiler, cargo, formatter and linter of the distribution itself, by version.
+ * - `v8`: the tools of `npm run v8:build`;
+ * - `test`: a virtual screen, OpenGL for it, WebKit's driver, and git, which lists the checked files;
+ * - `rust`: alternative sets of the distribution's own compiler, cargo, formatter and linter.
  */
 const families = {
   debian: {
@@ -33,24 +31,24 @@ const families = {
         ...['ninja-build', 'libglib2.0-dev', 'pkg-config', 'python3'],
       ],
     },
-    // Debian 12 keeps a current Rust under these names to build browsers with; Debian 13 has one in backports.
+    // Debian 12 has a current Rust with the suffix -web, Debian 13 one in its backports.
     rust: [
       ['cargo', 'rustc', 'rustfmt', 'rust-clippy'],
       ['cargo-web', 'rustc-web', 'rustfmt-web', 'rust-web-clippy'],
     ],
-    // One line for each architecture that a package is installed for.
+    // The output has a line for each installed architecture.
     isInstalled: (name, capture) =>
       capture('dpkg-query', ['-W', '-f', '${db:Status-Status}\\n', name])
         ?.split('\n')
         .includes('installed') ?? false,
-    // An installation that was interrupted is completed first: apt refuses to work before.
+    // apt refuses to work until an interrupted installation is completed.
     isBroken: (capture) => Boolean(capture('dpkg', ['--audit'])?.trim()),
     repair: [
       ['dpkg', '--configure', '-a'],
       ['apt-get', 'install', '-f', '-y', '-q'],
     ],
     update: ['apt-get', 'update', '-q'],
-    // Nothing of the user's is removed for it: some of these packages exclude others.
+    // Some of these packages conflict with others. --no-remove protects the user's packages.
     install: ['apt-get', 'install', '-y', '-q', '--no-install-recommends', '--no-remove'],
     env: { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' },
     versions: (name, capture) =>
@@ -65,7 +63,7 @@ const families = {
     packages: {
       engine: ['gcc', 'gcc-c++', 'make', 'ca-certificates', 'clang-devel'],
       window: ['pkgconf-pkg-config', 'webkit2gtk4.1-devel'],
-      // dnf and rpm take a file's path for the package that has the file.
+      // dnf and rpm accept the path of a file for the package that contains it.
       test: ['git-core', 'xorg-x11-server-Xvfb', 'mesa-dri-drivers', '/usr/bin/WebKitWebDriver'],
     },
     rust: [['cargo', 'rust', 'rustfmt', 'clippy']],
@@ -84,12 +82,12 @@ const families = {
     packages: {
       engine: ['base-devel', 'ca-certificates', 'clang'],
       window: ['pkgconf', 'webkit2gtk-4.1'],
-      // webkitgtk-6.0 brings WebKitWebDriver, which webkit2gtk-4.1 leaves out.
+      // webkit2gtk-4.1 does not contain WebKitWebDriver.
       test: ['git', 'xorg-server-xvfb', 'mesa', 'webkitgtk-6.0'],
     },
     rust: [['rust']],
     isInstalled: (name, capture) => capture('pacman', ['-T', name]) !== undefined,
-    // Arch supports no partial upgrades: a package list that is renewed goes with an upgrade.
+    // Arch does not support partial upgrades: -y needs -u.
     install: ['pacman', '-Syu', '--needed', '--noconfirm'],
     env: { LC_ALL: 'C.UTF-8' },
     versions: (name, capture) =>
@@ -102,8 +100,8 @@ const families = {
 }
 
 /**
- * The distribution of this machine, or undefined for another system.
- * @returns `{ name, …one of the families above }`
+ * The distribution of this machine; undefined if it is not supported.
+ * @returns `{ name }` and the fields of one of the families above
  */
 export function distribution(release = osRelease()) {
   const value = (key) => new RegExp(`^${key}=["']?([^"'\\n]*)["']?$`, 'm').exec(release)?.[1] ?? ''
@@ -116,7 +114,7 @@ function osRelease() {
   try {
     return readFileSync('/etc/os-release', 'utf8')
   } catch {
-    // not Linux, or a Linux that does not say what it is
+    // Not Linux, or a Linux without this file.
     return ''
   }
 }
@@ -126,19 +124,19 @@ export function packagesFor(purposes, system) {
   return purposes.flatMap((purpose) => system.packages[purpose] ?? [])
 }
 
-/** Those of `names` that are not installed. */
+/** The packages in `names` that are not installed. */
 export function missingPackages(names, system, capture = captureFor(system)) {
   return names.filter((name) => !system.isInstalled(name, capture))
 }
 
-/** Asks the package manager in English, whatever the user's language is. */
+/** Queries the package manager in English. */
 function captureFor(system) {
   return (program, args) => tryCapture(program, args, { env: { ...process.env, ...system.env } })
 }
 
 /**
- * The distribution's own Rust where it is at least `wanted` ("1.95"): the packages, and the suite that they
- * come from where that must be named.
+ * The distribution's Rust packages if their version is at least `wanted` ("1.95"), with their suite if the package
+ * manager needs it.
  */
 export function packagedRust(wanted, system, capture = captureFor(system)) {
   for (const packages of system.rust) {

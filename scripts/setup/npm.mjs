@@ -1,4 +1,4 @@
-/** Node itself, and the npm packages of package-lock.json, installed once per change of that file. */
+/** Checks Node's version and installs the npm packages after each change of package-lock.json. */
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError, say } from '../lib/log.mjs'
@@ -6,8 +6,8 @@ import { root } from '../lib/paths.mjs'
 import { npmCommand } from '../lib/run.mjs'
 import { runStep } from '../lib/step.mjs'
 
-/** The versions of Node that Vite and its plugins run on: from these on within a major version, and all later. */
-const nodes = [
+/** The minimum versions of Node for Vite and its plugins, by major version. Later major versions work too. */
+const minimumVersions = [
   [20, 19],
   [22, 12],
   [24, 0],
@@ -15,17 +15,20 @@ const nodes = [
 
 export function ensureNode(version = process.versions.node) {
   const [major, minor] = version.split('.').map(Number)
-  const newest = nodes.at(-1)[0]
-  if (major > newest || nodes.some(([of, from]) => major === of && minor >= from)) return
+  const newest = minimumVersions.at(-1)[0]
+  if (
+    major > newest ||
+    minimumVersions.some(([ofMajor, least]) => major === ofMajor && minor >= least)
+  )
+    return
   throw new UserError(
-    `this is Node ${version}; needed is ${nodes.map((one) => one.join('.')).join(', ')} or newer: install one from nodejs.org or ` +
+    `this is Node ${version}; required is ${minimumVersions.map((pair) => pair.join('.')).join(', ')} or newer: install one from nodejs.org or ` +
       'your distribution, then run the same command again',
   )
 }
 
 /**
- * npm writes node_modules/.package-lock.json at the end of an install, so an interrupted install
- * counts as none.
+ * npm writes node_modules/.package-lock.json at the end of an installation, so an interrupted one does not count.
  */
 export function npmPackagesAreCurrent(folder) {
   const installed = join(folder, 'node_modules', '.package-lock.json')
@@ -40,7 +43,7 @@ export async function ensureNpmPackages(env = process.env) {
     )
   }
   if (npmPackagesAreCurrent(root)) return say('npm', 'all packages are installed')
-  // All packages are for development: they are installed whatever NODE_ENV or the user's settings say.
+  // All packages are development dependencies, which NODE_ENV or the user's settings may exclude.
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund']
   const lines = await runStep(
     {
@@ -52,10 +55,10 @@ export async function ensureNpmPackages(env = process.env) {
     },
     npmCommand(args, { cwd: root, env }),
   )
-  // npm reports success where the disk is full.
+  // npm succeeds although the disk is full.
   if (npmPackagesAreCurrent(root) && !lines.some((line) => line.includes('TAR_ENTRY_ERROR'))) return
   rmSync(join(root, 'node_modules', '.package-lock.json'), { force: true })
   throw new UserError(
-    'npm did not write all packages: see whether the disk is full, then run the same command again',
+    'npm did not write all packages: check that the disk is not full, then run the same command again',
   )
 }

@@ -1,35 +1,34 @@
-/** Rust: found where it is, or installed by rustup, or by the distribution where rustup has no network. */
+/** Finds Rust, or installs it with rustup, or from the distribution if rustup's server cannot be reached. */
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { downloadFile, fetchText } from '../lib/download.mjs'
-import { UserError, say } from '../lib/log.mjs'
+import { UserError, confirm, say } from '../lib/log.mjs'
 import { cacheDir, cargoHome, root } from '../lib/paths.mjs'
 import { tryCapture, which } from '../lib/run.mjs'
 import { runStep } from '../lib/step.mjs'
 import { isAtLeast, systemGlibc } from '../lib/versions.mjs'
-import { confirm } from './ask.mjs'
 import { distribution, packagedRust } from './distributions.mjs'
 import { install } from './system.mjs'
 
 const components = ['rustfmt', 'clippy'].flatMap((name) => ['-c', name])
 
-/** The oldest Rust that the workspace takes: `rust-version` of Cargo.toml, for instance "1.95". */
+/** The minimum version of Rust: `rust-version` of Cargo.toml, such as "1.95". */
 export function wantedRust() {
   return /^rust-version = "(.+)"$/m.exec(readFileSync(join(root, 'Cargo.toml'), 'utf8'))[1]
 }
 
-/** Of rustc and cargo that `env` finds: "1.95", the older of the two; undefined where one is missing. */
+/** The older version of rustc and cargo in `env`, such as "1.95"; undefined if one is missing. */
 export function rustVersion(env, capture = tryCapture) {
-  // rustup would install a toolchain that is missing, and say nothing for minutes.
-  const asking = { env: { ...env, RUSTUP_AUTO_INSTALL: '0' } }
+  // Otherwise rustup installs a missing toolchain, which takes minutes without output.
+  const options = { env: { ...env, RUSTUP_AUTO_INSTALL: '0' } }
   const [rustc, cargo] = ['rustc', 'cargo'].map(
-    (tool) => /^\w+ (\d+\.\d+)/.exec(capture(tool, ['--version'], asking) ?? '')?.[1],
+    (tool) => /^\w+ (\d+\.\d+)/.exec(capture(tool, ['--version'], options) ?? '')?.[1],
   )
   return rustc && cargo && (isAtLeast(rustc, cargo) ? cargo : rustc)
 }
 
-/** The host's triple, by rustc's names; undefined where rustup has no installer. */
+/** The host's target triple; undefined if rustup has no installer for it. */
 export function hostTriple({ platform, arch } = process) {
   const cpu = { x64: 'x86_64', arm64: 'aarch64' }[arch]
   const libc = systemGlibc() ? 'gnu' : 'musl'
@@ -42,31 +41,30 @@ export function hostTriple({ platform, arch } = process) {
 }
 
 /**
- * Makes sure that `cargo` and `rustc` of `env` are new enough. `env` is changed where a toolchain or a folder of
- * programs has to be named. A Rust of the user's is never removed or changed. `system` is the distribution whose
- * packages may be used.
+ * Ensures that `cargo` and `rustc` in `env` are new enough. May set a toolchain or PATH in `env`. Never removes or
+ * changes the user's Rust. `system` is the distribution whose packages may be installed.
  */
 export async function ensureRust(env = process.env, system = distribution()) {
   const wanted = wantedRust()
-  const isGood = () => isAtLeast(rustVersion(env) ?? '0.0', wanted)
-  if (isGood()) return say('rust', `Rust ${rustVersion(env)} is there`)
+  const isNewEnough = () => isAtLeast(rustVersion(env) ?? '0.0', wanted)
+  if (isNewEnough()) return say('rust', `found Rust ${rustVersion(env)}`)
   const found = rustVersion(env)
-  const why = `Rust ${wanted} or newer is needed${found ? `, and ${found} is there` : ''}`
+  const why = `Rust ${wanted} or newer is required${found ? `, found ${found}` : ''}`
   say('rust', why)
-  const ways = [
+  const installers = [
     which('rustup', env) ? () => addToolchain(wanted, env) : () => installRustup(env),
     () => installPackages(wanted, why, env, system),
   ]
-  for (const way of ways) {
-    if ((await way()) && isGood()) return say('rust', `Rust ${rustVersion(env)} is there`)
+  for (const installer of installers) {
+    if ((await installer()) && isNewEnough()) return say('rust', `found Rust ${rustVersion(env)}`)
   }
-  throw new UserError(`${why}. ${otherWays(wanted)}`)
+  throw new UserError(`${why}. ${manualInstructions(wanted)}`)
 }
 
-/** Installs a toolchain beside the user's own; `env` names it for this command only. False where it cannot. */
+/** Installs a toolchain next to the user's and selects it in `env`. Returns false on failure. */
 async function addToolchain(wanted, env) {
   const toolchain = `${wanted}.0`
-  if (!(await confirm(`Install Rust ${toolchain} with rustup, beside the installed one?`)))
+  if (!(await confirm(`Install Rust ${toolchain} with rustup, next to the installed one?`)))
     return false
   const step = {
     name: 'rustup toolchain',
@@ -80,7 +78,7 @@ async function addToolchain(wanted, env) {
   return true
 }
 
-/** Installs rustup and the stable toolchain in their usual places. False where it cannot. */
+/** Installs rustup and the stable toolchain in the default folders. Returns false on failure. */
 async function installRustup(env) {
   const folder = join(cacheDir(env), 'rustup')
   mkdirSync(folder, { recursive: true })
@@ -101,7 +99,7 @@ async function installRustup(env) {
   }
 }
 
-/** Runs a step for which there is another way: its failure is said, not thrown. */
+/** Runs a step that has an alternative: prints its failure instead of throwing it. */
 async function succeeds(step, command) {
   try {
     await runStep(step, command)
@@ -113,12 +111,12 @@ async function succeeds(step, command) {
   }
 }
 
-/** rustup's installer, checked against the checksum beside it; undefined where its server does not answer. */
+/** Downloads rustup's installer and verifies its checksum; undefined if the server cannot be reached. */
 async function downloadInstaller(folder, env) {
   const triple = hostTriple()
   if (!triple)
     return void say('rust', `rustup has no installer for ${process.platform} on ${process.arch}`)
-  // The variables are rustup's own, for mirrors.
+  // rustup's variables for mirrors.
   const mirror = env.RUSTUP_DIST_SERVER && `${env.RUSTUP_DIST_SERVER}/rustup`
   const base = env.RUSTUP_UPDATE_ROOT || mirror || 'https://static.rust-lang.org/rustup'
   const name = process.platform === 'win32' ? 'rustup-init.exe' : 'rustup-init'
@@ -126,8 +124,7 @@ async function downloadInstaller(folder, env) {
   const program = join(folder, name)
   const list = await fetchText(`${url}.sha256`, 'rust')
   const [expected] = /^[0-9a-f]{64}/i.exec(list ?? '') ?? []
-  if (!expected)
-    return void say('rust', `rustup's server cannot be used: there is no checksum for ${url}`)
+  if (!expected) return void say('rust', `rustup's server has no checksum for ${url}`)
   if (!(await downloadFile(url, program, 'rust'))) return undefined
   const sum = createHash('sha256').update(readFileSync(program)).digest('hex')
   if (sum !== expected.toLowerCase())
@@ -138,16 +135,16 @@ async function downloadInstaller(folder, env) {
   return program
 }
 
-/** Installs the distribution's Rust where it is new enough; false where it has none. */
+/** Installs the distribution's Rust. Returns false if it is too old or missing. */
 async function installPackages(wanted, why, env, system) {
   const packaged = system && packagedRust(wanted, system)
   if (!packaged) return false
   const { suite } = packaged
-  await install(packaged.packages, system, `${why}. ${system.name} has it as packages`, {
+  await install(packaged.packages, system, `${why}. ${system.name} has packages of it`, {
     suite,
     env,
   })
-  // rustup's programs without a toolchain would stand before those of the distribution.
+  // rustup's proxies without a toolchain would hide the distribution's programs.
   const rustup = join(cargoHome(env), 'bin')
   env.PATH = env.PATH.split(delimiter)
     .filter((folder) => folder !== rustup)
@@ -156,18 +153,18 @@ async function installPackages(wanted, why, env, system) {
   return true
 }
 
-/** How else to get Rust. */
-function otherWays(wanted) {
+/** Instructions to install Rust by hand. */
+function manualInstructions(wanted) {
   return (
-    `Ways to get Rust ${wanted} or newer by hand: rustup (rustup.rs), also from a mirror that RUSTUP_DIST_SERVER and RUSTUP_UPDATE_ROOT name; ` +
-    'the folders ~/.cargo and ~/.rustup of another machine of this kind; or packages, after `apt-get update`: ' +
+    `To install Rust ${wanted} or newer by hand, use rustup (rustup.rs), with RUSTUP_DIST_SERVER and RUSTUP_UPDATE_ROOT for a mirror; ` +
+    'the folders ~/.cargo and ~/.rustup of a similar machine; or packages, after `apt-get update`: ' +
     'Debian 12 (`apt-get install cargo-web rustc-web rustfmt-web rust-web-clippy`), ' +
     'Debian 13 with its backports (`apt-get install -t trixie-backports cargo rustc rustfmt rust-clippy`), ' +
     'Fedora (`dnf install cargo rust rustfmt clippy`), Arch (`pacman -S rust`). Then run the same command again'
   )
 }
 
-/** Formatter and linter: `npm test` needs them, `npm start` does not. */
+/** Throws if the formatter or linter is missing. Only `npm test` needs them. */
 export function ensureRustLinters(env, capture = tryCapture) {
   for (const [tool, component] of [
     ['fmt', 'rustfmt'],
@@ -175,7 +172,7 @@ export function ensureRustLinters(env, capture = tryCapture) {
   ]) {
     if (capture('cargo', [tool, '--version'], { env }) === undefined) {
       throw new UserError(
-        `\`cargo ${tool}\` does not work: install it with \`rustup component add ${component}\`, or the package of your distribution that has it`,
+        `\`cargo ${tool}\` does not work: install it with \`rustup component add ${component}\`, or from your distribution`,
       )
     }
   }

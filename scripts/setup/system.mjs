@@ -1,25 +1,24 @@
-/** System packages: installed where that is allowed, otherwise named exactly. */
+/** Installs system packages, or prints the command for an administrator. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UserError, say } from '../lib/log.mjs'
+import { UserError, confirm, say } from '../lib/log.mjs'
 import { runForCode, tryCapture, which } from '../lib/run.mjs'
 import { runStep } from '../lib/step.mjs'
-import { confirm } from './ask.mjs'
 import { distribution, missingPackages, packagesFor } from './distributions.mjs'
 
 /**
- * Makes sure that the packages of these purposes ("engine", "window", "test") are installed. Asks before it
- * installs where a terminal is attached. Without the right to install, the error is the command to run.
+ * Ensures that the packages for these purposes ("engine", "window", "test") are installed. Asks before it installs them
+ * if a terminal is attached. Without the right to install, throws an error with the command.
  */
 export async function ensureSystemPackages(purposes, env = process.env, system = distribution()) {
-  if (!system) return checkByHand(purposes)
+  if (!system) return checkTools(purposes)
   const missing = missingPackages(packagesFor(purposes, system), system)
   if (missing.length === 0) return say('system', `all packages are installed (${system.name})`)
-  await install(missing, system, 'these packages are needed', { env })
+  await install(missing, system, 'these packages are required', { env })
 }
 
 /**
- * Installs packages as root, or with sudo after a question; `why` begins the question and the error. `suite` is
- * the part of the distribution that they come from, where that must be named.
+ * Installs packages as root, or with sudo after a question. The question and the error start with `why`. `suite`
+ * selects a part of the distribution.
  */
 export async function install(names, system, why, { suite, env = process.env } = {}) {
   const command = [...system.install, ...(suite ? ['-t', suite] : []), ...names]
@@ -28,12 +27,12 @@ export async function install(names, system, why, { suite, env = process.env } =
   const refusal = () =>
     new UserError(
       `${why}. An administrator installs them with this command:\n\n    ${adminCommand(system, command)}\n\n` +
-        'Then run yours again: it goes on where it was',
+        'Then run the same command again',
     )
   if (!isRoot && !useSudo) throw refusal()
   say('system', `${why}: ${names.join(' ')}`)
   if (!(await confirm(`Install them${useSudo ? ' with sudo' : ''}?`))) throw refusal()
-  // sudo asks for the password now, not in the middle of a progress line.
+  // Asks for the password now. Later, the question would be hidden by a progress line.
   if (useSudo && (await runForCode('sudo', ['-v'])) !== 0) throw refusal()
 
   const run = (doing, [program, ...args]) => {
@@ -45,11 +44,11 @@ export async function install(names, system, why, { suite, env = process.env } =
       doing,
       usually: 'a minute or two',
       progress: aptProgress(),
-      remedy: `Run \`${adminCommand(system, command)}\` by hand and see what it says`,
+      remedy: `Run \`${adminCommand(system, command)}\` by hand and read its output`,
     }
     return whenUnlocked(() => runStep(step, [first, rest, { env: { ...env, ...system.env } }]))
   }
-  // What these do not achieve shows in the installation itself: one source of packages may be out of reach.
+  // Failures of these are not fatal, for example if one package source cannot be reached.
   const prepare = (doing, words) => run(doing, words).catch((error) => say('system', error.message))
   if (system.isBroken?.(tryCapture)) {
     for (const words of system.repair)
@@ -62,20 +61,20 @@ export async function install(names, system, why, { suite, env = process.env } =
 const lockedBy =
   /could not get lock|unable to lock|unable to acquire|is another process using it|locked by another/i
 
-/** Tries again for five minutes while another package manager is at work, as on a machine that has just started. */
+/** Retries for five minutes while another package manager runs, for example after the machine has started. */
 async function whenUnlocked(run) {
   for (let left = 30; ; left -= 1) {
     try {
       return await run()
     } catch (error) {
       if (left === 0 || !lockedBy.test(error.details ?? '')) throw error
-      say('system', 'another package manager is at work: trying again in 10 seconds')
+      say('system', 'another package manager is running: retrying in 10 seconds')
       await sleep(10_000)
     }
   }
 }
 
-/** "packages 34 of 210": apt fetches, unpacks and sets up each of them. */
+/** "packages 34 of 210", counted when apt sets up a package. */
 export function aptProgress() {
   let total = 0
   let done = 0
@@ -97,12 +96,12 @@ function adminCommand(system, command) {
     .join(' && ')
 }
 
-/** Elsewhere packages have other names on every system: what they bring is looked for instead. */
-function checkByHand(purposes, platform = process.platform) {
+/** For systems with unknown package names: looks for the tools instead. */
+function checkTools(purposes, platform = process.platform) {
   if (platform === 'win32') {
     return say(
       'system',
-      'needed: the "Desktop development with C++" workload of the Visual Studio Build Tools, LLVM (for libclang) and WebView2 (part of Windows 11)',
+      'required: the "Desktop development with C++" workload of the Visual Studio Build Tools, LLVM (for libclang) and WebView2 (part of Windows 11)',
     )
   }
   const missing = []
@@ -117,11 +116,11 @@ function checkByHand(purposes, platform = process.platform) {
   }
   const tools = platform === 'linux' && purposes.includes('test') ? ['Xvfb', 'WebKitWebDriver'] : []
   missing.push(...tools.filter((tool) => which(tool) === undefined))
-  if (missing.length === 0) return say('system', 'there is a C compiler (libclang is needed too)')
+  if (missing.length === 0) return say('system', 'found a C compiler (libclang is required too)')
   const how =
     platform === 'darwin'
-      ? '`xcode-select --install` brings the compiler and libclang'
-      : 'this distribution is not one whose package names are known (Debian, Ubuntu, Fedora, Arch)'
+      ? '`xcode-select --install` installs the compiler and libclang'
+      : 'package names are known for Debian, Ubuntu, Fedora and Arch only'
   throw new UserError(
     `missing: ${missing.join('; ')}. Install them and run the same command again: ${how}`,
   )

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { picture } from '../bench/picture.mjs'
-import { compare, table } from '../bench/report.mjs'
-import { at, rowsOf } from '../bench/rows.mjs'
+import { compare, pageRows, percentile, table } from '../bench/report.mjs'
 
 const row = (figure, subject, unit, p50) => ({
   figure,
@@ -25,7 +24,7 @@ const figures = [
   row('memory, 8 live', 'embedded', 'KiB', 1),
 ]
 
-test('a time is better when it is less, a rate when it is more', () => {
+test('lower times and higher rates are better', () => {
   const [start, lines, alone] = compare(figures)
   assert.deepEqual([start.best.subject, start.times, start.overhead], ['bun', 4, 2])
   assert.deepEqual([lines.best.subject, lines.times, lines.overhead], ['bun', 3, 1.2])
@@ -38,19 +37,22 @@ test('the table has a line for each figure', () => {
   assert.match(lines[1], /^start .*10\.0 .*40\.0 .*bun .*4\.00x +2\.00x$/)
 })
 
-test('the picture shows what can be compared', () => {
+test('the picture shows comparable figures only', () => {
   const svg = picture(compare(figures))
   assert.equal(svg.match(/<rect /g).length, 2)
   assert.match(svg, /4\.0x \(bun\)/)
 })
 
-test('of samples the one is taken that so many of a hundred do not exceed', () => {
+test('percentiles are nearest ranks', () => {
   const samples = [3, 1, 2, 10]
-  assert.deepEqual([at(samples, 50), at(samples, 99), at([7], 50)], [2, 10, 7])
+  assert.deepEqual(
+    [percentile(samples, 50), percentile(samples, 99), percentile([7], 50)],
+    [2, 10, 7],
+  )
 })
 
-test('what a page has measured is a row each, by its subject', () => {
-  const found = {
+test('the measurements of a page become rows', () => {
+  const measured = {
     answers: [300, 100, 200],
     'round trip': [5],
     'bare command': [1],
@@ -62,7 +64,7 @@ test('what a page has measured is a row each, by its subject', () => {
     'echo of 1 MiB': [4],
     bytes: 1000,
   }
-  const rows = rowsOf('embedded', found)
+  const rows = pageRows('embedded', measured)
   const of = (figure) => rows.find((row) => row.figure === `page: ${figure}`)
   assert.ok(rows.every(({ subject }) => subject === 'embedded'))
   assert.deepEqual([of('exec to first answer').p50, of('exec to first answer').samples], [200, 3])

@@ -1,4 +1,4 @@
-/** The pure parts of building V8 from source. */
+/** Tests of the source build of V8, without building. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buildFromSource, estimatedMinutes } from '../v8/build.mjs'
@@ -10,7 +10,7 @@ import { wanted } from './helpers.mjs'
 
 const vendor = 'third_party/rust/chromium_crates_io/vendor'
 
-test('the vendored folders are found among the inputs of ninja, each once', () => {
+test('vendored folders are found once among the inputs of ninja', () => {
   const inputs = [
     `../src/${vendor}/zerovec-v0_11/src/lib.rs`,
     `../src/${vendor}/yoke-v0_8/src/lib.rs`,
@@ -27,7 +27,7 @@ test('a build file names its crate, its version and its folder', () => {
   assert.equal(crateOfBuildFile('group("nothing") {}'), undefined)
 })
 
-test('the fetching project can depend on two versions of one crate', () => {
+test('the manifest can have two versions of one crate', () => {
   const text = manifest([
     { name: 'syn', version: '1.0.109' },
     { name: 'syn', version: '2.0.117' },
@@ -36,7 +36,7 @@ test('the fetching project can depend on two versions of one crate', () => {
   assert.match(text, /^crate-1 = \{ package = "syn", version = "=2\.0\.117"/m)
 })
 
-test('a flag is dropped from a list and from an assignment, nothing else', () => {
+test('only the flag is removed from lists and assignments', () => {
   const text = [
     'cflags = [',
     '  "-fsanitize=${x}",',
@@ -70,7 +70,7 @@ test('progress is read from ninja and estimated after the first steps', () => {
   assert.equal(estimatedMinutes(2), 70)
 })
 
-test('another target is refused with what to do instead', async () => {
+test('another target is refused with alternatives', async () => {
   const other = { ...wanted, target: 'aarch64-apple-darwin' }
   await assert.rejects(
     buildFromSource(other, {}),

@@ -1,4 +1,4 @@
-/** Backends as one module each: nothing beside it is needed to run it. */
+/** Tests of bundled backends. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { backendsIn, bundle } from '../bundle-backends.mjs'
 import { put, temporaryFolder } from './helpers.mjs'
 
-test('backends are the files called worker, whatever comes before it', (t) => {
+test('backends are files named worker with any prefix', (t) => {
   const folder = temporaryFolder(t)
   for (const name of [
     'worker.ts',
@@ -25,7 +25,7 @@ test('backends are the files called worker, whatever comes before it', (t) => {
   assert.ok(backendsIn().some(({ name }) => name === 'worker'))
 })
 
-test('a bundled backend imports nothing but built-in modules, and answers', async (t) => {
+test('a bundled backend imports only built-in modules and answers', async (t) => {
   const folder = temporaryFolder(t)
   for (const backend of backendsIn()) {
     const module = await bundle(backend, folder)
@@ -43,7 +43,7 @@ test('a bundled backend imports nothing but built-in modules, and answers', asyn
   assert.equal(JSON.parse(run.stdout).json.args.result, 5)
 })
 
-test('an import that cannot be found is said with its file', async (t) => {
+test('an error about a missing import names the file', async (t) => {
   const folder = temporaryFolder(t)
   const file = put(join(folder, 'worker.ts'), `import { a } from './missing.ts'\nconsole.log(a)\n`)
   await assert.rejects(bundle({ name: 'worker', file }, folder), /missing\.ts/)

@@ -1,4 +1,4 @@
-/** The checks of `npm test` and the part of them that `npm run test:quick` runs. */
+/** Tests of the lists of checks of `npm test` and `npm run test:quick`. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,22 +8,22 @@ import { test } from 'node:test'
 import { root } from '../lib/paths.mjs'
 import { checks, quickChecks } from '../check/steps.mjs'
 
-test('the quick checks are checks of `npm test`, the set-up first, and the others are named as left out', () => {
+test('quick checks are a part of `npm test`, start with set-up, and list the skipped ones', () => {
   const all = checks({}).map(({ name }) => name)
-  const { first, others, leftOut } = quickChecks({})
-  const quick = [first, ...others].map(({ name }) => name)
-  assert.equal(first.name, all[0])
+  const { setUp, concurrent, skipped } = quickChecks({})
+  const quick = [setUp, ...concurrent].map(({ name }) => name)
+  assert.equal(setUp.name, all[0])
   assert.ok(quick.length > 5 && quick.length < all.length)
   assert.equal(new Set(quick).size, quick.length)
   for (const name of quick) assert.ok(all.includes(name), name)
   const whole = all.filter(
-    (name) => quick.includes(name) && !leftOut.some((what) => what.startsWith(`${name}: `)),
+    (name) => quick.includes(name) && !skipped.some((entry) => entry.startsWith(`${name}: `)),
   )
-  const named = leftOut.map((what) => what.split(':')[0])
+  const named = skipped.map((entry) => entry.split(':')[0])
   assert.deepEqual([...whole, ...named].sort(), [...all].sort())
 })
 
-test('the checks load in a clone that has no node_modules yet', () => {
+test('the checks load in a clone without node_modules', () => {
   const clone = mkdtempSync(join(tmpdir(), 'js-runtime-clone-'))
   try {
     cpSync(join(root, 'scripts'), join(clone, 'scripts'), { recursive: true })

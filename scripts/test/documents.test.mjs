@@ -1,4 +1,4 @@
-/** The check of the documents: what it finds in bad pages, and what it leaves alone. */
+/** Tests of the check of the documents. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ function page(...lines) {
   return readDocument('README.md', lines.join('\n'))
 }
 
-/** What is wrong in a page, as "LINE: message". */
+/** The faults of a page, as "LINE: message". */
 function faults(...lines) {
   const limits = readDocument(
     'docs/limits.md',
@@ -44,7 +44,7 @@ function faults(...lines) {
   )
 }
 
-/** The page has exactly one fault, in this line and with these words. */
+/** Asserts that the page has exactly one fault, on this line and matching `words`. */
 function assertFault(line, words, ...lines) {
   const found = faults(...lines)
   assert.equal(found.length, 1, found.join('\n') || 'no fault was found')
@@ -56,7 +56,7 @@ function fence(language, ...code) {
   return [`\`\`\`${language}`, ...code, '```']
 }
 
-test('links to files, folders, images and headings are right', () => {
+test('links to files, folders, images and headings are accepted', () => {
   assert.deepEqual(
     faults(
       '# A page',
@@ -72,15 +72,15 @@ test('links to files, folders, images and headings are right', () => {
   )
 })
 
-test('a link to a file that is missing names the file', () => {
-  assertFault(2, /leads to docs\/limit\.md, which git does not have/, '# A', '[a](docs/limit.md)')
+test('a link to a missing file names the file', () => {
+  assertFault(2, /points to docs\/limit\.md, which is not in git/, '# A', '[a](docs/limit.md)')
 })
 
-test('the case of letters in a link counts', () => {
-  assertFault(1, /leads to docs\/Limits\.md/, '[a](docs/Limits.md)')
+test('links are case-sensitive', () => {
+  assertFault(1, /points to docs\/Limits\.md/, '[a](docs/Limits.md)')
 })
 
-test('a link in a table is found with its line', () => {
+test('a fault in a table has its line', () => {
   assertFault(3, /nothing\.md/, '| a |', '| --- |', '| [b](nothing.md) |')
 })
 
@@ -88,29 +88,29 @@ test('a missing image in HTML is found', () => {
   assertFault(2, /docs\/picture\.png/, '<p>', '<img src="docs/picture.png">', '</p>')
 })
 
-test('an anchor that is missing is shown with those that there are', () => {
+test('a missing anchor is reported with the existing ones', () => {
   assertFault(1, /"heap-heapmb-2".*it has: heap-heapmb/, '[a](docs/limits.md#heap-heapmb-2)')
   assertFault(3, /names the heading "b".*it has: a/, '# A', '', '[a](#b)')
 })
 
-test('a line number of a source file is no anchor', () => {
-  assertFault(1, /link to the file alone/, '[a](runtime/core/src/lib.rs#L10)')
+test('an anchor of a source file is refused', () => {
+  assertFault(1, /link to the file without an anchor/, '[a](runtime/core/src/lib.rs#L10)')
 })
 
-test('a link out of the repository, an absolute one and an undefined label are refused', () => {
-  assertFault(1, /leads out of the repository/, '[a](../other/README.md)')
+test('links outside the repository, absolute links and undefined labels are refused', () => {
+  assertFault(1, /points outside the repository/, '[a](../other/README.md)')
   assertFault(1, /is absolute/, '[a](/docs/limits.md)')
   assertFault(1, /\[limit\] is not defined/, '[a][limit]')
 })
 
-test('a code block has a language that is checked', () => {
+test('a code block must have a known language', () => {
   assertFault(1, /has no language/, ...fence('', 'a'))
   assertFault(3, /has no language/, 'text', '', '    indented')
   assertFault(1, /write "sh" instead of "bash"/, ...fence('bash', 'ls'))
-  assertFault(1, /nothing checks the language "cobol"/, ...fence('cobol', 'a'))
+  assertFault(1, /there is no check for the language "cobol"/, ...fence('cobol', 'a'))
 })
 
-test('a block is exempt with a reason only', () => {
+test('a check is disabled only with a reason', () => {
   assertFault(1, /"ignore" after the language is not known/, ...fence('ts ignore', 'x'))
   assertFault(2, /gives no reason/, '<!-- unchecked: -->', ...fence('json', '{'))
   const exempt = page('<!-- unchecked: shows an error -->', ...fence('json', '{'))
@@ -126,7 +126,7 @@ test('JSON is a value or the members of an object', () => {
   assertFault(3, /this is not JSON/, ...fence('json', '"a": 1,', '"b": // two'))
 })
 
-test('comments are for JSON with comments', () => {
+test('JSON with comments may have comments', () => {
   assert.deepEqual(faults(...fence('jsonc', '{ "a": 1 /* one */ } // end')), [])
   assertFault(3, /this is not JSON with comments/, ...fence('jsonc', '{', '"a" 1 }'))
 })
@@ -136,7 +136,7 @@ test('TOML parses', () => {
   assertFault(3, /this is not TOML/, ...fence('toml', '[dependencies]', 'a = b'))
 })
 
-test('npm scripts exist, in blocks and in inline code', () => {
+test('npm scripts in blocks and inline code must exist', () => {
   assert.deepEqual(
     faults(
       ...fence('sh', 'npm test && npm run setup -- --dry-run  # npm run nothing', 'npm ci'),
@@ -152,7 +152,7 @@ test('npm scripts exist, in blocks and in inline code', () => {
   assertFault(1, /has no script "start"/, 'Run `npm start` first.')
 })
 
-test('npm scripts are those of the folder that the command is in', () => {
+test('npm scripts are those of the current folder', () => {
   assert.deepEqual(
     faults(...fence('sh', '(cd runtime/plugin/guest-js && npm run build)', 'npm run setup')),
     [],
@@ -171,7 +171,7 @@ test('npm scripts are those of the folder that the command is in', () => {
   )
 })
 
-test('files of the repository that commands and inline code name exist', () => {
+test('files in commands and inline code must exist', () => {
   assert.deepEqual(
     faults(
       ...fence('sh', 'node scripts/test.mjs', 'cat src/main.ts ./scripts/*.mjs'),
@@ -183,7 +183,7 @@ test('files of the repository that commands and inline code name exist', () => {
   assertFault(1, /there is no runtime\/core\/src\/gone\.rs/, 'See `runtime/core/src/gone.rs`.')
 })
 
-test('cargo packages and targets exist', () => {
+test('cargo packages and targets must exist', () => {
   assert.deepEqual(
     faults(
       ...fence('sh', 'A=1 cargo test -p js-runtime --test hazards -- --test x'),
@@ -199,7 +199,7 @@ test('cargo packages and targets exist', () => {
   )
 })
 
-test('TypeScript blocks compile against the real types, with their lines', () => {
+test('TypeScript blocks are checked with the real types', () => {
   const good = page(
     ...fence(
       'ts file=backends/math.ts',
@@ -235,7 +235,7 @@ test('TypeScript blocks compile against the real types, with their lines', () =>
   assert.match(found.at(-1), /^15: another block of this page has file=a\.ts too/)
 })
 
-test('Rust blocks compile as the body of a function, and errors have the line of their page', async (t) => {
+test('Rust blocks compile as function bodies, and errors have the line of the page', async (t) => {
   const env = { ...buildEnv(), CARGO_TARGET_DIR: temporaryFolder(t) }
   const compile = (...lines) =>
     compileBlocks(blocksOf([page(...lines)], 'rust'), {}, temporaryFolder(t), env)
@@ -260,7 +260,7 @@ test('Rust blocks compile as the body of a function, and errors have the line of
   )
 })
 
-test('the rules at the head of the check name every language', () => {
+test('the rules at the head of the check list every language', () => {
   const head = readFileSync(join(root, 'scripts/check/documents.mjs'), 'utf8').split('*/')[0]
   const blocks = readFileSync(join(root, 'scripts/check/documents/blocks.mjs'), 'utf8')
   const [, list] = /const languages = \[(.*?)\]/s.exec(blocks)

@@ -1,4 +1,4 @@
-/** Downloads from a server on this machine that behaves well, and badly. */
+/** Tests of downloads from local servers. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { downloadFile } from '../lib/download.mjs'
 import { archive, temporaryFolder } from './helpers.mjs'
 
-/** The address of a server that answers with `answer` until the test ends. */
+/** Starts a server that runs until the test ends. Returns its URL. */
 async function serve(t, answer) {
   const server = createServer(answer)
   await new Promise((ready) => server.listen(0, '127.0.0.1', ready))
@@ -18,7 +18,7 @@ async function serve(t, answer) {
   return `http://127.0.0.1:${server.address().port}/v8.a.gz`
 }
 
-test('a redirect is followed and the file written', async (t) => {
+test('a redirect is followed', async (t) => {
   const file = join(temporaryFolder(t), 'v8')
   const url = await serve(t, (request, response) => {
     if (request.url === '/moved') return response.end(archive)
@@ -28,23 +28,23 @@ test('a redirect is followed and the file written', async (t) => {
   assert.deepEqual(readFileSync(file), archive)
 })
 
-test('a release that does not exist is no error: another source follows', async (t) => {
+test('a missing file is not an error', async (t) => {
   const url = await serve(t, (request, response) => response.writeHead(404).end('no such thing'))
   assert.equal(await downloadFile(url, join(temporaryFolder(t), 'v8'), 'test'), false)
 })
 
-test('a server that cannot be reached is no error either', async (t) => {
+test('an unreachable server is not an error', async (t) => {
   const url = 'http://127.0.0.1:1/v8.a.gz'
   assert.equal(await downloadFile(url, join(temporaryFolder(t), 'v8'), 'test'), false)
 })
 
-// Without a limit it is the HTTP client that gives up, after five minutes.
-test('a server that says nothing is given up on in time', { timeout: 120_000 }, async (t) => {
+// Without our timeout, the HTTP client gives up after five minutes.
+test('a silent server times out', { timeout: 120_000 }, async (t) => {
   const url = await serve(t, () => {})
   assert.equal(await downloadFile(url, join(temporaryFolder(t), 'v8'), 'test', 200), false)
 })
 
-test('a download that breaks off says how far it came', async (t) => {
+test('an interrupted download reports the received bytes', async (t) => {
   const url = await serve(t, (request, response) => {
     response.writeHead(200, { 'content-length': '2000000' })
     response.write(Buffer.alloc(1024 * 1024), () => response.destroy())

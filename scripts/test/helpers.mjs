@@ -1,4 +1,4 @@
-/** Temporary folders and small archives for the tests; each test's folder goes when it ends. */
+/** Temporary folders, which each test removes when it ends, and small archives. */
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,13 +18,13 @@ export function put(file, contents) {
   return file
 }
 
-/** A stand-in for the library: the same wrapping, a few bytes inside. */
+/** A fake of the packed library. */
 export const archive = gzipSync('!<arch>\nnot much of a library')
 
-/** The library unpacked: an ar archive with one member of five bytes. */
+/** A fake of the unpacked library: an ar archive with one member of five bytes. */
 export const library = Buffer.from(`!<arch>\n${'member/'.padEnd(48)}${'5'.padEnd(10)}\`\nhello`)
 
-/** The record of a vendored archive of `library`, made by the code that makes the real one. */
+/** Packs `library` like vendor/v8 and returns the record of the archive. */
 export async function vendoredLibrary(t, of = wanted) {
   const folder = temporaryFolder(t)
   await packVendored(of, put(join(folder, 'library.a'), library), folder, '2.36')
@@ -45,7 +45,7 @@ export const wanted = {
 
 export const archiveFile = 'librusty_v8_simdutf_release_x86_64-unknown-linux-gnu.a.gz'
 
-/** The environment of a person with an empty home. */
+/** An environment with an empty home folder. */
 export function emptyHome(t) {
   return { HOME: temporaryFolder(t), PATH: process.env.PATH }
 }

@@ -1,4 +1,4 @@
-/** Which files are compiled into V8's library, and the licence texts that belong to them. */
+/** Tests of the list of compiled files and of their licence texts. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -8,23 +8,23 @@ import { put, temporaryFolder } from './helpers.mjs'
 
 const vendor = 'third_party/rust/chromium_crates_io/vendor'
 
-/** Writes `{ path: text }` below a new folder. */
+/** Writes `{ path: text }` to a temporary folder. */
 function tree(t, files) {
   const folder = temporaryFolder(t)
   for (const [path, text] of Object.entries(files)) put(join(folder, path), text)
   return folder
 }
 
-/** The text for a tree whose files are all compiled, licence files aside. */
-function collect(t, files, kept = {}) {
+/** Collects the licences of a tree in which all files but licence files are compiled. */
+function collect(t, files, added = {}) {
   const listFiles = () =>
     Object.keys(files)
       .filter((path) => !/LICENSE|Cargo\.toml/.test(path))
       .sort()
-  return collectLicences({ source: tree(t, files), kept: tree(t, kept), listFiles })
+  return collectLicences({ source: tree(t, files), added: tree(t, added), listFiles })
 }
 
-/** ninja's answers about a library with one source. */
+/** A fake of ninja for a library with one source. */
 function fakeNinja({ inputs, flags = '', takesIn = 'obj/main.o' }) {
   const unit = { command: `clang++ ${flags} -c`, file: '../src/v8/main.cc', output: 'obj/main.o' }
   const unused = { ...unit, file: '../src/v8/test.cc', output: 'obj/test.o' }
@@ -36,7 +36,7 @@ function fakeNinja({ inputs, flags = '', takesIn = 'obj/main.o' }) {
   return (program, args) => answers[args[3]]
 }
 
-test('sources, the headers they reach and the inputs of generators are compiled in', (t) => {
+test('sources, their headers and the inputs of generators are compiled', (t) => {
   const work = tree(t, {
     'src/v8/main.cc': '#include "near.h"\n  #  include <fp16.h>\n#include <stdio.h>\n',
     'src/v8/near.h': '#include "near.h"\n#include "missing.h"\n',
@@ -62,12 +62,12 @@ test('sources, the headers they reach and the inputs of generators are compiled 
   ])
 })
 
-test('a library that takes in more than objects is an error', (t) => {
+test('a library that contains more than objects is an error', (t) => {
   const run = fakeNinja({ inputs: [], takesIn: 'obj/libtemporal.rlib' })
-  assert.throws(() => compiledFiles(temporaryFolder(t), 'out', run), /takes in obj\/libtemporal/)
+  assert.throws(() => compiledFiles(temporaryFolder(t), 'out', run), /contains obj\/libtemporal/)
 })
 
-test('a component is a project of its own or a topmost folder', () => {
+test('a component is a third-party project or a top-level folder', () => {
   const expected = {
     'v8/src/api/api.cc': 'v8',
     'v8/third_party/glibc/src/sin.c': 'v8/third_party/glibc',
@@ -81,7 +81,7 @@ test('a component is a project of its own or a topmost folder', () => {
   }
 })
 
-test('the nearest licence counts, and kept ones replace those that the tree lacks', (t) => {
+test('the nearest licence is used, and added ones replace missing ones', (t) => {
   const text = collect(
     t,
     {
@@ -102,7 +102,7 @@ test('the nearest licence counts, and kept ones replace those that the tree lack
   assert.doesNotMatch(text, /farther|unused/)
 })
 
-test('components without a licence are named', (t) => {
+test('an error names components without a licence', (t) => {
   const files = {
     'v8/LICENSE': 'of V8',
     'v8/main.cc': '',
@@ -115,7 +115,7 @@ test('components without a licence are named', (t) => {
   })
 })
 
-test('a crate has licence files or at least names its licence', (t) => {
+test('a crate has licence files or a licence field', (t) => {
   const manifest = '[package]\nname = "yoke"\nauthors = ["Ann"]\nlicense = "MIT"\n'
   const crates = {
     [`${vendor}/yoke-v0_8/Cargo.toml`]: manifest,
@@ -132,7 +132,7 @@ test('a crate has licence files or at least names its licence', (t) => {
   assert.throws(() => collect(t, silent), /vendor\/a-v1\n/)
 })
 
-test('equal texts appear once below all their paths, in a fixed order', (t) => {
+test('equal texts appear once, below all their paths, in a fixed order', (t) => {
   const files = {
     'third_party/b/b.cc': '',
     'third_party/b/LICENSE': 'the same\r\n  text \r\n',
@@ -148,7 +148,7 @@ test('equal texts appear once below all their paths, in a fixed order', (t) => {
   assert.equal(collect(t, reversed), text)
 })
 
-test('licences that a source file spells out are taken over without the marks of comments', () => {
+test('licences in comments are extracted without comment markers', () => {
   const lines = [
     '// Copyright 1994 Somebody',
     '//',

@@ -1,15 +1,15 @@
-/** `npm run test:node-suite`: which tests there are, their kinds, and the comparison with the list. */
+/** Tests of `npm run test:node-suite`. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { root } from '../lib/paths.mjs'
-import { compare, listed, report } from '../node-suite/expected.mjs'
+import { compare, parseList, report } from '../node-suite/expected.mjs'
 import { outcomeOf, runTest } from '../node-suite/run.mjs'
 import { environment, kindOf, parse, startsExecPath, testsIn } from '../node-suite/tests.mjs'
 import { put, temporaryFolder } from './helpers.mjs'
 
-test('tests that need internal modules are left out', (t) => {
+test('tests that need internal modules are skipped', (t) => {
   const checkout = temporaryFolder(t)
   const add = (name, source) => put(join(checkout, 'test/parallel', name), source)
   add('test-b.mjs', '')
@@ -23,7 +23,7 @@ test('tests that need internal modules are left out', (t) => {
   assert.throws(() => testsIn(join(checkout, 'test')), /no folder test\/parallel/)
 })
 
-test('a kind is what a test starts, else the part of Node that it is named for', () => {
+test('the kind of a test comes from its source or its name', () => {
   assert.equal(kindOf('test-fs-a.js', 'spawn(process.execPath)'), startsExecPath)
   assert.equal(kindOf('test-a.js', "require('cluster')"), startsExecPath)
   assert.equal(kindOf('test-a.js', "require('../common/child_process')"), startsExecPath)
@@ -33,7 +33,7 @@ test('a kind is what a test starts, else the part of Node that it is named for',
   assert.equal(kindOf('test-url-a.js', ''), 'other')
 })
 
-test('only options that Deno and the engine know reach NODE_OPTIONS', () => {
+test('NODE_OPTIONS contains only supported options', () => {
   const { flags } = parse('test-a.js', '// Flags: --no-warnings --expose-gc\n')
   const env = environment({ flags }, 'folder', { HOME: 'home' })
   assert.equal(env.NODE_OPTIONS, '--no-warnings')
@@ -41,11 +41,11 @@ test('only options that Deno and the engine know reach NODE_OPTIONS', () => {
   assert.equal(env.HOME, 'home')
 })
 
-test('an outcome says how a test ended', () => {
+test('an outcome describes the exit', () => {
   assert.equal(outcomeOf({ code: 0 }), 'passed')
   assert.equal(outcomeOf({ code: 7 }), 'exit code 7')
   assert.equal(outcomeOf({ code: null, signal: 'SIGSEGV' }), 'SIGSEGV')
-  assert.equal(outcomeOf({ code: null, signal: 'SIGKILL', late: true }), 'no end')
+  assert.equal(outcomeOf({ code: null, signal: 'SIGKILL', timedOut: true }), 'no end')
 })
 
 const result = (name, kind, engine, deno = 'passed') => ({ name, kind, engine, deno })
@@ -57,7 +57,7 @@ const results = [
   result('test-e.js', 'other', undefined, 'exit code 1'),
 ]
 
-test('what passes on Deno alone is unexpected unless it is listed or starts process.execPath', () => {
+test('tests that pass on Deno only are unexpected unless listed or starting process.execPath', () => {
   const expected = new Map([['test-b.js', 'a reason']])
   const comparison = compare(results, expected)
   assert.deepEqual(
@@ -74,7 +74,7 @@ test('what passes on Deno alone is unexpected unless it is listed or starts proc
   const text = report(results, comparison, expected)
   assert.match(text, /^ {2}test-b\.js \(exit code 1\): a reason$/m)
   assert.match(text, /5 tests: 4 pass on Deno, 1 of these on the embedded engine/)
-  assert.match(text, /passes on Deno alone: 3, of which not listed: 1/)
+  assert.match(text, /pass on Deno only: 3, not listed: 1/)
 })
 
 test('a listed test that passes is reported', () => {
@@ -86,7 +86,7 @@ test('a listed test that passes is reported', () => {
 test('each row of the list has a name and a reason', () => {
   const document = readFileSync(join(root, 'docs/node-suite.md'), 'utf8')
   const rows = document.split('\n').filter((line) => line.startsWith('| `test-'))
-  const names = listed(document)
+  const names = parseList(document)
   assert.equal(names.size, rows.length)
   for (const [name, reason] of names) {
     assert.match(name, /\.[cm]?js$/)
@@ -94,23 +94,19 @@ test('each row of the list has a name and a reason', () => {
   }
 })
 
-test(
-  'a test runs in a folder of its own, with a limit of time',
-  { timeout: 120_000 },
-  async (t) => {
-    const path = put(
-      join(temporaryFolder(t), 'test-a.cjs'),
-      `const { spawn } = require('node:child_process')
+test('a test runs in its own folder with a time limit', { timeout: 120_000 }, async (t) => {
+  const path = put(
+    join(temporaryFolder(t), 'test-a.cjs'),
+    `const { spawn } = require('node:child_process')
     console.log(process.cwd() === process.env.NODE_TEST_DIR)
     if (process.env.HANG) setInterval(() => {}, 1000)
     spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref()`,
-    )
-    const command = (script) => [process.execPath, [script]]
-    const run = (env, seconds) =>
-      runTest({ path, flags: [] }, command, { env: { ...process.env, ...env }, seconds })
-    const { outcome, output } = await run({}, 100)
-    assert.deepEqual([outcome, output.trim()], ['passed', 'true'])
-    const { outcome: hung } = await run({ HANG: '1' }, 2)
-    assert.equal(hung, 'no end')
-  },
-)
+  )
+  const command = (script) => [process.execPath, [script]]
+  const run = (env, seconds) =>
+    runTest({ path, flags: [] }, command, { env: { ...process.env, ...env }, seconds })
+  const { outcome, output } = await run({}, 100)
+  assert.deepEqual([outcome, output.trim()], ['passed', 'true'])
+  const { outcome: timedOut } = await run({ HANG: '1' }, 2)
+  assert.equal(timedOut, 'no end')
+})

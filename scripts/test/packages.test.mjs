@@ -1,4 +1,4 @@
-/** `npm run test:packages`: verdicts, the table, and that each package has a use. */
+/** Tests of `npm run test:packages`. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,24 +10,24 @@ import { differences, expectations, withResults } from '../packages/table.mjs'
 import { uses } from '../packages/uses/index.mjs'
 
 const printed = (value) => ({ code: 0, stdout: `log\n\nresult: ${JSON.stringify(value)}\n` })
-const failed = { code: 1, stdout: '', late: false }
+const failed = { code: 1, stdout: '', timedOut: false }
 
 test('a verdict compares the engine with Node', () => {
   const node = printed({ a: 1 })
   assert.equal(verdict({ node, engine: printed({ a: 1 }) }), 'works')
   assert.equal(verdict({ node, engine: printed({ a: 2 }) }), 'differs')
   assert.equal(verdict({ node, engine: failed }), 'fails')
-  assert.equal(verdict({ node, engine: { ...failed, late: true } }), 'no end')
+  assert.equal(verdict({ node, engine: { ...failed, timedOut: true } }), 'no end')
   assert.equal(verdict({ node: failed, engine: node }), 'fails on Node')
   assert.equal(verdict({ node: failed, engine: failed }), 'fails on Node too')
 })
 
-test('what was printed before a failure is no result', () => {
+test('output before a failure is not a result', () => {
   const engine = { ...printed(1), code: 1 }
   assert.equal(verdict({ node: printed(1), engine }), 'fails')
 })
 
-test('a module may export more on the engine than on Node, but not less', () => {
+test('a module may have more exports on the engine than on Node, but not fewer', () => {
   const node = printed(['a', 'b'])
   assert.equal(verdict({ node, engine: printed(['a', 'b', 'c']) }, hasAll), 'works')
   assert.equal(verdict({ node, engine: printed(['a']) }, hasAll), 'differs')
@@ -44,7 +44,7 @@ const table = `# Title
 After.
 `
 
-test('the table says what is expected and why', () => {
+test('the table has expected results and reasons', () => {
   const expected = expectations(table)
   assert.deepEqual([...expected.keys()], ['ws', 'sharp'])
   assert.deepEqual(differences([result('ws', 'works'), result('sharp', 'fails')], expected), [])
@@ -54,7 +54,7 @@ test('the table says what is expected and why', () => {
   assert.match(wrong[1], /ws.*no reason/)
 })
 
-test('another version, a package without a row and a row without a package are differences', () => {
+test('other versions, missing rows and unknown rows are differences', () => {
   const expected = expectations(table.replace(packages.ws, '1.0.0'))
   assert.match(differences([result('ws', 'works')], expected)[0], /^ws .* is not in the table$/)
   assert.match(differences([result('koa', 'works')], expected)[0], /^koa .* is not in the table$/)
@@ -62,7 +62,7 @@ test('another version, a package without a row and a row without a package are d
   assert.deepEqual(differences([], gone), ['gone is in the table but not in the list'])
 })
 
-test('new results keep the reasons and the text around the table', () => {
+test('new results preserve reasons and the text around the table', () => {
   const written = withResults(table, [result('sharp', 'no end')], expectations(table))
   assert.match(written, /^# Title\n\n\| package/)
   assert.match(written, /\| works \| no end \| native: `a` or b \|\n\nAfter\.\n$/)

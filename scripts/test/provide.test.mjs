@@ -1,4 +1,4 @@
-/** Where V8 is taken from, in which order, and what is refused. */
+/** Tests of the sources of V8: their order and their checks. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -18,20 +18,20 @@ import {
   wanted,
 } from './helpers.mjs'
 
-/** Steps that note what was asked of them. `downloads` and `builds` say what they write. */
+/** Fake steps that record their calls. `downloads` and `builds` are the written contents. */
 function steps(t, { downloads, builds = archive, vendored } = {}) {
-  const asked = []
+  const calls = []
   return {
-    asked,
+    calls,
     resolve: () => wanted,
     vendored: () => vendored,
     download: async (url, file) => {
-      asked.push('download')
+      calls.push('download')
       if (downloads) writeFileSync(file, downloads)
       return downloads !== undefined
     },
     build: async (of, { output }) => {
-      asked.push('build')
+      calls.push('build')
       writeFileSync(output, builds)
     },
   }
@@ -51,7 +51,7 @@ function assertCached(env) {
 for (const name of ['RUSTY_V8_ARCHIVE', 'RUSTY_V8_MIRROR', 'V8_FROM_SOURCE']) {
   test(`${name} is left to the crate`, async (t) => {
     const env = { ...emptyHome(t), [name]: '1' }
-    const resolve = () => assert.fail('cargo was asked')
+    const resolve = () => assert.fail('cargo was called')
     assert.equal(await provideV8(env, { ...steps(t), resolve }), 'variable')
     assert.ok(!existsSync(cachePath(wanted, env)))
   })
@@ -63,7 +63,7 @@ test("cargo's cache comes before a folder", async (t) => {
   const fake = steps(t)
   assert.equal(await provideV8(env, fake), 'cache')
   assert.equal(await provideV8(env, fake), 'cache')
-  assert.deepEqual(fake.asked, [])
+  assert.deepEqual(fake.calls, [])
 })
 
 test('a named folder comes before vendor/v8', async (t) => {
@@ -78,12 +78,12 @@ test('vendor/v8 comes before the release', async (t) => {
   const env = emptyHome(t)
   const fake = steps(t, { downloads: archive, vendored: await vendoredLibrary(t) })
   assert.equal(await provideV8(env, fake), 'vendor')
-  assert.deepEqual(fake.asked, [])
+  assert.deepEqual(fake.calls, [])
   assert.deepEqual(readFileSync(cachePath(wanted, env)), library)
   assert.equal(await provideV8(env, fake), 'cache')
 })
 
-test('a vendored archive with a wrong checksum says what to do, and leaves nothing', async (t) => {
+test('a vendored archive with a wrong checksum is refused with a remedy', async (t) => {
   const record = await vendoredLibrary(t)
   const env = emptyHome(t)
   writeFileSync(record.path, brotliCompressSync('another library'))
@@ -95,13 +95,13 @@ test('a vendored archive with a wrong checksum says what to do, and leaves nothi
   assert.deepEqual(readdirSync(dirname(cachePath(wanted, env))), [])
 })
 
-test('a vendored archive that is cut off is refused too', async (t) => {
+test('a truncated vendored archive is refused', async (t) => {
   const record = await vendoredLibrary(t)
   writeFileSync(record.path, readFileSync(record.path).subarray(0, -3))
   await assert.rejects(provideV8(emptyHome(t), steps(t, { vendored: record })), /wrong checksum of/)
 })
 
-test('a folder without the file for this target is passed over', async (t) => {
+test('a folder without the file for this target is skipped', async (t) => {
   const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: temporaryFolder(t) }
   const fake = steps(t, { downloads: archive })
   assert.equal(await provideV8(env, fake), 'release')
@@ -112,7 +112,7 @@ test('the source build is the last resort', async (t) => {
   const env = emptyHome(t)
   const fake = steps(t)
   assert.equal(await provideV8(env, fake), 'source')
-  assert.deepEqual(fake.asked, ['download', 'build'])
+  assert.deepEqual(fake.calls, ['download', 'build'])
   assertCached(env)
 })
 
@@ -123,14 +123,14 @@ test('a truncated archive in the cache is replaced', async (t) => {
   assertCached(env)
 })
 
-test('a library in the cache that is cut off is replaced', async (t) => {
+test('a truncated library in the cache is replaced', async (t) => {
   const env = emptyHome(t)
   put(cachePath(wanted, env), library.subarray(0, -1))
   assert.equal(await provideV8(env, steps(t, { downloads: archive })), 'release')
   assertCached(env)
 })
 
-test('an archive that changed after it was found good is checked again', async (t) => {
+test('an archive that changed after its check is checked again', async (t) => {
   const env = emptyHome(t)
   const place = put(cachePath(wanted, env), archive)
   const fake = steps(t, { downloads: archive })
@@ -140,7 +140,7 @@ test('an archive that changed after it was found good is checked again', async (
   assertCached(env)
 })
 
-test('a wrong checksum names the file, what was expected and what was found', async (t) => {
+test('a wrong checksum names the file and both checksums', async (t) => {
   const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: temporaryFolder(t) }
   const expected = 'a'.repeat(64)
   fillFolder(env.JS_RUNTIME_V8_DIR, { sum: expected })
@@ -160,12 +160,12 @@ test('a folder without checksums is refused', async (t) => {
   await assert.rejects(provideV8(env, steps(t)), /SHA256SUMS is missing/)
 })
 
-test('a folder that does not exist is an error that names it', async (t) => {
+test('a missing folder is an error with its name', async (t) => {
   const env = { ...emptyHome(t), JS_RUNTIME_V8_DIR: join(temporaryFolder(t), 'nowhere') }
   await assert.rejects(provideV8(env, steps(t)), /does not exist: .*nowhere/)
 })
 
-test('a damaged download is refused and leaves nothing', async (t) => {
+test('a damaged download is refused and removed', async (t) => {
   const env = emptyHome(t)
   await assert.rejects(provideV8(env, steps(t, { downloads: 'an error page' })), /is damaged/)
   assert.deepEqual(readdirSync(dirname(cachePath(wanted, env))), [])

@@ -1,4 +1,4 @@
-/** Rust and system packages: what set-up finds, what it installs, and what it asks for. */
+/** Tests of the set-up of Rust, system packages and Node. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, symlinkSync } from 'node:fs'
@@ -38,7 +38,7 @@ function script(file, text) {
   chmodSync(put(file, `#!/bin/sh\n${text}\n`), 0o755)
 }
 
-test('a Rust that is new enough is taken', async (t) => {
+test('a Rust that is new enough is used', async (t) => {
   await ensureRust({ PATH: fakeTools(t, '1.97.1'), HOME: temporaryFolder(t) })
 })
 
@@ -54,7 +54,7 @@ test('versions are compared as numbers', () => {
   assert.ok(!isAtLeast('1.9', '1.95') && !isAtLeast('0.99', '1.0'))
 })
 
-/** A server with rustup's layout; its installer is a script that makes a Rust in the home folder. */
+/** A fake of rustup's server. `installer` is the text of a script. */
 async function rustupServer(t, { installer, sum } = {}) {
   const body = Buffer.from(installer)
   const list = sum ?? createHash('sha256').update(body).digest('hex')
@@ -68,7 +68,7 @@ async function rustupServer(t, { installer, sum } = {}) {
   return `http://127.0.0.1:${server.address().port}`
 }
 
-const installsInHome = `#!/bin/sh
+const fakeInstaller = `#!/bin/sh
 mkdir -p "$HOME/.cargo/bin"
 for tool in rustc cargo; do
   printf '#!/bin/sh\\necho "%s 1.95.0"\\n' "$tool" > "$HOME/.cargo/bin/$tool"
@@ -77,7 +77,7 @@ done
 echo "$@" > "$HOME/arguments"
 `
 
-/** An empty home, whose .cargo/bin is where set-up looks, on a system without Rust. */
+/** The environment of an empty home folder on a system without Rust. */
 function home(t, more) {
   const folder = temporaryFolder(t)
   const system = join(folder, 'system')
@@ -91,15 +91,15 @@ function home(t, more) {
   }
 }
 
-test('a missing Rust comes by rustup, in its usual place', async (t) => {
-  const env = home(t, { RUSTUP_DIST_SERVER: await rustupServer(t, { installer: installsInHome }) })
+test('rustup installs a missing Rust in the default folder', async (t) => {
+  const env = home(t, { RUSTUP_DIST_SERVER: await rustupServer(t, { installer: fakeInstaller }) })
   await ensureRust(env, null)
   assert.ok(existsSync(join(env.HOME, '.cargo', 'bin', 'cargo')))
   assert.equal(rustVersion(env), '1.95')
 })
 
 test('an installer with a wrong checksum is not started', async (t) => {
-  const server = await rustupServer(t, { installer: installsInHome, sum: '0'.repeat(64) })
+  const server = await rustupServer(t, { installer: fakeInstaller, sum: '0'.repeat(64) })
   const env = home(t, { RUSTUP_DIST_SERVER: server })
   await assert.rejects(
     ensureRust(env, null),
@@ -108,14 +108,14 @@ test('an installer with a wrong checksum is not started', async (t) => {
   assert.ok(!existsSync(join(env.HOME, 'arguments')))
 })
 
-test('a server that is not rustup is passed over', async (t) => {
-  const server = await rustupServer(t, { installer: installsInHome, sum: '<html>log in</html>' })
+test('a server without a valid checksum is skipped', async (t) => {
+  const server = await rustupServer(t, { installer: fakeInstaller, sum: '<html>log in</html>' })
   const env = home(t, { RUSTUP_DIST_SERVER: server })
-  await assert.rejects(ensureRust(env, null), /Rust .* or newer is needed/)
+  await assert.rejects(ensureRust(env, null), /Rust .* or newer is required/)
   assert.ok(!existsSync(join(env.HOME, 'arguments')))
 })
 
-test('where rustup is there, an older Rust gets a newer one beside it', async (t) => {
+test('an existing rustup installs a newer toolchain', async (t) => {
   const bin = fakeTools(t, '1.63.0')
   script(
     join(bin, 'rustc'),
@@ -135,11 +135,11 @@ test('where rustup is there, an older Rust gets a newer one beside it', async (t
   assert.equal(env.RUSTUP_TOOLCHAIN, `${wantedRust()}.0`)
 })
 
-test('a missing linter names the command that brings it', () => {
+test('the error for a missing linter names the command to install it', () => {
   assert.throws(() => ensureRustLinters({}, () => undefined), /rustup component add rustfmt/)
 })
 
-test('the distribution decides what packages are called', () => {
+test('package names depend on the distribution', () => {
   assert.ok(packagesFor(['window'], distribution(debian12)).includes('libwebkit2gtk-4.1-dev'))
   assert.equal(distribution(debian12).name, 'Debian GNU/Linux 12 (bookworm)')
   assert.ok(
@@ -152,17 +152,17 @@ test('the distribution decides what packages are called', () => {
   assert.equal(distribution('ID=nixos\n'), undefined)
 })
 
-test('a package that was removed but not purged counts as missing, one for two architectures does not', () => {
+test('a removed but not purged package is missing, one for two architectures is not', () => {
   const states = { gcc: 'installed\ninstalled\n', cmake: 'config-files\n' }
-  const ask = (program, args) => states[args.at(-1)]
+  const query = (program, args) => states[args.at(-1)]
   const system = distribution(debian12)
-  assert.deepEqual(missingPackages(['gcc', 'cmake', 'unheard-of'], system, ask), [
+  assert.deepEqual(missingPackages(['gcc', 'cmake', 'unknown'], system, query), [
     'cmake',
-    'unheard-of',
+    'unknown',
   ])
 })
 
-test("apt's lines become a count", () => {
+test("apt's output becomes a count", () => {
   const count = aptProgress()
   assert.equal(count('Get:1 bookworm/main'), undefined)
   assert.equal(count('0 upgraded, 2 newly installed, 0 to remove'), undefined)
@@ -171,7 +171,7 @@ test("apt's lines become a count", () => {
   assert.equal(count('Setting up make (4.3) ...'), 'packages 1 of 2 are set up')
 })
 
-test('no package is named twice', () => {
+test('no package is listed twice', () => {
   for (const id of ['debian', 'fedora', 'arch']) {
     const { engine, window, test } = distribution(`ID=${id}\n`).packages
     const all = [...engine, ...window, ...test]
@@ -179,7 +179,7 @@ test('no package is named twice', () => {
   }
 })
 
-test("the distribution's own Rust is taken where it is new enough", () => {
+test("the distribution's Rust is used if it is new enough", () => {
   const madison = {
     rustc: ' rustc | 1.63.0+dfsg1-2 | http://mirror/debian bookworm/main amd64 Packages\n',
     'rustc-web':
@@ -200,13 +200,13 @@ test("the distribution's own Rust is taken where it is new enough", () => {
   )
 })
 
-test('an older Node is refused with what to do', () => {
+test('an old Node is refused with the required versions', () => {
   assert.throws(
     () => ensureNode('18.20.4'),
-    /this is Node 18\.20\.4; needed is 20\.19, 22\.12, 24\.0 or newer/,
+    /this is Node 18\.20\.4; required is 20\.19, 22\.12, 24\.0 or newer/,
   )
   for (const version of ['20.18.0', '21.7.3', '22.11.0', '23.9.0'])
-    assert.throws(() => ensureNode(version), /needed is 20\.19/, version)
+    assert.throws(() => ensureNode(version), /required is 20\.19/, version)
   ensureNode('20.19.0')
   ensureNode('22.12.0')
   ensureNode('24.1.0')

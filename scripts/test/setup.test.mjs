@@ -1,4 +1,4 @@
-/** What set-up finds missing. */
+/** Tests of set-up and of the environment of a build. */
 import assert from 'node:assert/strict'
 import { utimesSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ test('npm packages are installed again when the lock file is newer', (t) => {
   assert.ok(!npmPackagesAreCurrent(folder), 'after a change')
 })
 
-test('CI builds outside of the checkout, unless told where', () => {
+test('CI builds outside of the checkout by default', () => {
   const env = { HOME: '/home/ci', PATH: '/bin', CI: 'true' }
   assert.match(buildEnv(env).CARGO_TARGET_DIR, /tauri-js-runtime.target$/)
   assert.equal(buildEnv({ ...env, CARGO_TARGET_DIR: '/t' }).CARGO_TARGET_DIR, '/t')
@@ -28,7 +28,7 @@ test('CI builds outside of the checkout, unless told where', () => {
   assert.match(buildEnv(env).PATH, /node_modules.\.bin/)
 })
 
-test('advisories are checked only where their database answers', async () => {
+test('advisories are checked only if their database can be reached', async () => {
   assert.ok((await denyChecks(async () => ({ ok: true }))).includes('advisories'))
   const unreachable = await denyChecks(async () => {
     throw new Error('no network')
@@ -36,7 +36,7 @@ test('advisories are checked only where their database answers', async () => {
   assert.deepEqual(unreachable, ['bans', 'licenses', 'sources'])
 })
 
-test('checks begin with set-up, and quick checks run before cargo', () => {
+test('checks start with set-up, and quick checks run before cargo', () => {
   const names = checks({}).map(({ name }) => name)
   assert.equal(names[0], 'set-up')
   assert.equal(new Set(names).size, names.length)
@@ -45,7 +45,7 @@ test('checks begin with set-up, and quick checks run before cargo', () => {
   assert.ok(testsIn('scripts/test').some((file) => file.endsWith('setup.test.mjs')))
 })
 
-test('a window needs a display, which only Linux may lack', () => {
+test('only Linux may lack a display', () => {
   assert.ok(!hasDisplay({}, 'linux'))
   assert.ok(!hasDisplay({ DISPLAY: '' }, 'linux'))
   assert.ok(hasDisplay({ DISPLAY: ':0' }, 'linux'))

@@ -1,4 +1,4 @@
-/** Steps: progress of a running tool, and the error of a failed one. */
+/** Tests of steps: progress, logs and errors. */
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -8,14 +8,14 @@ import { logFile, runStep } from '../lib/step.mjs'
 import { countTests, libtestFailures, libtestProgress } from '../lib/tests.mjs'
 import { temporaryFolder } from './helpers.mjs'
 
-/** A step that runs a line of JavaScript, in a folder of its own. */
+/** A step that runs JavaScript code, with its own target folder. */
 function node(t, code, more = {}) {
   const env = { PATH: process.env.PATH, CARGO_TARGET_DIR: temporaryFolder(t) }
   const step = { name: 'a step', part: 'test', doing: 'working', ...more }
   return { env, run: () => runStep(step, [process.execPath, ['-e', code], { env }]) }
 }
 
-test('all output goes to the log, which is named where the step fails', async (t) => {
+test('all output goes to the log, and a failure names it', async (t) => {
   const { env, run } = node(t, 'console.log("out"); console.error("err"); process.exit(3)', {
     remedy: 'Look again',
   })
@@ -34,7 +34,7 @@ test('all output goes to the log, which is named where the step fails', async (t
   assert.deepEqual(log.trim().split('\n').sort(), ['err', 'out'])
 })
 
-test('a failure shows 30 lines at most', async (t) => {
+test('a failure shows at most 30 lines', async (t) => {
   const code = 'for (let n = 1; n <= 500; n++) console.log(n); process.exitCode = 1'
   await assert.rejects(node(t, code).run(), ({ details }) => {
     assert.equal(details.split('\n').length, 30)
@@ -42,7 +42,7 @@ test('a failure shows 30 lines at most', async (t) => {
   })
 })
 
-test('a tool that a signal ends shows which, and no lines', async (t) => {
+test('a tool that is killed by a signal shows the signal and no output', async (t) => {
   const code = 'console.log("noise"); setTimeout(() => process.kill(process.pid, "SIGKILL"), 50)'
   await assert.rejects(node(t, code).run(), ({ message, details }) => {
     assert.match(message, /was ended by SIGKILL/)
@@ -50,7 +50,7 @@ test('a tool that a signal ends shows which, and no lines', async (t) => {
   })
 })
 
-test('a program that is missing is named', async (t) => {
+test('the error for a missing program has its name', async (t) => {
   const env = { PATH: '', CARGO_TARGET_DIR: temporaryFolder(t) }
   const step = { name: 'missing', part: 'test', doing: 'working' }
   await assert.rejects(
@@ -59,7 +59,7 @@ test('a program that is missing is named', async (t) => {
   )
 })
 
-test('progress bars are read and stay out of the log', async (t) => {
+test('progress bars are parsed and not logged', async (t) => {
   const seen = []
   const code = String.raw`process.stderr.write("    Building [==>  ] 3/12: v8\r    Building [===> ] 4/12\r\nCompiling\n")`
   const lines = await node(t, code, {
@@ -73,29 +73,29 @@ test('progress bars are read and stay out of the log', async (t) => {
   assert.deepEqual(lines, ['Compiling'])
 })
 
-test('a quiet step is not silent', (t) => {
+test('a step without output prints its duration', (t) => {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'] })
-  const said = []
-  t.mock.method(console, 'log', (line) => said.push(line))
+  const lines = []
+  t.mock.method(console, 'log', (line) => lines.push(line))
   const progress = startProgress(
     { part: 'x', doing: 'waiting', usually: '1 min' },
     { isTTY: false },
   )
   for (let second = 0; second < 60; second++) t.mock.timers.tick(1000)
   progress.end()
-  assert.equal(said.length, 5, `one line at the start and one every 15 s: ${said}`)
-  assert.match(said.at(-1), /waiting: 1 min 0 s so far \(usually 1 min\)/)
+  assert.equal(lines.length, 5, `one line at the start and one every 15 s: ${lines}`)
+  assert.match(lines.at(-1), /waiting: 1 min 0 s so far \(usually 1 min\)/)
 })
 
-test("cargo's bars become counts", () => {
+test("cargo's progress bars become counts", () => {
   const waiting = '    Blocking waiting for file lock on build directory'
-  assert.equal(crateProgress(waiting), 'waiting for another cargo to end')
+  assert.equal(crateProgress(waiting), 'waiting for another cargo to finish')
   assert.equal(downloadProgress(' Downloading 31 crates, remaining bytes: 1.2MB'), '31 crates left')
   assert.equal(downloadProgress('  Downloaded v8 v150.4.0'), undefined)
   assert.equal(downloadProgress('    Updating crates.io index'), undefined)
 })
 
-test('the excerpt of a failed build script shows its reason, not its settings', () => {
+test('the excerpt of a failed build script shows its error, not its settings', () => {
   const settings = Array.from({ length: 50 }, (_, n) => `  cargo:rerun-if-changed=${n}`)
   const head = [
     'error: failed to run custom build command for `x`',
@@ -114,7 +114,7 @@ test('the excerpt of a failed build script shows its reason, not its settings', 
   assert.deepEqual(firstError(lines), [...head, '  --- stderr', '  Unable to find libclang'])
 })
 
-test('a step ends with its tool, whatever the tool has left running', async (t) => {
+test('a step ends with its tool despite processes in the background', async (t) => {
   const code = `const options = { stdio: 'inherit', detached: true }
     console.log(require('child_process').spawn('sleep', ['60'], options).pid)
     process.exit()`
@@ -122,19 +122,19 @@ test('a step ends with its tool, whatever the tool has left running', async (t) 
   process.kill(Number(pid), 'SIGKILL')
 })
 
-test('exit codes of tools above 128 keep their reason', async (t) => {
+test('only exit codes of signals are reported as signals', async (t) => {
   const code = 'console.log("no space left"); process.exit(228)'
   await assert.rejects(node(t, code).run(), ({ details }) => details === 'no space left')
-  await assert.rejects(node(t, 'process.exit(137)').run(), /ended by a signal .*goes on there/)
+  await assert.rejects(node(t, 'process.exit(137)').run(), /ended by a signal .*continues there/)
 })
 
-test('without room for a log the step still runs', async (t) => {
+test('a step runs without a log if it cannot be written', async (t) => {
   const { env, run } = node(t, 'console.log("done")')
   mkdirSync(logFile('a step', env), { recursive: true })
   assert.deepEqual(await run(), ['done'])
 })
 
-test("an excerpt begins with the compiler's first error", () => {
+test("an excerpt starts with the compiler's first error", () => {
   const lines = [
     'Compiling a',
     'warning: unused',
@@ -145,7 +145,7 @@ test("an excerpt begins with the compiler's first error", () => {
   assert.deepEqual(firstError(['no error here']), ['no error here'])
 })
 
-test('tests are counted of all, and failures are shown with their reason', () => {
+test('finished tests are counted, and failures are shown with their output', () => {
   const count = libtestProgress(2)
   assert.equal(count('test one ... ok'), 'tests 1 of 2')
   assert.equal(count('test two ... FAILED'), 'tests 2 of 2')
@@ -160,7 +160,7 @@ test('tests are counted of all, and failures are shown with their reason', () =>
   ])
 })
 
-test('tests that are left out are not counted, and each is there', () => {
+test('skipped tests are not counted and must exist', () => {
   const names = ['embedded::a', 'embedded::b', 'warm::a']
   assert.equal(countTests(names, []), 3)
   assert.equal(countTests(names, ['warm::', '::b']), 1)

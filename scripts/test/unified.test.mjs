@@ -1,21 +1,21 @@
-/** What cargo would compile: the engine once, and nothing again for the tests. */
+/** Tests that cargo compiles the engine once, and no dependency again for the tests. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { workspace } from '../lib/app.mjs'
 import { buildEnv, root } from '../lib/paths.mjs'
 import { capture } from '../lib/run.mjs'
 
-/** The units of a build; each has a package, a mode ("build", "test", …) and the kind of its target. */
+/** The units of a build, with package, mode ("build", "test", …) and target kind. */
 function units(...args) {
-  // The graph is printed by nightly compilers only; this lets a stable one print it.
+  // --unit-graph is unstable. RUSTC_BOOTSTRAP enables it in a stable compiler.
   const env = { ...buildEnv(), RUSTC_BOOTSTRAP: '1' }
-  // For another target nothing is shared with build scripts.
+  // With another target, nothing is shared with build scripts.
   delete env.CARGO_BUILD_TARGET
   const options = ['--unit-graph', '-Z', 'unstable-options', ...args]
   return JSON.parse(capture('cargo', ['build', ...options], { cwd: root, env })).units
 }
 
-/** Packages whose library is compiled more than once, by name. */
+/** Names of packages whose library is compiled more than once. */
 function compiledTwice(list) {
   const count = new Map()
   for (const { pkg_id: id, mode, target } of list) {
@@ -26,34 +26,36 @@ function compiledTwice(list) {
 }
 
 /**
- * - `deno_runtime` makes the snapshot with other features than it runs with;
- * - `schemars` and `tauri-utils` make schemas and icons in build scripts, which no program does.
+ * Expected exceptions:
+ *
+ * - `deno_runtime` creates the snapshot with other features than it runs with;
+ * - `schemars` and `tauri-utils` create schemas and icons in build scripts only.
  */
-const differ = ['deno_runtime', 'schemars', 'tauri-utils']
+const exceptions = ['deno_runtime', 'schemars', 'tauri-utils']
 
 const onLinux = { skip: process.platform !== 'linux' && 'other systems have other crates' }
 
-test('the engine and the build script of its snapshot share what they are made of', onLinux, () => {
-  assert.deepEqual(compiledTwice(units(...workspace)).sort(), differ)
+test('the engine and the build script of its snapshot share their dependencies', onLinux, () => {
+  assert.deepEqual(compiledTwice(units(...workspace)).sort(), exceptions)
 })
 
-test('an optimised app shares it as well', onLinux, () => {
+test('an optimised build shares them too', onLinux, () => {
   const twice = compiledTwice(units('--release', '--workspace', '--bin', 'tauri-js-demo'))
-  assert.deepEqual(twice.sort(), differ)
+  assert.deepEqual(twice.sort(), exceptions)
 })
 
-test('tests need no crate in another form than the app has', () => {
+test('tests use the same builds of crates as the app', () => {
   const key = ({ pkg_id: id, target, features, profile }) =>
     JSON.stringify([id, target.name, features, profile.opt_level, profile.debuginfo])
   const inApp = units(...workspace, '--bin', 'tauri-js-demo')
   const packages = new Set(inApp.map(({ pkg_id: id }) => id))
   const known = new Set(inApp.map(key))
-  const again = units(...workspace, '--all-targets').filter(
+  const rebuilt = units(...workspace, '--all-targets').filter(
     (unit) =>
       unit.pkg_id.startsWith('registry') && packages.has(unit.pkg_id) && !known.has(key(unit)),
   )
   assert.deepEqual(
-    again.map(({ pkg_id: id }) => id),
+    rebuilt.map(({ pkg_id: id }) => id),
     [],
   )
 })

@@ -1,4 +1,4 @@
-/** The archive of V8 in vendor/v8: where it fits, and that it is the one its record describes. */
+/** Tests of the archive of V8 in vendor/v8. */
 import assert from 'node:assert/strict'
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,7 +8,7 @@ import { vendoredArchive, vendoredFolder } from '../v8/vendored.mjs'
 import { resolveV8 } from '../v8/wanted.mjs'
 import { temporaryFolder, vendoredLibrary, wanted } from './helpers.mjs'
 
-test('it is passed over where version, features, profile, target or glibc differ', async (t) => {
+test('the archive is skipped if version, features, profile, target or glibc differ', async (t) => {
   const folder = dirname((await vendoredLibrary(t)).path)
   const fits = (of, glibc = '2.36') =>
     vendoredArchive({ ...wanted, ...of }, folder, glibc) !== undefined
@@ -23,7 +23,7 @@ test('it is passed over where version, features, profile, target or glibc differ
   assert.equal(vendoredArchive(wanted, temporaryFolder(t), '2.36'), undefined)
 })
 
-test('vendor/v8 holds the version that Cargo.lock names, with its licences', async () => {
+test('vendor/v8 contains the version of Cargo.lock, with licences', async () => {
   const target = 'x86_64-unknown-linux-gnu'
   const record = vendoredArchive(
     { ...resolveV8(), target, profile: 'release' },

@@ -1,4 +1,4 @@
-/** The names by which the crate `v8` looks for its library. */
+/** Tests of the names by which the crate `v8` looks for its library. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -21,11 +21,11 @@ test('CARGO_HOME moves the cache', () => {
   assert.equal(cachePath(wanted, env), join(elsewhere, '.rusty_v8', escaped))
 })
 
-test('only ASCII letters and digits survive escaping', () => {
+test('escaping preserves only ASCII letters and digits', () => {
   assert.equal(escapeUrl('aZ0-_/.:é'), 'aZ0______')
 })
 
-test('features, profile and system show in the names', () => {
+test('names contain features, profile and target', () => {
   const all = {
     features: ['simdutf', 'v8_enable_sandbox', 'v8_enable_pointer_compression'],
     target: 'aarch64-apple-darwin',

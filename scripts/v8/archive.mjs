@@ -1,4 +1,4 @@
-/** Checking an archive of V8, and putting it in its place in one step. */
+/** Verifies archives of V8 and writes files atomically. */
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
@@ -14,17 +14,19 @@ export async function sha256(file) {
   return hash.digest('hex')
 }
 
-/** `SHA256SUMS` as sha256sum writes it: a map of file name to checksum. */
+/** Parses the output of sha256sum into a map from file name to checksum. */
 export function parseChecksums(text) {
   const lines = text.split('\n').map((line) => /^([0-9a-f]{64}) [ *](.+)$/i.exec(line.trim()))
   return new Map(lines.filter(Boolean).map(([, sum, name]) => [name, sum.toLowerCase()]))
 }
 
-/** The checksum that the folder's own list gives for `name`; without one nothing can be trusted. */
+/** The checksum of `name` in the folder's SHA256SUMS. Throws if there is none. */
 export function expectedChecksum(folder, name) {
   const list = join(folder, 'SHA256SUMS')
   if (!existsSync(list)) {
-    throw new UserError(`${list} is missing: ${name} cannot be checked. Make it with sha256sum`)
+    throw new UserError(
+      `${list} is missing: ${name} cannot be verified. Create the list with sha256sum`,
+    )
   }
   const sum = parseChecksums(readFileSync(list, 'utf8')).get(name)
   if (!sum) throw new UserError(`${list} has no line for ${name}. Add it with sha256sum`)
@@ -36,11 +38,11 @@ export async function verifyChecksum(file, expected) {
   if (found === expected) return
   throw new UserError(
     `wrong checksum of ${file}\n  expected ${expected}\n  found    ${found}\n` +
-      'The file is damaged or not the one the list means: fetch it again',
+      'The file is damaged or another version: fetch it again',
   )
 }
 
-/** Whether a file is gzip, by its first two bytes. */
+/** True if the file starts with gzip's magic bytes. */
 export async function isGzip(file) {
   const handle = await open(file)
   try {
@@ -52,19 +54,19 @@ export async function isGzip(file) {
   }
 }
 
-/** Why an archive cannot be used, or undefined. gzip carries a checksum and the length. */
+/** The damage of an archive; undefined if it is intact. gzip has a checksum and a length. */
 export async function archiveDamage(file) {
   if (!(await isGzip(file))) return libraryDamage(file)
-  const nowhere = new Writable({ write: (chunk, encoding, done) => done() })
+  const discard = new Writable({ write: (chunk, encoding, done) => done() })
   try {
-    await pipeline(createReadStream(file), createGunzip(), nowhere)
+    await pipeline(createReadStream(file), createGunzip(), discard)
     return undefined
   } catch (error) {
     return `gzip: ${error.message}`
   }
 }
 
-/** A static library has no checksum; that its members end where the file ends shows that nothing is cut off. */
+/** A static library has no checksum. Its members must end exactly at the end of the file. */
 async function libraryDamage(file) {
   const handle = await open(file)
   try {
@@ -78,10 +80,10 @@ async function libraryDamage(file) {
       await handle.read(header, 0, 60, position)
       const length = Number.parseInt(header.toString('latin1', 48, 58), 10)
       if (header.toString('latin1', 58, 60) !== '`\n' || Number.isNaN(length))
-        return `no member begins at byte ${position}`
-      // Members begin at even positions; the last one need not be padded.
+        return `there is no member header at byte ${position}`
+      // Members start at even positions. The last one may lack its padding.
       position += 60 + length
-      if (position > size) return 'its last member is cut off'
+      if (position > size) return 'its last member is truncated'
       position += length % 2
     }
     return undefined
@@ -91,9 +93,8 @@ async function libraryDamage(file) {
 }
 
 /**
- * Writes `place` through a temporary file beside it: `fill` gets the temporary path, and only what
- * it completed is renamed. An interrupted run leaves nothing that looks like the real file. Where
- * `fill` returns false there is nothing to place, and that is the result.
+ * Writes the file `place` atomically: `fill` writes a temporary file next to it, which is then renamed. If `fill`
+ * returns false, nothing is written and the result is false.
  */
 export async function placeAtomically(place, fill) {
   await mkdir(dirname(place), { recursive: true })
@@ -116,7 +117,7 @@ export async function placeAtomically(place, fill) {
   }
 }
 
-/** A power loss must not leave a file with the right name and only part of its contents. */
+/** Prevents a truncated file after a power loss. */
 async function flush(file) {
   const handle = await open(file, 'r+')
   try {
@@ -126,7 +127,7 @@ async function flush(file) {
   }
 }
 
-/** Removes temporary files of killed runs. A file younger than an hour may belong to a run at work. */
+/** Removes temporary files of killed runs. Files younger than an hour may belong to another running process. */
 async function removeLeftovers(prefix) {
   for (const name of await readdir(dirname(prefix))) {
     const file = join(dirname(prefix), name)
@@ -136,7 +137,7 @@ async function removeLeftovers(prefix) {
   }
 }
 
-/** Copies contents only: the source may be read-only, its copy must be replaceable. */
+/** Copies the contents without the mode: the source may be read-only. */
 export async function copyContents(from, to) {
   await pipeline(createReadStream(from), createWriteStream(to))
   const [source, copy] = await Promise.all([stat(from), stat(to)])

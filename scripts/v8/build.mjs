@@ -1,6 +1,6 @@
 /**
- * V8 from the sources inside the crate `v8`, for machines that reach package registries but not the
- * upstream release. Every step finds out what an earlier run left, so it can be interrupted.
+ * Builds V8 from the sources in the crate `v8`, for machines that cannot reach the upstream release. An interrupted
+ * build continues where it stopped.
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -17,21 +17,21 @@ import { prepareSources } from './sources.mjs'
 import { ensureBindgen, ensureClang, llvm } from './tools.mjs'
 import { bindingName } from './wanted.mjs'
 
-/** What the recipe was carried out with, from the first step to a library that works. */
+/** The version and target for which the whole build was tested. */
 const proven = { version: '150.4.0', target: 'x86_64-unknown-linux-gnu' }
 
-/** Two cores took about 70 minutes; most of it is compiling, which spreads over all cores. */
+/** Based on about 70 minutes on two cores. Compiling scales with the number of cores. */
 export function estimatedMinutes(cores) {
   return Math.max(5, Math.round(140 / cores))
 }
 
-/** Everything before compiling: tools, sources and ninja files. Returns where they are. */
+/** Prepares tools, sources and ninja files. Returns their folders. */
 export async function prepareBuild(wanted, env = process.env) {
   const start = Date.now()
   checkSupported(wanted)
   const work = join(cacheDir(env), 'v8-build', `${wanted.version}-${wanted.target}`)
   mkdirSync(work, { recursive: true })
-  say('v8', `building ${wanted.version} in ${work}: interrupted, it goes on there next time`)
+  say('v8', `building ${wanted.version} in ${work}: an interrupted build continues there`)
   await ensureSystemPackages(['engine', 'v8'], env)
   const tools = {
     clang: ensureClang(work),
@@ -48,7 +48,7 @@ export async function prepareBuild(wanted, env = process.env) {
   return { source, out, work }
 }
 
-/** Writes the packed library to `output`. */
+/** Builds the library and writes it, packed, to `output`. */
 export async function buildFromSource(wanted, { output, env = process.env }) {
   const start = Date.now()
   const cores = availableParallelism()
@@ -61,21 +61,23 @@ export async function buildFromSource(wanted, { output, env = process.env }) {
 }
 
 function checkSupported(wanted) {
-  const others =
-    'name a folder that holds the archive with JS_RUNTIME_V8_DIR, or the archive itself with RUSTY_V8_ARCHIVE'
+  const alternatives =
+    'set JS_RUNTIME_V8_DIR to a folder with the archive, or RUSTY_V8_ARCHIVE to the archive'
   if (wanted.target !== proven.target) {
     throw new UserError(
-      `V8 is built from source for ${proven.target} only, not for ${wanted.target}: ${others}`,
+      `building V8 from source is supported for ${proven.target} only, not for ${wanted.target}: ${alternatives}`,
     )
   }
   if (!distribution()?.packages.v8) {
-    throw new UserError(`V8 is built from source on Debian 12 and its like only: ${others}`)
+    throw new UserError(
+      `building V8 from source is supported on Debian 12 and derivatives only: ${alternatives}`,
+    )
   }
   const binding = bindingName(wanted)
   if (!existsSync(join(wanted.crateDir, 'gen', binding))) {
-    throw new UserError(`the crate v8 ${wanted.version} has no gen/${binding}: ${others}`)
+    throw new UserError(`the crate v8 ${wanted.version} has no gen/${binding}: ${alternatives}`)
   }
   if (wanted.version !== proven.version) {
-    say('v8', `the steps were proven with ${proven.version}; ${wanted.version} may need others`)
+    say('v8', `the build was tested with ${proven.version}; ${wanted.version} may need changes`)
   }
 }

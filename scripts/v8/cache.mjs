@@ -1,6 +1,6 @@
 /**
- * Judging the archive in cargo's cache. Unpacking it takes a second or two, so what was found good
- * is remembered by checksum: `{ "<file name>": "<sha256>" }` in this project's cache folder.
+ * Verifies the archive in cargo's cache. Unpacking takes a second or two, so the checksums of intact archives are
+ * recorded in the project's cache: `{ "<file name>": "<sha256>" }`.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -9,15 +9,15 @@ import { cacheDir } from '../lib/paths.mjs'
 import { archiveDamage, isGzip, sha256 } from './archive.mjs'
 
 /**
- * `{ state: 'missing' | 'good' }` or `{ state: 'damaged', why }`. `unpacked` is the checksum of the library in
- * vendor/v8, where that fits.
+ * Returns `{ state: 'missing' | 'good' }` or `{ state: 'damaged', why }`. `unpacked` is the checksum of the library in
+ * vendor/v8, if it fits.
  */
 export async function inspectCached(file, env = process.env, unpacked = undefined) {
   const found = await stat(file).catch(() => undefined)
   if (!found?.isFile()) return { state: 'missing' }
   const sum = await sha256(file)
   if (readRecord(env)[basename(file)] === sum || sum === unpacked) return { state: 'good' }
-  // What set-up itself unpacked has that checksum. Without gzip there is no other sign of damaged contents.
+  // Set-up unpacks vendor/v8 to a plain library, in which only the checksum reveals damaged contents.
   const why =
     unpacked && !(await isGzip(file)) ? 'its checksum is wrong' : await archiveDamage(file)
   if (why) return { state: 'damaged', why }
@@ -33,12 +33,12 @@ function readRecord(env) {
   try {
     return JSON.parse(readFileSync(recordPath(env), 'utf8'))
   } catch {
-    // none yet, or unreadable: the archive is then checked in full
+    // Missing or unreadable: the archive is checked in full.
     return {}
   }
 }
 
-/** Notes that this file with this checksum is whole. */
+/** Records that the file with this checksum is intact. */
 export function remember(file, sum, env) {
   const record = { ...readRecord(env), [basename(file)]: sum }
   try {

@@ -1,4 +1,4 @@
-/** Which files of the source tree are compiled into the library, by ninja's files and `#include`. */
+/** Finds the source files that are compiled into the library, from ninja's files and `#include` lines. */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { UserError } from '../lib/log.mjs'
@@ -7,12 +7,12 @@ import { capture } from '../lib/run.mjs'
 const target = 'rusty_v8'
 const library = 'obj/librusty_v8.a'
 
-/** What generators turn into parts of the library, beside C and C++. */
+/** Inputs of generators other than C and C++. */
 const generatorInput = /\.(dat|pdl|template|tq)$/
 
 /**
- * Paths below `source`, sorted. `out` holds the ninja files; nothing needs to be compiled. The sources of
- * generators such as mksnapshot count too, for what they write is part of the library.
+ * Returns sorted paths relative to `source`. `out` is the folder of the ninja files; nothing needs to be compiled. The
+ * sources of generators such as mksnapshot are included, because their output is part of the library.
  */
 export function compiledFiles(source, out, run = capture) {
   const ninja = (...args) => run('ninja', ['-C', out, '-t', ...args])
@@ -28,19 +28,21 @@ export function compiledFiles(source, out, run = capture) {
     .sort()
 }
 
-/** The library takes in C and C++ only. Cargo builds and links the Rust part of Temporal. */
+/** The library must consist of objects only. Cargo builds and links the Rust part of Temporal. */
 function checkContents(query) {
   const [inputs] = query.split('  outputs:')
   const explicit = [...inputs.matchAll(/^ {4}([^|\s].*)$/gm)].map(([, file]) => file)
   const other = explicit.find((file) => !file.endsWith('.o'))
   if (other) {
-    throw new UserError(`${library} takes in ${other}: its licence has to be added to compiled.mjs`)
+    throw new UserError(
+      `${library} contains ${other}: extend compiled.mjs so that its licence is found`,
+    )
   }
 }
 
 /**
- * The sources of `units` and all headers that they name. Conditions are not evaluated: a header counts even
- * where a macro leaves it out. Headers of the system and of the compiler are not in the tree.
+ * The sources of `units` and all headers that they include. Preprocessor conditions are ignored, so the result may
+ * contain unused headers. Headers of the system and the compiler are not in the tree.
  */
 function withHeaders(units, out) {
   const isFile = remember((file) => statSync(file, { throwIfNoEntry: false })?.isFile() ?? false)
@@ -53,7 +55,7 @@ function withHeaders(units, out) {
 
   const all = new Set()
   for (const { folders, sources } of byIncludeFolders(units, out)) {
-    // A dry run generates no sources. Iterating over a set also visits what is added meanwhile.
+    // A dry run generates no sources. The iteration also visits headers that the loop adds.
     const reached = new Set(sources.filter(isFile))
     for (const file of reached) {
       for (const header of headersOf(file, folders)) if (header) reached.add(header)
@@ -63,7 +65,7 @@ function withHeaders(units, out) {
   return all
 }
 
-/** Sources that search headers in the same folders, so that each group is searched once. */
+/** Groups sources by their include folders. */
 function byIncludeFolders(units, out) {
   const groups = new Map()
   for (const { command, file } of units) {

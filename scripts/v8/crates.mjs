@@ -1,6 +1,6 @@
 /**
- * The Rust crates that V8's build reads (for Temporal; the library itself holds none of them). The crate `v8`
- * leaves their sources out but keeps the build files, which give each one's name and exact version.
+ * Fetches the Rust crates that V8's build reads (for Temporal; they are not part of the library). The crate `v8` does
+ * not contain their sources, but their build files, which have their names and exact versions.
  */
 import {
   cpSync,
@@ -19,11 +19,11 @@ import { capture } from '../lib/run.mjs'
 
 const vendorFolder = 'third_party/rust/chromium_crates_io/vendor'
 
-/** Puts every vendored crate that the build reads into its folder. */
+/** Fetches the missing vendored crates that the build reads. */
 export async function addMissingCrates(source, out, work, env) {
   const needed = neededFolders(capture('ninja', ['-C', out, '-t', 'inputs', 'rusty_v8']))
   const missing = needed.filter((folder) => !existsSync(join(source, vendorFolder, folder)))
-  say('v8', `${needed.length} Rust crates take part in the build, ${missing.length} to fetch`)
+  say('v8', `the build reads ${needed.length} Rust crates, ${missing.length} of them to fetch`)
   if (missing.length === 0) return
   const known = knownCrates(source)
   const crates = missing.map((folder) => {
@@ -42,13 +42,13 @@ export async function addMissingCrates(source, out, work, env) {
   })
 }
 
-/** The folders below vendor/ among ninja's inputs. */
+/** The vendored folders among ninja's inputs. */
 export function neededFolders(inputs) {
   const pattern = new RegExp(`${vendorFolder}/([^/\\s]+)/`, 'g')
   return [...new Set([...inputs.matchAll(pattern)].map(([, folder]) => folder))].sort()
 }
 
-/** `{ folder, name, version }` from the text of one crate's BUILD.gn; undefined for another file. */
+/** Parses `{ folder, name, version }` from the BUILD.gn of a crate; undefined for other files. */
 export function crateOfBuildFile(text) {
   const folder = new RegExp(`${vendorFolder}/([^/"]+)/`).exec(text)?.[1]
   const name = /cargo_pkg_name = "([^"]+)"/.exec(text)?.[1]
@@ -70,7 +70,7 @@ function knownCrates(source) {
   return known
 }
 
-/** The manifest of a project that depends on exactly these crates, two versions of one included. */
+/** The manifest of a project that depends on these crates. Two versions of one crate are possible. */
 export function manifest(crates) {
   const dependencies = crates.map(
     ({ name, version }, index) =>
@@ -86,7 +86,7 @@ export function manifest(crates) {
   return [...head, '', '[workspace]', '', '[dependencies]', ...dependencies, ''].join('\n')
 }
 
-/** Fetches crates through a throw-away project in `folder`; the unpacked folders, in order. */
+/** Fetches crates with a temporary project in `folder`. Returns their unpacked folders, in order. */
 export async function vendor(crates, folder, env) {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(join(folder, 'src'), { recursive: true })
@@ -105,7 +105,7 @@ export async function vendor(crates, folder, env) {
   )
   return crates.map(({ name, version }) => {
     const unpacked = join(folder, 'vendor', `${name}-${version}`)
-    if (!existsSync(unpacked)) throw new UserError(`cargo vendor gave no ${name} ${version}`)
+    if (!existsSync(unpacked)) throw new UserError(`cargo vendor did not fetch ${name} ${version}`)
     return unpacked
   })
 }

@@ -1,6 +1,6 @@
 /**
- * gn, the generator of V8's ninja files. Debian 12's own is too old, so Debian's unstable suite
- * gives it: unpacked beside its own C library into the work folder, never installed.
+ * Runs gn, the generator of V8's ninja files. Debian 12's version is too old, so the one of Debian unstable is unpacked
+ * into the work folder, with its C library. It is not installed.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,8 +12,8 @@ import { llvmVersion } from '../setup/distributions.mjs'
 const packages = ['generate-ninja', 'libc6', 'libstdc++6', 'libgcc-s1']
 
 /**
- * The command line that starts a gn which is new enough: the one that the variable GN names, as for
- * the crate's own build, or Debian's. Older ones stop with "Assignment had no effect".
+ * The command line of gn: the variable GN, as in the crate's own build, or the one of Debian unstable. Older versions
+ * fail with "Assignment had no effect".
  */
 export async function ensureGn(work, env = process.env) {
   if (env.GN) return [env.GN]
@@ -22,12 +22,12 @@ export async function ensureGn(work, env = process.env) {
   return gnCommand(folder)
 }
 
-/** A program of a newer Debian runs through that Debian's own loader. */
+/** A program of a newer Debian needs the loader of that Debian. */
 function gnCommand(folder) {
   const libraries = ['lib', 'usr/lib'].map((dir) => join(folder, dir, 'x86_64-linux-gnu'))
   const loader = libraries.map((dir) => join(dir, 'ld-linux-x86-64.so.2')).find(existsSync)
   if (!loader) {
-    throw new UserError(`${folder} holds no ld-linux-x86-64.so.2: delete it and try again`)
+    throw new UserError(`${folder} has no ld-linux-x86-64.so.2: delete it and try again`)
   }
   return [loader, '--library-path', libraries.join(':'), join(folder, 'usr', 'bin', 'gn')]
 }
@@ -46,7 +46,7 @@ async function unpackGn(work, folder, env) {
     'Dir::Etc::SourceList': join(apt, 'sources.list'),
     'Dir::Etc::SourceParts': '-',
     'Dir::State::Lists': join(apt, 'lists'),
-    // An empty list of installed packages: nothing here concerns this system.
+    // An empty list of installed packages, independent of this system.
     'Dir::State::Status': join(apt, 'status'),
     'Dir::Cache': join(apt, 'cache'),
     'APT::Sandbox::User': '',
@@ -56,8 +56,7 @@ async function unpackGn(work, folder, env) {
       name: `gn: apt-get ${command[0]}`,
       part: 'v8',
       doing: `fetching gn: apt-get ${command[0]}`,
-      remedy:
-        'Check that the Debian mirror can be reached, or name a recent gn with the variable GN',
+      remedy: 'Check that the Debian mirror can be reached, or set the variable GN to a recent gn',
     }
     await runStep(step, ['apt-get', [...options, '-q', ...command], { cwd: apt, env }])
   }
@@ -68,26 +67,26 @@ async function unpackGn(work, folder, env) {
   rmSync(apt, { recursive: true, force: true })
 }
 
-/** The mirror this machine already uses for Debian itself. */
+/** The Debian mirror of this machine. */
 function debianMirror() {
   const format = '$(REPO_URI) $(ORIGIN) $(LABEL) $(COMPONENT)'
   const lines = capture('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'])
   const mirror = lines.split('\n').find((line) => line.endsWith(' Debian Debian main'))
   if (!mirror) {
     throw new UserError(
-      'gn is fetched from Debian, but apt names no Debian mirror here: name a recent gn with the variable GN',
+      'apt has no Debian mirror from which to fetch gn: set the variable GN to a recent gn',
     )
   }
   return mirror.split(' ')[0]
 }
 
-/** apt trusts Debian's own keys for this source and no others. */
+/** Restricts the source to Debian's own keys. */
 function signedBy() {
   const keys = '/usr/share/keyrings/debian-archive-keyring.gpg'
   return existsSync(keys) ? `[signed-by=${keys}] ` : ''
 }
 
-/** What the crate's build script would give gn, plus what Debian's compilers need. */
+/** The arguments that the crate's build script passes to gn, plus those for Debian's compilers. */
 export function gnArguments({ wanted, tools, sysroot, rustcVersion }) {
   const has = (feature) => wanted.features.includes(feature)
   const sandbox = has('v8_enable_sandbox')
@@ -110,7 +109,7 @@ export function gnArguments({ wanted, tools, sysroot, rustcVersion }) {
   ].join(' ')
 }
 
-/** V8 compiles Rust with unstable features; this lets a stable compiler accept them. */
+/** V8's Rust code uses unstable features. RUSTC_BOOTSTRAP enables them in a stable compiler. */
 export function bootstrapEnv(env) {
   return { ...env, RUSTC_BOOTSTRAP: '1', PYTHONDONTWRITEBYTECODE: '1' }
 }
@@ -120,6 +119,6 @@ export function generate({ wanted, source, out, tools, sysroot, env }) {
   const args = gnArguments({ wanted, tools, sysroot, rustcVersion })
   const [program, ...before] = tools.gn
   const options = [`--root=${source}`, '--script-executable=python3', 'gen', out, `--args=${args}`]
-  const said = capture(program, [...before, ...options], { env: bootstrapEnv(env) })
-  say('v8', `gn: ${said.trim().split('\n').at(-1)}`)
+  const output = capture(program, [...before, ...options], { env: bootstrapEnv(env) })
+  say('v8', `gn: ${output.trim().split('\n').at(-1)}`)
 }

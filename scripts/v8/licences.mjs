@@ -1,6 +1,6 @@
 /**
- * The licence texts of everything that is compiled into the library. The licence of a file is the nearest one
- * above it. The crate `v8` leaves its licence files out, so `licences/` keeps them under the same paths.
+ * Collects the licence texts of everything that is compiled into the library. The licence of a file is the nearest one
+ * in its parent folders. The crate `v8` does not contain licence files, so `licences/` has them under the same paths.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,28 +8,28 @@ import { fileURLToPath } from 'node:url'
 import { UserError } from '../lib/log.mjs'
 import { compiledFiles } from './compiled.mjs'
 
-const keptLicences = fileURLToPath(new URL('licences', import.meta.url))
+const addedLicences = fileURLToPath(new URL('licences', import.meta.url))
 
-/** Upper case only: V8 has a source file called copying-phase.cc. */
+/** Upper case only: V8 has a source file named copying-phase.cc. */
 const licenceFile = /^(LICEN[CS]E|COPYING|COPYRIGHT|NOTICE)/
 
 /**
- * The text of LICENSES.txt. `source` is a prepared source tree, `out` the folder with its ninja files. Throws
- * where a component has no licence text.
+ * The text of LICENSES.txt. `source` is a prepared source tree, `out` the folder of its ninja files. Throws if a
+ * component has no licence text.
  */
-export function collectLicences({ source, out, kept = keptLicences, listFiles = compiledFiles }) {
+export function collectLicences({ source, out, added = addedLicences, listFiles = compiledFiles }) {
   const files = listFiles(source, out)
   const components = new Set(files.map(componentOf))
   const licences = new Map()
   for (const folder of new Set(files.map(dirname))) {
-    const nearest = nearestLicences(folder, [source, kept])
+    const nearest = nearestLicences(folder, [source, added])
     if (nearest.length > 0) licences.set(folder, nearest)
   }
   const missing = new Set(files.filter((file) => !licences.has(dirname(file))).map(componentOf))
   if (missing.size > 0) {
     throw new UserError(
       `no licence text for these components of V8: ${[...missing].join(', ')}\n` +
-        `put their licence files into the same folders below ${kept}`,
+        `put their licence files into the same folders below ${added}`,
     )
   }
   const inSources = files.flatMap((file) =>
@@ -38,13 +38,13 @@ export function collectLicences({ source, out, kept = keptLicences, listFiles = 
   return render([...components].sort(), [...[...licences.values()].flat(), ...inSources])
 }
 
-/** "v8/third_party/glibc": the folder of a project of its own, otherwise the topmost folder. */
+/** The folder of a third-party project, such as "v8/third_party/glibc", or else the top-level folder. */
 export function componentOf(path) {
   const project = /^(.*\b)?third_party\/(rust\/chromium_crates_io\/vendor\/)?[^/]+/.exec(path)
   return project?.[0] ?? path.split('/')[0]
 }
 
-/** The licences in the nearest folder that has any, not above the component's own. */
+/** The licences in the nearest folder that has any, up to the folder of the component. */
 function nearestLicences(folder, places) {
   for (const place of places) {
     const licences = licencesIn(join(place, folder))
@@ -64,7 +64,7 @@ function licencesIn(folder) {
   return licences.map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }))
 }
 
-/** A crate without a licence file names its licence at least. */
+/** The authors and licence fields of a crate without a licence file. */
 function licenceOfManifest(folder) {
   const manifest = readFileSync(join(folder, 'Cargo.toml'), 'utf8')
   const lines = /^(authors|license) = ("[^"]*"|\[[^\]]*\])/gm
@@ -72,7 +72,7 @@ function licenceOfManifest(folder) {
   return text.includes('license = ') ? [{ name: 'Cargo.toml', text }] : []
 }
 
-/** Licences that a source file spells out itself, mostly for code that comes from elsewhere. */
+/** The licence texts in the comments of a source file. */
 export function noticesIn(source) {
   const terms = /Redistribution and use in|Permission is hereby granted|Permission to use, copy/
   if (!terms.test(source)) return []
@@ -80,7 +80,7 @@ export function noticesIn(source) {
   return [...comments].filter(([comment]) => terms.test(comment)).map(([comment]) => legal(comment))
 }
 
-/** The paragraphs of a comment that are about rights, without the marks of the comment. */
+/** The legal paragraphs of a comment, without comment markers. */
 function legal(comment) {
   return comment
     .split(/\n\s*\n(?=\s*\/\/)/)
@@ -89,7 +89,7 @@ function legal(comment) {
     .replace(/^[ \t]*(\/\/|\/\*+|\*+\/|\*) ?|\*\/$/gm, '')
 }
 
-/** Texts that differ in white space only appear once, below the paths of all files that carry them. */
+/** Texts that differ only in white space appear once, below the paths of all their files. */
 function render(components, licences) {
   const sections = new Map()
   for (const { path, text } of licences) {
@@ -101,7 +101,7 @@ function render(components, licences) {
   const rule = '='.repeat(80)
   const parts = [...sections.values()]
     .map(({ paths, text }) => ({ title: [...paths].sort().join('\n'), text: tidy(text) }))
-    .sort((one, other) => (one.title < other.title ? -1 : 1))
+    .sort((a, b) => (a.title < b.title ? -1 : 1))
     .map(({ title, text }) => `${rule}\n${title}\n${rule}\n\n${text}\n`)
   return [introduction(components), ...parts].join('\n')
 }
@@ -119,7 +119,7 @@ function introduction(components) {
   ].join('\n')
 }
 
-/** Without carriage returns, white space at the ends of lines, and empty lines around the text. */
+/** Removes carriage returns, trailing white space, and empty lines around the text. */
 function tidy(text) {
   const lines = text
     .replace(/^\uFEFF/, '')

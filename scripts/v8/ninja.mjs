@@ -1,4 +1,4 @@
-/** Running ninja with progress, and packing the library it made. */
+/** Runs ninja with progress, and packs the library. */
 import { createReadStream, createWriteStream, rmSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,10 +11,10 @@ import { bootstrapEnv } from './gn.mjs'
 
 const target = 'rusty_v8'
 
-/** How many steps are left. Fails where an input is missing, as the real run would hours later. */
+/** The number of remaining steps. Throws if an input is missing. */
 export function dryRun(out, env) {
-  const said = capture('ninja', ['-C', out, '-n', target], { env: bootstrapEnv(env) })
-  return stepsOf(said).total
+  const output = capture('ninja', ['-C', out, '-n', target], { env: bootstrapEnv(env) })
+  return stepsOf(output).total
 }
 
 /** The last "[n/total]" of ninja's output. */
@@ -35,22 +35,21 @@ export async function ninja(out, env) {
         const { done, total } = stepsOf(line)
         return total > 0 ? stepsSoFar(done, total, Date.now() - start) : undefined
       },
-      remedy:
-        'Correct what the lines above name (docs/building-v8.md), then run the same command again',
+      remedy: 'Fix the errors above (docs/building-v8.md), then run the same command again',
     },
     ['ninja', ['-C', out, target], { env: { ...bootstrapEnv(env), NINJA_STATUS: '[%f/%t] ' } }],
   )
 }
 
 /** "1180 of 2361 steps (50 %), about 35 min 2 s left" */
-export function stepsSoFar(done, total, spent) {
+export function stepsSoFar(done, total, elapsed) {
   const text = `${done} of ${total} steps (${Math.floor((100 * done) / total)} %)`
-  // The first steps are small ones: an estimate from them would promise too much.
+  // The first steps are short and would give a wrong estimate.
   if (done < total / 20) return text
-  return `${text}, about ${duration((spent / done) * (total - done))} left`
+  return `${text}, about ${duration((elapsed / done) * (total - done))} left`
 }
 
-/** Strips debug symbols and packs the library as the crate expects it. */
+/** Strips debug symbols and packs the library with gzip, as the crate expects. */
 export async function packArchive(library, strip, work, output) {
   const stripped = join(work, 'librusty_v8.stripped.a')
   capture(strip, ['--strip-debug', '-o', stripped, library])

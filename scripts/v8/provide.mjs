@@ -1,7 +1,6 @@
 /**
- * Puts the prebuilt V8 where the crate `v8` looks for it. In this order: the crate's own variables
- * (left alone), cargo's cache, the folder that JS_RUNTIME_V8_DIR names, vendor/v8, the upstream release, a
- * build from source.
+ * Provides the prebuilt V8 where the crate `v8` looks for it. Sources in order: the crate's own variables (the crate
+ * then does the work), cargo's cache, the folder JS_RUNTIME_V8_DIR, vendor/v8, the upstream release, a source build.
  */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -20,7 +19,7 @@ import { archiveName, cachePath, releaseUrl, resolveV8 } from './wanted.mjs'
 
 const crateVariables = ['RUSTY_V8_ARCHIVE', 'RUSTY_V8_MIRROR', 'V8_FROM_SOURCE']
 
-/** What is slow or leaves the machine; tests put their own in place. */
+/** Steps that are slow or use the network. Tests replace them. */
 const realSteps = {
   resolve: resolveV8,
   download: (url, file) => downloadFile(url, file, 'v8'),
@@ -31,7 +30,7 @@ const realSteps = {
   vendored: vendoredArchive,
 }
 
-/** Returns where V8 came from: "variable", "cache", "folder", "vendor", "release" or "source". */
+/** Returns the source of V8: "variable", "cache", "folder", "vendor", "release" or "source". */
 export async function provideV8(env = process.env, steps = realSteps) {
   const set = crateVariables.filter((name) => env[name])
   if (set.length > 0) {
@@ -54,13 +53,13 @@ export async function provideV8(env = process.env, steps = realSteps) {
   if (record) {
     await placeAtomically(place, (temporary) => unpackVendored(record, temporary))
     remember(place, record.unpackedSha256, env)
-    say('v8', `${wanted.version} unpacked from vendor/v8 into cargo's cache, checksum right`)
+    say('v8', `${wanted.version} unpacked from vendor/v8 into cargo's cache, checksum verified`)
     return 'vendor'
   }
   if (await fetchRelease(wanted, place, steps)) return 'release'
-  say('v8', 'building it from source instead; once built it is kept')
+  say('v8', 'building from source and caching the result')
   await placeAtomically(place, (file) => steps.build(wanted, { output: file, env }))
-  say('v8', `built and put into cargo's cache`)
+  say('v8', `built and stored in cargo's cache`)
   return 'source'
 }
 
@@ -78,13 +77,13 @@ async function copyFromFolder(wanted, place, env) {
   await placeAtomically(place, async (temporary) => {
     const expected = expectedChecksum(folder, name)
     await copyContents(file, temporary)
-    // The copy is what counts; the message should name the file the reader can replace.
+    // The error should name the user's file instead of the temporary copy.
     await verifyChecksum(temporary, expected).catch(async (error) => {
       await verifyChecksum(file, expected)
       throw error
     })
   })
-  say('v8', `${wanted.version} copied from ${folder} into cargo's cache, checksum right`)
+  say('v8', `${wanted.version} copied from ${folder} into cargo's cache, checksum verified`)
   return true
 }
 
@@ -93,7 +92,7 @@ async function fetchRelease(wanted, place, steps) {
   const placed = await placeAtomically(place, async (file) => {
     if (!(await steps.download(url, file))) return false
     const why = await archiveDamage(file)
-    if (why) throw new UserError(`what ${url} gave is damaged (${why}): try again`)
+    if (why) throw new UserError(`the download of ${url} is damaged (${why}): try again`)
   })
   if (placed) say('v8', `${wanted.version} downloaded into cargo's cache`)
   return placed

@@ -1,4 +1,4 @@
-/** A writable copy of the crate's sources, with what Debian's compilers need changed. */
+/** Prepares a writable copy of the crate's sources, with changes for Debian's compilers. */
 import {
   cpSync,
   existsSync,
@@ -14,7 +14,7 @@ import { vendor } from './crates.mjs'
 import { llvmVersion } from '../setup/distributions.mjs'
 import { link } from './tools.mjs'
 
-/** Flags that came after this clang, and where the sources set them. */
+/** Flags that are newer than this clang, with the files that set them. */
 const newerFlags = [
   ['build/config/sanitizers/sanitizers.gni', '-fsanitize-ignore-for-ubsan-feature='],
   ['build/config/compiler/BUILD.gn', '"-fdiagnostics-show-inlining-chain"'],
@@ -25,10 +25,10 @@ export async function prepareSources(wanted, work, { env, sysroot }) {
   const source = join(work, 'src')
   if (!existsSync(source)) {
     say('v8', 'copying the sources out of the crate')
-    const partly = `${source}.part`
-    rmSync(partly, { recursive: true, force: true })
-    cpSync(wanted.crateDir, partly, { recursive: true })
-    renameSync(partly, source)
+    const partial = `${source}.part`
+    rmSync(partial, { recursive: true, force: true })
+    cpSync(wanted.crateDir, partial, { recursive: true })
+    renameSync(partial, source)
   }
   for (const [file, flag] of newerFlags) dropFlag(join(source, file), flag)
   linkRustc(source, sysroot)
@@ -44,7 +44,7 @@ function dropFlag(file, flag) {
   say('v8', `dropped a flag that clang ${llvmVersion} does not know: ${flag.replace(/"/g, '')}`)
 }
 
-/** GN text without the lines that set `flag`: a list's own line, or `cflags += [ "…" ]`. */
+/** Removes the lines that set `flag`: an entry of a list, or `cflags += [ "…" ]`. */
 export function withoutFlag(text, flag) {
   return text
     .split('\n')
@@ -58,14 +58,14 @@ export function withoutFlag(text, flag) {
     .join('\n')
 }
 
-/** GN lists the compiler as an input at this path, although it is told of another. */
+/** GN expects the compiler as an input at this path, despite its arguments. */
 function linkRustc(source, sysroot) {
   const bin = join(source, 'third_party', 'rust-toolchain', 'bin')
   mkdirSync(bin, { recursive: true })
   link(join(sysroot, 'bin', 'rustc'), join(bin, 'rustc'))
 }
 
-/** The crate leaves ICU's data out; another crate carries it, numbered by ICU's major version. */
+/** The crate does not contain ICU's data. Another crate does, whose version contains ICU's major version. */
 async function addIcuData(source, work, env) {
   const icu = join(source, 'third_party', 'icu')
   const place = join(icu, 'common', 'icudtl.dat')

@@ -1,4 +1,4 @@
-/** The tools of the build that are not V8's own: LLVM from Debian, bindgen from crates. */
+/** Provides LLVM from Debian and bindgen from crates.io for the build. */
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCargo } from '../lib/cargo.mjs'
@@ -10,8 +10,8 @@ export const llvm = `/usr/lib/llvm-${llvmVersion}`
 const bindgenVersion = '0.73.2'
 
 /**
- * A folder shaped like Chromium's clang: Debian keeps the runtime library under another name than
- * the build looks for. Links in the work folder leave the system as it is.
+ * Creates a folder of links with the layout of Chromium's clang. Debian's runtime library has a name that the build does
+ * not look for.
  */
 export function ensureClang(work) {
   const base = join(work, 'clang')
@@ -28,7 +28,7 @@ export function ensureClang(work) {
   return base
 }
 
-/** bindgen with a rustfmt beside it and libclang in ../lib, where the build looks for them. */
+/** Installs bindgen, with rustfmt next to it and libclang in ../lib, where the build looks for them. */
 export async function ensureBindgen(work, env = process.env) {
   const home = join(work, `bindgen-${bindgenVersion}`)
   if (!existsSync(join(home, 'bin', 'bindgen'))) {
@@ -54,7 +54,7 @@ export async function ensureBindgen(work, env = process.env) {
   return home
 }
 
-/** A symbolic link, made anew: an earlier run may have had another compiler. */
+/** Creates a symbolic link. Replaces one of an earlier run, which may have used another compiler. */
 export function link(to, place) {
   rmSync(place, { force: true })
   symlinkSync(to, place)

@@ -1,7 +1,6 @@
 /**
- * The archive of V8 in vendor/v8: compares it with the crate `v8` of Cargo.lock, unpacks and packs it.
- * `archive.json` beside it says what it is: `{ version, target, features, profile, glibc, file, sha256,
- * unpackedSha256 }`.
+ * Checks, unpacks and packs the archive of V8 in vendor/v8. `archive.json` describes it: `{ version, target, features,
+ * profile, glibc, file, sha256, unpackedSha256 }`.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync, readFileSync, statSync } from 'node:fs'
@@ -20,30 +19,29 @@ import { archiveName, featureSuffix } from './wanted.mjs'
 export const vendoredFolder = join(root, 'vendor', 'v8')
 
 /**
- * The record of the archive where it fits `wanted` and this machine, otherwise undefined; says why it does
- * not fit.
+ * The record of the archive if it fits `wanted` and this machine. Otherwise prints the reason and returns undefined.
  */
 export function vendoredArchive(wanted, folder = vendoredFolder, glibc = systemGlibc()) {
   const list = join(folder, 'archive.json')
   if (!existsSync(list)) return undefined
   const record = JSON.parse(readFileSync(list, 'utf8'))
-  const reason = whyNot(record, wanted, glibc)
+  const reason = mismatchOf(record, wanted, glibc)
   if (reason === undefined) return { ...record, path: join(folder, record.file) }
   say('v8', `vendor/v8 does not fit: ${reason}`)
   return undefined
 }
 
-function whyNot(record, wanted, glibc) {
+function mismatchOf(record, wanted, glibc) {
   const have = `${record.version}${record.features} ${record.profile} for ${record.target}`
   const want = `${wanted.version}${featureSuffix(wanted.features)} ${wanted.profile} for ${wanted.target}`
-  if (have !== want) return `it holds ${have}, needed is ${want}`
-  if (!glibc) return `it needs glibc ${record.glibc}, and this system has another C library`
+  if (have !== want) return `it contains ${have}, required is ${want}`
+  if (!glibc) return `it requires glibc ${record.glibc}, and this system has another C library`
   if (!isAtLeast(glibc, record.glibc))
-    return `it needs glibc ${record.glibc}, and this system has ${glibc}`
+    return `it requires glibc ${record.glibc}, and this system has ${glibc}`
   return undefined
 }
 
-/** Unpacks the archive to `place` and compares both checksums with the record. */
+/** Unpacks the archive to `place` and verifies both checksums of the record. */
 export async function unpackVendored(record, place) {
   if (!existsSync(record.path)) throw new UserError(`${record.path} is missing. ${restore(record)}`)
   const packed = createHash('sha256')
@@ -63,13 +61,13 @@ export async function unpackVendored(record, place) {
       createWriteStream(place),
     )
   } catch (error) {
-    // A full disk is not the archive's fault.
+    // Not a damaged archive but, for example, a full disk.
     if (error.syscall) throw error
     damage = error.message
   } finally {
     progress.end()
   }
-  // Brotli has no checksum of its own and stops early where the packed bytes are wrong.
+  // Brotli has no checksum and stops early at damaged bytes.
   const found = damage ? await sha256(record.path) : packed.digest('hex')
   if (damage || found !== record.sha256 || unpacked.digest('hex') !== record.unpackedSha256) {
     throw new UserError(
@@ -80,14 +78,14 @@ export async function unpackVendored(record, place) {
 
 function restore(record) {
   return (
-    `Restore it with \`git checkout vendor/v8/${record.file}\`, or name another source of V8 with ` +
+    `Restore it with \`git checkout vendor/v8/${record.file}\`, or set another source of V8 with ` +
     'JS_RUNTIME_V8_DIR or RUSTY_V8_ARCHIVE (docs/building-v8.md), then run the same command again'
   )
 }
 
 /**
- * Packs the library of cargo's cache into `folder` and writes its record. `glibc` is the version that the record
- * demands; the machine that packs must not be older than the machine that built.
+ * Packs the library of cargo's cache into `folder` and writes its record. `glibc` is the version in the record. The
+ * packing machine must not have an older version than the one that built the library.
  */
 export async function packVendored(wanted, cached, folder = vendoredFolder, glibc = systemGlibc()) {
   const file = archiveName(wanted).replace(/\.gz$/, '.br')
@@ -123,7 +121,7 @@ export async function packVendored(wanted, cached, folder = vendoredFolder, glib
   say('v8', `packed to ${mebibytes(statSync(place).size)}: ${place}`)
 }
 
-/** Repeats lie far apart in a static library: a window of 256 MiB sees all of them. */
+/** A window of 256 MiB covers the whole library, in which repeated parts are far apart. */
 const strongest = {
   [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
   [constants.BROTLI_PARAM_LGWIN]: 28,
@@ -133,11 +131,11 @@ function largeWindow(parameter, params = {}) {
   return { params: { [parameter]: 1, ...params } }
 }
 
-/** Passes everything on and shows it to `look`. */
-function tap(look) {
+/** Passes chunks on and calls `observe` with each. */
+function tap(observe) {
   return async function* (source) {
     for await (const chunk of source) {
-      look(chunk)
+      observe(chunk)
       yield chunk
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Which prebuilt V8 the crate `v8` will look for: the same name, URL and cache path as its build
- * script computes (see `static_lib_url` and `download_file` in the crate's build.rs).
+ * Computes the name, URL and cache path of the prebuilt V8, like the build script of the crate `v8` (`static_lib_url`
+ * and `download_file` in its build.rs).
  */
 import { dirname, join } from 'node:path'
 import { UserError } from '../lib/log.mjs'
@@ -10,8 +10,8 @@ import { capture } from '../lib/run.mjs'
 const releases = 'https://github.com/denoland/rusty_v8/releases/download'
 
 /**
- * What cargo resolved: `{ version, features, crateDir }` of the crate `v8`, and the triple it will
- * be built for. Downloads the crates of Cargo.lock where they are not there yet.
+ * The resolved crate `v8`: its version, features and folder, the target and the profile. Downloads missing crates of
+ * Cargo.lock.
  */
 export function resolveV8(env = process.env) {
   const target = buildTarget(env)
@@ -29,7 +29,7 @@ export function resolveV8(env = process.env) {
   return { version, features, target, crateDir: dirname(manifest), profile: buildProfile(env) }
 }
 
-/** The triple cargo builds for: CARGO_BUILD_TARGET, otherwise the compiler's host. */
+/** Cargo's target triple: CARGO_BUILD_TARGET, or else the compiler's host. */
 export function buildTarget(env = process.env) {
   if (env.CARGO_BUILD_TARGET) return env.CARGO_BUILD_TARGET
   const host = /^host: (.+)$/m.exec(capture('rustc', ['-vV'], { env }))
@@ -37,12 +37,12 @@ export function buildTarget(env = process.env) {
   return host[1]
 }
 
-/** The crate links a release V8 into debug builds too, unless V8_FORCE_DEBUG says otherwise. */
+/** Debug builds also link a release V8, unless V8_FORCE_DEBUG is set. */
 function buildProfile(env) {
   return ['true', '1', 'yes'].includes(env.V8_FORCE_DEBUG ?? '') ? 'debug' : 'release'
 }
 
-/** The part of file names that tells the features: "_ptrcomp_sandbox_simdutf". */
+/** The features in file names: "_ptrcomp_sandbox_simdutf". */
 export function featureSuffix(features) {
   return [
     ['v8_enable_pointer_compression', '_ptrcomp'],
@@ -57,12 +57,12 @@ export function featureSuffix(features) {
 /** "librusty_v8_simdutf_release_x86_64-unknown-linux-gnu.a.gz" */
 export function archiveName({ features, target, profile = 'release' }) {
   const windows = target.includes('-windows-')
-  // There is no debug archive for Windows: rustc cannot link one.
+  // Windows has no debug archive, because rustc cannot link one.
   const stem = `rusty_v8${featureSuffix(features)}_${windows ? 'release' : profile}_${target}`
   return windows ? `${stem}.lib.gz` : `lib${stem}.a.gz`
 }
 
-/** "src_binding_simdutf_release_x86_64-unknown-linux-gnu.rs", a file of the crate's gen folder. */
+/** The file in the crate's gen folder: "src_binding_simdutf_release_x86_64-unknown-linux-gnu.rs". */
 export function bindingName({ features, target, profile = 'release' }) {
   return `src_binding${featureSuffix(features)}_${profile}_${target}.rs`
 }
@@ -71,12 +71,12 @@ export function releaseUrl(wanted) {
   return `${releases}/v${wanted.version}/${archiveName(wanted)}`
 }
 
-/** The crate's cache names a download by its URL, with `_` for all but letters and digits. */
+/** A file name in the crate's cache: the URL with `_` for all characters but letters and digits. */
 export function escapeUrl(url) {
   return url.replace(/[^a-z0-9]/gi, '_')
 }
 
-/** Where the crate's build script looks before it downloads. */
+/** The file that the crate's build script looks for before it downloads. */
 export function cachePath(wanted, env = process.env) {
   return join(cargoHome(env), '.rusty_v8', escapeUrl(releaseUrl(wanted)))
 }

@@ -1,11 +1,11 @@
-/** Code blocks: each has a language; JSON and TOML parse. */
+/** Checks code blocks: their language, and the syntax of JSON and TOML. */
 import { parse as parseToml } from 'smol-toml'
 import ts from 'typescript'
 
 const languages = ['sh', 'json', 'jsonc', 'toml', 'ts', 'js', 'rust', 'text', 'mermaid']
 
-/** Other names of these languages: a page uses one. */
-const otherNames = {
+/** Aliases, which documents must not use. */
+const aliases = {
   bash: 'sh',
   console: 'sh',
   shell: 'sh',
@@ -17,7 +17,7 @@ const otherNames = {
   txt: 'text',
 }
 
-/** Each block of a document that is not marked as unchecked, with its document. */
+/** The checked blocks of these languages, with their documents. */
 export function blocksOf(documents, ...names) {
   return documents.flatMap((document) =>
     document.blocks
@@ -26,7 +26,7 @@ export function blocksOf(documents, ...names) {
   )
 }
 
-/** The path after the language, ```` ```ts file=backends/math.ts ````. */
+/** The path in ```` ```ts file=backends/math.ts ````. */
 export function fileOf(block) {
   return /^file=(\S+)$/.exec(block.meta)?.[1]
 }
@@ -46,14 +46,14 @@ function fenceFault({ language, meta, unchecked, ...block }) {
     return 'the comment above this block gives no reason: <!-- unchecked: reason -->'
   const known = languages.join(', ')
   if (language === '') return `this code block has no language: put a fence with one of ${known}`
-  if (otherNames[language]) return `write "${otherNames[language]}" instead of "${language}"`
+  if (aliases[language]) return `write "${aliases[language]}" instead of "${language}"`
   if (!languages.includes(language)) {
-    return `nothing checks the language "${language}": use one of ${known}, or teach scripts/check/documents/blocks.mjs`
+    return `there is no check for the language "${language}": use one of ${known}, or extend scripts/check/documents/blocks.mjs`
   }
   if (meta !== '' && !fileOf({ ...block, meta })) {
     return (
-      `"${meta}" after the language is not known: only file=PATH is. A block that must not be checked has a ` +
-      'comment above it: <!-- unchecked: reason -->'
+      `"${meta}" after the language is not known: only file=PATH is. To disable the check, put a ` +
+      'comment above the block: <!-- unchecked: reason -->'
     )
   }
   return undefined
@@ -67,7 +67,7 @@ function contentFault(block) {
   return undefined
 }
 
-/** A value, or a part of a file: the members of an object, `"name": value, …`. */
+/** Accepts a value, or the members of an object: `"name": value, …`. */
 function jsonFault({ code, line }) {
   const isMembers = /^\s*"(?:[^"\\]|\\.)*"\s*:/.test(code)
   const text = isMembers ? `{${code}}` : code
@@ -75,7 +75,7 @@ function jsonFault({ code, line }) {
     JSON.parse(text)
     return undefined
   } catch (error) {
-    // The message has the place in long texts only, and TypeScript takes comments.
+    // Only messages about long texts have a position. TypeScript finds the others, but accepts comments.
     const named = /position (\d+)/.exec(error.message)?.[1]
     const at = named === undefined ? (commentedJsonError(text)?.start ?? 0) : Number(named)
     const [message] = error.message.split('\n')
@@ -100,7 +100,7 @@ function commentedJsonError(text) {
   return ts.parseConfigFileTextToJson('block.jsonc', text).error
 }
 
-/** The line from 1 on of a position in a text. */
+/** The line of a position, from 1. */
 function lineOf(text, position) {
   return text.slice(0, position).split('\n').length
 }

@@ -1,4 +1,4 @@
-/** Reads a Markdown file as GitHub does: its anchors, links, code blocks and inline code, with their lines. */
+/** Parses a Markdown file like GitHub: anchors, links, code blocks and inline code, with their lines. */
 import GithubSlugger from 'github-slugger'
 import { fromMarkdown } from 'mdast-util-from-markdown'
 import { gfmFromMarkdown } from 'mdast-util-gfm'
@@ -7,16 +7,16 @@ import { gfm } from 'micromark-extension-gfm'
 
 /**
  * @typedef {object} Block a code block
- * @property {number} line of its fence; the code begins in the next one
+ * @property {number} line the line of the fence; the code starts on the next line
  * @property {string} language
- * @property {string} meta what follows the language in the fence's line
+ * @property {string} meta the text after the language
  * @property {string} code
  * @property {string} [unchecked] the reason in the comment above it
  *
  * @typedef {object} Document
  * @property {string} path relative to the root, with slashes
  * @property {Set<string>} anchors
- * @property {{ line: number, target: string }[]} links of images too
+ * @property {{ line: number, target: string }[]} links including images
  * @property {Block[]} blocks
  * @property {{ line: number, code: string }[]} inlineCode
  */
@@ -41,7 +41,7 @@ export function readDocument(path, text) {
   return document
 }
 
-/** Every node below `parent`, with the one that stands before it. */
+/** Every node below `parent`, with its previous sibling. */
 function* walk(parent) {
   for (const [index, node] of (parent.children ?? []).entries()) {
     yield { node, before: parent.children[index - 1] }
@@ -68,14 +68,14 @@ function definedLabels(tree) {
   )
 }
 
-/** `[text][label]` without a definition of the label stays plain text. */
+/** Finds `[text][label]` without a definition of the label, which the parser treats as text. */
 function undefinedReferences(node, definitions) {
   return [...node.value.matchAll(/\]\[([^\][]+)\]/g)]
     .filter(([, label]) => !definitions.has(label.toLowerCase()))
     .map(([, label]) => ({ line: lineAt(node, label), target: `[${label}]` }))
 }
 
-/** Anchors and links that are written as HTML. */
+/** Finds anchors and links in HTML. */
 function readHtml(node, document) {
   const html = node.value.replace(/<!--.*?-->/gs, '')
   for (const [, name] of html.matchAll(/\s(?:id|name)="([^"]+)"/g)) document.anchors.add(name)
@@ -84,7 +84,7 @@ function readHtml(node, document) {
   }
 }
 
-/** The line of `part` in a node of several lines. */
+/** The line of `part` in a node. */
 function lineAt(node, part) {
   const before = node.value.slice(0, Math.max(0, node.value.indexOf(part)))
   return node.position.start.line + before.split('\n').length - 1

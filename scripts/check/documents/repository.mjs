@@ -1,4 +1,4 @@
-/** What documents refer to: the files that git has, the npm scripts and the cargo packages with their targets. */
+/** The names that documents may use: files in git, npm scripts, and cargo packages with their targets. */
 import { readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { capture, tryCapture } from '../../lib/run.mjs'
@@ -7,11 +7,11 @@ export class Repository {
   /**
    * @param {object} content
    * @param {string[]} content.files relative to the root, with slashes
-   * @param {Record<string, string[]>} content.scripts the npm scripts of each folder with a package.json
-   * @param {Record<string, Record<string, string[]>>} content.packages the workspace's cargo packages: the names of
-   *   targets by kind
+   * @param {Record<string, string[]>} content.scripts npm scripts by folder of their package.json
+   * @param {Record<string, Record<string, string[]>>} content.packages target names by kind of
+   *   each cargo package of the workspace
    * @param {string[]} content.dependencies the names of all packages in Cargo.lock
-   * @param {(path: string) => boolean} [content.isIgnored] whether git ignores a path, as it does what is built
+   * @param {(path: string) => boolean} [content.isIgnored] true for paths that git ignores, such as build output
    */
   constructor({ files, scripts, packages, dependencies, isIgnored = () => false }) {
     this.files = files
@@ -29,12 +29,12 @@ export class Repository {
 
   #paths
 
-  /** Whether there is such a file or folder. */
+  /** True if the file or folder exists. */
   has(path) {
     return this.#paths.has(path)
   }
 
-  /** Whether a file or folder matches, where `*` stands for characters other than a slash, and `**` for any. */
+  /** True if a file or folder matches. `*` does not match slashes, `**` does. */
   matches(pattern) {
     const source = pattern
       .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
@@ -73,8 +73,8 @@ function cargoPackages(root, env) {
   const { packages } = JSON.parse(capture('cargo', args, { cwd: root, env }))
   const targets = (list) => {
     const byKind = {}
-    for (const { kind, name } of list) for (const one of kind) (byKind[one] ??= []).push(name)
+    for (const { kind, name } of list) for (const key of kind) (byKind[key] ??= []).push(name)
     return byKind
   }
-  return Object.fromEntries(packages.map((one) => [one.name, targets(one.targets)]))
+  return Object.fromEntries(packages.map((entry) => [entry.name, targets(entry.targets)]))
 }

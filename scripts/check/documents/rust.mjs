@@ -1,10 +1,9 @@
 /**
- * Compiles the `rust` blocks of documents, without code generation and linking, against the libraries that the
- * build of the workspace has made.
+ * Type-checks the `rust` blocks of documents with the libraries of the workspace's build.
  *
- * A block is the body of an asynchronous function, so that it can use `.await` and `?`, and may end with a value.
- * It has `app`, a `tauri::AppHandle`, and the crates in `crates`. Files of the reader's app do not exist here:
- * `include_str!` becomes a text, and `tauri::generate_context!()` becomes Tauri's context for tests.
+ * A block is the body of an asynchronous function: it can use `.await` and `?`, and may end with a value. It can use
+ * `app`, a `tauri::AppHandle`, and the crates in `crates`. The files of the reader's app do not exist here, so
+ * `include_str!` becomes a string, and `tauri::generate_context!()` becomes Tauri's mock context.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -15,10 +14,10 @@ import { root } from '../../lib/paths.mjs'
 import { runStep } from '../../lib/step.mjs'
 import { blocksOf } from './blocks.mjs'
 
-/** The crates that blocks may name. */
+/** The crates that blocks can use. */
 const crates = ['js_runtime', 'serde_json', 'tauri', 'tauri_plugin_js', 'tokio']
 
-/** `options` are the packages and features of the workspace's build. How many blocks compile. */
+/** `options` are the packages and features of the build. Returns the number of blocks. */
 export async function checkRust(documents, options, env) {
   const blocks = blocksOf(documents, 'rust')
   if (blocks.length === 0) return 0
@@ -28,23 +27,23 @@ export async function checkRust(documents, options, env) {
   return blocks.length
 }
 
-/** The files of the crates that blocks may name, by name. */
+/** The library files of `crates`, by crate. */
 function librariesOf(artifacts) {
   return Object.fromEntries(
     crates.map((name) => {
-      const made = artifacts.filter(({ target }) => target.name.replaceAll('-', '_') === name)
-      const files = made.flatMap(({ filenames }) =>
+      const built = artifacts.filter(({ target }) => target.name.replaceAll('-', '_') === name)
+      const files = built.flatMap(({ filenames }) =>
         filenames.filter((file) => file.endsWith('.rlib')),
       )
       if (files.length > 0) return [name, files.at(-1)]
       throw new UserError(
-        `cargo named no library of the crate ${name}: see the log of the step before`,
+        `cargo built no library of the crate ${name}: see the log of the previous step`,
       )
     }),
   )
 }
 
-/** Compiles all blocks as one crate. `libraries`: the file of each crate that they may name. */
+/** Compiles all blocks as one crate. `libraries` has the file of each crate that they can use. */
 export async function compileBlocks(blocks, libraries, folder, env) {
   mkdirSync(folder, { recursive: true })
   const file = join(folder, 'documents.rs')
@@ -64,12 +63,12 @@ export async function compileBlocks(blocks, libraries, folder, env) {
     doing: 'compiling the Rust blocks of the documents',
     excerpt: (lines) => errorsOf(lines, origins),
     remedy:
-      'Correct what the lines above name; the head of scripts/check/documents/rust.mjs says what a block has',
+      'Fix the errors above; the head of scripts/check/documents/rust.mjs describes the context of a block',
   }
   await runStep(step, [env.RUSTC || 'rustc', args, { cwd: root, env }])
 }
 
-/** The source of the crate, and where each of its lines comes from. */
+/** The source of the crate, and the document and line of each of its lines. */
 function crateOf(blocks, hasApp) {
   const lines = []
   const origins = []
@@ -82,15 +81,15 @@ function crateOf(blocks, hasApp) {
     const result = 'Result<(), Box<dyn std::error::Error>>'
     const origin = (line) => `${document.path}:${line}`
     add(`pub async fn block_${index}(${app}) -> ${result} { let _ = {`, origin(block.line))
-    const code = forChecking(block.code).split('\n')
+    const code = withoutFiles(block.code).split('\n')
     for (const [at, line] of code.entries()) add(line, origin(block.line + 1 + at))
     add('}; Ok(()) }', origin(block.line + code.length))
   }
   return { source: `${lines.join('\n')}\n`, origins }
 }
 
-/** A block without the files of the reader's app, line by line as it was. */
-function forChecking(code) {
+/** Replaces references to files of the reader's app without changing line numbers. */
+function withoutFiles(code) {
   return code
     .replace(/\binclude_str!\(("[^"\n]*")\)/g, '$1')
     .replace(
@@ -99,14 +98,14 @@ function forChecking(code) {
     )
 }
 
-/** rustc's errors, each with the line of its document. */
+/** rustc's errors, with the lines of the documents. */
 function errorsOf(lines, origins) {
   const errors = lines.flatMap((line) => {
     if (!line.startsWith('{')) return [line]
     const { level, message, code, spans = [], children = [] } = JSON.parse(line)
-    // "aborting due to 2 previous errors" has no place.
+    // Summaries such as "aborting due to 2 previous errors" have no location.
     if (level !== 'error' || spans.length === 0) return []
-    const span = spans.find((one) => one.is_primary) ?? spans[0]
+    const span = spans.find((candidate) => candidate.is_primary) ?? spans[0]
     const label = span.label ? ` (${span.label})` : ''
     const help = children
       .filter(({ level }) => level === 'help')

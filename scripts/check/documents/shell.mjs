@@ -1,15 +1,15 @@
 /**
- * Shell commands in documents: npm scripts, cargo's packages and targets, and files exist.
+ * Checks shell commands in documents: npm scripts, cargo packages and targets, and files must exist.
  *
- * This is no shell. It splits lines into commands and words well enough for examples, and follows `cd` so that
- * it knows which package.json a command means. A block begins in the checkout. A folder named `tauri-js-runtime`
- * is the checkout too, and in any other folder outside of it, such as the reader's app, nothing is checked.
+ * It splits lines into commands and words well enough for examples, and follows `cd` to find the package.json of a
+ * command. A block starts in the checkout. A folder named `tauri-js-runtime` is the checkout too. Commands in any other
+ * folder outside of it, such as the reader's app, are not checked.
  */
 import { posix } from 'node:path'
 import { blocksOf } from './blocks.mjs'
-import { pathFault } from './names.mjs'
+import { pathFault } from './links.mjs'
 
-/** npm commands that run a script of their own name. */
+/** npm commands that run the script of the same name. */
 const scriptCommands = ['test', 'start', 'stop', 'restart']
 
 const targetOptions = {
@@ -37,15 +37,15 @@ export function shellFaults(documents, repository) {
   return [...inBlocks, ...inline]
 }
 
-/** What is wrong in a text of commands, with its line from 1 on. */
+/** The faults of a script, with their lines from 1. */
 function commandFaults(code, repository) {
   const faults = []
-  // The innermost folder last: a subshell leaves the folder of the shell around it as it is.
+  // A stack: `cd` in a subshell does not change the folder of its parent.
   const folders = ['.']
   for (const { line, words, opens, closes } of commands(code)) {
     const folder = folders.at(-1)
     const message = (text) => faults.push({ line, message: text })
-    if (words[0] === 'cd') folders[folders.length - 1] = changed(folder, words[1] ?? '')
+    if (words[0] === 'cd') folders[folders.length - 1] = changeFolder(folder, words[1] ?? '')
     else if (folder !== undefined && words.length > 0) check(words, folder, repository, message)
     if (opens) folders.push(folders.at(-1))
     if (closes && folders.length > 1) folders.pop()
@@ -53,8 +53,8 @@ function commandFaults(code, repository) {
   return faults
 }
 
-/** The folder that `cd` leads to, relative to the root; undefined outside of the checkout. */
-function changed(folder, target) {
+/** The folder after `cd`, relative to the root; undefined outside of the checkout. */
+function changeFolder(folder, target) {
   const [, inCheckout] = /(?:^|\/)tauri-js-runtime(?:\/(.*))?$/.exec(target) ?? []
   if (/(?:^|\/)tauri-js-runtime(?:\/|$)/.test(target)) return posix.normalize(inCheckout || '.')
   if (folder === undefined || /^[/~$]/.test(target)) return undefined
@@ -62,7 +62,7 @@ function changed(folder, target) {
   return path.startsWith('..') || path.startsWith('my-app') ? undefined : path
 }
 
-/** The commands of a text: words without quotes, and whether a subshell begins or ends after them. */
+/** Splits a script into commands: words without quotes, and whether a subshell starts or ends after them. */
 function* commands(code) {
   const lines = code.replace(/\\\n/g, ' \\\n').split('\n')
   let continued = ''
@@ -73,7 +73,7 @@ function* commands(code) {
       continue
     }
     continued = ''
-    // What stands in single quotes is one word, of which nothing is checked.
+    // A text in single quotes is one word and not checked.
     const plain = text.replace(/'[^']*'/g, "'…'").replace(/"/g, '')
     for (const [, part, end] of plain.matchAll(/([^();|&`]*)([();|&`]+|$)/g)) {
       const words = part.split(/\s+/).filter((word) => word !== '' && word !== '$')
@@ -105,7 +105,7 @@ function checkNpm(words, folder, repository, message) {
   const [command, name] = words.filter((word) => !word.startsWith('-'))
   const isRun = command === 'run' || command === 'run-script'
   const script = isRun ? name : scriptCommands.includes(command) ? command : undefined
-  // `npm run NAME` in prose stands for any script.
+  // `npm run NAME` is a placeholder.
   if (script === undefined || !/^[a-z][a-z0-9:-]*$/.test(script)) return
   const scripts = repository.scripts[folder]
   if (!scripts) return message(`"npm ${words.join(' ')}": ${folder} has no package.json`)
@@ -114,18 +114,18 @@ function checkNpm(words, folder, repository, message) {
   message(`${file} has no script "${script}"; it has: ${scripts.join(', ')}`)
 }
 
-/** The file that an interpreter runs, for instance `node scripts/test.mjs`. */
+/** Checks the file in commands such as `node scripts/test.mjs`. */
 function checkFile(words, folder, repository, message) {
   const file = words.find((word) => !word.startsWith('-'))
   if (!file || !/^[\w./-]+\/[\w.-]+$/.test(file) || words[0] !== file) return
   const path = posix.normalize(posix.join(folder, file))
   if (repository.has(path) || repository.isIgnored(path)) return
-  message(`there is no ${path} in this repository: correct the path`)
+  message(`there is no ${path} in this repository: fix the path`)
 }
 
 function checkCargo(words, repository, message) {
   const own = words.includes('--') ? words.slice(0, words.indexOf('--')) : words
-  // Another workspace, or a command that names targets in its own way.
+  // Another workspace, or `cargo fuzz`, whose targets are not in the metadata.
   if (own.includes('--manifest-path') || own[0] === 'fuzz') return
   const values = (...options) => own.filter((word, index) => options.includes(own[index - 1]))
   const named = values('-p', '--package')

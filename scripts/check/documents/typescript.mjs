@@ -1,8 +1,8 @@
 /**
- * Compiles the `ts` and `js` blocks of documents with strict TypeScript, against the sources of the npm package of
- * the plugin and the installed types. Each block is a module of a folder of its document; `file=PATH` gives it a
- * path there, so that another block can import it. A page and a backend may stand in one document: all blocks have
- * the types of the DOM, of Node and of Deno.
+ * Type-checks the `ts` and `js` blocks of documents with strict TypeScript, the sources of the guest API and the
+ * installed types. Each document is a folder and each block a module in it. `file=PATH` sets the module's path, so that
+ * another block can import it. A document may contain pages and backends, so all blocks have the types of the DOM, Node
+ * and Deno.
  */
 import { posix } from 'node:path'
 import ts from 'typescript'
@@ -35,7 +35,7 @@ export function typeScriptFaults(documents, root) {
   const faults = []
   for (const [index, { document, block }] of blocksOf(documents, 'ts', 'js').entries()) {
     const name = fileOf(block) ?? `block-${index}.${block.language}`
-    // Inside of the checkout, so that packages are found in its node_modules.
+    // Inside the checkout, so that TypeScript finds its node_modules.
     const file = posix.join(base, '.documents', document.path, name)
     if (modules.has(file)) {
       const message = `another block of this page has file=${name} too: a file is one block`
@@ -59,7 +59,7 @@ export function typeScriptFaults(documents, root) {
   return faults
 }
 
-/** The file system with the blocks in it. */
+/** A compiler host whose file system contains the blocks. */
 function hostWith(modules, options, base) {
   const host = ts.createCompilerHost(options)
   const { fileExists, readFile, directoryExists, getSourceFile } = host
@@ -81,12 +81,12 @@ function hostWith(modules, options, base) {
   })
 }
 
-/** Codes of TypeScript for an import that leads nowhere. */
-const notFound = [2307, 2882, 7016]
+/** Codes of TypeScript for unresolved imports. */
+const unresolvedImport = [2307, 2882, 7016]
 
 function faultOf({ code, messageText, file, start }, module) {
   const text = ts.flattenDiagnosticMessageText(messageText, ' ')
-  const isRelative = notFound.includes(code) && /'\.{1,2}\//.test(text)
+  const isRelative = unresolvedImport.includes(code) && /'\.{1,2}\//.test(text)
   const remedy = isRelative
     ? ' If another block of this page is that file, write file=PATH after its language.'
     : ''

@@ -1,4 +1,4 @@
-/** Files and folders: copies, patterns, changes, archives. */
+/** Uses of packages for files, folders and archives. */
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises'

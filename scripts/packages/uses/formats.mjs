@@ -1,4 +1,4 @@
-/** Text in one form that becomes text or data in another. */
+/** Uses of packages that parse and format text. */
 export const uses = {
   async 'csv-parse'() {
     const { parse } = await import('csv-parse')

@@ -1,4 +1,4 @@
-/** All uses by the name of their package. */
+/** All uses, by package name. */
 import { uses as files } from './files.mjs'
 import { uses as formats } from './formats.mjs'
 import { uses as services } from './services.mjs'

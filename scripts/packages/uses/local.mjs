@@ -1,4 +1,4 @@
-/** What several uses need: a local HTTP server, a local TCP server, a temporary folder. */
+/** Local HTTP and TCP servers and temporary folders for the uses. */
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -6,7 +6,7 @@ import { createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Serves on a free port of this machine while `work` runs. */
+/** Listens on a free local port while `work` runs. */
 export async function listening(server, work) {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -18,7 +18,7 @@ export async function listening(server, work) {
   }
 }
 
-/** A server that answers each request with what it has got: method, path, and body. */
+/** An HTTP server that echoes method, path and body as JSON. */
 export function echo(work) {
   const server = createServer(async (request, response) => {
     let body = ''
@@ -29,7 +29,7 @@ export function echo(work) {
   return listening(server, (port) => work(`http://127.0.0.1:${port}`))
 }
 
-/** A server that answers each request with one JSON document. */
+/** An HTTP server that answers each request with `document`. */
 export function answering(document, work) {
   const server = createServer((request, response) => {
     request.resume()
@@ -39,7 +39,7 @@ export function answering(document, work) {
   return listening(server, (port) => work(`http://127.0.0.1:${port}`))
 }
 
-/** A TCP server; `answer` maps a chunk to what is written back. */
+/** A TCP server. `answer` maps a received chunk to the answer. */
 export function tcp(answer, work) {
   const sockets = new Set()
   const server = createTcpServer((socket) => {
@@ -50,7 +50,7 @@ export function tcp(answer, work) {
   return listening(server, work).finally(() => sockets.forEach((socket) => socket.destroy()))
 }
 
-/** A temporary folder that goes when `work` ends. */
+/** Runs `work` with a temporary folder, then removes it. */
 export async function inFolder(work) {
   const folder = await mkdtemp(join(tmpdir(), 'package-'))
   try {
@@ -60,5 +60,4 @@ export async function inFolder(work) {
   }
 }
 
-/** The text of a web response. */
 export const textOf = async (url, options) => (await fetch(url, options)).text()

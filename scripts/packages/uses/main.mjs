@@ -1,13 +1,13 @@
 /**
- * Runs beside the installed packages, on Node and on the engine: `import SPECIFIER` prints what a module exports,
- * `use NAME` what the use of a package returns. The last line is JSON after a mark.
+ * Runs in the folder of the installed packages, on Node and on the engine. `import SPECIFIER` prints the exports of a
+ * module, `use NAME` the result of a use. The last line is "result: " and JSON.
  */
 import process from 'node:process'
 
 const [action, name] = process.argv.slice(2)
 
-/** `default` and `module.exports` depend on the version of Node, not on the package. */
-async function importIt() {
+/** Without `default` and `module.exports`, which depend on the version of Node. */
+async function exportsOf() {
   const names = Object.keys(await import(name)).sort()
   return names.filter((key) => key !== 'default' && key !== 'module.exports')
 }
@@ -17,5 +17,5 @@ async function use() {
   return uses[name]()
 }
 
-const result = action === 'import' ? await importIt() : await use()
+const result = action === 'import' ? await exportsOf() : await use()
 console.log(`\nresult: ${JSON.stringify(result)}`)

@@ -1,4 +1,4 @@
-/** Clients of databases, mail and models, with a small server of this machine on the other side. */
+/** Uses of clients for databases, mail and models, with minimal local servers. */
 import { once } from 'node:events'
 import { answering, tcp } from './local.mjs'
 
@@ -11,7 +11,7 @@ function message(type, ...parts) {
   return Buffer.concat([Buffer.from(type), int32(body.length + 4), body])
 }
 
-/** Answers a start and a query, "select 1 as n", as PostgreSQL does. */
+/** Answers PostgreSQL's start-up message and the query "select 1 as n". */
 function postgres(chunk) {
   const ready = message('Z', 'I')
   if (chunk[0] === 0) return Buffer.concat([message('R', int32(0)), ready])

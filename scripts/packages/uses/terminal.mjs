@@ -1,8 +1,8 @@
-/** Logs, command lines, and programs that are started. */
+/** Uses of packages for logs, command lines and child processes. */
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
 
-/** A stream that keeps the text that is written to it. */
+/** A stream that collects the written text. */
 function memory() {
   let text = ''
   const stream = new Writable({
@@ -96,7 +96,7 @@ export const uses = {
 
   async open() {
     const { default: open } = await import('open')
-    // An application of that name takes the file and ends.
+    // Opens the file with an application that exits at once.
     const child = await open('a-file.txt', { app: { name: 'true' }, wait: true })
     return child.exitCode
   },

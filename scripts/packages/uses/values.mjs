@@ -1,4 +1,4 @@
-/** Values in memory: dates, schemas, collections, identifiers, queues, signatures. */
+/** Uses of packages for values: dates, schemas, collections, identifiers, queues, signatures. */
 
 export const uses = {
   async lodash() {

@@ -1,4 +1,4 @@
-/** HTTP servers and clients, sockets: a round trip on this machine. */
+/** Uses of packages for HTTP and sockets: local round trips. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { echo, listening, textOf } from './local.mjs'
