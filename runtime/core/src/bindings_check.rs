@@ -1,8 +1,7 @@
-//! Keeps committed TypeScript in step with the Rust types that it is made from. For tests, here and in
-//! crates on top.
+//! Compares committed TypeScript with the Rust types that it is generated from. For tests of this crate and of
+//! crates that depend on it.
 //!
-//! A test and not a build script: whoever only uses the crate needs none of it, and a build must not
-//! change the tree that it builds.
+//! A test and not a build script: users of the crate do not need it, and a build must not change its own sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use ts_rs::{Config, TS};
 
-/// Set to 1, the files are written instead of compared.
+/// If this variable is 1, the files are written before they are compared.
 const WRITE: &str = "JS_RUNTIME_WRITE_BINDINGS";
 
 type Files = BTreeMap<String, String>;
 
-/// Adds the file of each type to a map of files.
+/// Adds the generated file of each type to a map of files.
 #[macro_export]
 macro_rules! typescript_files {
     ($files:ident, $($type:ty),+ $(,)?) => {
@@ -26,17 +25,17 @@ macro_rules! typescript_files {
     };
 }
 
-/// The file of one type: its name without an ending, and its text.
+/// The file of one type: its name without extension, and its text.
 #[must_use]
 pub fn file<T: TS + 'static>() -> (String, String) {
     // Numbers here are counts, bytes and milliseconds, all well below 2^53.
     let config = Config::new().with_large_int("number").with_import_extension(Some("ts"));
-    let text = T::export_to_string(&config).expect("a type that is exported");
-    // Rust's words in the comments as the page knows them.
+    let text = T::export_to_string(&config).expect("an exported type");
+    // The comments are Rust documentation; the page has `null` in place of `None`.
     (T::ident(&config), text.replace("`None`", "`null`"))
 }
 
-/// Fails unless `folder` holds `files` and one that exports all of them, and nothing else.
+/// Fails unless `folder` contains exactly `files` and an `index.ts` that exports all of them.
 #[track_caller]
 pub fn assert_committed(folder: &Path, files: Files, package: &str) {
     let index = files.keys().map(|name| format!("export type {{ {name} }} from './{name}.ts'\n"));
@@ -45,7 +44,7 @@ pub fn assert_committed(folder: &Path, files: Files, package: &str) {
         files.into_iter().map(|(name, text)| (format!("{name}.ts"), text)).collect();
     made.insert("index.ts".to_owned(), index);
     if std::env::var_os(WRITE).is_some_and(|value| value == "1") {
-        write(folder, &made).expect("the folder can be written");
+        write(folder, &made).expect("a writable folder");
     }
     let committed = committed(folder);
     let plain = |files: &Files, name: &String| files.get(name).map(|text| without_layout(text));
@@ -54,7 +53,7 @@ pub fn assert_committed(folder: &Path, files: Files, package: &str) {
         names.into_iter().filter(|name| plain(&made, name) != plain(&committed, name)).collect();
     assert!(
         differ.is_empty(),
-        "out of date: {differ:?}; make them anew with `{WRITE}=1 cargo test -p {package} --lib \
+        "out of date: {differ:?}; regenerate them with `{WRITE}=1 cargo test -p {package} --lib \
          committed_typescript`, then `npx prettier --write runtime/plugin/guest-js/src/bindings`"
     );
 }
@@ -76,7 +75,7 @@ fn write(folder: &Path, files: &Files) -> std::io::Result<()> {
     files.iter().try_for_each(|(name, text)| fs::write(folder.join(name), text))
 }
 
-/// What is left of a text when a formatter's doing is taken away.
+/// Removes everything that a formatter may change.
 fn without_layout(text: &str) -> String {
     text.chars().filter(|&c| !c.is_whitespace() && !";,|'\"".contains(c)).collect()
 }

@@ -1,4 +1,4 @@
-//! What can go wrong, in words that name the thing and say what to do.
+//! The error type of the API. Each message names its subject and says how to fix the problem.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-/// Most bytes of a text from outside that a message quotes: two fit into 1000 with the words around.
+/// The most bytes of external text that a message quotes. A message with two quotes stays below 1000 bytes.
 const LONGEST_QUOTE: usize = 400;
 
-/// How to get the embedded engine. Names the plugin first: most builds are those of Tauri apps.
+/// Explains how to get the embedded engine. Names the plugin first because most builds are Tauri apps.
 #[cfg(not(feature = "embedded"))]
 pub(crate) const NO_ENGINE: &str = "the embedded engine is not part of this build: enable the cargo feature \
     \"embedded\" of tauri-plugin-js, or of js-runtime outside Tauri";
@@ -25,13 +25,13 @@ pub enum Error {
     /// The name has a live process.
     #[error("process already exists: {0}")]
     AlreadyExists(String),
-    /// The process is listed but has exited, or is stopping.
+    /// The process has exited, or its stdin is closed.
     #[error("process not running: {0}")]
     NotRunning(String),
-    /// Only the entry of a process that has exited can be removed.
+    /// A process can be removed only after it has exited.
     #[error("process still running: {0} (kill it first)")]
     StillRunning(String),
-    /// The request makes no sense as it stands.
+    /// The request is invalid.
     #[error("invalid config: {0}")]
     InvalidConfig(String),
     /// The backend could not be started.
@@ -42,46 +42,46 @@ pub enum Error {
         /// What went wrong and what to do about it.
         message: String,
     },
-    /// A runtime was asked for that this machine or this build does not have.
+    /// This machine or this build does not have the requested runtime.
     #[error("runtime not available: {runtime} ({message})")]
     RuntimeUnavailable {
-        /// Its name.
+        /// The runtime's name.
         runtime: String,
-        /// Where it was looked for, and how to provide it.
+        /// Where the runtime was searched, and how to provide it.
         message: String,
     },
     /// A path could not be used.
     #[error("{what} '{}': {source}", shown(path))]
     Path {
-        /// What the path was for.
+        /// The purpose of the path.
         what: &'static str,
         /// The path.
         path: PathBuf,
-        /// The failure.
+        /// The I/O error.
         source: io::Error,
     },
-    /// As many processes are live as are allowed.
+    /// `Builder::max_processes` processes are live.
     #[error("too many processes: {limit} are live, which is the limit (end one, or raise it)")]
     TooMany {
-        /// The most that may be live.
+        /// The most processes that may be live.
         limit: usize,
     },
-    /// So much waits in the process's stdin that nothing more is taken; nothing was written.
+    /// The stdin queue of the process is full. Nothing was written.
     #[error("stdin of '{name}' is full: {limit} bytes wait to be read (wait until there is room)")]
     StdinFull {
         /// The process.
         name: String,
-        /// Bytes from which on nothing more is taken.
+        /// The capacity of the queue in bytes.
         limit: usize,
-        /// The start of the process whose stdin it is, where it is that of one.
+        /// The generation that owns the stdin, if one does.
         generation: Option<u64>,
     },
-    /// What was to be written or closed is of a start of the process that is over; the name may have another.
+    /// The operation was for a generation that is not the current one.
     #[error("process not running: {name} (generation {generation} is over)")]
     GenerationOver {
         /// The process.
         name: String,
-        /// The start that it was meant for.
+        /// The requested generation.
         generation: u64,
     },
     /// The supervisor was shut down.
@@ -90,7 +90,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A short stable name for programs to match on.
+    /// A short stable identifier for programs.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -109,7 +109,7 @@ impl Error {
         }
     }
 
-    /// The process it is about, where there is one.
+    /// The process that the error is about, if any.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -124,7 +124,7 @@ impl Error {
         }
     }
 
-    /// The start of the process that it is about, where there is one.
+    /// The generation that the error is about, if any.
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
         match self {
@@ -134,7 +134,7 @@ impl Error {
         }
     }
 
-    /// The embedded engine was asked for in a build without it.
+    /// The error for a request for the embedded engine in a build without it.
     #[cfg(not(feature = "embedded"))]
     pub(crate) fn no_engine() -> Self {
         let runtime = crate::wire::Runtime::Embedded.to_string();
@@ -170,8 +170,8 @@ impl Serialize for Error {
     }
 }
 
-/// A text from outside as it can stand in a message: pages write configurations, and messages go to
-/// logs and terminals. A control character is spelt out; of a long text, both ends are there.
+/// Makes external text safe for a message: pages write configurations, and messages reach logs and terminals.
+/// Escapes control characters, and shortens the middle of a long text.
 pub(crate) fn shown(text: impl AsRef<OsStr>) -> String {
     let mut shown = String::new();
     for char in text.as_ref().to_string_lossy().chars() {
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_message_quotes_is_left_alone_unless_it_is_long_or_could_do_something() {
+    fn quoted_text_is_unchanged_unless_it_is_long_or_has_control_characters() {
         for (text, expected) in [
             (r"C:\größe\it's.ts", r"C:\größe\it's.ts"),
             ("\u{1b}]0;a\u{7}\n", r"\u{1b}]0;a\u{7}\n"),

@@ -1,6 +1,7 @@
-//! What must hold for any input: the fuzz targets' properties, which tests try on the seeds they left.
+//! The properties of the fuzz targets. Unit tests check them on the committed seeds.
 //!
-//! They are here because they look at what is private. `fuzz/README.md` says how to run the targets.
+//! The module is part of the crate because the properties use private items. `fuzz/README.md` says how to run the
+//! targets.
 
 mod lines;
 mod spawn_config;
@@ -14,25 +15,25 @@ mod tests {
     use std::panic::catch_unwind;
     use std::path::Path;
 
-    fn hold_for_all_seeds(target: &str, property: fn(&[u8])) {
+    fn check_all_seeds(target: &str, property: fn(&[u8])) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
-        let seeds: Vec<_> = fs::read_dir(folder).expect("there are seeds").collect();
+        let seeds: Vec<_> = fs::read_dir(folder).expect("a folder of seeds").collect();
         assert!(!seeds.is_empty());
         for seed in seeds {
-            let path = seed.expect("the folder can be read").path();
+            let path = seed.expect("a readable folder").path();
             let input = fs::read(&path).expect("a seed is a file");
             let result = catch_unwind(|| property(&input));
-            assert!(result.is_ok(), "the seed is {}", path.display());
+            assert!(result.is_ok(), "the property fails for the seed {}", path.display());
         }
     }
 
     #[test]
-    fn the_lines_of_every_seed_are_the_same_in_any_chunks() {
-        hold_for_all_seeds("lines", super::lines);
+    fn every_seed_gives_the_same_lines_in_any_chunks() {
+        check_all_seeds("lines", super::lines);
     }
 
     #[test]
-    fn the_configuration_of_every_seed_is_run_as_it_says_or_refused() {
-        hold_for_all_seeds("spawn_config", super::spawn_config);
+    fn the_configuration_of_every_seed_is_applied_exactly_or_refused() {
+        check_all_seeds("spawn_config", super::spawn_config);
     }
 }

@@ -12,12 +12,13 @@
 //! - `supervisor`: the public API; names, one actor per process, restarts, the thread of all actors.
 //! - `io`: the stdin queue, the line splitter, the history of output and its subscriptions.
 //! - `backend`: the choice of a backend, and the types that all kinds of backends share.
-//! - `child`: processes of the system: command lines, detection of runtimes, process groups, the guardian.
+//! - `child`: child processes: command lines, detection of runtimes, process groups, the guardian.
 //! - `isolate`: the embedded engine.
-//! - `typescript`: TypeScript, JSX and the project files that say how they are compiled.
-//! - `error`: errors, which name the thing and say what to do.
-//! - `system_memory`: the memory of the machine or container, which default limits follow from.
-//! - `sync`: the locks and atomics of wake-ups, which `runtime/core/wakes` replaces by those of a model checker.
+//! - `typescript`: TypeScript, JSX and the project files that configure how they are compiled.
+//! - `error`: the error type of the API.
+//! - `system_memory`: the memory of the machine or container; the defaults of memory limits depend on it.
+//! - `sync`: locks and atomics of code that wakes other threads. `runtime/core/wakes` replaces them with a model
+//!   checker's.
 //!
 //! # Invariants
 //!
@@ -42,7 +43,7 @@
 
 #![cfg_attr(
     not(feature = "embedded"),
-    allow(dead_code, reason = "the doors for isolates have no user without the engine")
+    allow(dead_code, reason = "only the engine uses some functions")
 )]
 
 #[cfg(any(test, feature = "ts"))]
@@ -78,8 +79,8 @@ pub use supervisor::{Builder, Supervisor};
 #[doc(inline)]
 pub use wire::*;
 
-/// How many threads of embedded processes are parked until the application ends, because the engine failed on
-/// them or filled its heap inside a call that it cannot interrupt. Each keeps its heap.
+/// The number of parked threads. A thread is parked until the application ends when the engine crashed on it, or
+/// exceeded its heap limit inside a call that cannot be interrupted. Each parked thread keeps its heap.
 #[must_use]
 pub fn parked_threads() -> usize {
     #[cfg(feature = "embedded")]
@@ -88,7 +89,7 @@ pub fn parked_threads() -> usize {
     0
 }
 
-/// The version of Deno inside the embedded engine; `None` in a build without it.
+/// The Deno version of the embedded engine; `None` in a build without it.
 #[must_use]
 pub fn embedded_version() -> Option<&'static str> {
     #[cfg(feature = "embedded")]

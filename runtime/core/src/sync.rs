@@ -1,5 +1,4 @@
-//! The locks and atomics of what wakes others up, in one place: `runtime/core/wakes` puts those of a model checker
-//! here.
+//! Locks and atomics of code that wakes other threads. `runtime/core/wakes` replaces them with a model checker's.
 
 #[cfg(feature = "embedded")]
 pub(crate) use std::sync::atomic::AtomicU8;

@@ -1,26 +1,25 @@
-//! How much memory there is, which the defaults of memory limits follow from.
+//! The memory of the machine or container. The defaults of memory limits depend on it.
 
 use std::sync::OnceLock;
 
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-/// What one process gets of the memory by default.
+/// One process gets this fraction of the memory by default.
 const SHARE: u64 = 8;
 const LEAST_MB: u64 = 128;
 const MOST_MB: u64 = 512;
 
-/// Memory is short when less than this part is left.
+/// Memory is short when less than this fraction is free.
 #[cfg(feature = "embedded")]
 const RESERVE: u64 = 10;
 
-/// A share of this machine's memory in MiB, found out once.
+/// The default share of one process in MiB, computed once.
 pub(crate) fn share_mb() -> u32 {
     static SHARE_MB: OnceLock<u32> = OnceLock::new();
     *SHARE_MB.get_or_init(|| share_of(available()))
 }
 
-/// Bytes of memory that this program could have: of the machine, or of its container; none where the
-/// system does not tell.
+/// Bytes of memory of the machine, or of the container; 0 if unknown.
 fn available() -> u64 {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let Ok(system) = System::new_with_specifics(memory) else { return 0 };
@@ -32,7 +31,7 @@ fn total(system: &System) -> u64 {
     system.total_memory().min(container)
 }
 
-/// Whether so little of the memory is left that nothing is to be held in store.
+/// Whether too little memory is free to keep warm isolates.
 #[cfg(feature = "embedded")]
 pub(crate) fn is_short() -> bool {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
@@ -52,15 +51,14 @@ fn share_of(bytes: u64) -> u32 {
     u32::try_from(share.clamp(LEAST_MB, MOST_MB)).unwrap_or(u32::MAX)
 }
 
-/// Has the allocator give back to the system what nobody uses: it keeps much of what threads that have
-/// ended had taken.
+/// Returns unused memory to the system: glibc's allocator retains much of the memory of threads that have ended.
 #[cfg(all(feature = "embedded", target_os = "linux", target_env = "gnu"))]
 pub(crate) fn give_back() {
-    // SAFETY: may be called at any time, from any thread.
+    // SAFETY: `malloc_trim` has no preconditions and is thread-safe (MT-Safe in glibc's manual).
     unsafe { nix::libc::malloc_trim(0) };
 }
 
-/// Other systems' allocators do so by themselves.
+/// Allocators of other systems return memory themselves.
 #[cfg(all(feature = "embedded", not(all(target_os = "linux", target_env = "gnu"))))]
 pub(crate) fn give_back() {}
 
@@ -78,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machines_memory_is_known() {
+    fn the_memory_of_this_machine_is_known() {
         assert!(available() > 64 << 20);
     }
 
@@ -86,7 +84,7 @@ mod tests {
     #[test]
     fn memory_is_short_when_less_than_a_tenth_is_left() {
         assert!(is_little(99, 1_000) && !is_little(100, 1_000));
-        // Where the system tells nothing, nothing is known to be short.
+        // Unknown memory is not short.
         assert!(!is_little(0, 0));
     }
 }

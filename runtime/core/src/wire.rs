@@ -1,9 +1,8 @@
 //! Every type that crosses IPC.
 //!
-//! The only place in the crate with `Serialize`: a type that is serialisable is part of the
-//! contract with the page, and everything else is free to change. Field names are camelCase on the
-//! wire, and unknown fields are refused so that a typing mistake is an error and not a default. The
-//! page's side of it, in TypeScript, is made from these types; a test compares the two.
+//! Only these types and [`Error`](crate::Error) implement `Serialize`: a serializable type is part of the contract
+//! with the page. Field names are camelCase on the wire. Unknown fields are refused, so that a typo is an error.
+//! The TypeScript types of the page are generated from these types; a test compares the two.
 
 mod limits;
 mod permissions;

@@ -1,4 +1,4 @@
-//! What cuts streams into lines, on either side, beside a function that sees the whole stream at once.
+//! Compares the line splitters of stdin and stdout with a reference that sees the whole stream at once.
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -7,10 +7,11 @@ use crate::io::line_splitter::{Chunk, LineSplitter};
 use crate::io::stdin_queue::{LineTooLong, StdinQueue};
 use crate::wire::Framing;
 
-/// The first byte is framing and limit, the second says how many of the next are lengths of chunks. The
-/// rest is the stream, and what these chunks leave of it is the last one.
+/// Checks that the lines of a stream do not depend on its chunks, and that each line is delivered as soon as it is
+/// complete.
 ///
-/// After every chunk, all that is known by then has come out, and nothing else.
+/// Input format: byte 0 is framing and limit; byte 1 is the number of chunk lengths that follow; the rest is the
+/// stream. The last chunk is the remainder of the stream.
 pub fn lines(input: &[u8]) {
     let [mode, cuts, rest @ ..] = input else { return };
     let limit = usize::from(mode / 2);
@@ -38,7 +39,7 @@ fn output_is_cut_into_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
         assert_eq!(pieces, expected(&stream.slice(..pushed), limit, false));
     }
     splitter.finish(|piece| pieces.push(piece));
-    splitter.finish(|piece| panic!("after the end came {piece:?}"));
+    splitter.finish(|piece| panic!("{piece:?} after the end"));
     assert_eq!(pieces, expected(stream, limit, true));
     for piece in pieces {
         let Chunk::Data(line) = piece else { continue };
@@ -49,7 +50,7 @@ fn output_is_cut_into_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
 fn input_is_read_in_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
     let input = StdinQueue::new(Framing::Lines, 1, limit);
     let mut lines = Vec::new();
-    // Whether the end is reached.
+    // Returns whether the end is reached.
     let read = |lines: &mut Vec<_>| loop {
         match input.read_lines().now_or_never() {
             None => return false,
@@ -72,7 +73,7 @@ fn input_is_read_in_lines(stream: &Bytes, chunks: &[Bytes], limit: usize) {
     let mut sent = 0;
     for chunk in chunks {
         let written = input.write(chunk.clone()).now_or_never();
-        assert_eq!(written, Some(Ok(())), "nothing is left to be read before it");
+        assert_eq!(written, Some(Ok(())), "the queue is empty");
         sent += chunk.len();
         assert!(!read(&mut lines));
         assert_eq!(lines, expected_lines(&stream.slice(..sent), false));
@@ -90,11 +91,11 @@ fn output_is_passed_on(chunks: &[Bytes], limit: usize) {
         let expected: &[Chunk] = if chunk.is_empty() { &[] } else { &[Chunk::Data(chunk.clone())] };
         assert_eq!(pieces, expected);
     }
-    splitter.finish(|piece| panic!("after the last chunk came {piece:?}"));
+    splitter.finish(|piece| panic!("{piece:?} after the last chunk"));
 }
 
-/// What a stream that begins with `start` comes out as. Every byte of it is in a line, in the count of
-/// a dropped one, or a terminator; or, when it has not ended, in the line that is being read.
+/// The expected output for a stream that begins with `start`. Every byte is part of a line, of a dropped line's
+/// count, or of a terminator; if the stream has not ended, the last bytes are part of the unfinished line.
 fn expected(start: &Bytes, limit: usize, has_ended: bool) -> Vec<Chunk> {
     let mut pieces = Vec::new();
     for line in start.split_inclusive(|&byte| byte == b'\n') {

@@ -1,4 +1,4 @@
-//! A configuration as it comes from a page or a file, up to what would be started.
+//! Checks a configuration of a page or a file, up to the command line that would be started.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -12,14 +12,14 @@ use crate::child::command_line;
 use crate::child::command_line::Script;
 use crate::wire::{Grant, Permissions, Runtime, SpawnConfig};
 
-/// JSON that is a configuration means the same however it is carried, and is refused in words that can
-/// be shown, or run as it says.
+/// Checks that a configuration survives a round trip through JSON, and that it is either refused with a short
+/// printable message or applied exactly.
 pub fn spawn_config(input: &[u8]) {
     let Ok(config) = from_slice::<SpawnConfig>(input) else { return };
-    let value = from_slice(input).expect("it was JSON a line ago");
-    assert_eq!(from_value::<SpawnConfig>(value).expect("the same as a tree"), config);
-    let text = serde_json::to_vec(&config).expect("JSON can say all of it");
-    assert_eq!(from_slice::<SpawnConfig>(&text).expect("what was written can be read"), config);
+    let value = from_slice(input).expect("valid JSON");
+    assert_eq!(from_value::<SpawnConfig>(value).expect("a configuration"), config);
+    let text = serde_json::to_vec(&config).expect("serializable");
+    assert_eq!(from_slice::<SpawnConfig>(&text).expect("a configuration"), config);
 
     let valid = presentable(validate::validate(&config)).is_some();
     let has_folder = presentable(paths::resolve_cwd(config.cwd.as_deref())).is_some();
@@ -42,11 +42,11 @@ pub fn spawn_config(input: &[u8]) {
         presentable(paths::resolve_script(script, &cwd));
     }
     for runtime in [Runtime::Deno, Runtime::Bun, Runtime::Node] {
-        runs_as_it_says(&config, runtime, &cwd);
+        check_command_line(&config, runtime, &cwd);
     }
 }
 
-/// What it is, unless it is an error. Those go to logs and terminals, with what a page said in them.
+/// Returns the value, and checks the message of an error: errors quote text of a page and reach logs and terminals.
 fn presentable<T, E: Display>(result: Result<T, E>) -> Option<T> {
     result
         .map_err(|error| {
@@ -57,26 +57,30 @@ fn presentable<T, E: Display>(result: Result<T, E>) -> Option<T> {
         .ok()
 }
 
-fn runs_as_it_says(config: &SpawnConfig, runtime: Runtime, cwd: &Path) {
+fn check_command_line(config: &SpawnConfig, runtime: Runtime, cwd: &Path) {
     let script = Script { path: "/app/main.js".into(), is_self_contained: true };
     let line = command_line::for_runtime(runtime, Path::new("runtime"), config, &script, cwd);
     let Some(line) = presentable(line) else {
-        return assert_eq!(runtime, Runtime::Deno, "only Deno has flags that may not do");
+        return assert_eq!(
+            runtime,
+            Runtime::Deno,
+            "only Deno's flags have paths that can be refused"
+        );
     };
     let script = [OsString::from(&script.path)];
     let texts = |list: &[String]| list.iter().map(OsString::from).collect::<Vec<_>>();
     let given = [&texts(&config.runtime_args)[..], &script, &texts(&config.args)].concat();
-    let own = line.args.strip_suffix(&given[..]).expect("what was given comes last, as it is");
-    let own: Vec<_> = own.iter().map(|arg| arg.to_str().expect("made of texts")).collect();
+    let own = line.args.strip_suffix(&given[..]).expect("the given arguments come last, unchanged");
+    let own: Vec<_> = own.iter().map(|arg| arg.to_str().expect("UTF-8")).collect();
     match runtime {
-        Runtime::Deno => grants_what_is_listed(&own, config, cwd),
+        Runtime::Deno => check_deno_permissions(&own, config, cwd),
         Runtime::Bun => assert_eq!(own[..2], ["run", "--preload"]),
         _ => assert!(own.is_empty(), "{own:?}"),
     }
 }
 
-/// Reads Deno's flags as Deno does.
-fn grants_what_is_listed(flags: &[&str], config: &SpawnConfig, cwd: &Path) {
+/// Checks that the flags grant exactly the listed permissions, parsed as Deno parses them.
+fn check_deno_permissions(flags: &[&str], config: &SpawnConfig, cwd: &Path) {
     let permissions = config.permissions.clone().unwrap_or_default();
     let is_all = |arg: &str| matches!(arg.split('=').next(), Some("-A" | "--allow-all"));
     let gives_all = config.runtime_args.iter().any(|arg| is_all(arg));

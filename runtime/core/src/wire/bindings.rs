@@ -1,4 +1,4 @@
-//! The page's side of the wire, in TypeScript: made from these types, committed, and compared.
+//! Compares the committed TypeScript types of the page with the types of this module.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::{
 use crate::bindings_check::assert_committed;
 
 #[test]
-fn the_committed_typescript_is_what_these_types_say() {
+fn the_committed_typescript_matches_these_types() {
     let mut files = BTreeMap::new();
     crate::typescript_files!(
         files,

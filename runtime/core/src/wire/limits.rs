@@ -1,31 +1,31 @@
-//! Bounds on a process, and when it is started again.
+//! Limits of a process, and its restart policy.
 
 use serde::{Deserialize, Serialize};
 
 use crate::system_memory;
 
-/// Bounds on one process. A field left out takes the default.
+/// Limits of one process. An omitted field has its default.
 ///
-/// Where a default is "an eighth of the memory", that is the machine's, or the container's where one
-/// is limited, but no less than 128 and no more than 512 MiB.
+/// The default "an eighth of the memory" is an eighth of the memory of the machine, or of the container if that has
+/// less; at least 128 MiB and at most 512 MiB.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(any(test, feature = "ts"), ts(optional_fields))]
 pub struct Limits {
-    /// JavaScript heap in MiB, embedded engine only; at least 16. What is left when garbage was collected
-    /// must fit; before that it may be a quarter more, and up to 32. Each worker that the script starts
-    /// has as much again. **Default:** an eighth of the memory.
+    /// JavaScript heap in MiB, embedded engine only; at least 16. The limit applies to live objects after a garbage
+    /// collection; before it the heap may exceed the limit by a quarter, at most 32 MiB. Each worker of the script
+    /// has a heap of its own with the same limit. **Default:** an eighth of the memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heap_mb: Option<u32>,
-    /// Memory of `ArrayBuffer`s, which is no part of the heap, in MiB, embedded engine only; shared with
-    /// the workers of the script. Memory that SQLite takes counts too. More of it is refused with a
-    /// `RangeError`, by SQLite as `out of memory`; what WebAssembly and the engine itself allocate cannot
-    /// be refused, and ends the process as its heap's limit does. **Default:** an eighth of the memory.
+    /// Memory of `ArrayBuffer`s in MiB, embedded engine only; not part of the heap, and shared with the workers of
+    /// the script. Memory of SQLite counts too. An allocation above the limit fails with a `RangeError`, in SQLite
+    /// with `out of memory`. Allocations of WebAssembly and of the engine cannot fail; above the limit they end the
+    /// process with the reason `heapLimit`. **Default:** an eighth of the memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub array_buffer_mb: Option<u32>,
     /// All memory of the process in MiB, embedded engine only; at least 64. It includes the heaps of its
-    /// workers, buffers, WebAssembly and what the engine allocates natively. The growth of the app is
+    /// workers, buffers, WebAssembly and native allocations of the engine. The growth of the app is
     /// measured and attributed to the processes whose threads cause it; a process beyond its limit ends
     /// with the reason `memoryLimit`. **Default:** `heapMb` + `arrayBufferMb` + 256.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,40 +33,38 @@ pub struct Limits {
     /// Longest line in MiB; a longer one is dropped and reported. **Default:** 64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_mb: Option<u32>,
-    /// Bytes, in MiB, that wait for the process to read its stdin before writers wait.
-    /// **Default:** 16.
+    /// Capacity of the stdin queue in MiB. Writers wait while it is full. **Default:** 16.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdin_buffer_mb: Option<u32>,
-    /// Output, in MiB, kept for late and slow subscribers. **Default:** 4.
+    /// Capacity of the output history in MiB, for late and slow subscribers. **Default:** 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdout_buffer_mb: Option<u32>,
     /// Files, sockets, pipes and watchers that may be open at once, embedded engine only; shared with the workers of
     /// the script. Opening one more fails with `EMFILE`. **Default:** 1024.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_files: Option<u32>,
-    /// Milliseconds a process gets to end by itself when it is killed, before it is made to. An embedded
-    /// script that neither has read its stdin nor listens for SIGTERM ends at once. **Default:** 500.
+    /// Milliseconds between a kill and the forced end of the process. An embedded script that has not read its
+    /// stdin and does not listen for SIGTERM ends at once. **Default:** 500.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kill_grace_ms: Option<u32>,
-    /// Milliseconds from the request to a running script, before the start is given up.
-    /// **Default:** 30 000.
+    /// Milliseconds from the request to a running script; then the start fails. **Default:** 30 000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_timeout_ms: Option<u32>,
-    /// Milliseconds that one turn of the event loop may take, embedded engine only; after that the
-    /// process is `unresponsive` until the loop turns again. A wait for its stdin, or for who reads its
-    /// output, does not count. 0 is never. **Default:** 5000.
+    /// Milliseconds that one iteration of the event loop may take, embedded engine only; then the process is
+    /// `unresponsive` until that iteration ends. Time in which it waits for its stdin or for a reader of its output
+    /// does not count. 0 disables the check. **Default:** 5000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unresponsive_ms: Option<u32>,
-    /// Whether a process that is unresponsive is ended, with that reason. **Default:** `false`.
+    /// Whether an unresponsive process is ended, with the reason `unresponsive`. **Default:** `false`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kill_unresponsive: Option<bool>,
 }
 
-/// Memory in MiB that a process may have by default beyond its heap and its buffers.
+/// Part of the default of `memory_mb` that is neither heap nor buffers, in MiB.
 const OTHER_MEMORY_MB: u32 = 256;
 
 impl Limits {
-    /// The defaults. Every field is filled in, except for `memory_mb`, which follows from two others.
+    /// The defaults. Every field is set except `memory_mb`, whose default depends on two others.
     #[must_use]
     pub fn standard() -> Self {
         let memory_mb = Some(system_memory::share_mb());
@@ -85,7 +83,7 @@ impl Limits {
         }
     }
 
-    /// These limits, and those of `defaults` where there are none.
+    /// Fills unset fields from `defaults`.
     #[must_use]
     pub fn or(self, defaults: Self) -> Self {
         Self {
@@ -103,7 +101,7 @@ impl Limits {
         }
     }
 
-    /// `memory_mb`, or its default, which follows from the heap and the buffers.
+    /// `memory_mb`, or its default, which depends on the limits of heap and buffers.
     #[must_use]
     pub fn memory_mb_or_default(&self) -> u32 {
         let heap_and_buffers = [self.heap_mb, self.array_buffer_mb]
@@ -114,21 +112,21 @@ impl Limits {
     }
 }
 
-/// When a process that ended by itself is started again. A kill never restarts it.
+/// Restarts a process after it ended by itself. A killed process is not restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RestartPolicy {
-    /// Which endings start it again.
+    /// Which exits cause a restart. **Default:** `onFailure`.
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub when: RestartWhen,
-    /// How often in a row, without the process having lived for `resetAfterMs`.
+    /// The most consecutive restarts. **Default:** 5.
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub max_retries: u32,
-    /// Wait before the first restart in milliseconds; doubles with each, up to 30 s.
+    /// Milliseconds before the first restart; doubles with each restart, up to 30 s. **Default:** 200.
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub backoff_ms: u32,
-    /// A life of this many milliseconds counts as success and resets the count.
+    /// A process that ran for this many milliseconds resets the count of restarts. **Default:** 10 000.
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub reset_after_ms: u32,
 }
@@ -144,13 +142,13 @@ impl Default for RestartPolicy {
     }
 }
 
-/// Which endings restart a process.
+/// Which exits restart a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum RestartWhen {
-    /// A non-zero exit code, an uncaught error, exhausted memory.
+    /// Every exit but one with exit code 0.
     OnFailure,
-    /// Any ending that nobody asked for.
+    /// Every exit that was not requested.
     Always,
 }

@@ -1,15 +1,15 @@
-//! What a script may do.
+//! The permissions of a script.
 
 use serde::{Deserialize, Serialize};
 
-/// One kind of Deno permission: `true` for all of it, a list for some of it.
+/// One kind of Deno permission: `true` grants all of it, a list grants the listed items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(untagged)]
 pub enum Grant {
     /// All of this kind (`true`) or none of it (`false`).
     All(bool),
-    /// Only what is listed: paths, hosts, variable names, programs.
+    /// The listed paths, hosts, variables, programs or system information.
     Some(Vec<String>),
 }
 
@@ -19,7 +19,7 @@ impl Default for Grant {
     }
 }
 
-/// Deno's permissions. Everything that is not granted is denied; nothing ever prompts.
+/// Deno's permissions. Everything that is not granted is denied, without a prompt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -27,13 +27,13 @@ pub struct Permissions {
     /// Everything (`deno run -A`), except FFI and native addons in the embedded engine.
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub all: bool,
-    /// Files and folders that may be read. The script's own folder always may.
+    /// Files and folders that may be read. The script's own folder is always readable.
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub read: Grant,
     /// Files and folders that may be written.
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub write: Grant,
-    /// Hosts (`example.com:443`) that may be reached.
+    /// Hosts (`example.com:443`) that the script may connect to or listen on.
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub net: Grant,
     /// Environment variables that may be read and written.
@@ -58,7 +58,7 @@ impl Permissions {
         Self { all: true, ..Self::default() }
     }
 
-    /// Each kind with its name, in the order of Deno's documentation.
+    /// All kinds by name, in the order of Deno's documentation.
     pub(crate) fn kinds(&self) -> [(&'static str, &Grant); 7] {
         [
             ("read", &self.read),

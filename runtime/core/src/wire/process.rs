@@ -1,4 +1,4 @@
-//! A process as it is listed, and what it takes.
+//! The listed state of a process, its exit reason and its resource usage.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,39 +13,39 @@ pub struct ProcessInfo {
     pub name: String,
     /// The child's process id; `None` for the embedded engine and for an exited process.
     pub pid: Option<u32>,
-    /// Whether it can be written to: state is `running` or `unresponsive`.
+    /// Whether the state is `running` or `unresponsive`.
     pub running: bool,
-    /// What actually runs it; `None` for `command` and `sidecar`.
+    /// The runtime that was chosen; `None` for `command` and `sidecar`.
     pub runtime: Option<Runtime>,
-    /// Where it is in its life.
+    /// The state of the current generation.
     pub state: State,
-    /// Counts the starts of this name, from 1.
+    /// The number of the current start of this name, from 1.
     pub generation: u64,
-    /// Times it was started again by its restart policy, in a row.
+    /// Consecutive restarts by the restart policy.
     pub restarts: u32,
-    /// Milliseconds from the request to a running script; `None` while starting.
+    /// Milliseconds from the request to a running script; `None` before that.
     pub start_ms: Option<f64>,
-    /// When this generation began to run, in milliseconds since 1970; `None` if it has not.
+    /// When the script of this generation started to run, in milliseconds since 1970; `None` before that.
     pub started_at: Option<u64>,
 }
 
-/// The life of one generation.
+/// The state of one generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(tag = "state", rename_all = "camelCase")]
 pub enum State {
-    /// The name is taken and the backend is being made.
+    /// The name is reserved and the backend starts.
     Starting,
     /// The script runs.
     Running,
-    /// It runs, but its event loop has not turned for `limits.unresponsiveMs`. It is `running` again as
-    /// soon as that turns. Embedded engine only.
+    /// The script runs, but an iteration of its event loop has taken longer than `limits.unresponsiveMs`. The state
+    /// is `running` again when that iteration ends. Embedded engine only.
     Unresponsive,
-    /// A kill was asked for.
+    /// A kill was requested.
     Stopping,
-    /// It ended; the entry stays until it is restarted or removed.
+    /// The process ended. The entry stays listed until the process is restarted or removed.
     Exited {
-        /// Why.
+        /// Why the process ended.
         reason: ExitReason,
         /// The exit code; `None` when a signal or a kill ended it.
         code: Option<i32>,
@@ -53,13 +53,13 @@ pub enum State {
 }
 
 impl State {
-    /// Whether nothing of this generation is left.
+    /// Whether the generation has ended.
     #[must_use]
     pub fn is_exited(&self) -> bool {
         matches!(self, Self::Exited { .. })
     }
 
-    /// Whether the script runs and nobody has asked it to end.
+    /// Whether the script runs and no kill was requested.
     #[must_use]
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Running | Self::Unresponsive)
@@ -71,59 +71,60 @@ impl State {
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum ExitReason {
-    /// It ended by itself, with whatever code.
+    /// It ended by itself, with any exit code.
     Completed,
     /// An uncaught error, or a failure of the engine, ended it.
     Error {
-        /// What was thrown, as `name: message`.
+        /// The thrown value, as `name: message`.
         message: String,
-        /// The source-mapped stack, where there is one.
+        /// The source-mapped stack trace, if there is one.
         stack: Option<String>,
     },
     /// It was killed through this API, or by a signal.
     Killed {
-        /// The signal's number, when it was one that nobody here sent.
+        /// The number of the signal, unless this API sent it.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(any(test, feature = "ts"), ts(optional))]
         signal: Option<i32>,
     },
-    /// Its memory reached a limit: the JavaScript heap, or buffers that could not be refused.
+    /// The JavaScript heap reached `limits.heapMb`, or buffers that cannot be refused reached
+    /// `limits.arrayBufferMb`.
     HeapLimit,
-    /// Its memory as a whole reached `limits.memoryMb`.
+    /// All memory of the process reached `limits.memoryMb`.
     MemoryLimit,
-    /// It never came to run.
+    /// The script never ran.
     StartFailed {
-        /// What went wrong.
+        /// Why the start failed.
         message: String,
     },
-    /// It was unresponsive and `limits.killUnresponsive` asked for its end, or it did not end when told
-    /// to and its thread was given up.
+    /// The process was unresponsive and `limits.killUnresponsive` is set, or a killed process did not end and its
+    /// thread was abandoned.
     Unresponsive,
-    /// The engine failed in a way that ends a program. The application lives; the thread that failed
-    /// is parked for its life, with the memory and the files that it held.
+    /// The engine failed natively. The application goes on. The failed thread is parked until the application
+    /// ends, with its memory and open files.
     Crashed {
-        /// What failed.
+        /// The failure.
         message: String,
     },
     /// The supervisor was shut down.
     HostShutdown,
 }
 
-/// What a process takes of the machine.
+/// The resource usage of a process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// The process.
     pub name: String,
-    /// Processor time since usage was last asked for, in percent of one core; `None` the first time,
-    /// and where the system does not tell.
+    /// Processor time since the last request for usage, in percent of one core; `None` for the first request, and
+    /// where the system does not report it.
     pub cpu_percent: Option<f64>,
-    /// Bytes of memory; `None` if the process could not say in time.
+    /// Bytes of memory; `None` if the process did not answer in time.
     pub memory_bytes: Option<u64>,
-    /// What is counted as memory.
+    /// The kind of memory in `memory_bytes`.
     pub memory_kind: MemoryKind,
-    /// The most bytes of it that the process may take; `None` if nothing limits it.
+    /// The limit for `memory_bytes`; `None` if there is none.
     pub limit_bytes: Option<u64>,
 }
 
@@ -134,6 +135,6 @@ pub struct Usage {
 pub enum MemoryKind {
     /// Objects in the JavaScript heap of an embedded process.
     Heap,
-    /// What a child process has in memory.
+    /// Resident memory of a child process.
     Rss,
 }

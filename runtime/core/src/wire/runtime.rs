@@ -56,14 +56,14 @@ impl FromStr for Runtime {
     }
 }
 
-/// A runtime as found on this machine.
+/// A runtime on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct RuntimeInfo {
     /// `embedded`, `deno`, `bun` or `node`.
     pub name: String,
-    /// Where the executable is; `None` for the embedded engine and for what was not found.
+    /// Path of the executable; `None` for the embedded engine and for a runtime that was not found.
     pub path: Option<PathBuf>,
     /// Its version without a leading `v`.
     pub version: Option<String>,

@@ -1,4 +1,4 @@
-//! What to start, and how.
+//! The configuration of a start.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Limits, Permissions, RestartPolicy, Runtime};
 
-/// What to start, and how.
+/// The configuration of a start.
 ///
 /// `sidecar` takes precedence over `command`, and `command` over `runtime`; with none of the three,
 /// `runtime` is `auto`.
@@ -22,10 +22,10 @@ pub struct SpawnConfig {
     /// Path of the script, relative to `cwd`, or the name of a bundled module.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
-    /// A program to run instead of a runtime; looked up on `PATH` when it is a bare name.
+    /// A program to run instead of a runtime; a bare name is searched on `PATH`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// A program that lies beside the application's executable.
+    /// A program in the folder of the application's executable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<String>,
     /// Arguments for the script or program, after the script.
@@ -40,36 +40,34 @@ pub struct SpawnConfig {
     /// Working directory. **Default:** the application's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<PathBuf>,
-    /// Environment variables, on top of the application's own.
+    /// Environment variables, in addition to the application's.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub env: BTreeMap<String, String>,
-    /// What the embedded engine and Deno allow the script to do. **Default:** reading the script's
-    /// own folder, nothing else. Bun, Node, `command` and `sidecar` have no permissions and ignore
-    /// the field.
+    /// Permissions of the script in the embedded engine and in Deno. **Default:** reading the script's own folder,
+    /// nothing else. Bun, Node, `command` and `sidecar` ignore the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Permissions>,
-    /// Bounds on memory and time.
+    /// Limits of memory, buffers and time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
-    /// Whether to start the process again when it ends by itself.
+    /// Restarts the process when it ends by itself. **Default:** no restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart: Option<RestartPolicy>,
     /// Runtimes to try, in order, when the first choice cannot start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub fallback: Vec<Runtime>,
-    /// What becomes of programs that have taken a session of their own (`detached: true` of Node, `setsid`)
-    /// when the process ends. Linux only: elsewhere they are kept. The embedded engine ends its own always.
-    /// **Default:** `keep`.
+    /// Whether programs in a session of their own (`detached: true` of Node, `setsid`) end with the process. Linux
+    /// only: elsewhere they are kept. Programs of the embedded engine always end with it. **Default:** `keep`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detached: Option<Detached>,
     /// Lines or raw bytes. **Default:** lines.
     #[serde(skip_serializing_if = "Framing::is_lines")]
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub framing: Framing,
-    /// Whether links count in the paths of `script`, `cwd`, `permissions.read` and `permissions.write`. Not part
-    /// of what is sent: only Rust can say so.
+    /// Whether symbolic links are followed in `script`, `cwd`, `permissions.read` and `permissions.write`. Not
+    /// serialized: only Rust can set it.
     #[serde(skip)]
     #[cfg_attr(any(test, feature = "ts"), ts(skip))]
     pub links: Links,
@@ -95,43 +93,43 @@ impl SpawnConfig {
     }
 }
 
-/// What becomes of programs in sessions of their own when the process that started them ends.
+/// Whether programs in sessions of their own end with the process that started them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Detached {
-    /// They live on, as Node promises, also when the application is killed.
+    /// They go on, as Node documents, even when the application is killed.
     #[default]
     Keep,
-    /// They end like everything else that the process has started.
+    /// They end with the process.
     End,
 }
 
-/// What a link in a path of a configuration means.
+/// How symbolic links in the paths of a configuration are handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Links {
-    /// It stands for what it leads to at each start.
+    /// They are resolved at each start.
     #[default]
     Follow,
-    /// The paths are those that links led to when the start was authorized. What has become a link since then
-    /// grants nothing, and a script or working directory behind one is refused.
+    /// The paths were resolved when the start was authorized. A path that has become a link since then grants
+    /// nothing; a script or working directory behind such a link is refused.
     Refuse,
 }
 
-/// How the bytes of stdout and stderr are cut into events.
+/// How stdout and stderr are split into events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Framing {
-    /// One event per line, terminator stripped.
+    /// One event per line, without its terminator.
     #[default]
     Lines,
-    /// One event per chunk, exactly as written, for programs that do not speak lines.
+    /// One event per chunk, exactly as read, for programs without line-based output.
     Bytes,
 }
 
 impl Framing {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_lines(&self) -> bool {
         *self == Self::Lines
     }
