@@ -1,4 +1,5 @@
-//! The standard streams of a process: bytes to its stdin, lines and events from its stdout and stderr.
+//! The standard streams of a process: the stdin queue, the splitting of stdout and stderr into lines, and the history
+//! of events.
 
 pub(crate) mod event;
 pub(crate) mod history;

@@ -1,55 +1,55 @@
-//! What a process tells its subscribers.
+//! The events of a process.
 
 use bytes::Bytes;
 
 use crate::wire::{ExitReason, State};
 
-/// Something that happened to one generation of a process.
+/// An event of one generation of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// One line of stdout without its terminator; in byte mode a chunk exactly as written. It may share its
-    /// memory, 64 KiB or more, with its neighbours: copy what is to be kept for long.
+    /// One line of stdout without its terminator; with `Framing::Bytes` one chunk exactly as read. It may share an
+    /// allocation of 64 KiB or more with other events: copy the bytes to store them for long.
     Stdout(Bytes),
     /// The same for stderr.
     Stderr(Bytes),
-    /// Text of a line whose end has not come for a while, as of a prompt, or of progress drawn with carriage
-    /// returns: then each state is one event, with its carriage return. What follows in the same line comes in
-    /// more of these, and its end as [`Event::Stdout`] or [`Event::Stderr`] with the rest. Text on stdout that
-    /// begins with `{`, as RPC frames do, never comes so.
+    /// The start of a line that has no end yet, after 100 to 200 ms: a prompt, or a progress display. Text that is
+    /// overwritten with carriage returns is one event per state, each with its carriage return. More text of the
+    /// line follows in further partial events, and the rest as [`Event::Stdout`] or [`Event::Stderr`]. A line on
+    /// stdout that starts with `{`, like an RPC frame, is never split.
     Partial {
-        /// Which stream.
+        /// The stream.
         stream: Stream,
         /// The text.
         data: Bytes,
     },
-    /// The state changed. `Exited` comes as [`Event::Exit`] instead.
+    /// The state changed. The change to `Exited` is [`Event::Exit`] instead.
     State(State),
-    /// It ended. The last event of its generation, sent exactly once.
+    /// The process ended. The last event of its generation, sent exactly once.
     Exit {
-        /// Why.
+        /// Why the process ended.
         reason: ExitReason,
         /// The exit code; `None` when a signal or a kill ended it.
         code: Option<i32>,
     },
-    /// A line grew past `limits.lineMb` and is being dropped; the next line is read as usual.
+    /// A line exceeds `limits.lineMb` and is dropped. The next line is not affected.
     LineTooLong {
-        /// Which stream.
+        /// The stream.
         stream: Stream,
         /// The limit in bytes.
         limit: usize,
     },
-    /// This subscriber was too slow, or a line was too long: so much output is gone.
+    /// Output was dropped because this subscriber was too slow, or because a line was too long.
     Dropped {
-        /// Events that were dropped.
+        /// The number of dropped events.
         events: u64,
-        /// Bytes of output in them.
+        /// Bytes of output in these events.
         bytes: u64,
     },
 }
 
 impl Event {
-    /// Where it came from, if it is output.
+    /// The stream that the event belongs to, if it is output.
     pub(crate) fn stream(&self) -> Option<Stream> {
         match self {
             Self::Stdout(_) => Some(Stream::Stdout),
@@ -63,9 +63,9 @@ impl Event {
 /// An output stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// Protocol: frames, one a line.
+    /// For the protocol: one frame per line.
     Stdout,
-    /// Log.
+    /// For the log.
     Stderr,
 }
 
@@ -80,19 +80,19 @@ impl Stream {
     }
 }
 
-/// An event with its place in the process's history.
+/// An event with its position in the history of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Counts the events of one name, across generations. What a subscriber missed is a gap here.
+    /// The number of the event; counts the events of one name across generations. Missed events are gaps.
     pub seq: u64,
-    /// The start that this belongs to.
+    /// The generation of the process.
     pub generation: u64,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
 impl Record {
-    /// The text of a line, or of a part, with what is not UTF-8 replaced; `None` for other events.
+    /// The text of a line or partial line; invalid UTF-8 is replaced. `None` for other events.
     #[must_use]
     pub fn text(&self) -> Option<std::borrow::Cow<'_, str>> {
         match &self.event {
@@ -103,8 +103,8 @@ impl Record {
         }
     }
 
-    /// What keeping it costs, in bytes; a flat amount stands for the bookkeeping, so that a flood
-    /// of empty lines is bounded too.
+    /// The cost of storing the record, in bytes. Includes a constant for bookkeeping, so that a flood of empty lines
+    /// is bounded too.
     pub(crate) fn cost(&self) -> usize {
         const FLAT: usize = 64;
         FLAT + self.output_len()

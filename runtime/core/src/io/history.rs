@@ -1,10 +1,9 @@
-//! The way out of a process: one bounded history per name, and cursors into it.
+//! The events of one name: a bounded history, and subscriptions that read it.
 //!
-//! Writers append, subscribers read at their own pace, and a late one begins with the backlog. When
-//! the history is full the oldest event goes, and a subscriber that had not read it is told how much
-//! it missed; a subscriber that must not miss anything makes the writer wait instead. A writer may be
-//! a thread that blocks (an isolate's synchronous write) or a task. Cutting a generation off wakes
-//! them, so a kill never waits for a reader.
+//! Writers append; each subscription has a cursor of its own, and a late one starts with the backlog. A full history
+//! evicts its oldest record; a subscription that has not read it gets an event with the number of missed events. If a
+//! subscription must not miss events, the writer waits instead. A writer is a blocked thread (a synchronous write of
+//! an isolate) or a task. Cutting off a generation wakes its writers, so a kill never waits for a reader.
 
 mod pull;
 mod subscription;
@@ -21,17 +20,17 @@ use crate::io::event::{Event, Record, Stream};
 pub(crate) use crate::io::history::pull::{PullFn, PullSource};
 use crate::io::spin::Spin;
 
-/// The generation was cut off; nothing of it is taken any more.
+/// The generation was cut off: its events are refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CutOff;
 
-/// What happens to a subscriber that reads more slowly than the process writes.
+/// The behaviour when a subscriber reads more slowly than the process writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenSlow {
-    /// It misses events, and is told how many. Nobody waits for it.
+    /// The subscriber misses events and gets their number in [`Event::Dropped`].
     #[default]
     Drop,
-    /// The process waits for it. For RPC, where a lost frame is a call that never returns.
+    /// The process waits for the subscriber. For RPC, where a call whose frame is lost never returns.
     Wait,
 }
 
@@ -41,11 +40,11 @@ pub(crate) struct History(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    /// Counts what subscribers may want to see, so that they need not lock to look for it.
+    /// Counts changes that subscribers may want to see, so that they poll without the lock.
     news: AtomicU64,
-    /// How many threads have to run for something to come.
+    /// The number of other threads that must run before the next event.
     others: AtomicUsize,
-    /// Takes in what a child has written, where that need not run but the child.
+    /// Reads the pipe of a child on the thread of a subscriber.
     fetch: Mutex<Option<PullFn>>,
     room: Condvar,
     room_async: Notify,
@@ -58,23 +57,23 @@ struct State {
     next_seq: u64,
     /// The generation that may write.
     generation: u64,
-    /// Its streams that nobody reads.
+    /// The closed streams of this generation.
     unread: Vec<Stream>,
     subscribers: Vec<Subscriber>,
     next_subscriber: u64,
-    /// The latest generation that a subscriber said it hears.
+    /// The latest generation with which `is_first_to_hear` was called.
     heard: u64,
-    /// The name is gone: subscribers end after what is left.
+    /// The process was removed: subscriptions end after the last record.
     closed: bool,
-    /// Dropped from the history before anybody could ask, for late subscribers.
+    /// Everything that was evicted so far; late subscribers have missed it.
     forgotten: Missed,
 }
 
 struct Subscriber {
     id: u64,
-    /// The next event it wants.
+    /// The `seq` of the next record to take.
     cursor: u64,
-    /// The first event that it has not released; `None` if taking is as good as that.
+    /// The `seq` of the first record that was not released; `None` if taking a record releases it.
     held: Option<u64>,
     when_slow: WhenSlow,
     missed: Missed,
@@ -82,7 +81,7 @@ struct Subscriber {
 }
 
 impl Subscriber {
-    /// The first event that must stay for it.
+    /// The `seq` of the first record that must not be evicted.
     fn needs(&self) -> u64 {
         self.held.unwrap_or(self.cursor)
     }
@@ -125,7 +124,7 @@ impl History {
         }))
     }
 
-    /// From now on only `generation` may write, with this much history.
+    /// Lets only `generation` write from now on, and sets the capacity in bytes.
     pub(crate) fn begin(&self, generation: u64, capacity: usize) {
         let mut state = self.lock();
         state.generation = generation;
@@ -135,12 +134,12 @@ impl History {
         self.wake_writers();
     }
 
-    /// What is written comes of so many threads, one after the other.
+    /// Sets the number of threads that must run one after another before an event arrives.
     pub(crate) fn comes_of(&self, threads: usize) {
         self.0.others.store(threads, Ordering::Relaxed);
     }
 
-    /// Nothing more of `generation` is taken; its waiting writers fail.
+    /// Refuses further events of `generation`; its waiting writers fail.
     pub(crate) fn cut_off(&self, generation: u64) {
         let mut state = self.lock();
         if state.generation == generation {
@@ -150,13 +149,13 @@ impl History {
         self.wake_writers();
     }
 
-    /// Nothing more of the stream is taken until the next generation; its waiting writers fail.
+    /// Refuses further output of the stream until the next generation; its waiting writers fail.
     pub(crate) fn close_stream(&self, stream: Stream) {
         self.lock().unread.push(stream);
         self.wake_writers();
     }
 
-    /// Appends all, blocking the thread while a subscriber must be waited for.
+    /// Appends all events. Blocks the thread while a subscriber that must not miss events is behind.
     pub(crate) fn push_blocking(
         &self,
         generation: u64,
@@ -169,7 +168,7 @@ impl History {
         Ok(())
     }
 
-    /// Appends as many as a subscriber need not be waited for; whether that was all.
+    /// Appends events until a subscriber must be waited for. Returns whether all were appended.
     pub(crate) fn try_push(
         &self,
         generation: u64,
@@ -178,7 +177,7 @@ impl History {
         self.push_some(&mut self.lock(), generation, events)
     }
 
-    /// Tells subscribers once.
+    /// Appends like `try_push`, and notifies subscribers once.
     fn push_some(
         &self,
         state: &mut State,
@@ -196,7 +195,7 @@ impl History {
         pushed
     }
 
-    /// Calls `push` until it has found room for everything.
+    /// Calls `push` until it returns `true`; waits for room between calls.
     pub(crate) async fn until(
         &self,
         mut push: impl FnMut() -> Result<bool, CutOff>,
@@ -212,14 +211,14 @@ impl History {
         }
     }
 
-    /// Appends at once whatever the state: changes of state are few, and must not be held up.
+    /// Appends without waiting and without a check of the generation: state changes are rare and must not be delayed.
     pub(crate) fn push_now(&self, generation: u64, event: Event) {
         let mut state = self.lock();
         state.append(generation, event);
         self.tell(&state);
     }
 
-    /// The name is gone; subscribers read what is left and end.
+    /// Ends subscriptions after the last record.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -233,8 +232,8 @@ impl History {
         self.add_subscriber(when_slow, backlog, false, None)
     }
 
-    /// From the backlog on, missing nothing; what it takes stays until it is released.
-    /// What it knows already, up to and including `after`, is not reported as missed.
+    /// Subscribes with the backlog. The process waits for this subscriber, and records stay until they are released.
+    /// Records up to and including `after` are not reported as missed.
     pub(crate) fn subscribe_held(&self, after: Option<u64>) -> Subscription {
         self.add_subscriber(WhenSlow::Wait, true, true, after)
     }
@@ -264,7 +263,7 @@ impl History {
         Subscription { output: self.clone(), id, wake, ready, spin, is_dialogue: false }
     }
 
-    /// Something has come for the subscribers.
+    /// Wakes all subscribers.
     fn tell(&self, state: &State) {
         self.0.news.fetch_add(1, Ordering::Release);
         for subscriber in &state.subscribers {
@@ -287,8 +286,7 @@ impl State {
         self.next_seq - self.history.len() as u64
     }
 
-    /// `false` when a subscriber must be waited for first; of a generation that was cut off nothing is
-    /// kept.
+    /// Returns `false` if a subscriber must be waited for first. Drops the events of a generation that was cut off.
     fn push(&mut self, generation: u64, events: &mut VecDeque<Event>) -> Result<bool, CutOff> {
         let stream = events.front().and_then(Event::stream);
         let is_unread = stream.is_some_and(|stream| self.unread.contains(&stream));
@@ -307,7 +305,7 @@ impl State {
         Ok(true)
     }
 
-    /// Whether dropping the oldest event would cost a subscriber something it must not miss.
+    /// Whether a subscriber that must not miss events still needs the oldest record.
     fn is_waited_for(&self) -> bool {
         let first = self.first_seq();
         self.subscribers.iter().any(|s| s.when_slow == WhenSlow::Wait && s.needs() <= first)
@@ -335,7 +333,7 @@ impl State {
         }
     }
 
-    /// The next events for a subscriber; empty when it has seen all.
+    /// Moves the next records of a subscriber to `into`: at most `most`, until they cost `most_cost` bytes.
     fn take(&mut self, id: u64, most: usize, most_cost: usize, into: &mut Vec<Record>) {
         let first = self.first_seq();
         let Some(subscriber) = self.subscribers.iter_mut().find(|s| s.id == id) else {

@@ -1,35 +1,34 @@
-//! Cuts a byte stream into lines, with a cap on a line's length.
+//! Splits a byte stream into lines of limited length.
 //!
-//! Works on bytes and never looks inside a line: what is not UTF-8 passes through untouched, and a
-//! frame of an RPC protocol is a line like any other.
+//! Works on bytes and never parses a line: invalid UTF-8 passes unchanged, and an RPC frame is an ordinary line.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::wire::Framing;
 
-/// What a pipe holds is read in one go.
+/// Size of a read: the content of a full pipe.
 const ROOM: usize = 64 * 1024;
 
-/// Into less room nothing is read: much smaller reads would make many of one.
+/// The least free space for a read. Less would split one read into many.
 const LEAST_ROOM: usize = 16 * 1024;
 
-/// So much is looked through at a time: it stays in the processor's nearest cache for the next look.
+/// Text is scanned and copied in blocks that stay in the first-level cache between the passes.
 const BLOCK: usize = 16 * 1024;
 
-/// Longer text without a line end is a line on its way, and no prompt: a writer's bytes come whole up to here
-/// (`PIPE_BUF`), and in parts beyond.
+/// Longer text without a line end is an unfinished line and not a prompt. A pipe delivers writes of up to
+/// `PIPE_BUF` bytes whole, and longer ones in parts.
 const LONGEST_PARTIAL: usize = 4096;
 
-/// What is handed over as a line, without its terminator. It may have line feeds, and is several then.
+/// A frame that was given to the frame API, without terminator. With line feeds it is several lines.
 pub(crate) struct WholeLine {
     text: Vec<u8>,
     has_line_feed: bool,
 }
 
 impl WholeLine {
-    /// A copy of `text` if that is ASCII: one turn through memory.
+    /// Copies `text` if it is ASCII, in one pass through memory.
     pub(crate) fn of_ascii(text: &[u8]) -> Option<Self> {
-        // Its terminator may have to go behind it.
+        // One more byte for a terminator.
         let mut line = Self { text: Vec::with_capacity(text.len() + 1), has_line_feed: false };
         for block in text.chunks(BLOCK) {
             if !block.is_ascii() {
@@ -48,37 +47,37 @@ impl From<Vec<u8>> for WholeLine {
     }
 }
 
-/// Whether `data` is one line with its terminator, and nothing but ASCII.
+/// Whether `data` is exactly one line of ASCII with its terminator.
 pub(crate) fn is_ascii_line(data: &[u8]) -> bool {
     let Some((b'\n', text)) = data.split_last() else { return false };
     text.chunks(BLOCK).all(|block| block.is_ascii() && memchr::memchr(b'\n', block).is_none())
 }
 
-/// What came out of the stream.
+/// Output of the splitter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Chunk {
-    /// One line without its terminator, or one chunk in byte mode.
+    /// One line without its terminator, or the bytes of one read with `Framing::Bytes`.
     Data(Bytes),
-    /// Text that waits for the end of its line; the rest of it comes as another piece.
+    /// Text of an unfinished line. The rest of the line follows in further chunks.
     Partial(Bytes),
-    /// The line that is being read has passed the limit and is being dropped.
+    /// The current line exceeds the limit and is dropped.
     TooLong,
-    /// The end of a line that was too long: this many bytes are gone.
+    /// A line that was too long has ended: the number of its bytes.
     Dropped(u64),
 }
 
-/// Holds the unfinished line of one stream.
+/// Splits one stream; holds its unfinished line.
 pub(crate) struct LineSplitter {
     framing: Framing,
     limit: usize,
     held: BytesMut,
-    /// So many bytes of what is held have no line end in them.
+    /// The number of leading bytes of `held` that contain no line feed.
     searched: usize,
     /// Bytes dropped so far of a line that is too long.
     skipped: u64,
-    /// The beginning of the line that is being read was handed on.
+    /// Whether the start of the current line was emitted as a partial chunk.
     is_continued: bool,
-    /// So many bytes were held, of the same line, at the last [tick](Self::tick).
+    /// The length of `held` at the last [tick](Self::tick), if the line is still the same.
     held_before: usize,
 }
 
@@ -95,7 +94,7 @@ impl LineSplitter {
         }
     }
 
-    /// Takes the next bytes and hands on every piece that they complete.
+    /// Appends bytes and emits every complete chunk.
     pub(crate) fn push(&mut self, data: &[u8], mut emit: impl FnMut(Chunk)) {
         let is_dropped = self.framing == Framing::Lines
             && self.held.len() + data.len() > self.limit
@@ -108,7 +107,7 @@ impl LineSplitter {
         }
     }
 
-    /// Takes a line, which is not copied if nothing of another is held.
+    /// Appends a frame as lines, without a copy if no unfinished line is held.
     pub(crate) fn push_line(&mut self, line: WholeLine, mut emit: impl FnMut(Chunk)) {
         let WholeLine { text: mut line, has_line_feed } = line;
         let is_alone = self.framing == Framing::Lines
@@ -124,8 +123,7 @@ impl LineSplitter {
         self.push(&line, emit);
     }
 
-    /// Where the next bytes can be put without a copy, behind what is held. Then they are to be
-    /// [`cut`](Self::cut).
+    /// The buffer for the next read. Call [`cut`](Self::cut) after the read.
     pub(crate) fn room(&mut self) -> &mut BytesMut {
         if self.held.capacity() - self.held.len() < LEAST_ROOM {
             self.held.reserve(ROOM);
@@ -133,7 +131,7 @@ impl LineSplitter {
         &mut self.held
     }
 
-    /// Hands on every piece that is complete. Pieces that came together share their memory.
+    /// Emits every complete chunk. Chunks of one read share an allocation.
     pub(crate) fn cut(&mut self, mut emit: impl FnMut(Chunk)) {
         if self.framing == Framing::Bytes {
             if !self.held.is_empty() {
@@ -152,12 +150,12 @@ impl LineSplitter {
         if self.skipped > 0 || self.held.len() > self.limit {
             self.skip(0, &mut emit);
         } else if is_large && self.held.is_empty() {
-            // Else what is left of the memory of a long line would keep all of it.
+            // The rest of a long line's allocation would retain all of it.
             self.held = BytesMut::new();
         }
     }
 
-    /// The stream has ended: what is left is a last line without a terminator.
+    /// Ends the stream: the remaining bytes are a last line without a terminator.
     pub(crate) fn finish(&mut self, mut emit: impl FnMut(Chunk)) {
         if self.skipped > 0 {
             emit(Chunk::Dropped(std::mem::take(&mut self.skipped)));
@@ -166,13 +164,13 @@ impl LineSplitter {
         }
     }
 
-    /// Whether text waits for the end of its line. Then [`tick`](Self::tick) is to be called from time to time.
+    /// Whether an unfinished line is held. Then [`tick`](Self::tick) must be called periodically.
     pub(crate) fn holds_text(&self) -> bool {
         !self.held.is_empty() && self.skipped == 0 && self.framing == Framing::Lines
     }
 
-    /// Hands on text that has waited since the last call: a prompt, or progress, of which a carriage return ends
-    /// each state and stays with it. What may be an RPC frame stays whole.
+    /// Emits text that is unchanged since the last call: a prompt, or a progress display, which is cut after each
+    /// carriage return. A possible RPC frame is not cut.
     pub(crate) fn tick(&mut self, may_have_frames: bool, mut emit: impl FnMut(Chunk)) {
         if !self.holds_text() {
             return;
@@ -180,7 +178,7 @@ impl LineSplitter {
         let is_frame = may_have_frames && !self.is_continued && self.held[0] == b'{';
         let length = self.held.len();
         let has_waited = length == self.held_before && length <= LONGEST_PARTIAL;
-        // One at the very end may be the first half of a terminator, and waits like other text.
+        // A carriage return at the very end may be the first half of a terminator.
         let until_return = memchr::memrchr(b'\r', &self.held[..length - 1]).map(|end| end + 1);
         self.held_before = length;
         if is_frame || !(has_waited || until_return.is_some()) {
@@ -200,7 +198,7 @@ impl LineSplitter {
         }
     }
 
-    /// Drops what is held and so many bytes more, all of one line that is too long.
+    /// Drops `held` and `more` further bytes of a line that is too long.
     fn skip(&mut self, more: usize, emit: &mut impl FnMut(Chunk)) {
         if self.skipped == 0 {
             emit(Chunk::TooLong);
@@ -213,7 +211,7 @@ impl LineSplitter {
         self.searched = 0;
     }
 
-    /// `text` bytes of the line come before its line feed.
+    /// Emits a line that has `text` bytes before its line feed.
     fn end_line(&mut self, mut line: BytesMut, text: usize, emit: &mut impl FnMut(Chunk)) {
         (self.is_continued, self.held_before) = (false, 0);
         if self.skipped == 0 && text > self.limit {
@@ -222,7 +220,7 @@ impl LineSplitter {
         if self.skipped > 0 || text > self.limit {
             return emit(Chunk::Dropped(std::mem::take(&mut self.skipped) + text as u64));
         }
-        // A carriage return is part of the terminator here, and data everywhere else.
+        // Only here a carriage return is part of the terminator.
         let is_carriage_return = line[..text].last() == Some(&b'\r');
         line.truncate(text - usize::from(is_carriage_return));
         emit(Chunk::Data(line.freeze()));
@@ -233,7 +231,7 @@ impl LineSplitter {
 mod tests {
     use super::*;
 
-    /// The pieces of what is pushed, which are those of what is read in place.
+    /// Splits the chunks by `push` and by `room` and `cut`; both must give the same output.
     fn split(limit: usize, chunks: &[&[u8]]) -> Vec<Chunk> {
         let [mut pushed, mut read] = [(); 2].map(|()| LineSplitter::new(Framing::Lines, limit));
         let [mut of_pushed, mut of_read] = [(); 2].map(|()| Vec::new());
@@ -269,15 +267,15 @@ mod tests {
     }
 
     #[test]
-    fn of_the_memory_of_a_long_line_nothing_is_kept() {
+    fn the_memory_of_a_long_line_is_freed() {
         let mut splitter = LineSplitter::new(Framing::Lines, usize::MAX);
         let mut lines = Vec::new();
         for end in [&b"x"[..], b"\n", b"short\n"] {
             splitter.room().extend_from_slice(&vec![b'x'; ROOM]);
             splitter.room().extend_from_slice(end);
             splitter.cut(|piece| lines.push(piece));
-            let is_kept = splitter.held.capacity() > ROOM;
-            assert_eq!(is_kept, lines.is_empty(), "only for a line that has no end yet");
+            let is_retained = splitter.held.capacity() > ROOM;
+            assert_eq!(is_retained, lines.is_empty(), "only an unfinished line retains memory");
         }
         assert_eq!(lines.len(), 2);
     }
@@ -292,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_given_whole_is_the_same_as_one_that_is_written() {
+    fn a_frame_is_split_like_written_text() {
         let lines: [&[u8]; 6] = [b"one", b"", b"two\nthree", b"four\r", b"12345678", b"last"];
         for (framing, begun) in
             [(Framing::Lines, &b""[..]), (Framing::Lines, b"begun "), (Framing::Bytes, b"")]
@@ -312,13 +310,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_looked_through_in_blocks_is_seen_whole() {
+    fn the_scan_in_blocks_misses_no_byte() {
         for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK] {
             let plain = [&vec![b'x'; length][..], b"\n"].concat();
             assert!(is_ascii_line(&plain), "{length}");
             let copy = WholeLine::of_ascii(&plain[..length]).unwrap();
             assert_eq!((&copy.text[..], copy.has_line_feed), (&plain[..length], false));
-            assert!(!is_ascii_line(&plain[..length]), "{length} and no end");
+            assert!(!is_ascii_line(&plain[..length]), "{length} without a line feed");
             for at in [0, length / 2, length.saturating_sub(1)].into_iter().filter(|_| length > 0) {
                 for other in [b'\n', 0x80] {
                     let mut changed = plain.clone();
@@ -334,12 +332,11 @@ mod tests {
         }
     }
 
-    /// A text, the ticks after it, whether it may have frames, the rest; the parts that are handed on, and the line.
+    /// Text, ticks after it, whether it may have frames, more text; the expected partial chunks and the line.
     type Case<'a> = (&'a [u8], usize, bool, &'a [u8], &'a [&'a [u8]], &'a [u8]);
 
-    /// What ticks, and then the rest, make of each text.
     #[test]
-    fn text_that_waits_is_handed_on_and_a_frame_is_not() {
+    fn waiting_text_is_emitted_and_a_frame_is_not() {
         let long = vec![b'x'; LONGEST_PARTIAL + 1];
         let cases: [Case<'_>; 10] = [
             (b"Name? ", 2, true, b"Ann\nnext\n", &[b"Name? "], b"Ann"),
@@ -369,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_still_grows_is_waited_for_and_what_follows_it_may_look_like_a_frame() {
+    fn growing_text_is_not_emitted_and_its_continuation_may_look_like_a_frame() {
         let mut splitter = LineSplitter::new(Framing::Lines, 64);
         let mut pieces = Vec::new();
         for (text, count) in
@@ -385,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn byte_mode_passes_chunks_on_as_they_are() {
+    fn bytes_framing_passes_reads_unchanged() {
         let mut splitter = LineSplitter::new(Framing::Bytes, 2);
         let mut pieces = Vec::new();
         splitter.push(b"a\nb\r\nlong", |piece| pieces.push(piece));

@@ -1,4 +1,4 @@
-//! Where one stream of one generation writes: bytes in, events into the history out.
+//! Writes one output stream of one generation into the history: bytes in, events out.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::io::history::{CutOff, History};
 use crate::io::line_splitter::{Chunk, LineSplitter, WholeLine};
 use crate::wire::Framing;
 
-/// How long text waits for the end of its line; twice as long at the most.
+/// The interval of ticks. Text of an unfinished line waits for one to two intervals.
 pub(crate) const TICK: Duration = Duration::from_millis(100);
 
-/// Makes the two sinks of a generation.
+/// Creates the line writers of one generation.
 #[derive(Clone)]
 pub(crate) struct LineWriters {
     pub(crate) output: History,
@@ -33,7 +33,7 @@ impl LineWriters {
         }
     }
 
-    /// Nothing more is taken, and whoever waits to write fails.
+    /// Refuses further output; waiting writers fail.
     pub(crate) fn cut_off(&self) {
         self.output.cut_off(self.generation);
     }
@@ -41,8 +41,8 @@ impl LineWriters {
 
 /// One output stream of one generation.
 ///
-/// Writing has two halves, so that a caller need not hold the sink while it waits: `append` takes the
-/// bytes, flushing hands the events that came of them to the history, in order.
+/// Writing has two steps, so that a caller does not hold a lock on the writer while it waits: `append` splits the
+/// bytes into events, and a flush moves the events to the history in order.
 pub(crate) struct LineWriter {
     splitter: LineSplitter,
     stream: Stream,
@@ -55,33 +55,33 @@ impl LineWriter {
         self.cut(|splitter, emit| splitter.push(data, emit));
     }
 
-    /// Where a reader puts the next bytes without a copy; then they are to be [taken](Self::take_read).
+    /// The buffer for the next read. Call [`take_read`](Self::take_read) after the read.
     pub(crate) fn room(&mut self) -> &mut BytesMut {
         self.splitter.room()
     }
 
-    /// Takes what was put into the [room](Self::room).
+    /// Splits the bytes that were read into [`room`](Self::room).
     pub(crate) fn take_read(&mut self) {
         self.cut(|splitter, emit| splitter.cut(emit));
     }
 
-    /// Like `append`, for a line.
+    /// Appends a frame of the frame API.
     pub(crate) fn append_line(&mut self, line: WholeLine) {
         self.cut(|splitter, emit| splitter.push_line(line, emit));
     }
 
-    /// Ends the stream; a line without a terminator is a line.
+    /// Ends the stream; emits a last line without a terminator.
     pub(crate) fn append_end(&mut self) {
         self.cut(|splitter, emit| splitter.finish(emit));
     }
 
-    /// Whether text waits for the end of its line. Then the sink wants a [tick](Self::tick) every [`TICK`].
+    /// Whether an unfinished line is held. Then [`tick`](Self::tick) must be called every [`TICK`].
     pub(crate) fn holds_text(&self) -> bool {
         self.splitter.holds_text()
     }
 
-    /// Takes text that has waited for the end of its line since the last tick. Behind events that wait for
-    /// a subscriber none is taken: the rest of its line may come before they are gone.
+    /// Emits text of an unfinished line that is unchanged since the last tick. Does nothing while events wait for a
+    /// subscriber: the rest of the line may arrive before they are flushed.
     pub(crate) fn tick(&mut self) {
         if !self.is_flushed() {
             return;
@@ -90,18 +90,18 @@ impl LineWriter {
         self.cut(|splitter, emit| splitter.tick(may_have_frames, emit));
     }
 
-    /// Whether nothing waits for room.
+    /// Whether no event waits for room in the history.
     pub(crate) fn is_flushed(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// Blocks the thread while a subscriber must be waited for.
+    /// Flushes all events. Blocks the thread while a subscriber must be waited for.
     pub(crate) fn flush_blocking(&mut self) -> Result<(), CutOff> {
         let LineWriters { output, generation, .. } = &self.sinks;
         output.push_blocking(*generation, &mut self.pending)
     }
 
-    /// `false` when a subscriber must be waited for first.
+    /// Flushes without waiting. Returns `false` if a subscriber must be waited for first.
     pub(crate) fn try_flush(&mut self) -> Result<bool, CutOff> {
         let LineWriters { output, generation, .. } = &self.sinks;
         output.try_push(*generation, &mut self.pending)
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn text_behind_events_that_wait_for_a_subscriber_waits_for_its_line() {
+    async fn partial_text_is_not_emitted_while_events_wait_for_a_subscriber() {
         let output = History::new(0);
         output.begin(1, 1);
         let mut page = output.subscribe_held(None);
@@ -143,7 +143,7 @@ mod tests {
             LineWriters { output, generation: 1, framing: Framing::Lines, line_limit: 1 << 20 };
         let mut sink = sinks.stream(Stream::Stderr);
         sink.append(b"one\ntwo\nthr");
-        assert_eq!(sink.try_flush(), Ok(false), "there is room for one line");
+        assert_eq!(sink.try_flush(), Ok(false), "the history has room for one line");
         sink.tick();
         sink.tick();
         sink.append(b"ee\n");

@@ -1,8 +1,7 @@
-//! Looking for what is about to come before going to sleep.
+//! Spinning before a thread sleeps.
 //!
-//! To put a thread to sleep and wake it again takes longer than a script takes to answer a line. Whoever
-//! was answered at once looks again for a moment; whoever looked in vain sits more and more waits out.
-//! Nobody looks where that would take the processor from those who are to answer.
+//! Putting a thread to sleep and waking it takes longer (about 25 µs) than a script takes to answer a line. Failed
+//! spins back off exponentially. A thread never spins if the answering threads need its processor.
 
 use std::hint::spin_loop;
 use std::num::NonZero;
@@ -10,16 +9,16 @@ use std::sync::OnceLock;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-/// Longer than a short answer takes, and about as long as going to sleep and waking up.
+/// The longest spin. A short answer takes less.
 const LONGEST: Duration = Duration::from_micros(100);
 
-/// Between two looks at the clock.
+/// Polls between two reads of the clock.
 const LOOKS: u32 = 32;
 
-/// The most waits that are sat out after one in vain.
+/// The most waits without a spin after a failed one.
 const MOST_SAT_OUT: u32 = 256;
 
-/// Whether to look, as experience has it. Belongs to one waiting side.
+/// The spinning of one waiting task, with its back-off.
 #[derive(Default)]
 pub(crate) struct Spin {
     sit_out: u32,
@@ -27,8 +26,8 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
-    /// Looks for a moment whether it `has_come`, if that is worth it; keeps the thread meanwhile. For
-    /// it to come, as many as `others` have to run.
+    /// Polls `has_come` on this thread for up to [`LONGEST`]; returns its last result. Returns `false` at once during
+    /// a back-off, and if this thread and `others` other threads do not have a processor each.
     pub(crate) fn look(&mut self, others: usize, has_come: impl Fn() -> bool) -> bool {
         if self.sit_out > 0 || !can_run_meanwhile(others) {
             self.sit_out = self.sit_out.saturating_sub(1);
@@ -66,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_looks_in_vain_looks_ever_more_rarely_until_it_finds_something() {
+    fn failed_spins_back_off_until_one_succeeds() {
         let mut spin = Spin::default();
         let mut looks_of = |waits: usize, finds: bool| {
             let looks = Cell::new(0);
@@ -80,9 +79,9 @@ mod tests {
             }
             looks.get()
         };
-        // At the waits 0, 2, 5, 10, 19, 36, 69, 134, 263, 520, 777.
+        // The waits 0, 2, 5, 10, 19, 36, 69, 134, 263, 520 and 777 spin.
         assert_eq!(looks_of(1_000, false), 11);
-        assert_eq!(looks_of(257, true), 257 - 34, "it sits out what is left of its last penalty");
+        assert_eq!(looks_of(257, true), 257 - 34, "the back-off of the last failure ends first");
         assert_eq!(looks_of(10, true), 10);
     }
 }

@@ -1,13 +1,13 @@
-//! The stdin of one generation: what is written to it never reaches another.
+//! The stdin of one generation. Writes never reach another generation.
 
 use bytes::Bytes;
 
 use crate::error::Error;
 use crate::io::stdin_queue::{Refused, StdinQueue};
 
-/// The stdin of one start (generation) of a process; clones share it.
+/// The stdin of one generation of a process; clones share it.
 ///
-/// It stays that of its generation: when that has ended every write fails, whatever runs under the name then.
+/// Every write fails after the generation has ended, even if the name has a new one.
 #[derive(Clone)]
 pub struct Stdin {
     pub(crate) name: String,
@@ -16,29 +16,25 @@ pub struct Stdin {
 }
 
 impl Stdin {
-    /// The generation that reads it.
+    /// The generation that reads this stdin.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Writes exactly what is given. Waits while the process is `limits.stdinBufferMb` behind; writes arrive in
-    /// the order of the calls.
+    /// Writes the bytes unchanged, in the order of the calls. Waits while the queue holds `limits.stdinBufferMb`.
     ///
     /// # Errors
-    /// [`Error::NotRunning`] when the generation has ended, its stdin was closed, or it ends while the write
-    /// waits.
+    /// [`Error::NotRunning`] if the generation has ended, its stdin was closed, or it ends while the write waits.
     pub async fn write(&self, data: impl Into<Bytes>) -> Result<(), Error> {
         self.input.write(data.into()).await.map_err(|_| self.not_running())
     }
 
-    /// Writes without waiting: everything or nothing. Returns the bytes that wait to be read then. One write may
-    /// go over `limits.stdinBufferMb`, and nothing more is taken after it until the process has read so much
-    /// that less than the limit waits.
+    /// Writes all bytes or none, without waiting. Returns the number of queued bytes after the write. One write may
+    /// exceed `limits.stdinBufferMb`; then further writes fail until less than the limit is queued.
     ///
     /// # Errors
-    /// [`Error::StdinFull`] while as much waits as may, or another write does; the others of
-    /// [`Stdin::write`].
+    /// [`Error::StdinFull`] while the queue is full or another write waits; otherwise as [`Stdin::write`].
     pub fn try_write(&self, data: impl Into<Bytes>) -> Result<usize, Error> {
         self.input.try_write(data.into()).map_err(|refused| match refused {
             Refused::Closed => self.not_running(),
@@ -50,15 +46,15 @@ impl Stdin {
         })
     }
 
-    /// Waits until [`Stdin::try_write`] would take something. Another writer may be quicker.
+    /// Waits until the queue has room for [`Stdin::try_write`]. Another writer may take it first.
     ///
     /// # Errors
-    /// Those of [`Stdin::write`].
+    /// As [`Stdin::write`].
     pub async fn room(&self) -> Result<(), Error> {
         self.input.room().await.map_err(|_| self.not_running())
     }
 
-    /// Ends the stdin after what was written.
+    /// Ends the stdin after the queued bytes.
     pub fn close(&self) {
         self.input.close();
     }

@@ -1,9 +1,9 @@
-//! The way into a process: a bounded queue of bytes between writers and its stdin.
+//! A bounded queue of bytes between writers and the stdin of a process.
 //!
-//! Any number of writers and readers: a script and its workers share one stdin. Writes are taken in the
-//! order of the calls; when the queue is full a writer waits and holds no lock. A reader may be a thread
-//! that blocks (an isolate's synchronous read) or a task. Every change and every read wakes all readers
-//! that can go on; breaking the pipe wakes all readers and writers, so a kill waits for neither.
+//! Any number of writers and readers: a script and its workers share one stdin. Writes are queued in the order of the
+//! calls; a writer that finds the queue full waits without a lock. A reader is a blocked thread (a synchronous read of
+//! an isolate) or a task. Every change and every read wakes all readers that can continue. Breaking the pipe wakes all
+//! readers and writers, so a kill waits for neither.
 
 mod queue;
 
@@ -24,15 +24,15 @@ pub(crate) struct StdinQueue(Arc<Shared>);
 
 struct Shared {
     state: Mutex<Queue>,
-    /// Wakes the readers that block their threads.
+    /// Wakes readers that block their thread.
     readable: Condvar,
-    /// Wakes the readers that are tasks.
+    /// Wakes readers that are tasks.
     readable_async: Notify,
     /// Wakes the callers of `room`.
     writable: Notify,
-    /// Somebody reads whole lines.
+    /// Whether `read_lines` was called.
     is_read_in_lines: AtomicBool,
-    /// The process itself has begun to read.
+    /// Whether the process itself, and not one of its children, has read.
     is_read: AtomicBool,
 }
 
@@ -48,16 +48,16 @@ impl StdinQueue {
         }))
     }
 
-    /// From now on writes may go past the queue while nothing is in it and its reader waits.
+    /// Lets writes bypass the queue while it is empty and its reader waits.
     #[cfg_attr(
         not(any(unix, test)),
-        expect(dead_code, reason = "only pipes of Unix can be written so")
+        expect(dead_code, reason = "only Unix pipes are written directly")
     )]
     pub(crate) fn shorten(&self, shortcut: DirectWrite) {
         self.lock().shorten(shortcut);
     }
 
-    /// Queues `data`; waits while the queue is full. Dropping the future withdraws what still waits.
+    /// Queues `data`; waits while the queue is full. Dropping the future withdraws a write that still waits.
     pub(crate) async fn write(&self, data: Bytes) -> Result<(), Closed> {
         let accepted = {
             let chunk = self.chunk(data);
@@ -66,19 +66,19 @@ impl StdinQueue {
                 return Ok(());
             }
             let accepted = queue.write(chunk)?;
-            // A reader that holds the beginning of a character waits for what could not be queued too.
+            // A reader that waits for the end of a split character can also take it from a waiting write.
             self.wake(queue);
             accepted
         };
         let Some(accepted) = accepted else { return Ok(()) };
-        // Dropped after the receiver, so that it looks after that is gone.
+        // Dropped after the receiver: `withdraw` removes writes whose receiver is gone.
         let withdraw = Withdraw(self);
         let written = accepted.await.map_err(|_| Closed);
         std::mem::forget(withdraw);
         written
     }
 
-    /// Queues `data` at once or not at all; tells how many bytes are queued then.
+    /// Queues all of `data` or nothing, without waiting. Returns the number of queued bytes.
     pub(crate) fn try_write(&self, data: Bytes) -> Result<usize, Refused> {
         let chunk = self.chunk(data);
         let mut queue = self.lock();
@@ -90,7 +90,7 @@ impl StdinQueue {
         Ok(queued)
     }
 
-    /// Waits until `try_write` would take something.
+    /// Waits until `try_write` would not return `Refused::Full`.
     pub(crate) async fn room(&self) -> Result<(), Closed> {
         loop {
             let room = self.0.writable.notified();
@@ -106,24 +106,24 @@ impl StdinQueue {
         }
     }
 
-    /// No more will be written; readers see the end after what is queued.
+    /// Closes the queue for writers; readers get the queued bytes and then the end.
     pub(crate) fn close(&self) {
         let mut queue = self.lock();
         queue.close();
         self.wake(queue);
     }
 
-    /// Throws away what is queued; readers see the end, writers an error.
+    /// Drops the queued bytes; readers get the end, writers an error.
     pub(crate) fn break_pipe(&self) {
         let mut queue = self.lock();
         queue.break_pipe();
         self.wake(queue);
     }
 
-    /// Puts what was read and not used to the front again.
+    /// Puts unused bytes of a read back to the front.
     #[cfg_attr(
         not(unix),
-        expect(dead_code, reason = "only pipes of Unix are shared with children")
+        expect(dead_code, reason = "only Unix shares the stdin with child processes")
     )]
     pub(crate) fn put_back(&self, data: &[u8]) {
         let mut queue = self.lock();
@@ -131,21 +131,21 @@ impl StdinQueue {
         self.wake(queue);
     }
 
-    /// Whether the process has ever tried to read.
+    /// Whether a read was ever attempted.
     #[cfg_attr(
         not(feature = "embedded"),
-        expect(dead_code, reason = "a child's own reads are not seen")
+        expect(dead_code, reason = "reads of a child process are not visible")
     )]
     pub(crate) fn has_been_read(&self) -> bool {
         self.lock().has_been_read()
     }
 
-    /// Bytes that the process has not read yet.
+    /// Bytes that were written and not read yet, including waiting writes.
     pub(crate) fn queued(&self) -> usize {
         self.lock().unread()
     }
 
-    /// Reads into `buffer`, blocking the thread; 0 is the end.
+    /// Reads into `buffer`, and blocks the thread until there are bytes; 0 is the end.
     pub(crate) fn read_blocking(&self, buffer: &mut [u8]) -> usize {
         self.0.is_read.store(true, Ordering::Relaxed);
         let mut queue = self.lock();
@@ -158,17 +158,17 @@ impl StdinQueue {
         }
     }
 
-    /// Reads into `buffer`; 0 is the end. Cancel-safe: nothing is taken before it is returned.
+    /// Reads into `buffer`; 0 is the end. Cancel-safe.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> usize {
         self.0.is_read.store(true, Ordering::Relaxed);
         self.until_found(|queue| queue.read(buffer)).await
     }
 
-    /// The same for a program that the process has started. What the process reads is its own: such a
-    /// program gets something only as long as the process waits for its end, or has never read.
+    /// Reads for a child of the process that inherits its stdin. The child gets bytes only while the process waits
+    /// for the child's exit, or if the process has never read.
     #[cfg_attr(
         not(unix),
-        expect(dead_code, reason = "only pipes of Unix are shared with children")
+        expect(dead_code, reason = "only Unix shares the stdin with child processes")
     )]
     pub(crate) async fn read_for_child(&self, buffer: &mut [u8], is_waited_for: bool) -> usize {
         self.until_found(|queue| {
@@ -178,17 +178,17 @@ impl StdinQueue {
         .await
     }
 
-    /// The next lines, as many as there are up to a bound; none at the end. Cancel-safe.
+    /// Reads the complete lines that are queued, up to a bound; an empty result is the end. Cancel-safe.
     pub(crate) async fn read_lines(&self) -> Result<Vec<Line>, LineTooLong> {
         self.0.is_read.store(true, Ordering::Relaxed);
         self.0.is_read_in_lines.store(true, Ordering::Relaxed);
         self.until_found(Queue::read_lines).await
     }
 
-    /// Calls `read` until it finds something.
+    /// Calls `read` until it returns something; waits for changes between calls.
     async fn until_found<T>(&self, mut read: impl FnMut(&mut Queue) -> Option<T>) -> T {
         loop {
-            // Made before the queue is looked at: from here on no wake-up is missed.
+            // Created before the queue is read, so that no wake-up is missed.
             let changed = self.0.readable_async.notified();
             {
                 let mut queue = self.lock();
@@ -197,7 +197,7 @@ impl StdinQueue {
                         self.wake(queue);
                         return found;
                     }
-                    // Even a read that finds nothing may have made room: lines can be too long.
+                    // A read without a result may have made room: it drops a line that is too long.
                     None => self.wake_writers(&queue),
                 }
             }
@@ -205,8 +205,8 @@ impl StdinQueue {
         }
     }
 
-    /// A writer has just made its data, and has less to do than a reader of lines: it looks in the reader's
-    /// place.
+    /// Scans the data on the writer's thread if the reader reads lines: the writer's cache holds the data, and the
+    /// reader's thread is the busier one.
     fn chunk(&self, data: Bytes) -> QueuedBytes {
         if self.0.is_read_in_lines.load(Ordering::Relaxed) {
             QueuedBytes::looked_through(data)
@@ -215,8 +215,8 @@ impl StdinQueue {
         }
     }
 
-    /// Wakes all that can go on: after a change of the queue, and after a read, which may have left
-    /// something for the others.
+    /// Wakes all readers and writers that can continue. Called after every change and every read: a read may leave
+    /// bytes for other readers.
     fn wake(&self, queue: MutexGuard<'_, Queue>) {
         self.wake_writers(&queue);
         let is_readable = queue.is_readable();
@@ -238,7 +238,7 @@ impl StdinQueue {
     }
 }
 
-/// Takes the bytes of a write that was given up out of the queue.
+/// Removes a waiting write when its future is dropped.
 struct Withdraw<'a>(&'a StdinQueue);
 
 impl Drop for Withdraw<'_> {
