@@ -1,22 +1,22 @@
-//! Whoever waits for output may fetch it where it comes from.
+//! Lets a waiting subscriber read the pipe of a child on its own thread.
 
-#![cfg_attr(not(any(unix, test)), expect(dead_code, reason = "only pipes of Unix are read by two"))]
+#![cfg_attr(not(any(unix, test)), expect(dead_code, reason = "only Unix pipes have two readers"))]
 
 use std::sync::Arc;
 
 use super::History;
 
-/// Takes in what has come, if anything has, without waiting.
+/// Moves available output into the history, without waiting.
 pub(crate) type PullFn = Arc<dyn Fn() + Send + Sync>;
 
-/// History can be fetched until this is dropped.
+/// Registers a pull function until it is dropped.
 pub(crate) struct PullSource {
     output: History,
     fetch: PullFn,
 }
 
 impl History {
-    /// From now on whoever waits for output calls `fetch` while looking for it.
+    /// Registers a function that waiting subscribers call while they spin.
     pub(crate) fn fetch_by(&self, fetch: impl Fn() + Send + Sync + 'static) -> PullSource {
         let fetch: PullFn = Arc::new(fetch);
         *self.0.fetch.lock() = Some(fetch.clone());
@@ -30,7 +30,7 @@ impl History {
 
 impl Drop for PullSource {
     fn drop(&mut self) {
-        // The next generation may have its own.
+        // The next generation may have registered its own.
         self.output.0.fetch.lock().take_if(|other| Arc::ptr_eq(other, &self.fetch));
     }
 }

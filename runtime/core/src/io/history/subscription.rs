@@ -1,4 +1,4 @@
-//! One reader of a process's events.
+//! A subscription to the events of a process.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use super::History;
 use crate::io::event::Record;
 use crate::io::spin::Spin;
 
-/// What `recv` takes at a time: so many events, until they cost so much.
+/// The most records that `recv` takes from the history at a time, and the most bytes that they cost.
 const BATCH: usize = 64;
 const BATCH_COST: usize = 64 << 10;
 
-/// What has more bytes is rather read by a thread that has nothing else to do.
+/// The longest line of a ping-pong, in bytes. Longer output is read by the thread that owns the pipe.
 const SHORT: usize = 4 << 10;
 
-/// The events of one process, in order. Dropping it unsubscribes.
+/// The events of one process, in order. Dropping the subscription unsubscribes.
 pub struct Subscription {
     pub(super) output: History,
     pub(super) id: u64,
     pub(super) wake: Arc<Notify>,
-    /// Taken from the history, not yet handed out by `recv`.
+    /// Records that were taken from the history and not yet returned by `recv`.
     pub(super) ready: VecDeque<Record>,
     pub(super) spin: Spin,
-    /// What was taken last was short output alone, as an answer is.
+    /// Whether the last batch was a single short line, as an answer is.
     pub(super) is_dialogue: bool,
 }
 
 impl Subscription {
-    /// The next event; `None` once the process has been removed and everything was read.
+    /// Waits for the next event; `None` after the last event of a process that was removed.
     ///
     /// Cancel-safe.
     pub async fn recv(&mut self) -> Option<Record> {
@@ -41,20 +41,20 @@ impl Subscription {
         self.ready.pop_front()
     }
 
-    /// Waits for at least one event and returns all there are, `most` at the most (a mark for what
-    /// was dropped may come on top). Empty once the process has been removed and everything was read.
+    /// Waits for at least one event and returns all available ones, at most `most`, plus possibly one
+    /// [`Event::Dropped`](crate::Event::Dropped). Empty after the last event of a process that was removed.
     ///
     /// Cancel-safe.
     pub async fn recv_batch(&mut self, most: usize) -> Vec<Record> {
         if !self.ready.is_empty() {
             return std::mem::take(&mut self.ready).into();
         }
-        // Whoever wants many is better off with those that come while it sleeps.
+        // Batches are larger if the caller sleeps meanwhile.
         self.recv_at_most(most.max(1), usize::MAX, false).await
     }
 
     async fn recv_at_most(&mut self, most: usize, most_cost: usize, looks: bool) -> Vec<Record> {
-        // There may always be more: whoever reads in a loop must not keep an executor to itself.
+        // Records may always be available: a caller that reads in a loop must yield to its executor.
         consume_budget().await;
         loop {
             let seen = self.output.0.news.load(Ordering::Acquire);
@@ -70,11 +70,11 @@ impl Subscription {
         }
     }
 
-    /// Whether there are other news than `seen`, which may come in a moment.
+    /// Spins until there are news after `seen`. Returns `false` if the caller should sleep.
     fn look(&mut self, seen: u64) -> bool {
         let Self { output, spin, is_dialogue, .. } = self;
         let has_news = || output.0.news.load(Ordering::Acquire) != seen;
-        // Who fetches a flood gets it line by line.
+        // Pulling a flood would return it line by line.
         match is_dialogue.then(|| output.fetch()).flatten() {
             Some(fetch) => spin.look(1, || {
                 fetch();
@@ -84,9 +84,9 @@ impl Subscription {
         }
     }
 
-    /// Says that everything up to and including `seq` was handled, and need not be kept for this
-    /// subscriber any more. Of what was not taken yet nothing is released. Only for a subscription
-    /// by `Supervisor::subscribe_held`; for any other, taking an event releases it.
+    /// Acknowledges all events up to and including `seq`: they need not be stored for this subscriber any longer.
+    /// Events that were not received yet are not affected. Only for subscriptions by
+    /// [`Supervisor::subscribe_held`](crate::Supervisor::subscribe_held); others release an event when they receive it.
     pub fn release(&self, seq: u64) {
         let mut state = self.output.lock();
         if let Some(subscriber) = state.subscribers.iter_mut().find(|s| s.id == self.id)
@@ -98,7 +98,7 @@ impl Subscription {
         self.output.wake_writers();
     }
 
-    /// Says that somebody hears this generation; whether nobody has before.
+    /// Returns `true` on the first call for `generation` or a later one, over all subscriptions of the process.
     #[must_use]
     pub fn is_first_to_hear(&self, generation: u64) -> bool {
         let mut state = self.output.lock();
@@ -107,7 +107,7 @@ impl Subscription {
         is_first
     }
 
-    /// The number that the next event of the process will have.
+    /// The `seq` of the next event of the process.
     #[must_use]
     pub fn next_seq(&self) -> u64 {
         self.output.lock().next_seq

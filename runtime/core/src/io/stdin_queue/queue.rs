@@ -1,4 +1,4 @@
-//! The bytes that wait to be read, and the rules for cutting them into reads.
+//! The queued bytes, the waiting writes, and the limits on both. Never blocks.
 
 mod lines;
 
@@ -12,28 +12,28 @@ pub(crate) use self::lines::{Line, LineTooLong};
 use crate::io::line_splitter::is_ascii_line;
 use crate::wire::Framing;
 
-/// The reader is gone, or the end was already written.
+/// The reader is gone, or the queue was closed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Closed;
 
-/// Why nothing was written.
+/// Why a write was refused. Nothing was queued.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     Closed,
-    /// The queue holds as much as it may, which is given in bytes.
+    /// The queue is full; contains its capacity in bytes.
     Full(usize),
 }
 
-/// Hands all of it to the process at once, or nothing; says which.
+/// Writes all bytes to the process without waiting, or none. Returns whether it has.
 pub(crate) type DirectWrite = Box<dyn Fn(&[u8]) -> bool + Send>;
 
-/// Bytes of the longest character.
+/// Bytes of the longest UTF-8 sequence.
 const LONGEST_CHAR: usize = 4;
 
-/// What was written in one go, or what is left of it.
+/// The unread bytes of one write.
 pub(super) struct QueuedBytes {
     data: Bytes,
-    /// All of it is ASCII and the one terminator its end. True of whatever is left, too.
+    /// Whether the data is ASCII with exactly one line feed, at its end. Stays true after partial reads.
     is_ascii_line: bool,
 }
 
@@ -49,26 +49,25 @@ impl From<Bytes> for QueuedBytes {
     }
 }
 
-/// The latest that is known of the reader.
+/// The last known state of the reader.
 #[derive(PartialEq, Eq)]
 enum Reader {
     Unseen,
     HasRead,
-    /// It has found nothing, and has handed on all that it had.
+    /// Its last read found nothing: all earlier bytes have reached the process.
     Waiting,
 }
 
-/// Never locked across a wait: whoever finds nothing comes again.
 pub(super) struct Queue {
     chunks: VecDeque<QueuedBytes>,
     queued: usize,
     capacity: usize,
     framing: Framing,
     line_limit: usize,
-    /// The beginning of a line whose end has not come, once somebody reads whole lines.
+    /// The start of an unfinished line, if the reader reads lines.
     line: Vec<u8>,
     too_long: TooLong,
-    /// Writes that found the queue full, in the order of the calls.
+    /// Writes that wait for room, in the order of the calls.
     waiting: VecDeque<(QueuedBytes, oneshot::Sender<()>)>,
     shortcut: Option<DirectWrite>,
     reader: Reader,
@@ -98,8 +97,8 @@ impl Queue {
         self.shortcut = Some(shortcut);
     }
 
-    /// Whether the bytes have reached the process without the reader. What begins or ends within a
-    /// character is left to that.
+    /// Writes the bytes directly to the process if the queue is empty and its reader waits. Returns whether it has.
+    /// Only ASCII: a write that starts or ends inside a character needs the queue.
     pub(super) fn pass(&self, QueuedBytes { data, .. }: &QueuedBytes) -> bool {
         let is_next = self.reader == Reader::Waiting && self.queued == 0 && self.waiting.is_empty();
         is_next
@@ -108,7 +107,7 @@ impl Queue {
             && self.shortcut.as_ref().is_some_and(|shortcut| shortcut(data))
     }
 
-    /// Takes the bytes, or gives what tells when they were taken.
+    /// Queues the bytes, or returns a receiver that resolves when they are queued.
     pub(super) fn write(
         &mut self,
         chunk: QueuedBytes,
@@ -128,9 +127,9 @@ impl Queue {
         Ok(Some(receiver))
     }
 
-    /// Takes the bytes now or not at all; tells how many are queued then. The last write that is taken
-    /// may go over the capacity: whoever waits for room cannot say for how much, and one that did not
-    /// fit would come again and again.
+    /// Queues the bytes without waiting, or refuses them. Returns the number of queued bytes. The last accepted write
+    /// may exceed the capacity: a caller that waits for room cannot specify an amount, so a large write would retry
+    /// repeatedly.
     pub(super) fn try_write(&mut self, chunk: QueuedBytes) -> Result<usize, Refused> {
         if self.is_closed() {
             return Err(Refused::Closed);
@@ -145,7 +144,7 @@ impl Queue {
         Ok(self.queued)
     }
 
-    /// Whether a write now would be taken at once or fail for good.
+    /// Whether a write would be queued at once or fail with `Closed`.
     pub(super) fn is_writable(&self) -> bool {
         self.is_closed() || self.takes_more()
     }
@@ -154,12 +153,12 @@ impl Queue {
         self.eof || self.broken
     }
 
-    /// The beginning of a character waits for its end: it alone never makes the queue full.
+    /// Even a small capacity has room for a whole character: readers wait for the end of a split one.
     fn takes_more(&self) -> bool {
         self.waiting.is_empty() && self.queued < self.capacity.max(LONGEST_CHAR)
     }
 
-    /// Forgets the writes that nobody waits for any more.
+    /// Removes waiting writes whose callers have given up.
     pub(super) fn withdraw(&mut self) {
         self.waiting.retain(|(_, accepted)| !accepted.is_closed());
     }
@@ -177,12 +176,12 @@ impl Queue {
         self.shortcut = None;
     }
 
-    /// Whether nothing more is to be read, by anyone.
+    /// Whether every further read returns the end.
     pub(super) fn is_over(&self) -> bool {
         self.broken || (self.at_end() && self.line.is_empty())
     }
 
-    /// Whether a read would not have to wait.
+    /// Whether a read may return something.
     pub(super) fn is_readable(&self) -> bool {
         !self.chunks.is_empty() || self.too_long == TooLong::Untold || self.broken || self.at_end()
     }
@@ -195,7 +194,7 @@ impl Queue {
         self.queued + self.waiting.iter().map(|(chunk, _)| chunk.data.len()).sum::<usize>()
     }
 
-    /// An empty queue takes a write of any size, so that one frame may be larger than the queue.
+    /// An empty queue accepts a write of any size, so that a frame may exceed the capacity.
     fn has_room(&self, len: usize) -> bool {
         self.waiting.is_empty() && (self.queued == 0 || self.queued + len <= self.capacity)
     }
@@ -205,7 +204,7 @@ impl Queue {
         self.chunks.push_back(chunk);
     }
 
-    /// Reads into `buffer`; 0 is the end, `None` says that there is nothing to read yet.
+    /// Reads into `buffer`; 0 is the end, `None` means that nothing is readable yet.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
         let count = self.take(buffer);
         self.reader = if count.is_none() { Reader::Waiting } else { Reader::HasRead };
@@ -222,7 +221,7 @@ impl Queue {
             if self.broken || self.at_end() {
                 return Some(0);
             }
-            // Only the beginning of a character is queued; the rest of it may be what waits.
+            // Only the start of a character is queued; a waiting write may have the rest.
             if !self.admit_first_waiting() {
                 return None;
             }
@@ -268,7 +267,7 @@ impl Queue {
         }
     }
 
-    /// The next read finds it again, and before all else.
+    /// Puts the bytes back: the next read returns them first.
     pub(super) fn put_back(&mut self, data: &[u8]) {
         if !self.broken {
             self.give_back_line();
@@ -276,7 +275,7 @@ impl Queue {
         }
     }
 
-    /// Somebody reads whole lines too, and has left the beginning of one.
+    /// Puts the start of an unfinished line back, which a reader of lines has left.
     fn give_back_line(&mut self) {
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
@@ -319,12 +318,12 @@ impl Queue {
         }
     }
 
-    /// Whether there was one.
+    /// Queues the first waiting write. Returns `false` if there is none.
     fn admit_first_waiting(&mut self) -> bool {
         let Some((chunk, accepted)) = self.waiting.pop_front() else {
             return false;
         };
-        // A writer that gave up takes its bytes with it.
+        // The bytes of a writer that has given up are dropped.
         if accepted.send(()).is_ok() {
             self.enqueue(chunk);
         }

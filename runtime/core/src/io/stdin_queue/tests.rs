@@ -1,4 +1,4 @@
-//! The queue through its front door.
+//! Tests of the stdin queue.
 
 mod wakes;
 
@@ -49,7 +49,7 @@ fn the_first_half_of_a_character_waits_for_the_second_even_behind_a_full_queue()
 }
 
 #[test]
-fn a_stream_that_ends_inside_a_character_is_passed_on_whole() {
+fn a_stream_that_ends_inside_a_character_is_read_completely() {
     block_on(async {
         let input = StdinQueue::new(Framing::Lines, 16, 64);
         input.write(Bytes::from_static(b"a\xE2\x82")).await.unwrap();
@@ -62,7 +62,7 @@ fn a_stream_that_ends_inside_a_character_is_passed_on_whole() {
 }
 
 #[test]
-fn byte_mode_holds_nothing_back() {
+fn bytes_framing_holds_nothing_back() {
     block_on(async {
         let input = StdinQueue::new(Framing::Bytes, 16, 64);
         input.write(Bytes::from_static(b"a\xE2")).await.unwrap();
@@ -114,7 +114,7 @@ fn a_read_that_cannot_hold_everything_ends_with_a_line() {
                 count => reads.push(String::from_utf8_lossy(&buffer[..count]).into_owned()),
             }
         }
-        // The last line is as long as the buffer; its terminator does not come alone.
+        // The last line is as long as the buffer; its terminator is not read alone.
         assert_eq!(reads, ["one\ntwo\n", "three\n", "1234567", "8\n"]);
     });
 }
@@ -147,7 +147,7 @@ fn a_carriage_return_at_the_end_is_part_of_the_last_line() {
     });
 }
 
-/// What a reader of lines of at most 8 bytes gets.
+/// Writes `pieces` and reads lines of at most 8 bytes.
 async fn lines_of(pieces: &[&'static str]) -> Vec<String> {
     let input = StdinQueue::new(Framing::Lines, 4, 8);
     let writes = async {
@@ -173,7 +173,7 @@ async fn lines_of(pieces: &[&'static str]) -> Vec<String> {
     tokio::join!(writes, reads).1
 }
 
-/// An input whose shortcut receives so many bytes at a time at the most, and what it took.
+/// A queue with a direct write of at most `most` bytes, and the bytes that it has written.
 fn with_shortcut(most: usize) -> (StdinQueue, Arc<Mutex<Vec<u8>>>) {
     let input = StdinQueue::new(Framing::Bytes, 64, 64);
     let taken = Arc::new(Mutex::new(Vec::new()));
@@ -189,22 +189,22 @@ fn with_shortcut(most: usize) -> (StdinQueue, Arc<Mutex<Vec<u8>>>) {
 }
 
 #[test]
-fn a_write_passes_a_queue_only_while_its_reader_waits_and_nothing_is_before_it() {
+fn a_write_bypasses_the_queue_only_if_it_is_empty_and_its_reader_waits() {
     block_on(async {
         let (input, taken) = with_shortcut(4);
         let mut buffer = [0; 16];
         let write = |text: &'static str| input.write(Bytes::from_static(text.as_bytes()));
-        // Nobody reads yet.
+        // No read was attempted yet.
         write("a").await.unwrap();
         assert_eq!(input.read(&mut buffer).await, 1);
-        // The reader has something in hand.
+        // The reader does not wait.
         write("b").await.unwrap();
         assert_eq!(input.read(&mut buffer).await, 1);
         let waits = tokio::time::timeout(std::time::Duration::ZERO, input.read(&mut buffer));
         assert!(waits.await.is_err());
         write("cd").await.unwrap();
         assert_eq!(input.try_write(Bytes::from_static(b"e")), Ok(0));
-        // Too long, of more than ASCII, behind something: all these the reader gets.
+        // Too long, not ASCII, and behind queued bytes: all three are queued.
         for text in ["-long", "é", "f"] {
             write(text).await.unwrap();
         }
@@ -215,7 +215,7 @@ fn a_write_passes_a_queue_only_while_its_reader_waits_and_nothing_is_before_it()
 }
 
 #[test]
-fn nothing_passes_a_queue_that_is_closed() {
+fn no_write_bypasses_a_closed_queue() {
     block_on(async {
         let (input, taken) = with_shortcut(4);
         let mut buffer = [0; 16];
@@ -229,7 +229,7 @@ fn nothing_passes_a_queue_that_is_closed() {
 }
 
 #[test]
-fn a_read_takes_what_a_line_reader_has_left() {
+fn a_read_returns_the_unfinished_line_of_a_line_reader() {
     block_on(async {
         let input = StdinQueue::new(Framing::Lines, 64, 64);
         input.write(Bytes::from_static(b"begin")).await.unwrap();
@@ -242,7 +242,7 @@ fn a_read_takes_what_a_line_reader_has_left() {
 }
 
 #[test]
-fn a_write_that_is_given_up_takes_its_bytes_with_it() {
+fn a_cancelled_write_leaves_no_bytes() {
     block_on(async {
         let input = StdinQueue::new(Framing::Lines, 4, 64);
         input.write(Bytes::from_static(b"full")).await.unwrap();
@@ -253,12 +253,12 @@ fn a_write_that_is_given_up_takes_its_bytes_with_it() {
 }
 
 #[test]
-fn a_write_that_may_not_wait_is_taken_whole_or_not_at_all() {
+fn try_write_queues_all_bytes_or_none() {
     block_on(async {
         let input = StdinQueue::new(Framing::Lines, 8, 64);
         let text = |text: &'static str| Bytes::from_static(text.as_bytes());
         assert_eq!(input.try_write(text("1234567")), Ok(7));
-        // The last one may go over the limit, whatever its size.
+        // The last write may exceed the capacity by any size.
         assert_eq!(input.try_write(text("89abcdef")), Ok(15));
         assert_eq!(input.try_write(text("x")), Err(Refused::Full(8)));
         assert_eq!(input.try_write(text("")), Ok(15));
@@ -277,7 +277,7 @@ fn a_write_that_may_not_wait_is_taken_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_write_that_may_not_wait_does_not_overtake_one_that_does() {
+fn try_write_does_not_overtake_a_waiting_write() {
     block_on(async {
         let input = StdinQueue::new(Framing::Bytes, 4, 64);
         input.write(Bytes::from_static(b"ab")).await.unwrap();

@@ -1,4 +1,4 @@
-//! Reads of whole lines.
+//! Reads of complete lines.
 
 use bytes::Bytes;
 
@@ -8,38 +8,38 @@ use super::{Queue, Reader};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) text: Bytes,
-    /// `true` is certain; `false` says that nobody has looked.
+    /// `false` if unknown.
     pub(crate) is_ascii: bool,
 }
 
-/// A line grew past the limit, which is given in bytes, and was dropped.
+/// A line exceeded the limit and was dropped; contains the limit in bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LineTooLong(pub(crate) usize);
 
-/// A reader of lines gets so many at once at the most, until they have so many bytes.
+/// A read returns at most so many lines, and stops after so many bytes.
 const LINES: usize = 256;
 const LINES_BYTES: usize = 16 << 10;
 
-/// What a read of a whole line found.
+/// The result of a read of one line.
 enum NextLine {
     Line(Line),
     End,
     Nothing,
 }
 
-/// What is known of a line that is too long.
+/// Progress of a line that exceeds the limit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TooLong {
     No,
-    /// The one that is being read is: its beginning was dropped.
+    /// The current line is too long; its start was dropped.
     IsRead,
-    /// The one before was, and its reader has still to be told.
+    /// The previous line was too long; the next read reports it.
     Untold,
 }
 
 impl Queue {
-    /// Whole lines without their terminators; more than one if they are there and not too much to be
-    /// held by their reader. No lines are the end, `None` says that there is nothing to read yet.
+    /// Complete lines without their terminators, up to [`LINES`] and [`LINES_BYTES`]. An empty result is the end,
+    /// `None` means that no line is complete yet.
     pub(in super::super) fn read_lines(&mut self) -> Option<Result<Vec<Line>, LineTooLong>> {
         if self.reader == Reader::Unseen {
             self.reader = Reader::HasRead;
@@ -59,7 +59,7 @@ impl Queue {
                 Ok(NextLine::Nothing | NextLine::End) => break,
                 Err(error) if lines.is_empty() => return Some(Err(error)),
                 Err(LineTooLong(_)) => {
-                    // Told when those before it have been read.
+                    // Reported after the lines before it.
                     self.too_long = TooLong::Untold;
                     break;
                 }
@@ -134,13 +134,13 @@ mod tests {
     use crate::wire::Framing;
 
     #[test]
-    fn who_writes_one_line_of_ascii_has_seen_that_for_its_reader() {
+    fn a_single_ascii_line_is_detected_when_it_is_written() {
         let input = StdinQueue::new(Framing::Lines, 1024, 64);
         let read = || input.read_lines().now_or_never();
         let write = |text: &'static str| {
             assert_eq!(input.write(Bytes::from(text)).now_or_never(), Some(Ok(())));
         };
-        assert_eq!(read(), None, "from here on somebody reads lines");
+        assert_eq!(read(), None, "the reader reads lines");
         let line = |text, is_ascii| Line { text: Bytes::from_static(text), is_ascii };
         let seen: [(&str, Vec<Line>); 5] = [
             ("one\n", vec![line(b"one", true)]),
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(read(), None);
         write("ended\n");
         assert_eq!(read(), Some(Ok(vec![line("begun \u{e9}ended".as_bytes(), false)])));
-        // What readers of bytes leave is as it was.
+        // A partial read does not change the rest.
         write("seven\n");
         assert_eq!(input.read(&mut [0; 2]).now_or_never(), Some(2));
         assert_eq!(read(), Some(Ok(vec![line(b"ven", true)])));

@@ -1,4 +1,4 @@
-//! Readers and writers that wait are woken by every change that lets them go on.
+//! Waiting readers and writers wake after every change that lets them continue.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use super::super::*;
 use super::block_on;
 
 #[test]
-fn every_blocked_reader_is_woken_by_data_that_another_leaves_and_by_the_end() {
+fn every_blocked_reader_is_woken_by_remaining_data_and_by_the_end() {
     const READERS: usize = 4;
     for framing in [Framing::Lines, Framing::Bytes] {
         let input = StdinQueue::new(framing, 64, 64);
@@ -32,11 +32,11 @@ fn every_blocked_reader_is_woken_by_data_that_another_leaves_and_by_the_end() {
 }
 
 #[test]
-fn a_line_that_is_too_long_wakes_the_readers_that_wait_for_what_follows() {
+fn a_line_that_is_too_long_wakes_readers_that_wait_for_the_next_line() {
     block_on(async {
         let input = StdinQueue::new(Framing::Lines, 64, 4);
         let write = async {
-            // Both readers have looked and wait.
+            // Both readers wait.
             tokio::task::yield_now().await;
             input.write(Bytes::from_static(b"too long\nnext\n")).await
         };
@@ -49,7 +49,7 @@ fn a_line_that_is_too_long_wakes_the_readers_that_wait_for_what_follows() {
 }
 
 #[test]
-fn what_one_read_leaves_wakes_the_next() {
+fn bytes_that_a_read_leaves_wake_the_next_reader() {
     block_on(async {
         let input = StdinQueue::new(Framing::Bytes, 64, 64);
         let (mut first, mut second, mut third) = ([0; 2], [0; 2], [0; 2]);
@@ -74,7 +74,7 @@ fn a_reader_with_half_a_character_is_woken_by_a_write_that_does_not_fit() {
         input.write(Bytes::from_static(b"\xE2")).await.unwrap();
         let mut buffer = [0; 16];
         let write = async {
-            // The reader has looked, found half a character and gone to sleep.
+            // The reader has found half a character and waits.
             tokio::task::yield_now().await;
             input.write(Bytes::from_static(b"\x82\xAC and more")).await
         };
@@ -96,10 +96,10 @@ fn breaking_the_pipe_frees_a_blocked_reader_and_a_waiting_writer() {
 }
 
 #[test]
-fn whoever_waits_for_room_is_told_of_a_line_a_withdrawal_and_the_end() {
+fn room_is_woken_by_a_dropped_line_a_cancelled_write_and_the_end() {
     block_on(async {
         let input = StdinQueue::new(Framing::Lines, 4, 2);
-        // Nobody gets anything of this read, and still it makes room.
+        // This read has no result, but it makes room.
         input.try_write(Bytes::from_static(b"12345")).unwrap();
         let waiting = tokio::time::timeout(std::time::Duration::ZERO, input.read_lines());
         let (room, line) = tokio::join!(biased; input.room(), waiting);
