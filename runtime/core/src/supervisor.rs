@@ -1,7 +1,6 @@
-//! Name to process: the crate's API.
+//! The public API: named processes.
 //!
-//! Owns the names and nothing else; what a process is and does belongs to its actor. The map's lock
-//! is never held across a wait.
+//! The supervisor owns the map of names; an actor owns each process. The map's lock is never held across an await.
 
 pub(crate) mod actor;
 mod builder;
@@ -34,14 +33,14 @@ use crate::supervisor::handle::{ActorMessage, ProcessHandle, StartRequest};
 use crate::supervisor::runtime_thread::RuntimeThread;
 use crate::wire::{Limits, ProcessInfo, Runtime, RuntimeInfo, SpawnConfig, Usage};
 
-/// How long dropping the supervisor waits for its processes to end: a shortened grace, and the time
-/// after which even a thread that hangs in native code is given up.
+/// The longest wait of a drop for its processes: the shortened grace, plus the time until a thread that hangs in
+/// native code is abandoned.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
-/// Starts, watches and ends named processes.
+/// Starts, monitors and ends named processes.
 ///
 /// All methods can be called from any thread and any async executor. Dropping the supervisor kills
-/// every process and waits for it; [`Supervisor::shutdown`] does the same without blocking.
+/// all processes and blocks until they have ended; [`Supervisor::shutdown`] does the same without blocking.
 ///
 /// ```
 /// use js_runtime::{Event, SpawnConfig, Supervisor};
@@ -70,26 +69,26 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// A supervisor with default settings.
+    /// Starts a supervisor with default settings.
     ///
     /// # Errors
-    /// When its thread could not be started.
+    /// [`Error::StartFailed`] if its thread cannot be started.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
 
-    /// Settings to start a supervisor with.
+    /// Returns the settings of a new supervisor.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Starts a process. Returns when its script begins to run, or with the reason why it cannot.
+    /// Starts a process. Returns when its script starts to run. `name` has 1 to 256 bytes, without control characters.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] when `name` has a live process; [`Error::TooMany`] when
-    /// `Builder::max_processes` are live; [`Error::InvalidConfig`],
-    /// [`Error::Path`], [`Error::RuntimeUnavailable`] and [`Error::StartFailed`] for a process that
-    /// cannot start.
+    /// [`Error::AlreadyExists`] if `name` has a live process; [`Error::TooMany`] if
+    /// [`Builder::max_processes`] are live; [`Error::InvalidConfig`],
+    /// [`Error::Path`], [`Error::RuntimeUnavailable`] and [`Error::StartFailed`] if the process
+    /// cannot start; [`Error::ShutDown`] after [`Supervisor::shutdown`].
     pub async fn spawn(&self, name: &str, config: SpawnConfig) -> Result<ProcessInfo, Error> {
         plan::check_name(name)?;
         let plan = Plan::new(config)?;
@@ -97,10 +96,10 @@ impl Supervisor {
         Self::begin(&process, plan, false).await
     }
 
-    /// Like [`Supervisor::spawn`], but with a subscription that sees the very first event.
+    /// Like [`Supervisor::spawn`], with a subscription that starts before the first event.
     ///
     /// # Errors
-    /// Those of `spawn`.
+    /// As [`Supervisor::spawn`].
     pub async fn spawn_subscribed(
         &self,
         name: &str,
@@ -114,41 +113,40 @@ impl Supervisor {
         Ok((Self::begin(&process, plan, false).await?, subscription))
     }
 
-    /// Prepares an embedded isolate for the first start that wants one with these limits, so that this is
-    /// as quick as later ones. Returns at once. Without it the first is prepared after the first start;
+    /// Bootstraps an embedded isolate for the first start with these limits, so that it is as fast as later ones.
+    /// Returns at once. Without this call the first isolate is bootstrapped after the first start;
     /// see [`Builder::warm_isolates`].
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`] for limits that no process may have, [`Error::RuntimeUnavailable`] in a build
-    /// without the engine.
+    /// [`Error::InvalidConfig`] for invalid limits, [`Error::RuntimeUnavailable`] in a build without the engine.
     pub fn warm_up(&self, limits: Option<Limits>) -> Result<(), Error> {
         self.host.warm_up(limits)
     }
 
-    /// Waits until [`Builder::warm_isolates`] embedded isolates are prepared. Returns at once when none are wanted
-    /// yet, and without them when they cannot be made now, as while memory is short.
+    /// Waits until [`Builder::warm_isolates`] embedded isolates are bootstrapped. Returns at once if the pool does not
+    /// fill itself yet, or cannot now because memory is short.
     #[cfg_attr(
         not(feature = "embedded"),
-        expect(clippy::unused_async, reason = "the same shape as with the engine")
+        expect(clippy::unused_async, reason = "the same signature as with the engine")
     )]
     pub async fn warmed_up(&self) {
         #[cfg(feature = "embedded")]
         self.host.pool.filled().await;
     }
 
-    /// Starts a process unless one of this name is live, in which case that one is returned. Waits for a start
-    /// or an end that is under way, and for a restart by policy that has its back-off before it.
+    /// Returns the live process of this name, or starts one. Waits for a start, an end or a restart by policy that is
+    /// in progress.
     ///
     /// # Errors
-    /// Those of `spawn`, without [`Error::AlreadyExists`].
+    /// As [`Supervisor::spawn`], except [`Error::AlreadyExists`].
     pub async fn ensure(&self, name: &str, config: SpawnConfig) -> Result<ProcessInfo, Error> {
         self.ensure_started(name, config).await.map(|(process, _)| process)
     }
 
-    /// Like [`Supervisor::ensure`], and says whether this call has started the process.
+    /// Like [`Supervisor::ensure`]; also returns whether this call has started the process.
     ///
     /// # Errors
-    /// Those of `ensure`.
+    /// As [`Supervisor::ensure`].
     pub async fn ensure_started(
         &self,
         name: &str,
@@ -159,7 +157,7 @@ impl Supervisor {
                 Err(Error::AlreadyExists(_)) => {}
                 spawned => return spawned.map(|process| (process, true)),
             }
-            // It may have been removed since, and what is under way may fail or end: then it is started here.
+            // If the process is removed, or its start fails or it ends meanwhile, this call starts it.
             let Ok(process) = self.process(name) else { continue };
             if let Ok(Some(running)) = process.ask(ActorMessage::Settle).await {
                 return Ok((running, false));
@@ -167,29 +165,29 @@ impl Supervisor {
         }
     }
 
-    /// Ends a process and returns when nothing of it is left. Its stdin ends first; what does not
-    /// end within `limits.killGraceMs` is made to.
+    /// Ends a process and returns after its exit. First its stdin ends; after `limits.killGraceMs` it is forced to
+    /// end.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when it has already exited.
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] if the process has exited.
     pub async fn kill(&self, name: &str) -> Result<(), Error> {
         self.process(name)?.ask(ActorMessage::Kill).await
     }
 
-    /// Kills every live process, all at once.
+    /// Kills all live processes concurrently.
     pub async fn kill_all(&self) {
         let live: Vec<ProcessHandle> = {
             let names = self.names();
             names.iter().flat_map(Names::all).filter(|p| p.is_live()).cloned().collect()
         };
-        // One that has ended meanwhile is as dead as the others.
+        // An error means that the process has ended meanwhile.
         join_all(live.iter().map(|process| process.ask(ActorMessage::Kill))).await;
     }
 
-    /// Kills a process if it lives and starts it again, with a new configuration or the last one.
+    /// Kills a process if it is live, and starts it with a new configuration or the last one.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, otherwise those of `spawn`.
+    /// [`Error::NotFound`] for an unknown name, otherwise as [`Supervisor::spawn`].
     pub async fn restart(
         &self,
         name: &str,
@@ -203,7 +201,7 @@ impl Supervisor {
         Self::begin(&process, plan, true).await
     }
 
-    /// The configuration of the last start; one that is under way is waited for.
+    /// The plan of the last start. Waits for a start in progress.
     async fn last_plan(&self, name: &str) -> Result<Plan, Error> {
         let process = self.process(name)?;
         if process.last_plan().is_none() {
@@ -212,7 +210,7 @@ impl Supervisor {
         process.last_plan().ok_or_else(|| Error::NotFound(name.to_owned()))
     }
 
-    /// Forgets a process that has exited; its subscribers end.
+    /// Removes a process that has exited from the list; its subscriptions end.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name, [`Error::StillRunning`] for a live process.
@@ -222,7 +220,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// All processes, live and exited, by name.
+    /// All processes, live and exited, sorted by name.
     #[must_use]
     pub fn list(&self) -> Vec<ProcessInfo> {
         let mut list: Vec<_> =
@@ -231,7 +229,7 @@ impl Supervisor {
         list
     }
 
-    /// One process, live or exited.
+    /// The listed state of a process, live or exited.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name.
@@ -239,32 +237,30 @@ impl Supervisor {
         Ok(self.process(name)?.info())
     }
 
-    /// Whether a process of this name is starting, runs, or waits to be started again by its restart policy.
+    /// Whether a process of this name starts, runs, stops, or waits for a restart by policy.
     #[must_use]
     pub fn is_live(&self, name: &str) -> bool {
         self.process(name).is_ok_and(|process| process.has_actor() && process.is_live())
     }
 
-    /// What a process was last started with.
+    /// The configuration of the last start of a process.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] for one that has only just been
-    /// asked for.
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] before its first start.
     pub fn config(&self, name: &str) -> Result<SpawnConfig, Error> {
         let plan = self.process(name)?.last_plan();
         plan.map(|plan| plan.config).ok_or_else(|| Error::NotRunning(name.to_owned()))
     }
 
-    /// Tells when [`Supervisor::list`] would answer something else than before.
+    /// Notifies about changes of [`Supervisor::list`].
     #[must_use]
     pub fn changes(&self) -> Changes {
         self.changes.watch()
     }
 
-    /// What every process that runs takes of the machine, by name; empty after
-    /// [`Supervisor::shutdown`]. Costs something only when it is called, and takes a tenth of a second
-    /// when an embedded process is too busy to answer. Processor time is counted since the last call,
-    /// whoever made it.
+    /// The resource usage of all running processes, sorted by name; empty after [`Supervisor::shutdown`]. Sampled on
+    /// request. Takes 100 ms if an embedded process is too busy to answer. Processor time is counted since the
+    /// last call by any caller.
     pub async fn usage(&self) -> Vec<Usage> {
         let mut subjects: Vec<_> =
             self.names().iter().flat_map(Names::all).filter_map(ProcessHandle::subject).collect();
@@ -273,8 +269,8 @@ impl Supervisor {
         self.keeper.run(async move { meters.read(subjects).await }).await.unwrap_or_default()
     }
 
-    /// Which runtimes there are: the embedded engine first, then deno, bun and node. In a build without the
-    /// engine it is listed too, as not available.
+    /// Lists the runtimes: the embedded engine first, then deno, bun and node. A build without the engine lists it as
+    /// not available.
     ///
     /// # Errors
     /// [`Error::ShutDown`] after [`Supervisor::shutdown`].
@@ -285,38 +281,38 @@ impl Supervisor {
         Ok(found)
     }
 
-    /// Uses `path` for `runtime` from now on; `None` goes back to looking for it.
+    /// Uses `path` for `runtime` from now on; `None` restores detection.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`] unless `runtime` is deno, bun or node, [`Error::Path`] when `path` is
-    /// not an executable file; nothing changes then.
+    /// [`Error::InvalidConfig`] unless `runtime` is deno, bun or node, [`Error::Path`] if `path` is
+    /// not an executable file.
     pub fn set_runtime_path(&self, runtime: Runtime, path: Option<PathBuf>) -> Result<(), Error> {
         self.host.detector.set_path(runtime, path)
     }
 
-    /// The paths that were set, by runtime.
+    /// The paths set by [`Supervisor::set_runtime_path`], by runtime.
     #[must_use]
     pub fn runtime_paths(&self) -> BTreeMap<String, PathBuf> {
         self.host.detector.paths()
     }
 
-    /// Kills every process, waits for it, and takes no more calls.
+    /// Kills all processes and waits for their end. Later calls fail with [`Error::ShutDown`].
     pub async fn shutdown(&self) {
         let names = self.names().take();
-        // An error says that its thread is gone, and with it all that could be ended.
+        // An error means that the thread is gone, and with it all processes.
         let _ = self.keeper.run(Self::end(self.host.clone(), names)).await;
         self.host.bundled.remove();
         self.changes.end();
     }
 
     async fn end(host: Arc<Host>, names: Option<Names>) {
-        // An actor that is gone has nothing left to end.
+        // An error means that the actor is gone, and with it its process.
         let processes = names.iter().flat_map(Names::all);
         let ends = join_all(processes.map(|process| process.ask(ActorMessage::Shutdown)));
         tokio::join!(ends, host.close());
     }
 
-    /// Takes the name before anything is started for it.
+    /// Reserves a name before anything is started for it.
     fn reserve(&self, name: &str) -> Result<ProcessHandle, Error> {
         self.enter(|names| names.reserve(name))
     }

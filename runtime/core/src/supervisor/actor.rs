@@ -1,7 +1,7 @@
-//! One named process: an actor that owns its state machine, generation after generation.
+//! The actor of one named process. Owns its state machine over all generations.
 //!
-//! Everyone else holds a [`ProcessHandle`], which can only send. The actor reports exactly one exit for
-//! every generation that it began, after the last line of output, whatever ended it.
+//! All other code has a [`ProcessHandle`], which sends messages and reads published state. The actor reports exactly
+//! one exit per generation, after the last line of output.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,58 +18,56 @@ use crate::supervisor::handle::{ActorMessage, ProcessHandle, Reply, StartRequest
 use crate::supervisor::restart::Retries;
 use crate::wire::{ExitReason, ProcessInfo, State};
 
-/// The most grace that a process gets when the supervisor shuts down.
+/// The longest grace of a process while the supervisor shuts down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
-/// How long a start may take to end beyond its grace once it was killed. Then it is left to itself.
+/// How long a killed start may take to end beyond its grace. Then it is abandoned.
 const END_OF_START: Duration = Duration::from_secs(10);
 
 pub(crate) struct Actor {
     process: ProcessHandle,
     host: Arc<Host>,
     mailbox: mpsc::UnboundedReceiver<ActorMessage>,
-    /// The present generation, or the last one.
+    /// The current generation, or the last one.
     generation: u64,
-    /// Whether its exit is still to be reported.
+    /// Whether the exit of the generation was not reported yet.
     is_live: bool,
     retries: Retries,
-    /// Who wants to know what runs when no start, end or wait for a restart is under way. Kept over
-    /// generations.
+    /// Callers that wait until no start, end or restart back-off is in progress. May wait over several generations.
     settlers: Vec<Reply<Option<ProcessInfo>>>,
 }
 
-/// What the actor does after a generation, or at rest.
+/// The next step of the actor's main loop.
 enum Next {
     Start(Box<StartRequest>),
-    /// Start again by policy, after a wait.
+    /// Restarts by policy after a back-off.
     Retry(Box<Plan>, Duration),
     Rest,
     End,
 }
 
-/// What is asked of a generation while it lives.
+/// Requests that arrived during a generation.
 #[derive(Default)]
 struct PendingRequests {
     killers: VecDeque<Reply<()>>,
     started: bool,
     stopping: bool,
-    /// No generation is to follow.
+    /// Whether no generation may follow.
     last: bool,
     then: Option<Box<StartRequest>>,
 }
 
 impl PendingRequests {
-    /// An application that ends does not wait long.
+    /// The grace of a kill; shorter if the application ends.
     fn grace(&self, plan: &Plan) -> Duration {
         if self.last { plan.kill_grace.min(SHUTDOWN_GRACE) } else { plan.kill_grace }
     }
 }
 
 impl Drop for Actor {
-    /// An actor that ends amid a generation has panicked, or ends with the supervisor's thread: the exit is
-    /// reported all the same.
+    /// Reports the exit of a generation that is still live: the actor has panicked, or the supervisor's thread ends.
     fn drop(&mut self) {
-        // Before the name is given back: what starts it then needs another actor.
+        // Closed before the name is released: the next start must create a new actor.
         self.mailbox.close();
         if self.is_live {
             let reason =
@@ -86,7 +84,7 @@ impl Actor {
         host: Arc<Host>,
         mailbox: mpsc::UnboundedReceiver<ActorMessage>,
     ) -> Self {
-        // A new process is listed with the generation to come.
+        // A new process is listed with its next generation.
         let generation = process.info().generation - 1;
         let retries = Retries::default();
         Self { process, host, mailbox, generation, is_live: false, retries, settlers: Vec::new() }
@@ -130,7 +128,7 @@ impl Actor {
         Next::Rest
     }
 
-    /// Waits out the back-off, during which the process can be killed or started by hand.
+    /// Waits for the back-off. Meanwhile the process can be killed or started.
     async fn wait_to_retry(&mut self, plan: Plan, wait: Duration) -> Next {
         let mut deadline = std::pin::pin!(tokio::time::sleep(wait));
         loop {
@@ -140,14 +138,14 @@ impl Actor {
                 () = &mut deadline => return self.live(plan, None).await,
             };
             match command {
-                // Something runs when the wait is over.
+                // Answered after the restart.
                 Some(ActorMessage::Settle(reply)) => self.settlers.push(reply),
                 Some(ActorMessage::Kill(reply)) => {
                     self.process.release();
                     answer(Some(reply), Ok(()));
                     return Next::Rest;
                 }
-                // The name stays taken: it goes from this life to the next.
+                // The name stays reserved for the next generation.
                 Some(ActorMessage::Start(start)) => return Next::Start(start),
                 Some(command) => {
                     self.process.release();
@@ -158,7 +156,7 @@ impl Actor {
         }
     }
 
-    /// One generation, from `starting` to `exited`.
+    /// Runs one generation, from `starting` to `exited`.
     async fn live(&mut self, plan: Plan, reply: Option<Reply<ProcessInfo>>) -> Next {
         self.generation += 1;
         self.is_live = true;
@@ -167,7 +165,7 @@ impl Actor {
         let mut asked = PendingRequests::default();
         let failure = match self.start(&launch, &plan, &mut asked).await {
             Ok(running) => {
-                // One that was killed while it started is `stopping`, and does not become `running`.
+                // A process that was killed while it started stays `stopping`.
                 let (reply, killed) = if asked.stopping {
                     (reply, Some(self.killed_meanwhile()))
                 } else {
@@ -188,13 +186,13 @@ impl Actor {
         launch.input.break_pipe();
         let reason = ExitReason::StartFailed { message: failure.to_string() };
         let next = self.finish(plan, Exit { reason, code: None }, asked, asked_at.elapsed());
-        // Only now is the name free, and whoever is told may start it again at once.
+        // Sent after the name is released, so that the caller can start it again.
         answer(reply, Err(failure));
         next
     }
 
-    /// Starts the backend. Looking for runtimes and reading sources can take its time; until the
-    /// backend really starts, a kill ends that at once. From then on it ends the backend.
+    /// Starts the backend. A kill cancels detection of runtimes and reading of sources at once; after the backend
+    /// itself was started, the kill ends the backend.
     async fn start(
         &mut self,
         launch: &Launch,
@@ -227,7 +225,7 @@ impl Actor {
         }
     }
 
-    /// Waits for the end, and takes commands meanwhile.
+    /// Handles messages until the backend exits.
     async fn attend(
         &mut self,
         mut running: Running,
@@ -255,7 +253,7 @@ impl Actor {
     fn while_live(&mut self, command: ActorMessage, asked: &mut PendingRequests) {
         match command {
             ActorMessage::Kill(reply) => {
-                // A kill after a restart was asked for means the end.
+                // A kill cancels a requested restart.
                 if let Some(start) = asked.then.take() {
                     let _ = start.reply.send(Err(self.killed_meanwhile()));
                 }
@@ -289,7 +287,7 @@ impl Actor {
         }
     }
 
-    /// Answers those who wait for what runs now.
+    /// Answers the callers that wait for an idle actor.
     fn settle(&mut self, running: Option<&ProcessInfo>) {
         for settler in self.settlers.drain(..) {
             answer(Some(settler), Ok(running.cloned()));
@@ -318,7 +316,7 @@ impl Actor {
 
     fn finish(&mut self, plan: Plan, exit: Exit, asked: PendingRequests, lived: Duration) -> Next {
         let reason = match exit.reason {
-            // What was asked for did not happen, or not by that.
+            // The kill did not cause this exit.
             reason @ (ExitReason::Unresponsive | ExitReason::Crashed { .. }) => reason,
             _ if asked.last => ExitReason::HostShutdown,
             _ if asked.stopping => ExitReason::Killed { signal: None },
@@ -344,7 +342,7 @@ impl Actor {
     }
 }
 
-/// Its keeper or its actor is gone without a word, which only a panic explains.
+/// The exit of a process whose task or actor ended without a report, which only a panic can cause.
 fn lost() -> Exit {
     let message = "the engine lost the process".to_owned();
     Exit { reason: ExitReason::Error { message, stack: None }, code: None }
@@ -352,7 +350,7 @@ fn lost() -> Exit {
 
 fn answer<T>(reply: Option<Reply<T>>, result: Result<T, Error>) {
     if let Some(reply) = reply {
-        // The caller may have stopped waiting.
+        // The caller may have given up.
         let _: Result<(), _> = oneshot::Sender::send(reply, result);
     }
 }

@@ -1,4 +1,4 @@
-//! What is decided before a supervisor starts.
+//! Settings of a supervisor.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -27,39 +27,35 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Makes one self-contained ES module available under `name`, for `SpawnConfig::script`, whatever
-    /// the runtime. A bundled module comes before a file of the same name. Like every script it may be
-    /// told to read files, but has no folder of its own that it always may.
+    /// Adds a self-contained ES module that `SpawnConfig::script` can name, on every runtime. It takes precedence over
+    /// a file of the same name. A bundled module has no folder of its own that it may always read.
     pub fn bundle(mut self, name: impl Into<String>, source: impl Into<Arc<str>>) -> Self {
         self.bundled.insert(name.into(), source.into());
         self
     }
 
-    /// Where bundled modules are written for child runtimes, which run files: as
-    /// `<name>-<hash of the content>.mjs`, and kept for the next time. A folder that is not there is
-    /// made, for this user only. What lies in it is verified before it is run; still, nobody else
-    /// should be able to write to it, nor to a folder above it, where runtimes look for packages.
-    /// **Default:** a temporary folder, removed with the supervisor.
+    /// The folder for files of bundled modules: child runtimes run files. The files are named
+    /// `<name>-<hash of the content>.mjs` and stay for later starts. A missing folder is created for this user only.
+    /// Files are verified before each start. Other users must not be able to write to the folder or to its parents,
+    /// where runtimes search for packages. **Default:** a temporary folder, removed with the supervisor.
     pub fn bundle_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.bundle_dir = Some(folder.into());
         self
     }
 
-    /// The most processes that may be live at once. As many exited ones stay listed: when there are more, the
-    /// one that exited first is removed. **Default:** any number.
+    /// The most processes that may be live at once. The same number of exited processes stays listed; above it, the
+    /// process that exited first is removed. **Default:** no limit.
     pub fn max_processes(mut self, most: usize) -> Self {
         self.max_processes = Some(most);
         self
     }
 
-    /// How many embedded isolates wait, prepared but for their script, so that a start does not wait
-    /// for V8 and Deno; 0 for none. Each takes about 5 MB. They are made when nothing was started for a
-    /// while, the first after the first embedded start or [`Supervisor::warm_up`], and given up while
-    /// less than a tenth of the memory is free. A start whose `limits.heapMb` or
-    /// `limits.arrayBufferMb` is another than that of the start before is not served by them, nor one
-    /// with less than 64 MiB of heap, nor one whose `env` has `NO_COLOR`, `FORCE_COLOR` or a variable of
-    /// Node's. Ignored in a build without the engine.
-    /// **Default:** 1.
+    /// The number of warm isolates: embedded isolates that are bootstrapped in advance, so that a start does not wait
+    /// for V8 and Deno. 0 disables them. Each takes about 5 MB. They are created when nothing was started for a
+    /// while, the first after the first embedded start or [`Supervisor::warm_up`], and dropped while
+    /// less than a tenth of the memory is free. A start does not use them if its `limits.heapMb` or
+    /// `limits.arrayBufferMb` differs from the previous start, if its heap has less than 64 MiB, or if its `env` has
+    /// `NO_COLOR`, `FORCE_COLOR` or a variable of Node. Ignored in a build without the engine. **Default:** 1.
     pub fn warm_isolates(mut self, count: usize) -> Self {
         self.warm_isolates = Some(count);
         self
@@ -68,9 +64,9 @@ impl Builder {
     /// Starts the supervisor.
     ///
     /// # Errors
-    /// When its thread could not be started, or `bundle_dir` is empty.
+    /// [`Error::StartFailed`] if its thread cannot be started, [`Error::Path`] if `bundle_dir` is empty.
     pub fn build(self) -> Result<Supervisor, Error> {
-        // Children are started in other folders.
+        // Absolute, because children have other working directories.
         let bundle_dir = self.bundle_dir.map(|folder| {
             let absolute = std::path::absolute(&folder);
             absolute.map_err(|source| Error::Path {

@@ -1,11 +1,10 @@
-//! That something changed, for whoever shows a list of processes.
+//! Notifications about changes of the list of processes.
 //!
-//! Tells that and not what: a watcher looks at the list when it has time to, and any number of changes
-//! until then cost nothing.
+//! A notification has no content: a watcher reads the list itself, and any number of changes in between are one.
 
 use tokio::sync::watch;
 
-/// The side that tells; clones tell the same watchers.
+/// The sending side; clones notify the same watchers.
 #[derive(Clone)]
 pub(crate) struct ChangeNotifier(watch::Sender<bool>);
 
@@ -15,11 +14,11 @@ impl ChangeNotifier {
     }
 
     pub(crate) fn tell(&self) {
-        // The value says whether it is over; that it was touched is the message.
+        // The value is only set by `end`; modifying it notifies.
         self.0.send_modify(|_| {});
     }
 
-    /// Nothing changes any more.
+    /// Ends all watchers.
     pub(crate) fn end(&self) {
         self.0.send_replace(true);
     }
@@ -29,13 +28,13 @@ impl ChangeNotifier {
     }
 }
 
-/// Tells when the list of processes, or a state in it, has changed.
+/// Waits for changes of the list of processes, including state changes.
 #[derive(Clone)]
 pub struct Changes(watch::Receiver<bool>);
 
 impl Changes {
-    /// Waits until something has changed since the last call, or since this was made; at once if it
-    /// has already. `false` when the supervisor has shut down.
+    /// Waits for a change since the last call, or since [`Supervisor::changes`](crate::Supervisor::changes). Returns
+    /// `false` after the supervisor has shut down.
     ///
     /// Cancel-safe.
     pub async fn changed(&mut self) -> bool {
@@ -48,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_changes_are_told_once_and_the_end_for_ever() {
+    fn changes_are_coalesced_and_the_end_is_permanent() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let notice = ChangeNotifier::new();

@@ -1,4 +1,4 @@
-//! What everyone but the actor holds of a process: its published state and its doors.
+//! A handle to a process: sends messages to its actor and reads its published state.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,52 +22,52 @@ use crate::wire::{ExitReason, ProcessInfo, State};
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
-/// Everything that can be asked of the actor.
+/// Messages to the actor.
 pub(crate) enum ActorMessage {
     Start(Box<StartRequest>),
     Kill(Reply<()>),
-    /// Answered with what runs, once no start, end or wait for a restart is under way; `None` if nothing does.
+    /// Answered when no start, end or restart back-off is in progress: with the running process, or with `None`.
     Settle(Reply<Option<ProcessInfo>>),
-    /// Forget the entry.
+    /// Ends the actor of a process that was removed.
     Remove,
     Shutdown(Reply<()>),
 }
 
 pub(crate) struct StartRequest {
     pub(crate) plan: Plan,
-    /// Whether a live generation is to be ended for it.
+    /// Whether a live generation is ended first.
     pub(crate) replace: bool,
-    /// Answered with the process as it is when its script begins to run.
+    /// Answered when the script runs.
     pub(crate) reply: Reply<ProcessInfo>,
 }
 
-/// A handle that can only send and look; clones share the process.
+/// A handle to a process; clones share it.
 #[derive(Clone)]
 pub(crate) struct ProcessHandle(Arc<Shared>);
 
 struct Shared {
     commands: mpsc::UnboundedSender<ActorMessage>,
     output: History,
-    /// Taken by whoever may start the next generation; this is what makes a name start only once.
+    /// Whether the name is reserved. Reserving is atomic, so that only one of several callers starts the process.
     live: AtomicBool,
-    /// When the name was last free again, as a number that grows with each such moment of any process.
+    /// Orders processes by their last release; the counter is global.
     released: AtomicU64,
     changes: ChangeNotifier,
     published: Mutex<Published>,
 }
 
-/// Written by the actor, read by everyone; never locked across a wait.
+/// State that the actor publishes; never locked across an await.
 struct Published {
     info: ProcessInfo,
     input: Option<StdinQueue>,
-    /// There while something runs.
+    /// `Some` while the process runs.
     meter: Option<UsageSource>,
     /// For a restart without a configuration.
     last_plan: Option<Plan>,
 }
 
 impl ProcessHandle {
-    /// One whose first generation follows `last`.
+    /// Creates a process whose first generation is `last + 1`, and the mailbox of its actor.
     pub(crate) fn new(
         name: &str,
         last: u64,
@@ -80,7 +80,7 @@ impl ProcessHandle {
             running: false,
             runtime: None,
             state: State::Starting,
-            // The one to come: a name is taken only to start it.
+            // The next generation: a name is reserved only to start it.
             generation: last + 1,
             restarts: 0,
             start_ms: None,
@@ -101,7 +101,7 @@ impl ProcessHandle {
         self.published().info.clone()
     }
 
-    /// What to measure, while there is something.
+    /// The source of resource usage; `None` if the process does not run.
     pub(crate) fn subject(&self) -> Option<MeteredProcess> {
         let published = self.published();
         let meter = published.meter.clone()?;
@@ -117,24 +117,24 @@ impl ProcessHandle {
         self.published().last_plan.clone()
     }
 
-    /// Whether the caller may start a generation now; afterwards nobody else may.
+    /// Reserves the name. Returns `false` if it is already reserved.
     pub(crate) fn reserve(&self) -> bool {
         !self.0.live.swap(true, Ordering::AcqRel)
     }
 
-    /// Gives a reservation back.
+    /// Releases the name.
     pub(crate) fn release(&self) {
         static COUNT: AtomicU64 = AtomicU64::new(1);
         self.0.released.store(COUNT.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         self.0.live.store(false, Ordering::Release);
     }
 
-    /// Orders processes by when they exited; 0 for one that has not.
+    /// Orders processes by their last release; 0 before the first.
     pub(crate) fn released(&self) -> u64 {
         self.0.released.load(Ordering::Relaxed)
     }
 
-    /// Whether something can still be asked of it. An actor that has panicked is gone.
+    /// Whether the actor is running. It is not after a panic.
     pub(crate) fn has_actor(&self) -> bool {
         !self.0.commands.is_closed()
     }
@@ -151,7 +151,7 @@ impl ProcessHandle {
         self.0.output.subscribe_held(after)
     }
 
-    /// Fails only when the actor is gone.
+    /// Sends a message. Fails only if the actor is gone.
     pub(crate) fn send(&self, command: ActorMessage) -> Result<(), Error> {
         self.0.commands.send(command).map_err(|_| Error::NotFound(self.name()))
     }
@@ -165,14 +165,14 @@ impl ProcessHandle {
         answer.await.map_err(|_| Error::NotFound(self.name()))?
     }
 
-    /// Nobody reads that stream any more.
+    /// Closes an output stream of the current generation.
     pub(crate) fn close_output(&self, stream: Stream) -> Result<(), Error> {
         self.stdin(None)?;
         self.0.output.close_stream(stream);
         Ok(())
     }
 
-    /// Sends a signal to it, and to nothing that it started.
+    /// Sends a signal to the process, but not to its children.
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: i32) -> Result<(), Error> {
         let meter = self.published().meter.clone();
@@ -180,7 +180,7 @@ impl ProcessHandle {
         Ok(())
     }
 
-    /// The stdin of the present generation, if that is the one that is meant.
+    /// The stdin of the current generation; fails if `generation` is another one.
     pub(crate) fn stdin(&self, generation: Option<u64>) -> Result<Stdin, Error> {
         let published = self.published();
         let name = published.info.name.clone();
@@ -194,14 +194,14 @@ impl ProcessHandle {
         }
     }
 
-    /// Bytes written that the process has not read yet.
+    /// Bytes in the stdin queue.
     pub(crate) fn queued(&self) -> usize {
         self.published().input.as_ref().map_or(0, StdinQueue::queued)
     }
 
-    // From here on, only the actor calls.
+    // The methods below are only for the actor.
 
-    /// Publishes `starting` and makes what the new generation reads from and writes to.
+    /// Publishes `starting`, and creates the stdin queue and the line writers of the new generation.
     pub(crate) fn begin(&self, generation: u64, restarts: u32, plan: &Plan) -> Launch {
         self.0.live.store(true, Ordering::Release);
         let input = StdinQueue::new(plan.config.framing, plan.stdin_buffer, plan.line_limit);
@@ -237,7 +237,7 @@ impl ProcessHandle {
     }
 
     pub(crate) fn running(&self, running: &Running, launch: &Launch, took: Duration) {
-        // An isolate's own, or a child's and the supervisor's.
+        // The isolate's thread; or the child and the supervisor's thread.
         self.0.output.comes_of(if running.pid.is_none() { 1 } else { 2 });
         {
             let mut published = self.published();
@@ -260,7 +260,7 @@ impl ProcessHandle {
         self.0.changes.tell();
     }
 
-    /// The one report of a generation's end. `goes_on` keeps the name taken for the next one.
+    /// Publishes the exit of a generation, once. With `goes_on` the name stays reserved for the next generation.
     pub(crate) fn exited(
         &self,
         generation: u64,
@@ -282,14 +282,14 @@ impl ProcessHandle {
             input.break_pipe();
         }
         self.0.output.push_now(generation, Event::Exit { reason, code });
-        // Last: whoever takes the name now begins after this event.
+        // Released last, so that the next generation starts after the exit event.
         if !goes_on {
             self.release();
         }
         self.0.changes.tell();
     }
 
-    /// The name is gone: subscribers end.
+    /// Ends all subscriptions after the process was removed.
     pub(crate) fn close(&self) {
         self.0.output.close();
     }
@@ -299,7 +299,7 @@ impl ProcessHandle {
     }
 }
 
-/// A clock that is set before 1970 is as good as one at 1970.
+/// Milliseconds since the Unix epoch. Clamps to the epoch.
 fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! The names that are taken, and how far the generations of those went that are free again.
+//! The listed processes by name, and the last generations of removed names.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,20 +8,20 @@ use crate::error::Error;
 use crate::supervisor::changes::ChangeNotifier;
 use crate::supervisor::handle::{ActorMessage, ProcessHandle};
 
-/// So many names are remembered after they were removed.
+/// The most removed names whose last generation is stored.
 const MOST_REMOVED: usize = 1024;
 
-/// A name that the caller has taken and may start a generation of.
+/// A name that is reserved for the caller.
 pub(super) struct Reserved {
     pub(super) process: ProcessHandle,
-    /// For the actor to be started, where the process has none.
+    /// The mailbox for a new actor, if the process has none.
     pub(super) mailbox: Option<UnboundedReceiver<ActorMessage>>,
 }
 
 pub(super) struct Names {
     processes: HashMap<String, ProcessHandle>,
     removed: Removed,
-    /// The most that may be live. Of those that have exited, as many stay listed.
+    /// The most live processes, and the most exited ones that stay listed.
     most: usize,
     changes: ChangeNotifier,
 }
@@ -39,7 +39,7 @@ impl Names {
         self.processes.get(name).ok_or_else(|| Error::NotFound(name.to_owned()))
     }
 
-    /// Takes a name on which nothing is live.
+    /// Reserves a name without a live process.
     pub(super) fn reserve(&mut self, name: &str) -> Result<Reserved, Error> {
         match self.processes.get(name) {
             Some(process) if is_live(process) => Err(Error::AlreadyExists(name.to_owned())),
@@ -56,7 +56,7 @@ impl Names {
         }
     }
 
-    /// Takes a name on which something may be live, to replace that.
+    /// Reserves the name of a listed process, to replace it if it is live.
     pub(super) fn reserve_to_replace(&mut self, name: &str) -> Result<Reserved, Error> {
         let process = self.get(name)?.clone();
         if !is_live(&process) {
@@ -65,8 +65,8 @@ impl Names {
         Ok(self.take(name, process))
     }
 
-    /// Takes the name of a listed process, so that it cannot be removed meanwhile. That of a live one has been
-    /// taken already.
+    /// Reserves the name of a listed process, so that it cannot be removed. The name of a live process is already
+    /// reserved.
     fn take(&mut self, name: &str, process: ProcessHandle) -> Reserved {
         if process.has_actor() {
             let _ = process.reserve();
@@ -76,13 +76,14 @@ impl Names {
         self.enter(name, last)
     }
 
-    /// Exited processes take no room: otherwise a page that starts many short ones would leave none.
+    /// Fails if the most processes are live. Exited processes do not count: otherwise short-lived processes would use
+    /// up the limit.
     fn require_room(&self) -> Result<(), Error> {
         let live = self.all().filter(|process| is_live(process)).count();
         if live < self.most { Ok(()) } else { Err(Error::TooMany { limit: self.most }) }
     }
 
-    /// Forgets those that exited first, until there is room for one more that has exited.
+    /// Removes the processes that exited first, until one more exited process can be listed.
     fn forget_exited(&mut self) {
         let exited = self.all().filter(|process| !is_live(process));
         let mut exited: Vec<_> =
@@ -90,18 +91,18 @@ impl Names {
         exited.sort_unstable();
         let surplus = (exited.len() + 1).saturating_sub(self.most);
         for (_, name) in exited.into_iter().take(surplus) {
-            // It has exited, and can be removed.
+            // Cannot fail: the process has exited.
             let _ = self.remove(&name);
         }
     }
 
-    /// Frees the name of a process that has exited.
+    /// Removes a process that has exited.
     pub(super) fn remove(&mut self, name: &str) -> Result<(), Error> {
         let process = self.get(name)?;
         if process.has_actor() && !process.reserve() {
             return Err(Error::StillRunning(name.to_owned()));
         }
-        // An actor that is gone has nothing to forget.
+        // Fails if the actor is gone.
         let _ = process.send(ActorMessage::Remove);
         let last = process.info().generation;
         self.processes.remove(name);
@@ -109,29 +110,29 @@ impl Names {
         Ok(())
     }
 
-    /// A process whose generations follow `last`.
+    /// Lists a new process whose first generation is `last + 1`.
     fn enter(&mut self, name: &str, last: u64) -> Reserved {
         let (process, mailbox) = ProcessHandle::new(name, last, self.changes.clone());
-        // Nobody else has seen it yet.
+        // Cannot fail: the process is new.
         process.reserve();
         self.processes.insert(name.to_owned(), process.clone());
         Reserved { process, mailbox: Some(mailbox) }
     }
 }
 
-/// Whether something runs or is about to. An actor that has panicked is gone with what it ran.
+/// Whether the name is reserved and has an actor. An actor that panicked has ended its process.
 fn is_live(process: &ProcessHandle) -> bool {
     process.has_actor() && process.is_live()
 }
 
-/// The last generations of names that were removed, so that none is ever repeated. Bounded: what is forgotten
-/// of a name is made up for by letting all new names begin later.
+/// The last generations of removed names, so that generations never repeat. Bounded: if a name is evicted, the
+/// generations of all unknown names start after its last one.
 #[derive(Default)]
 struct Removed {
     last: HashMap<String, u64>,
-    /// In the order in which they were removed.
+    /// The names in the order of removal.
     order: VecDeque<String>,
-    /// No name that was forgotten went further.
+    /// The highest generation of an evicted name.
     forgotten: u64,
 }
 

@@ -1,13 +1,13 @@
-//! Whether and when a process that ended by itself is started again.
+//! The restart policy: when a process that ended by itself is started again.
 
 use std::time::Duration;
 
 use crate::wire::{ExitReason, RestartPolicy, RestartWhen};
 
-/// No back-off is longer than this.
+/// The longest back-off.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Counts the restarts in a row.
+/// The number of consecutive restarts.
 #[derive(Debug, Default)]
 pub(crate) struct Retries(u32);
 
@@ -20,7 +20,7 @@ impl Retries {
         self.0 = 0;
     }
 
-    /// How long to wait before the next start; `None` when there is to be none.
+    /// The back-off before the next start; `None` for no restart.
     pub(crate) fn next_wait(
         &mut self,
         policy: Option<RestartPolicy>,
@@ -33,7 +33,7 @@ impl Retries {
         if policy.when == RestartWhen::OnFailure && !failed {
             return None;
         }
-        // A process that could not start for want of a file will not find it by trying again.
+        // The cause of a failed start, such as a missing file, usually remains.
         if matches!(reason, ExitReason::StartFailed { .. }) {
             return None;
         }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_life_resets_the_count() {
+    fn a_long_run_resets_the_count() {
         let mut retries = Retries(3);
         let policy = Some(policy(RestartWhen::OnFailure));
         let lived = Duration::from_secs(1);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_says_which_endings_count() {
+    fn the_policy_decides_which_exits_restart() {
         let cases = [
             (None, ExitReason::Completed, Some(1), false),
             (Some(policy(RestartWhen::OnFailure)), ExitReason::Completed, Some(0), false),

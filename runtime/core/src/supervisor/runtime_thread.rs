@@ -1,7 +1,7 @@
-//! The supervisor's own thread, on which all its tasks run.
+//! The thread that runs all tasks of a supervisor.
 //!
-//! A thread of our own and not the caller's executor: the API then works from any executor or none, and
-//! dropping the supervisor can wait for its tasks. Nothing on it blocks: all processes would wait.
+//! The API does not use the caller's executor: it works from any executor or none, and dropping the supervisor can
+//! wait for its tasks. No task may block the thread: all processes would wait.
 
 use std::future::Future;
 use std::thread::JoinHandle;
@@ -31,7 +31,7 @@ impl RuntimeThread {
         let thread = std::thread::Builder::new()
             .name("js-supervisor".to_owned())
             .spawn(move || {
-                // Ends on the message and on the sender's drop alike.
+                // An error means that the sender was dropped, which ends the thread too.
                 let _ = runtime.block_on(stopped);
                 runtime.shutdown_background();
             })
@@ -43,7 +43,7 @@ impl RuntimeThread {
         self.handle.spawn(task);
     }
 
-    /// Runs `task` on the thread and hands back its result.
+    /// Runs `task` on the thread and returns its result.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
@@ -51,7 +51,7 @@ impl RuntimeThread {
         self.handle.spawn(task).await.map_err(|_| Error::ShutDown)
     }
 
-    /// Runs `last` on the thread, for `most` at the longest, and ends the thread.
+    /// Runs `last` on the thread for at most `most`, then ends the thread and waits for it.
     pub(crate) fn finish(
         &mut self,
         last: impl Future<Output = ()> + Send + 'static,
@@ -61,11 +61,11 @@ impl RuntimeThread {
             return;
         };
         self.handle.spawn(async move {
-            // What has not ended by now was given up by its own keeper long before.
+            // Processes that have not ended by then were already abandoned by their own tasks.
             let _ = tokio::time::timeout(most, last).await;
             let _ = stop.send(());
         });
-        // A panic on the thread was already printed; there is nobody to hand it to.
+        // The panic hook has already reported a panic of the thread.
         let _ = thread.join();
     }
 }

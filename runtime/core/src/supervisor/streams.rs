@@ -1,4 +1,4 @@
-//! What goes into a process and comes out of it.
+//! The part of the API for stdin, output and signals.
 
 use bytes::Bytes;
 
@@ -9,70 +9,69 @@ use crate::io::history::{Subscription, WhenSlow};
 use crate::io::stdin::Stdin;
 
 impl Supervisor {
-    /// The stdin of a process: of this `generation`, or of the one that runs now.
+    /// The stdin of a process. `None` for `generation` means the current one.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited,
-    /// [`Error::GenerationOver`] when another generation is the present one.
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] if the process has exited,
+    /// [`Error::GenerationOver`] if `generation` is not the current one.
     pub fn stdin(&self, name: &str, generation: Option<u64>) -> Result<Stdin, Error> {
         self.process(name)?.stdin(generation)
     }
 
-    /// [`Stdin::write`] to the generation that runs now.
+    /// [`Stdin::write`] to the current generation.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited, its
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] if the process has exited, its
     /// stdin was closed, or it ends while the write waits.
     pub async fn write_stdin(&self, name: &str, data: impl Into<Bytes>) -> Result<(), Error> {
         self.stdin(name, None)?.write(data).await
     }
 
-    /// [`Stdin::try_write`] to the generation that runs now.
+    /// [`Stdin::try_write`] to the current generation.
     ///
     /// # Errors
-    /// [`Error::StdinFull`] while as much waits as may, or another write does; the others of
-    /// `write_stdin`.
+    /// [`Error::StdinFull`] while the queue is full or another write waits; otherwise as
+    /// [`Supervisor::write_stdin`].
     pub fn try_write_stdin(&self, name: &str, data: impl Into<Bytes>) -> Result<usize, Error> {
         self.stdin(name, None)?.try_write(data)
     }
 
-    /// Waits until [`Supervisor::try_write_stdin`] would take something. Another writer may be quicker.
+    /// Waits until the queue has room for [`Supervisor::try_write_stdin`]. Another writer may take it first.
     ///
     /// # Errors
-    /// Those of `write_stdin`.
+    /// As [`Supervisor::write_stdin`].
     pub async fn stdin_room(&self, name: &str) -> Result<(), Error> {
         self.stdin(name, None)?.room().await
     }
 
-    /// Ends a process's stdin after what was written.
+    /// Ends the stdin of a process after the queued bytes.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited.
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] if the process has exited.
     pub fn close_stdin(&self, name: &str) -> Result<(), Error> {
         self.stdin(name, None)?.close();
         Ok(())
     }
 
-    /// Ends one stream of a process's output, as a pipe ends whose reader has gone: what the process writes
-    /// to it from then on fails.
+    /// Closes an output stream of a process, like the read end of a pipe: later writes of the process to it fail.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process has exited.
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] if the process has exited.
     pub fn close_output(&self, name: &str, stream: Stream) -> Result<(), Error> {
         self.process(name)?.close_output(stream)
     }
 
-    /// Sends a signal to a process, by its number; 0 sends none. A script that listens for it decides what
-    /// becomes of it. Unlike [`Supervisor::kill`] it does not end what does not listen to it in time.
+    /// Sends a signal to a process, by its number; 0 only checks that the process runs. A listener of the script
+    /// replaces the default action. Unlike [`Supervisor::kill`], no forced end follows.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] when the process does not run.
+    /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] if the process does not run.
     #[cfg(unix)]
     pub fn signal(&self, name: &str, signal: i32) -> Result<(), Error> {
         self.process(name)?.signal(signal)
     }
 
-    /// Bytes written to a process's stdin that it has not read yet.
+    /// The number of bytes in the stdin queue of a process.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name.
@@ -80,8 +79,8 @@ impl Supervisor {
         Ok(self.process(name)?.queued())
     }
 
-    /// Everything a process does, from the backlog on; what this subscriber is too slow for is
-    /// dropped and counted. Goes on over restarts, until the process is removed.
+    /// Subscribes to all events of a process, starting with the backlog. Events that a slow subscriber misses are
+    /// dropped and counted. The subscription continues over restarts, until the process is removed.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name.
@@ -89,8 +88,8 @@ impl Supervisor {
         self.subscribe_with(name, WhenSlow::Drop, true)
     }
 
-    /// [`Supervisor::subscribe`] with a choice of what happens when the subscriber is slow, and
-    /// whether it begins with the backlog.
+    /// Like [`Supervisor::subscribe`], with a choice of the behaviour for a slow subscriber, and of whether it starts
+    /// with the backlog.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name.
@@ -103,16 +102,16 @@ impl Supervisor {
         Ok(self.process(name)?.subscribe(when_slow, backlog))
     }
 
-    /// A subscription from the backlog on that misses nothing, and for which the process waits, like
-    /// [`WhenSlow::Wait`]. What it has taken stays in the backlog until [`Subscription::release`] says
-    /// that it was handled: whoever subscribes next finds the rest there. Dropping it releases all.
+    /// Subscribes with acknowledgement. Starts with the backlog, and the process waits for the subscriber as with
+    /// [`WhenSlow::Wait`]. Received events stay in the backlog until [`Subscription::release`], so that the next
+    /// subscriber gets the events that were not acknowledged. Dropping the subscription acknowledges all events.
     ///
-    /// When `limits.stdoutBufferMb` are held, of which every event takes 64 bytes on top of its text,
-    /// the process waits and nothing more comes: release also when there is nothing left to take, and
-    /// not only after so much.
+    /// When the unacknowledged events fill `limits.stdoutBufferMb`, the process waits and no more events arrive. Each
+    /// event counts 64 bytes in addition to its text. So acknowledge also when no more events are available, and not
+    /// only after a fixed amount.
     ///
-    /// `after` is the last event that the subscriber knows already, if it knows any: what was dropped
-    /// up to there it has not missed. What is kept of it comes all the same.
+    /// `after` is the `seq` of the last event that the subscriber knows: evicted events up to it are not reported as
+    /// missed. Events up to it that are still stored are delivered again.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name.

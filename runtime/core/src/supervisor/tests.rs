@@ -1,4 +1,4 @@
-//! The supervisor and its actors with real processes, through the doors that the API does not have.
+//! Tests of the supervisor and its actors with real processes and private methods.
 
 mod orders;
 
@@ -7,14 +7,14 @@ use crate::io::event::{Event, Record};
 use crate::patience::finishes;
 use crate::wire::{ExitReason, RestartPolicy, RestartWhen, State};
 
-/// Runs a test that fails when it does not come to its end.
+/// Runs a test with a timeout.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let executor =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
-    executor.expect("an executor").block_on(finishes(future)).expect("it hangs")
+    executor.expect("an executor").block_on(finishes(future)).expect("the test finishes in time")
 }
 
-/// Everything that a subscription sees until its process is removed.
+/// All records until the process is removed.
 async fn all(mut subscription: Subscription) -> Vec<Record> {
     let mut records = Vec::new();
     while let Some(record) = subscription.recv().await {
@@ -31,7 +31,7 @@ fn exits(records: &[Record]) -> Vec<(u64, ExitReason)> {
     exits.collect()
 }
 
-/// Fails at once, and is started again after a long wait.
+/// A process that fails at once and restarts after `backoff_ms`.
 fn fails_and_waits(backoff_ms: u32) -> SpawnConfig {
     let when = RestartWhen::OnFailure;
     let restart = RestartPolicy { when, max_retries: 9, backoff_ms, reset_after_ms: 60_000 };
@@ -40,7 +40,7 @@ fn fails_and_waits(backoff_ms: u32) -> SpawnConfig {
 }
 
 #[test]
-fn a_name_whose_actor_has_panicked_is_started_again_and_its_exit_was_reported_once() {
+fn a_name_whose_actor_panicked_reports_one_exit_and_can_be_started_again() {
     let supervisor = Supervisor::new().expect("a supervisor");
     block_on(async {
         let reserved = supervisor.names().as_mut().expect("no shutdown").reserve("p");
@@ -84,7 +84,7 @@ fn ensure_waits_for_the_next_start_while_a_restart_waits() {
     block_on(async {
         let folder = tempfile::tempdir().expect("a folder");
         let flag = folder.path().join("once");
-        // Fails the first time, and runs from then on.
+        // Fails the first time, and runs the second time.
         let script = "test -e \"$0\" && exec cat; : > \"$0\"; exit 3";
         let flag = flag.to_str().expect("UTF-8").to_owned();
         let args = vec!["-c".to_owned(), script.to_owned(), flag];
@@ -99,7 +99,7 @@ fn ensure_waits_for_the_next_start_while_a_restart_waits() {
 }
 
 #[test]
-fn ensure_that_waits_for_a_restart_starts_the_process_when_that_is_given_up() {
+fn ensure_starts_the_process_if_the_restart_that_it_waits_for_is_cancelled() {
     let supervisor = Supervisor::new().expect("a supervisor");
     block_on(async {
         let spawned =
@@ -109,11 +109,11 @@ fn ensure_that_waits_for_a_restart_starts_the_process_when_that_is_given_up() {
         let config = SpawnConfig::command("cat");
         let (ensured, killed) =
             tokio::join!(biased; supervisor.ensure_started("p", config), supervisor.kill("p"));
-        killed.expect("the wait was killed");
+        killed.expect("the restart was cancelled");
         let (ensured, is_started) = ensured.expect("started");
         assert!(is_started, "by this call");
         let again = supervisor.ensure_started("p", SpawnConfig::command("cat")).await;
-        assert!(!again.expect("it lives").1, "by the call before");
+        assert!(!again.expect("it runs").1, "by the previous call");
         assert_eq!((ensured.generation, ensured.state), (2, State::Running));
         supervisor.shutdown().await;
     });
@@ -136,7 +136,7 @@ fn a_write_is_for_its_generation_and_never_reaches_another() {
             assert_eq!((refused.kind(), refused.generation()), ("exited", Some(other)));
         }
         let mut events = supervisor.subscribe("p").expect("listed");
-        let second = supervisor.stdin("p", Some(2)).expect("the present one");
+        let second = supervisor.stdin("p", Some(2)).expect("the current generation");
         second.write("new\n").await.expect("written");
         second.close();
         let mut lines = Vec::new();
@@ -155,10 +155,10 @@ fn a_write_is_for_its_generation_and_never_reaches_another() {
 }
 
 #[test]
-fn what_is_killed_while_it_starts_never_runs() {
+fn a_process_that_is_killed_while_it_starts_never_runs() {
     let supervisor = Supervisor::new().expect("a supervisor");
     block_on(async {
-        // Some of the kills come while the system starts the program.
+        // The delays let some kills arrive while the system starts the program.
         for wait in 0..60 {
             let process = supervisor.reserve("p").expect("the name is free");
             let subscription = process.subscribe(WhenSlow::Wait, false);
@@ -169,7 +169,7 @@ fn what_is_killed_while_it_starts_never_runs() {
                 supervisor.kill("p").await
             };
             let (started, killed) = tokio::join!(biased; start, kill);
-            killed.expect("it lives");
+            killed.expect("it is live");
             supervisor.remove("p").expect("it has exited");
             let states =
                 all(subscription).await.into_iter().filter_map(|record| match record.event {

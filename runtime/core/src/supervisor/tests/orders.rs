@@ -1,5 +1,5 @@
-//! Whatever is asked in whatever order, a name has at most one live generation, generations never repeat, and
-//! each reports exactly one exit, after everything else.
+//! Property tests with concurrent callers: a name has at most one live generation, generations never repeat, and each
+//! reports exactly one exit as its last event.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::wire::Limits;
 
-/// What one of several callers asks for.
+/// One call of a concurrent caller.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Spawn,
@@ -18,12 +18,12 @@ enum Step {
     Kill,
     Restart,
     Remove,
-    /// The process ends with a failure of its own.
+    /// Lets the process exit with a failure.
     Crash,
     Yield,
 }
 
-/// Takes a folder for as long as it runs: two at once would say so.
+/// Creates a folder while it runs, and prints `twice` if the folder exists already.
 const SCRIPT: &str = "mkdir \"$0\" || { echo twice; exit 0; }
 echo begun
 read line
@@ -34,7 +34,7 @@ fn config(folder: &Path) -> SpawnConfig {
     let taken = folder.join("taken").to_str().expect("UTF-8").to_owned();
     let when = RestartWhen::OnFailure;
     let restart = RestartPolicy { when, max_retries: 2, backoff_ms: 2, reset_after_ms: 60_000 };
-    // Only the end of stdin ends it, so that it can give back the folder.
+    // A long grace: the script ends with its stdin and removes the folder.
     let limits = Limits { kill_grace_ms: Some(600_000), ..Limits::default() };
     SpawnConfig {
         args: vec!["-c".to_owned(), SCRIPT.to_owned(), taken],
@@ -46,7 +46,7 @@ fn config(folder: &Path) -> SpawnConfig {
 
 type Seen = BTreeMap<u64, Vec<Record>>;
 
-/// Does what is asked; what is refused is as good as done. Hands out every subscription.
+/// Runs the steps and ignores refusals. Returns the records of a subscription after each step.
 async fn act(
     supervisor: &Supervisor,
     folder: &Path,
@@ -81,7 +81,7 @@ async fn generations(callers: Vec<Vec<Step>>) -> Seen {
     let supervisor = Supervisor::new().expect("a supervisor");
     let acts = callers.iter().map(|steps| act(&supervisor, folder.path(), steps));
     let subscriptions: Vec<_> = join_all(acts).await.into_iter().flatten().collect();
-    // With all its grace, of which a shutdown leaves little.
+    // A kill has the whole grace, a shutdown a shorter one.
     let _ = supervisor.kill("p").await;
     supervisor.shutdown().await;
     let mut generations = Seen::new();
@@ -92,7 +92,7 @@ async fn generations(callers: Vec<Vec<Step>>) -> Seen {
         }
         for (generation, records) in own {
             let former = generations.entry(generation).or_insert_with(|| records.clone());
-            assert_eq!(*former, records, "generation {generation} is not the same for all");
+            assert_eq!(*former, records, "subscribers disagree about generation {generation}");
         }
     }
     assert!(!fs::exists(folder.path().join("taken")).expect("a folder"), "something still runs");
@@ -113,7 +113,7 @@ fn check(generations: &Seen) {
         for record in records {
             assert_ne!(record.event, Event::Stdout("twice".into()), "two generations live");
         }
-        // Where the process was not removed, the next generation begins after the exit of the former.
+        // Unless the process was removed, the next generation starts after the exit of the previous one.
         let (first, end) = (records[0].seq, records[records.len() - 1].seq);
         if let Some((_, former_end)) = last_seq {
             assert!(first > former_end || first == 0, "generation {generation} overlaps");
@@ -144,13 +144,13 @@ proptest! {
     })]
 
     #[test]
-    fn whatever_is_asked_each_generation_lives_alone_and_exits_once(callers in steps()) {
+    fn concurrent_calls_leave_one_generation_at_a_time_with_one_exit(callers in steps()) {
         check(&block_on(generations(callers)));
     }
 }
 
 #[test]
-fn a_name_that_is_killed_removed_and_ensured_at_once_is_never_the_one_that_was_removed() {
+fn ensure_never_returns_a_process_that_was_removed() {
     use Step::{Crash, Ensure, Kill, Remove};
     let one = [Ensure, Kill, Remove].repeat(12);
     let other = [Ensure, Ensure, Crash].repeat(12);
