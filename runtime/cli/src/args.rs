@@ -1,4 +1,4 @@
-//! The command line, and the spawn configuration that it stands for.
+//! The command line, and its conversion to a spawn configuration.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,60 +27,60 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
-#[expect(clippy::option_option, reason = "absent, bare and with a value are three things")]
+#[expect(clippy::option_option, reason = "a flag is absent, bare, or has a value")]
 pub(crate) struct RunArgs {
-    /// What runs the script: auto, embedded, deno, bun or node. auto is embedded where this build has it.
+    /// The runtime: auto, embedded, deno, bun or node. auto is embedded if this build has it.
     #[arg(long, default_value = "auto")]
     runtime: Runtime,
-    /// Allow everything (the embedded engine keeps native code out).
+    /// Allow everything (except native code in the embedded engine).
     #[arg(short = 'A', long)]
     allow_all: bool,
-    /// Allow reading: everything, or the paths listed.
+    /// Allow reading: everything, or the listed paths.
     #[arg(long, value_name = "PATHS", num_args = 0..=1, require_equals = true)]
     allow_read: Option<Option<String>>,
-    /// Allow writing: everything, or the paths listed.
+    /// Allow writing: everything, or the listed paths.
     #[arg(long, value_name = "PATHS", num_args = 0..=1, require_equals = true)]
     allow_write: Option<Option<String>>,
-    /// Allow network access: everything, or the hosts listed.
+    /// Allow network access: to all hosts, or to the listed ones.
     #[arg(long, value_name = "HOSTS", num_args = 0..=1, require_equals = true)]
     allow_net: Option<Option<String>>,
-    /// Allow environment variables: all, or those listed.
+    /// Allow environment variables: all, or the listed ones.
     #[arg(long, value_name = "NAMES", num_args = 0..=1, require_equals = true)]
     allow_env: Option<Option<String>>,
-    /// Allow starting programs: any, or those listed.
+    /// Allow starting programs: all, or the listed ones.
     #[arg(long, value_name = "PROGRAMS", num_args = 0..=1, require_equals = true)]
     allow_run: Option<Option<String>>,
-    /// Allow reading system information: all, or what is listed.
+    /// Allow reading system information: all, or the listed kinds.
     #[arg(long, value_name = "APIS", num_args = 0..=1, require_equals = true)]
     allow_sys: Option<Option<String>>,
-    /// Allow importing from hosts: any, or those listed.
+    /// Allow importing from hosts: all, or the listed ones.
     #[arg(long, value_name = "HOSTS", num_args = 0..=1, require_equals = true)]
     allow_import: Option<Option<String>>,
-    /// JavaScript heap limit in MiB (embedded engine).
+    /// Limit of the JavaScript heap in MiB (embedded engine).
     #[arg(long, value_name = "N")]
     heap_mb: Option<u32>,
-    /// Limit to the memory of `ArrayBuffer`s in MiB (embedded engine).
+    /// Limit of the memory of `ArrayBuffer`s in MiB (embedded engine).
     #[arg(long, value_name = "N")]
     array_buffer_mb: Option<u32>,
-    /// Limit to all memory of the script in MiB (embedded engine).
+    /// Limit of all memory of the script in MiB (embedded engine).
     #[arg(long, value_name = "N")]
     memory_mb: Option<u32>,
-    /// Limit to the files, sockets, pipes and watchers that are open at once (embedded engine).
+    /// Limit of files, sockets, pipes and watchers that are open at once (embedded engine).
     #[arg(long, value_name = "N")]
     open_files: Option<u32>,
-    /// End the script when its event loop does not turn for so many milliseconds (embedded engine).
+    /// End the script when one iteration of its event loop takes longer, in milliseconds (embedded engine).
     #[arg(long, value_name = "N")]
     unresponsive_ms: Option<u32>,
     /// Working directory.
     #[arg(long, value_name = "DIR")]
     cwd: Option<PathBuf>,
-    /// Set an environment variable; may be given several times.
+    /// Set an environment variable; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     env: Vec<(String, String)>,
-    /// A flag for the runtime itself; may be given several times.
+    /// A flag for the runtime itself; may be repeated.
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     runtime_arg: Vec<String>,
-    /// The script, and arguments for it.
+    /// The script and its arguments.
     #[arg(
         required = true,
         trailing_var_arg = true,
@@ -126,7 +126,7 @@ impl RunArgs {
     }
 }
 
-#[expect(clippy::option_option, reason = "absent, bare and with a value are three things")]
+#[expect(clippy::option_option, reason = "a flag is absent, bare, or has a value")]
 fn grant(flag: Option<Option<String>>) -> Grant {
     match flag {
         None => Grant::All(false),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_script_belongs_to_the_script() {
+    fn arguments_after_the_script_are_passed_to_the_script() {
         let config = config(&["--runtime", "bun", "a.ts", "--runtime", "x", "-A"]);
         assert_eq!(config.runtime, Some(Runtime::Bun));
         assert_eq!(config.script.as_deref(), Some("a.ts"));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_permission_grants_all_and_a_list_what_it_names() {
+    fn a_bare_permission_grants_all_and_a_list_its_items() {
         let config = config(&["--allow-read", "--allow-net=a:1,b", "x.ts"]);
         let permissions = config.permissions.expect("always set");
         assert_eq!(permissions.read, Grant::All(true));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_to_respond_is_a_time_after_which_it_is_ended() {
+    fn unresponsive_ms_ends_the_script_and_other_limits_are_passed_on() {
         let limits = |words: &[&str]| config(words).limits.expect("always set");
         let given = limits(&[
             "--array-buffer-mb",

@@ -1,6 +1,6 @@
-//! `jsproc`: one JavaScript process on the command line's own stdin, stdout and stderr.
+//! `jsproc`: runs one JavaScript process on the stdin, stdout and stderr of the command line.
 //!
-//! Byte for byte, so that any stdio tool can be pointed at an in-process backend.
+//! Streams pass byte for byte, so that any stdio tool can use an in-process backend.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
@@ -15,7 +15,7 @@ use js_runtime::{Error, Runtime, RuntimeInfo, Supervisor};
 
 use self::args::{Cli, Command};
 
-/// What a failure to start ends with, as in a shell when a command cannot be executed.
+/// The exit code if the start fails, as in a shell for a command that cannot be executed.
 const CANNOT_START: u8 = 126;
 
 fn main() -> ExitCode {
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             Command::Detect { json } => detect(json).await.map(|()| 0),
         }
     });
-    // A read of the terminal that is still waiting must not hold the program.
+    // A pending read of the terminal must not delay the exit.
     runtime.shutdown_background();
     match code {
         Ok(code) => ExitCode::from(code),
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 async fn detect(json: bool) -> Result<(), Error> {
     let found = Supervisor::new()?.detect_runtimes().await?;
     if json {
-        // Plain data with string keys always serialises.
+        // Cannot fail: plain data with string keys.
         println!("{}", serde_json::to_string_pretty(&found).unwrap_or_default());
     } else {
         println!("{:<10} {:<10} path", "runtime", "version");

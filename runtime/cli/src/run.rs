@@ -1,4 +1,4 @@
-//! `jsproc run`: the terminal's three streams, connected to one process.
+//! `jsproc run`: connects the standard streams to one process.
 
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
@@ -12,19 +12,19 @@ use crate::signals;
 /// The process's name inside its supervisor.
 pub(crate) const NAME: &str = "script";
 
-/// What a signal that ended a program adds to its number, in a shell.
+/// A shell reports the exit of a program that a signal has ended as this plus the signal's number.
 const SIGNALLED: i32 = 128;
 
 const CHUNK: usize = 64 * 1024;
 
-/// How a run came to its end.
+/// The exit of the process.
 struct End {
     reason: ExitReason,
     code: Option<i32>,
 }
 
 pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
-    // One process, and no second.
+    // No second process will follow.
     let supervisor = Arc::new(Supervisor::builder().warm_isolates(0).build()?);
     let heard = Arc::new(OnceLock::new());
     let signals = tokio::spawn(signals::hand_on(supervisor.clone(), heard.clone()));
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
         (Err(error), None) => return Err(error),
     };
     let feeder = tokio::spawn(feed(supervisor.clone()));
-    // Writing to a terminal or a pipe blocks; the signals must be heard meanwhile.
+    // Writing to a terminal or a pipe blocks; signals must be handled meanwhile.
     let handle = tokio::runtime::Handle::current();
     let copying = supervisor.clone();
     let copied = move || handle.block_on(copy_output(&copying, events));
@@ -43,11 +43,11 @@ pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
     feeder.abort();
     signals.abort();
 
-    // A panic in there has been reported.
+    // The panic hook has already reported a panic of the task.
     let end = copied.unwrap_or(End { reason: ExitReason::Killed { signal: None }, code: None });
     supervisor.shutdown().await;
     if let Some(words) = last_words(&end) {
-        // Nobody may be reading it any more.
+        // Fails if the reader of stderr is gone.
         let _ = writeln!(io::stderr(), "jsproc: {words}");
     }
     Ok(exit_code(&end, heard.get().copied()))
@@ -56,18 +56,18 @@ pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
 async fn feed(supervisor: Arc<Supervisor>) {
     let mut stdin = tokio::io::stdin();
     let mut buffer = vec![0; CHUNK];
-    // An unreadable stdin is like an empty one.
+    // An unreadable stdin counts as an empty one.
     while let Ok(count @ 1..) = stdin.read(&mut buffer).await {
-        // Fails when the process does not read any more, and then nobody needs the rest.
+        // Fails if the process no longer reads.
         if supervisor.write_stdin(NAME, buffer[..count].to_vec()).await.is_err() {
             return;
         }
     }
-    // Fails when the process has just ended.
+    // Fails if the process has just ended.
     let _ = supervisor.close_stdin(NAME);
 }
 
-/// A reader that is gone is the script's to hear of: what it writes fails from then on.
+/// Copies output until the exit. If the reader of a stream is gone, later writes of the script to it fail.
 async fn copy_output(supervisor: &Supervisor, mut events: Subscription) -> End {
     loop {
         for record in events.recv_batch(256).await {
@@ -78,7 +78,7 @@ async fn copy_output(supervisor: &Supervisor, mut events: Subscription) -> End {
                 _ => continue,
             };
             if written.is_err() {
-                // Fails when the script has just ended.
+                // Fails if the process has just ended.
                 let _ = supervisor.close_output(NAME, stream);
             }
         }
@@ -90,7 +90,7 @@ fn write(mut to: impl Write, data: &[u8]) -> io::Result<()> {
     to.flush()
 }
 
-/// What the script could not say of its own end.
+/// A message for an exit that the script itself cannot report.
 fn last_words(end: &End) -> Option<String> {
     match &end.reason {
         ExitReason::Crashed { message } => Some(format!("the script crashed: {message}")),
@@ -105,14 +105,14 @@ fn exit_code(end: &End, signal: Option<i32>) -> u8 {
     let code = match (&end.reason, end.code) {
         (_, Some(code)) => code,
         (ExitReason::Killed { signal: Some(signal) }, None) => SIGNALLED + signal,
-        // What a program of its own would have ended with.
+        // The code of a separate program that crashes.
         (ExitReason::Crashed { .. }, None) => SIGNALLED + ABORTED,
         (_, None) => SIGNALLED + signal.unwrap_or(KILLED),
     };
     low_bits(code)
 }
 
-/// The system keeps the low eight bits of an exit code, and no more.
+/// The system reports only the low eight bits of an exit code.
 fn low_bits(code: i32) -> u8 {
     u8::try_from(code & 0xFF).unwrap_or(u8::MAX)
 }

@@ -1,4 +1,4 @@
-//! Signals to this program, which are the script's.
+//! Forwards signals of this program to the script.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,8 +6,8 @@ use js_runtime::Supervisor;
 
 use crate::run::NAME;
 
-/// Hands each signal on as itself. While the script is not there yet, one ends the start; its number is
-/// `heard` before that.
+/// Forwards each signal unchanged. A signal before the script runs ends the start; then its number is stored in
+/// `heard`.
 #[cfg(unix)]
 pub(crate) fn hand_on(
     supervisor: Arc<Supervisor>,
@@ -23,8 +23,8 @@ pub(crate) fn hand_on(
     ];
     const OTHERS: [SignalKind; 3] =
         [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::window_change()];
-    // Heard from here on: a signal during the start must not leave anything behind either. One without a
-    // handler keeps its default effect, which ends the program too.
+    // Registered before the start: a signal during the start must not leave a process behind. If a handler cannot be
+    // registered, the signal keeps its default action.
     let listened = ENDING.into_iter().chain(OTHERS);
     let mut listened: Vec<(SignalKind, Signal)> =
         listened.filter_map(|kind| Some((kind, signal(kind).ok()?))).collect();
@@ -40,23 +40,23 @@ pub(crate) fn hand_on(
             let number = kind.as_raw_value();
             let is_there = supervisor.signal(NAME, number).is_ok();
             if !is_there && ENDING.contains(&kind) {
-                // Only this module sets it.
+                // A second signal keeps the number of the first.
                 let _ = heard.set(number);
-                // It may have ended by itself a moment ago.
+                // Fails if the process has just ended.
                 let _ = supervisor.kill(NAME).await;
             }
         }
     }
 }
 
-/// Ends the script when the program is interrupted: there is nothing else that it could be told.
+/// Ends the script when the program is interrupted: other systems have no signals to forward.
 #[cfg(not(unix))]
 pub(crate) async fn hand_on(supervisor: Arc<Supervisor>, heard: Arc<OnceLock<i32>>) {
     const INTERRUPT: i32 = 2;
     if tokio::signal::ctrl_c().await.is_ok() {
-        // Only this module sets it.
+        // Set only here.
         let _ = heard.set(INTERRUPT);
-        // It may have ended by itself a moment ago.
+        // Fails if the process has just ended.
         let _ = supervisor.kill(NAME).await;
     }
 }

@@ -1,9 +1,9 @@
-//! The program `jsproc`, as a shell uses it: three streams, an exit code, signals.
+//! Tests of the program `jsproc`: streams, exit codes and signals.
 //!
-//! `JS_RUNTIME_REQUIRE_ALL` makes a runtime that is missing a failure; without it, it is passed over.
+//! A missing runtime is skipped. With `JS_RUNTIME_REQUIRE_ALL=1` it is a failure.
 
 #![cfg(unix)]
-#![allow(clippy::print_stderr, reason = "a test says what it passes over")]
+#![allow(clippy::print_stderr, reason = "a test reports what it skips")]
 
 #[path = "../../core/tests/common/paths.rs"]
 mod paths;
@@ -27,7 +27,7 @@ use crate::paths::{fixture, repository};
 use crate::patience::eventually;
 use crate::system::is_alive;
 
-/// Whatever may be found, by name, as `jsproc detect` tells.
+/// The names of the runtimes that `jsproc detect` finds.
 fn runtimes() -> &'static [String] {
     static FOUND: OnceLock<Vec<String>> = OnceLock::new();
     FOUND.get_or_init(|| {
@@ -38,13 +38,13 @@ fn runtimes() -> &'static [String] {
         let missing: Vec<String> = names(missing);
         assert!(!must || missing.is_empty(), "not on this machine: {missing:?}");
         for name in missing {
-            eprintln!("passed over, not on this machine: {name}");
+            eprintln!("skipped, not on this machine: {name}");
         }
         names(found)
     })
 }
 
-/// The engine belongs to the build, not to the machine.
+/// The embedded engine depends on the build, not on the machine.
 fn is_built(info: &RuntimeInfo) -> bool {
     cfg!(feature = "embedded") || info.name != "embedded"
 }
@@ -66,23 +66,23 @@ fn run(runtime: &str, flags: &[&str], script: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Runs to the end, with all of `stdin` to read.
+/// Runs the command to its end with `stdin` as input.
 fn finish(mut command: Command, stdin: &[u8]) -> Output {
     let mut child = command.spawn().expect("jsproc starts");
     let mut pipe = child.stdin.take().expect("stdin is a pipe");
     std::thread::scope(|scope| {
-        // What does not read its stdin may be gone.
+        // Fails if the program exits without reading its stdin.
         scope.spawn(move || pipe.write_all(stdin));
         child.wait_with_output().expect("jsproc ends")
     })
 }
 
-/// Runs a script that is just this line.
+/// Runs a script with one line of source.
 #[cfg(feature = "embedded")]
 fn finish_line(source: &str, flags: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("line.mjs");
-    std::fs::write(&script, source).expect("the folder can be written");
+    std::fs::write(&script, source).expect("a writable folder");
     finish(run("embedded", flags, &script, &[]), b"")
 }
 
@@ -90,7 +90,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Starts in a process group of its own and waits for the first line.
+/// Starts the command in a process group of its own and waits for its first line.
 fn start_in_group(mut command: Command) -> (Child, String) {
     let mut child = command.process_group(0).spawn().expect("jsproc starts");
     let stdout = child.stdout.as_mut().expect("stdout is a pipe");
@@ -116,7 +116,7 @@ fn eight_mebibytes_of_any_bytes_pass_through_unchanged() {
 }
 
 #[test]
-fn the_exit_code_is_the_scripts() {
+fn the_exit_code_of_the_script_is_passed_on() {
     for runtime in runtimes() {
         for (way, code) in [("0", 0), ("3", 3), ("255", 255), ("throw", 1), ("timer", 5)] {
             let output = finish(run(runtime, &[], &fixture("exit.mjs"), &[way]), b"");
@@ -127,7 +127,7 @@ fn the_exit_code_is_the_scripts() {
 }
 
 #[test]
-fn a_script_that_aborts_ends_like_a_program_that_a_signal_ended() {
+fn an_aborting_script_has_the_exit_code_of_the_signal() {
     for runtime in runtimes() {
         let output = finish(run(runtime, &[], &fixture("exit.mjs"), &["abort"]), b"");
         assert_eq!(output.status.code(), Some(128 + 6), "{runtime}: {}", text(&output.stderr));
@@ -135,7 +135,7 @@ fn a_script_that_aborts_ends_like_a_program_that_a_signal_ended() {
 }
 
 #[test]
-fn stderr_is_apart_from_stdout() {
+fn stderr_is_separate_from_stdout() {
     for runtime in runtimes() {
         let output = finish(run(runtime, &[], &fixture("both-streams.mjs"), &["300"]), b"");
         let numbered = |prefix| (0..300).map(|n| format!("{prefix} {n}")).collect::<Vec<_>>();
@@ -145,9 +145,9 @@ fn stderr_is_apart_from_stdout() {
 }
 
 #[test]
-fn arguments_after_the_script_are_the_scripts_and_flags_before_it_are_ours() {
+fn arguments_after_the_script_are_passed_to_it_and_flags_before_it_are_parsed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let cwd = folder.path().canonicalize().expect("it is there");
+    let cwd = folder.path().canonicalize().expect("an existing folder");
     let cwd = cwd.to_str().expect("UTF-8");
     for runtime in runtimes() {
         let flags = ["-A", "--cwd", cwd, "--env", "JSPROC_TEST=a=b"];
@@ -161,7 +161,7 @@ fn arguments_after_the_script_are_the_scripts_and_flags_before_it_are_ours() {
 }
 
 #[test]
-fn a_signal_ends_it_gracefully_and_its_process_group_with_it() {
+fn a_signal_ends_the_script_gracefully_and_its_process_group_too() {
     for runtime in runtimes() {
         for (signal, mode) in [
             (Signal::SIGTERM, "stdin"),
@@ -172,7 +172,7 @@ fn a_signal_ends_it_gracefully_and_its_process_group_with_it() {
             let (child, line) = start_in_group(run(runtime, &[], &fixture("idle.mjs"), &[mode]));
             assert_eq!(line, "ready", "{runtime}");
             let group = end(child, signal, |code| {
-                // One that ended by itself on the end of its stdin has a code of its own.
+                // A script that ended with its stdin has an exit code of its own.
                 let by_signal = code == Some(128 + signal as i32);
                 assert!(by_signal || (mode == "stdin" && code == Some(0)), "{runtime}: {code:?}");
             });
@@ -182,7 +182,7 @@ fn a_signal_ends_it_gracefully_and_its_process_group_with_it() {
 }
 
 #[test]
-fn a_signal_ends_a_busy_script_and_what_it_had_started() {
+fn a_signal_ends_a_busy_script_and_its_children() {
     for runtime in runtimes() {
         let (child, line) = start_in_group(run(runtime, &[], &fixture("busy.mjs"), &[]));
         assert_eq!(line, "ready", "{runtime}");
@@ -198,7 +198,7 @@ fn a_signal_ends_a_busy_script_and_what_it_had_started() {
 
 #[test]
 #[cfg(feature = "embedded")]
-fn a_script_that_does_not_respond_in_time_is_ended_as_by_a_kill_and_that_is_said() {
+fn an_unresponsive_script_is_killed_and_reported() {
     let flags = ["--unresponsive-ms", "300"];
     let output = finish(run("embedded", &flags, &fixture("busy.mjs"), &[]), b"");
     let log = text(&output.stderr);
@@ -208,8 +208,8 @@ fn a_script_that_does_not_respond_in_time_is_ended_as_by_a_kill_and_that_is_said
 
 #[test]
 #[cfg(feature = "embedded")]
-fn a_script_that_crashes_the_engine_ends_as_one_that_aborts_and_that_is_said() {
-    // The parser's stack is not deep enough.
+fn a_script_that_crashes_the_engine_ends_like_an_abort_and_is_reported() {
+    // Overflows the parser's stack.
     let source =
         "await import('data:application/typescript,export default ' + 'x=>'.repeat(1e5) + '1')";
     let output = finish_line(source, &[]);
@@ -218,7 +218,7 @@ fn a_script_that_crashes_the_engine_ends_as_one_that_aborts_and_that_is_said() {
     assert!(log.starts_with("jsproc: the script crashed: "), "{log}");
 }
 
-/// The program prepares TypeScript for Node on a thread that belongs to no embedded process.
+/// TypeScript for Node is compiled on a thread that belongs to no embedded process.
 #[test]
 #[cfg(feature = "embedded")]
 fn typescript_for_node_that_overflows_the_parsers_stack_is_a_syntax_error() {
@@ -241,7 +241,7 @@ fn typescript_for_node_that_overflows_the_parsers_stack_is_a_syntax_error() {
 
 #[test]
 #[cfg(feature = "embedded")]
-fn a_limit_to_buffers_holds() {
+fn the_limit_of_buffers_is_enforced() {
     for (limit, is_enough) in [("16", true), ("8", false)] {
         let flags = ["--array-buffer-mb", limit];
         let output = finish_line("new Uint8Array(9 << 20)", &flags);
@@ -249,7 +249,7 @@ fn a_limit_to_buffers_holds() {
     }
 }
 
-/// Sends the signal to the program alone, as `kill` does, and waits for its end.
+/// Sends the signal only to the program itself and waits for its exit.
 fn end(mut child: Child, signal: Signal, check: impl FnOnce(Option<i32>)) -> Pid {
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
     nix::sys::signal::kill(pid, signal).expect("it lives");
@@ -258,7 +258,7 @@ fn end(mut child: Child, signal: Signal, check: impl FnOnce(Option<i32>)) -> Pid
 }
 
 #[test]
-fn a_signal_reaches_the_script_as_itself() {
+fn a_signal_is_forwarded_to_the_script_unchanged() {
     for runtime in runtimes() {
         let mut command = run(runtime, &[], &fixture("signals.mjs"), &[]);
         let mut child = command.spawn().expect("jsproc starts");
@@ -279,7 +279,7 @@ fn a_signal_reaches_the_script_as_itself() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_the_scripts_to_handle() {
+fn a_script_can_handle_a_reader_that_goes_away() {
     for runtime in runtimes() {
         let (mut child, line) = start_in_group(run(runtime, &[], &fixture("epipe.mjs"), &[]));
         assert_eq!(line, "0", "{runtime}");
@@ -292,7 +292,7 @@ fn a_reader_that_goes_away_is_the_scripts_to_handle() {
 
 #[test]
 #[cfg(feature = "embedded")]
-fn a_reader_that_goes_away_ends_a_script_that_does_not_care() {
+fn a_reader_that_goes_away_ends_a_script_that_does_not_handle_it() {
     let (mut child, line) = start_in_group(run("embedded", &[], &fixture("flood.mjs"), &[]));
     assert_eq!(line, "0");
     drop(child.stdout.take());
@@ -302,7 +302,7 @@ fn a_reader_that_goes_away_ends_a_script_that_does_not_care() {
 }
 
 #[test]
-fn a_script_that_cannot_start_is_said_and_ends_with_126() {
+fn a_failed_start_is_reported_and_exits_with_126() {
     for (args, expected) in [
         (&["run", "no-such-script.ts"][..], "no-such-script.ts"),
         (&["run", "--cwd", "/no-such-folder", "x.ts"], "/no-such-folder"),
@@ -317,7 +317,7 @@ fn a_script_that_cannot_start_is_said_and_ends_with_126() {
 
 #[test]
 #[cfg(not(feature = "embedded"))]
-fn the_engine_is_refused_by_a_build_without_it_and_the_feature_named() {
+fn a_build_without_the_engine_refuses_it_and_names_the_feature() {
     let output = finish(run("embedded", &["--heap-mb", "64"], &fixture("idle.mjs"), &[]), b"");
     let log = text(&output.stderr);
     assert_eq!(output.status.code(), Some(126), "{log}");
@@ -329,7 +329,7 @@ fn the_engine_is_refused_by_a_build_without_it_and_the_feature_named() {
 }
 
 #[test]
-fn wrong_usage_is_said_and_ends_with_2() {
+fn wrong_usage_is_reported_and_exits_with_2() {
     for (args, expected) in [
         (&["run", "--runtime", "python", "x.ts"][..], "python"),
         (&["run", "--env", "NOVALUE", "x.ts"], "NOVALUE"),
@@ -357,12 +357,12 @@ fn detect_lists_the_embedded_engine_first_and_every_version() {
     }
 }
 
-/// An ordinary program from npm does the same on every runtime as on Node by itself.
+/// Checks that a program from npm behaves on every runtime as on Node without `jsproc`.
 fn same_as_node(program: &str, args: &[&str], stdin: &[u8]) {
     let script = repository().join("node_modules").join(program);
     if !script.exists() || !runtimes().iter().any(|name| name == "node") {
         assert!(std::env::var_os("JS_RUNTIME_REQUIRE_ALL").is_none(), "no {program}");
-        eprintln!("passed over: {program} or node is not there");
+        eprintln!("skipped: {program} or node is missing");
         return;
     }
     let mut node = Command::new("node");
@@ -378,18 +378,18 @@ fn same_as_node(program: &str, args: &[&str], stdin: &[u8]) {
 }
 
 #[test]
-fn prettier_formats_what_it_reads() {
+fn prettier_formats_its_stdin() {
     let source = b"const  a = {b:1,\n c : 'gr\xc3\xb6\xc3\x9fe'}\nexport default   a";
     same_as_node("prettier/bin/prettier.cjs", &["--stdin-filepath", "x.ts"], source);
 }
 
 #[test]
-fn prettier_complains_of_what_it_cannot_parse() {
+fn prettier_reports_syntax_errors() {
     let args = ["--no-color", "--stdin-filepath", "x.ts"];
     same_as_node("prettier/bin/prettier.cjs", &args, b"const = =");
 }
 
 #[test]
-fn the_typescript_compiler_tells_its_version() {
+fn the_typescript_compiler_prints_its_version() {
     same_as_node("typescript/bin/tsc", &["--version"], b"");
 }

@@ -1,10 +1,10 @@
-//! What embedding gives is still there: a guard with ratios and slack, in whatever build the tests are.
-//! Figures come from `npm run bench`.
+//! Checks that an embedded backend starts faster than a child, by ratios with slack that hold in any build.
+//! `npm run bench` measures exact figures.
 
 #![cfg(feature = "embedded")]
-#![allow(clippy::print_stdout, reason = "a measurement is to be seen")]
+#![allow(clippy::print_stdout, reason = "the test prints its measurements")]
 
-#[allow(dead_code, reason = "the bench measures more")]
+#[allow(dead_code, reason = "the benchmark uses more of it")]
 #[path = "../benches/speed/session.rs"]
 mod session;
 
@@ -15,19 +15,19 @@ use js_runtime::{Runtime, Supervisor};
 
 use session::{Session, Subject};
 
-/// Node is the one child that is always there.
+/// Node is the only child runtime on every test machine.
 const SUBJECTS: [Subject; 2] = [Subject::Ours(Runtime::Embedded), Subject::Ours(Runtime::Node)];
 
 const STARTS: usize = 9;
 
-/// At most half of the ratios that a build without optimisation has: 3.5 to 6.5 and 27 to 52.
+/// At most half of the ratios of builds without optimisation: 3.5 to 6.5 for cold starts, 27 to 52 for warm ones.
 ///
-/// Round trips have no guard here: one build is 0.4 to 7 times as quick as Node, as the system puts the two
-/// sides on one processor or on two. `npm run bench` measures them.
+/// Round trips are not checked: one build took 0.4 to 7 times Node's speed, depending on whether the system puts both
+/// sides on one processor or on two.
 const LEAST_OF_STARTS: f64 = 2.0;
 const LEAST_OF_WARM_STARTS: f64 = 8.0;
 
-/// A busy machine is slow to one of two by chance, again and again but not always.
+/// A busy machine often slows down one of the two, but not in every attempt.
 const ATTEMPTS: usize = 10;
 
 #[test]
@@ -40,16 +40,16 @@ fn an_embedded_backend_starts_sooner_than_a_child() {
                 ("start", ratio(&starts(0).await), LEAST_OF_STARTS),
                 ("warm start", ratio(&starts(1).await), LEAST_OF_WARM_STARTS),
             ];
-            println!("times better than Node as a child: {last:.1?}");
+            println!("ratios to Node as a child: {last:.1?}");
             if last.iter().all(|(_, ratio, least)| *ratio >= *least) {
                 return;
             }
         }
-        panic!("not as many times better than Node as a child as it should be: {last:.1?}");
+        panic!("the ratios to Node as a child are too small: {last:.1?}");
     });
 }
 
-/// How many times less the first median is.
+/// The second median as a multiple of the first.
 fn ratio([ours, childs]: &[Duration; 2]) -> f64 {
     childs.as_secs_f64() / ours.as_secs_f64()
 }
@@ -59,7 +59,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// With so many isolates prepared each time.
+/// Median start times of the subjects with `warm` warm isolates.
 async fn starts(warm: usize) -> [Duration; 2] {
     let supervisor = Supervisor::builder().warm_isolates(warm).build();
     let supervisor = Arc::new(supervisor.expect("there is room for a thread"));

@@ -1,4 +1,4 @@
-//! The checks: each runs in thousands of orders.
+//! The checks. Each runs in thousands of schedules.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,21 +12,21 @@ use super::event_loop_waker::EventLoopWaker;
 use super::io::stdin_queue::StdinQueue;
 use crate::wire::Framing;
 
-/// Orders of threads that each check tries.
+/// The number of schedules per check and scheduler.
 const ORDERS: usize = 2_000;
 
 pub(crate) fn run() {
     let checks: [(&str, fn()); 5] = [
         ("the end of stdin ends every read", the_end_of_stdin_ends_every_read),
         ("a broken pipe frees readers and writers", a_broken_pipe_frees_readers_and_writers),
-        ("all that is written is read, whoever reads", all_that_is_written_is_read),
-        ("what waits for room is woken by a read", what_waits_for_room_is_woken_by_a_read),
+        ("all written bytes are read, by any readers", all_written_bytes_are_read),
+        ("a read wakes a writer that waits for room", a_read_wakes_a_writer_that_waits_for_room),
         ("a wake-up of an event loop is never lost", a_wake_up_of_an_event_loop_is_never_lost),
     ];
     for (name, check) in checks {
         shuttle::check_random(check, ORDERS);
         shuttle::check_pct(check, ORDERS, 3);
-        println!("{name}: {} orders", 2 * ORDERS);
+        println!("{name}: {} schedules", 2 * ORDERS);
     }
 }
 
@@ -34,7 +34,7 @@ fn input(capacity: usize) -> StdinQueue {
     StdinQueue::new(Framing::Bytes, capacity, 64)
 }
 
-/// Reads to the end on a thread; what it has read.
+/// Reads to the end on a thread that returns the number of bytes.
 fn reads(input: &StdinQueue, blocks: bool) -> thread::JoinHandle<usize> {
     let input = input.clone();
     thread::spawn(move || {
@@ -84,7 +84,7 @@ fn a_broken_pipe_frees_readers_and_writers() {
     }
 }
 
-fn all_that_is_written_is_read() {
+fn all_written_bytes_are_read() {
     let input = input(2);
     let readers = [true, false, true].map(|blocks| reads(&input, blocks));
     let writer = {
@@ -101,7 +101,7 @@ fn all_that_is_written_is_read() {
     assert_eq!(read, 6);
 }
 
-fn what_waits_for_room_is_woken_by_a_read() {
+fn a_read_wakes_a_writer_that_waits_for_room() {
     let input = input(1);
     input.try_write(Bytes::from_static(b"ab")).expect("it is empty");
     let waits = {
@@ -117,7 +117,7 @@ fn what_waits_for_room_is_woken_by_a_read() {
     waits.join().expect("no panic");
 }
 
-/// Counts how often an executor is woken.
+/// Counts wake-ups of an executor.
 #[derive(Default)]
 struct Executor(AtomicUsize);
 
@@ -136,5 +136,5 @@ fn a_wake_up_of_an_event_loop_is_never_lost() {
     let runs_again = bell.rings_soon();
     wakes.join().expect("no panic");
     let woken = executor.0.load(Ordering::SeqCst);
-    assert!(runs_again || woken > 0, "neither runs again nor is woken");
+    assert!(runs_again || woken > 0, "the wake-up is lost");
 }

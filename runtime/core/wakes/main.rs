@@ -1,11 +1,11 @@
-//! Wake-ups under shuttle: threads are switched at every lock and atomic, in thousands of orders. A wake-up that
-//! is lost is a deadlock, which shuttle finds.
+//! Checks wake-ups with the model checker shuttle. It switches threads at every lock and atomic, in thousands of
+//! schedules. A lost wake-up is a deadlock, which shuttle reports.
 //!
 //! Run it with `cargo run` in this folder.
 
 mod sync;
 
-/// The files of `js-runtime` themselves.
+/// Source files of `js-runtime`, compiled with the locks of `sync`.
 #[path = "../src"]
 mod checked {
     #![allow(dead_code, unused_imports, reason = "only the wake-ups are checked")]
@@ -21,7 +21,7 @@ mod checked {
     }
 }
 
-/// What the files need of the rest.
+/// The part of `js_runtime::wire` that the files use.
 mod wire {
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub(crate) enum Framing {

@@ -1,4 +1,4 @@
-//! The locks and atomics of `js-runtime` as shuttle has them, with the interface of `parking_lot`.
+//! The locks and atomics of shuttle with the interface of `parking_lot`.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,7 +7,7 @@ pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 #[derive(Default)]
 pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
-/// `None` only while it waits.
+/// `None` only during `Condvar::wait`.
 pub(crate) struct MutexGuard<'a, T>(Option<shuttle::sync::MutexGuard<'a, T>>);
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-// Sends every line back, by the shortest way that each runtime has.
+// Sends every line back, with the fastest API of each runtime.
 const door = globalThis.process?.getBuiltinModule?.('js-runtime:lines')
 if (door) {
   for (let lines; (lines = await door.readAll()) !== null;) door.writeAll(lines)

@@ -1,4 +1,4 @@
-//! Lines there and back: one at a time, many at a time, long ones.
+//! Measures echoed lines: one at a time, many at a time, long ones.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ use tokio::sync::Semaphore;
 use crate::session::{ECHO, Session, Subject};
 use crate::stats::{Figures, micros};
 
-/// One line at a time: how many.
+/// Measured round trips of one line at a time.
 const ROUND_TRIPS: usize = 3_000;
 
-/// Of many at a time, so often.
+/// Measured rounds of many lines at a time.
 const ROUNDS: usize = 7;
 
-/// Every runtime compiles what it runs often; this much is not measured.
+/// Round trips before the measurement, for the runtime's compiler.
 const WARM_UP: usize = 500;
 
-/// Lines of one length, so many in a round, of which so many are under way at a time.
+/// A round of `count` lines of one length, of which `under_way` are in flight.
 struct Load {
     figure: &'static str,
     bytes: usize,
@@ -70,7 +70,7 @@ pub(crate) async fn round_trips(session: &mut Session) -> Vec<f64> {
     times
 }
 
-/// Answers a second, by subject and round; the subjects take turns.
+/// Answers per second, by subject and round; the rounds of the subjects alternate.
 async fn rates(
     subjects: &[Subject],
     script: &str,
@@ -82,8 +82,8 @@ async fn rates(
     for subject in subjects {
         sessions.push(Session::start(&supervisor, *subject, script).await);
     }
-    // As many as are under way, and over again: to fetch more from memory would take longer than most
-    // subjects do, and who writes a line has usually just made it.
+    // As many lines as are in flight, sent repeatedly: a real line is usually in the cache when it is written, and
+    // reading more lines from memory would take longer than most subjects need.
     let lines: Vec<Bytes> = (0..load.under_way).map(line).collect();
     let mut rates = vec![Vec::new(); subjects.len()];
     for round in 0..=ROUNDS {
@@ -122,14 +122,14 @@ async fn pipelined(session: &mut Session, lines: &[Bytes], load: &Load) -> Durat
     began.elapsed()
 }
 
-/// A line of so many bytes.
+/// A line of `bytes` bytes, line feed included.
 fn padded(bytes: usize) -> Bytes {
     let mut line = vec![b'x'; bytes];
     line[bytes - 1] = b'\n';
     line.into()
 }
 
-/// A request of kkrpc's.
+/// A kkrpc request.
 fn call(number: usize) -> Bytes {
     let frame = json!({
         "id": format!("1-2-3-{number}"), "method": "add", "args": [number, 1], "type": "request",

@@ -1,11 +1,11 @@
-//! How fast backends are: ours in the process, the three runtimes as our children, and the same three
-//! behind bare pipes, side by side in one run.
+//! Measures the speed of backends: the embedded engine, Bun, Deno and Node as children of this library, and the same
+//! three with bare pipes, in one run.
 //!
-//! `npm run bench` builds this, runs it and shows what it prints: one JSON document. A file among the
-//! arguments is a bundled backend that answers kkrpc. `--embedded` leaves the children out; `--start`,
-//! `--calls` and `--memory` ask for a part, for a profiler. Nothing is judged here.
+//! `npm run bench` builds and runs this program and shows its output, one JSON document. A file argument is a bundled
+//! backend that answers kkrpc. `--embedded` omits the children; `--start`, `--calls` and `--memory` select parts, for a
+//! profiler. The program has no thresholds.
 
-#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a measurement is to be seen")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod calls;
 mod memory;

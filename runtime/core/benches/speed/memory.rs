@@ -1,4 +1,4 @@
-//! What backends cost that do nothing, and what many of them cost each other.
+//! Measures memory of idle backends, and starts and round trips beside many others.
 
 use std::fs;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use crate::calls::round_trips;
 use crate::session::{ECHO, Session, Subject};
 use crate::stats::{Figures, micros};
 
-/// So many are compared with two.
+/// The number of backends that are added to the first two.
 const FURTHER: usize = 8;
 
-/// How many of ours live at once.
+/// Numbers of embedded backends that live at once.
 const CROWDS: [usize; 3] = [1, 8, 64];
 
-/// After their start all of them collect garbage and fall asleep.
+/// The time in which all runtimes collect garbage after their start and become idle.
 const SETTLE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject]) {
     let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
     for subject in subjects {
-        // Two, as the pages of a program's file count as its own while it runs once.
+        // Two, because pages of an executable count as private while it runs only once.
         let mut sessions = vec![ready(&supervisor, *subject).await];
         sessions.push(ready(&supervisor, *subject).await);
         tokio::time::sleep(SETTLE).await;
@@ -43,7 +43,7 @@ pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject]) {
     supervisor.shutdown().await;
 }
 
-/// How starts and the calls of a neighbour fare among more and more of ours.
+/// Measures starts and round trips of one backend beside growing numbers of others.
 async fn crowds(figures: &mut Figures, supervisor: &Arc<Supervisor>) {
     let subject = Subject::Ours(Runtime::Embedded);
     let (mut sessions, mut starts) = (Vec::new(), Vec::new());
@@ -65,14 +65,14 @@ async fn crowds(figures: &mut Figures, supervisor: &Arc<Supervisor>) {
     }
 }
 
-/// One that has answered.
+/// Starts a backend and waits for its first answer.
 async fn ready(supervisor: &Arc<Supervisor>, subject: Subject) -> Session {
     let mut session = Session::start(supervisor, subject, ECHO).await;
     session.round_trip(&Bytes::from_static(b"ready\n")).await;
     session
 }
 
-/// What this program and the children among `sessions` have for themselves alone, in KiB.
+/// Private memory of this program and its children among `sessions`, in KiB.
 fn private_kb(sessions: &[Session]) -> f64 {
     let children =
         sessions.iter().filter_map(Session::pid).filter(|pid| *pid != std::process::id());

@@ -1,4 +1,4 @@
-//! One backend that runs, behind whichever door: our API, or pipes without it.
+//! A running backend, through this library's API or through bare pipes.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use js_runtime::{Event, Permissions, Runtime, SpawnConfig, Subscription, Supervi
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Prints one line and stays.
+/// Prints one line and stays idle.
 const READY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/ready.mjs");
 
 /// Sends every line back.
 pub(crate) const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/echo.mjs");
 
-/// The longest line that is measured fits twice.
+/// Room for two of the longest measured lines.
 const PIPE_BUFFER: usize = 2 << 20;
 
-/// What is measured.
+/// A runtime and the way it is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
-    /// Through our API.
+    /// Through this library's API.
     Ours(Runtime),
-    /// A child with bare pipes.
+    /// As a child with bare pipes.
     Pipes(Runtime),
 }
 
@@ -95,7 +95,7 @@ impl Session {
         }
     }
 
-    /// How long one takes from the call that starts it to its first line.
+    /// The time from the call of `spawn` to the first line.
     pub(crate) async fn start_time(supervisor: &Arc<Supervisor>, subject: Subject) -> Duration {
         let began = Instant::now();
         let mut session = Self::start(supervisor, subject, READY).await;
@@ -105,7 +105,7 @@ impl Session {
         time
     }
 
-    /// How long a line takes there and back.
+    /// The time from the write of a line to its echo.
     pub(crate) async fn round_trip(&mut self, line: &Bytes) -> Duration {
         let began = Instant::now();
         self.writer.write(line).await;
@@ -126,7 +126,7 @@ impl Session {
         }
     }
 
-    /// The child's process, if it is one.
+    /// The process id of a child.
     pub(crate) fn pid(&self) -> Option<u32> {
         match (&self.writer, &self.reader) {
             (Writer::Ours { supervisor, name }, _) => supervisor.status(name).ok()?.pid,
@@ -149,7 +149,7 @@ impl Writer {
 }
 
 impl Reader {
-    /// The length of the next line that has one: on Deno kkrpc sends an empty one after each frame.
+    /// The length of the next non-empty line: on Deno kkrpc sends an empty line after each frame.
     pub(crate) async fn line(&mut self) -> usize {
         loop {
             match self.any_line().await {
@@ -165,16 +165,16 @@ impl Reader {
                 match events.recv().await.expect("it runs").event {
                     Event::Stdout(line) => return line.len(),
                     Event::Stderr(line) => {
-                        panic!("it complains: {}", String::from_utf8_lossy(&line))
+                        panic!("stderr: {}", String::from_utf8_lossy(&line))
                     }
-                    Event::Exit { reason, .. } => panic!("it has ended: {reason:?}"),
+                    Event::Exit { reason, .. } => panic!("the backend has ended: {reason:?}"),
                     _ => {}
                 }
             },
             Self::Pipes { lines, .. } => {
                 let mut line = Vec::new();
                 lines.read_until(b'\n', &mut line).await.expect("it writes");
-                assert!(!line.is_empty(), "it has ended");
+                assert!(!line.is_empty(), "the backend has ended");
                 line.len() - 1
             }
         }
@@ -206,7 +206,7 @@ fn pipes(runtime: Runtime, script: &str) -> Session {
     }
 }
 
-/// npm puts a script in front of Deno, which our API looks behind too.
+/// npm installs Deno with a launcher script. The library's detection resolves it too.
 fn real(program: PathBuf) -> PathBuf {
     let linked = program.canonicalize().unwrap_or(program);
     let behind = linked.with_file_name("deno");

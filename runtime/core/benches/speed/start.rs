@@ -1,4 +1,4 @@
-//! From the call to the first line.
+//! Measures starts: from the call of `spawn` to the first line.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::stats::{Figures, micros};
 
 const SAMPLES: usize = 21;
 
-/// Longer than it takes until an isolate waits for the next start.
+/// Longer than the pool needs to bootstrap the next isolate.
 const REST: Duration = Duration::from_millis(300);
 
-/// Nothing is prepared: V8 and Deno are part of every embedded start.
+/// Measures starts without warm isolates.
 pub(crate) async fn measure_cold(figures: &mut Figures, subjects: &[Subject]) {
     let supervisor = Supervisor::builder().warm_isolates(0).build();
     let supervisor = Arc::new(supervisor.expect("there is room for a thread"));
@@ -25,7 +25,7 @@ pub(crate) async fn measure_cold(figures: &mut Figures, subjects: &[Subject]) {
     supervisor.shutdown().await;
 }
 
-/// An application that has not just started another one.
+/// Measures starts with a warm isolate.
 pub(crate) async fn measure_warm(figures: &mut Figures, subjects: &[Subject]) {
     let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
     supervisor.warm_up(None).expect("the standard limits");
@@ -34,7 +34,7 @@ pub(crate) async fn measure_warm(figures: &mut Figures, subjects: &[Subject]) {
     supervisor.shutdown().await;
 }
 
-/// The subjects take turns; the first is not counted.
+/// The subjects alternate; the first start of each is not counted.
 async fn measure(
     figures: &mut Figures,
     figure: &str,

@@ -1,4 +1,4 @@
-//! What was measured, as rows of a table.
+//! The results as rows of a table.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::session::Subject;
 pub(crate) struct Figures(Vec<Value>);
 
 impl Figures {
-    /// A row of single measurements in `unit`.
+    /// Adds a row of samples in `unit`.
     pub(crate) fn add(
         &mut self,
         figure: &str,
@@ -32,7 +32,7 @@ impl Figures {
     }
 }
 
-/// The sample that so many of a hundred do not exceed.
+/// The percentile of sorted samples.
 fn at(sorted: &[f64], percent: usize) -> f64 {
     let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(index).copied().unwrap_or(f64::NAN)

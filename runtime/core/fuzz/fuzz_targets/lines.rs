@@ -1,4 +1,4 @@
-//! Streams, cut into lines.
+//! Fuzz target: the splitting of streams into lines.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Configurations, as JSON.
+//! Fuzz target: configurations as JSON.
 
 #![no_main]
 

@@ -1,9 +1,8 @@
-//! What wakes an isolate's event loop.
+//! The waker of an isolate's event loop.
 //!
-//! The engine never lets go of some wakers (those of a module whose top-level `await` has not come to its
-//! end), and one of the executor's own would keep that, and the files it has open, for ever. So it gets
-//! this one. It is also quicker: whoever wakes a loop that runs, or looks out for them, need not
-//! disturb the system for it.
+//! The engine never drops some wakers (those of a module with a pending top-level `await`). A waker of the executor
+//! would leak the executor and its open files. So the engine gets this waker, which can outlive the executor. It is
+//! also faster: waking a loop that runs or spins needs no system call.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -12,28 +11,28 @@ use std::time::{Duration, Instant};
 use crate::io::spin::Spin;
 use crate::sync::{AtomicU8, Mutex, MutexGuard, Ordering};
 
-/// The loop sleeps, or is about to: it is the executor that is to be woken.
+/// The loop is or will be pending: a wake-up must wake the executor.
 const AWAY: u8 = 0;
-/// It runs, or looks out: it sees by itself that it was woken.
+/// The loop runs or spins and sees a wake-up itself.
 const THERE: u8 = 1;
-/// It was woken while it was there.
+/// The loop was woken while it ran or spun.
 const RUNG: u8 = 2;
 
-/// So often at the most the loop runs again before the executor does, which has timers and sockets to look
-/// after. Deno's executor looks after them once in 61 runs, and Deno's sockets are written for that: what one
-/// iteration has written, the next ones complete before anything is read.
+/// The most iterations before the executor runs, which polls timers and sockets. Deno's executor polls them once in
+/// 61 iterations, and Deno's sockets rely on it: the next iterations complete the writes of one iteration before
+/// anything is read.
 const MOST_RUNS: u8 = 16;
 
-/// And for so long, so that a script that works in long portions does not keep them waiting.
+/// The longest time before the executor runs, so that long iterations do not delay timers and sockets.
 const LONGEST_RUNS: Duration = Duration::from_millis(1);
 
-/// Belongs to the event loop; passes on to its executor what it does not see itself.
+/// Wakes an event loop: directly while it runs or spins, through its executor otherwise.
 #[derive(Default)]
 pub(crate) struct EventLoopWaker {
     wire: Arc<WakeState>,
     spin: Spin,
     runs: u8,
-    /// The end of the first run after which the executor has not had its turn.
+    /// The end of the first iteration since the executor ran.
     since: Option<Instant>,
 }
 
@@ -48,7 +47,7 @@ impl EventLoopWaker {
         Waker::from(self.wire.clone())
     }
 
-    /// The loop is about to run, for an executor that is woken by `waker`.
+    /// Called before each iteration, with the waker of the executor.
     pub(crate) fn listen(&self, waker: &Waker) {
         self.wire.state.store(THERE, Ordering::SeqCst);
         let mut executor = self.wire.lock();
@@ -57,8 +56,8 @@ impl EventLoopWaker {
         }
     }
 
-    /// The loop has run: whether it is to run again at once, because it was woken meanwhile or is woken
-    /// now. Otherwise the executor will be woken.
+    /// Called after an iteration. Returns whether the loop was woken during it or during a spin, and should be polled
+    /// again at once. If not, later wake-ups wake the executor.
     pub(crate) fn rings_soon(&mut self) -> bool {
         let Self { wire, spin, runs, since } = self;
         let is_others_turn =
@@ -79,7 +78,7 @@ impl WakeState {
         self.state.load(Ordering::SeqCst) == RUNG
     }
 
-    /// Leaves waking to the executor, to which it hands on what was rung so far.
+    /// Lets later wake-ups wake the executor; passes on a wake-up that has already arrived.
     fn leave(&self) {
         if self.state.swap(AWAY, Ordering::SeqCst) == RUNG {
             self.wake_executor();
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_was_woken_while_it_ran_runs_again_before_the_executor() {
+    fn a_loop_that_is_woken_while_it_runs_runs_again_before_the_executor() {
         let executor = Arc::new(Executor::default());
         let (mut bell, waker) = loop_of(&executor);
         waker.wake_by_ref();
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_wakes_itself_again_and_again_leaves_the_executor_its_turn() {
+    fn a_loop_that_keeps_waking_itself_lets_the_executor_run() {
         let executor = Arc::new(Executor::default());
         let (mut bell, waker) = loop_of(&executor);
         let runs = (0..100).take_while(|_| {
@@ -158,11 +157,11 @@ mod tests {
             bell.rings_soon()
         });
         assert!(runs.count() <= usize::from(MOST_RUNS));
-        assert_eq!(executor.0.load(Ordering::SeqCst), 1, "woken once for all wakes");
+        assert_eq!(executor.0.load(Ordering::SeqCst), 1, "one wake-up of the executor for all wakes");
     }
 
     #[test]
-    fn a_loop_whose_runs_take_long_leaves_the_executor_its_turn() {
+    fn a_loop_with_long_iterations_lets_the_executor_run() {
         let executor = Arc::new(Executor::default());
         let (mut bell, waker) = loop_of(&executor);
         waker.wake_by_ref();
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_executor_is_woken_by_what_comes_after_the_loop_has_left() {
+    fn a_wake_up_of_a_pending_loop_wakes_the_executor() {
         let executor = Arc::new(Executor::default());
         let (mut bell, waker) = loop_of(&executor);
         assert!(!bell.rings_soon());
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_however_a_wake_meets_the_loops_leaving() {
+    fn a_wake_up_is_not_lost_while_the_loop_becomes_pending() {
         for pause in 0..2_000 {
             let executor = Arc::new(Executor::default());
             let (mut bell, waker) = loop_of(&executor);
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_that_outlives_its_loop_keeps_no_executor() {
+    fn a_waker_that_outlives_its_loop_does_not_retain_the_executor() {
         let executor = Arc::new(Executor::default());
         let (bell, waker) = loop_of(&executor);
         drop(bell);
