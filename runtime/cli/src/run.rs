@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
-use js_runtime::{Error, Event, ExitReason, Stream, Subscription, Supervisor, WhenSlow};
+use js_runtime::{Error, Event, ExitReason, Stream, Subscription, Supervisor, Backpressure};
 use tokio::io::AsyncReadExt;
 
 use crate::args::RunArgs;
@@ -28,7 +28,7 @@ pub(crate) async fn run(args: Box<RunArgs>) -> Result<u8, Error> {
     let supervisor = Arc::new(Supervisor::builder().warm_isolates(0).build()?);
     let heard = Arc::new(OnceLock::new());
     let signals = tokio::spawn(signals::hand_on(supervisor.clone(), heard.clone()));
-    let spawned = supervisor.spawn_subscribed(NAME, args.into_config(), WhenSlow::Wait).await;
+    let spawned = supervisor.spawn_subscribed(NAME, args.into_config(), Backpressure::Wait).await;
     let (_, events) = match (spawned, heard.get()) {
         (Ok(spawned), _) => spawned,
         (Err(_), Some(signal)) => return Ok(low_bits(SIGNALLED + signal)),

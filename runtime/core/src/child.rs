@@ -314,7 +314,7 @@ fn shorten(input: &StdinQueue, pipe: &ChildStdin) {
     // Without a descriptor to spare everything goes through the feeder.
     let Ok(pipe) = pipe.as_fd().try_clone_to_owned() else { return };
     let pipe = PipeWriter::from(pipe);
-    input.shorten(Box::new(move |data| {
+    input.set_direct_write(Box::new(move |data| {
         let is_small = (1..=nix::libc::PIPE_BUF).contains(&data.len());
         is_small && (&pipe).write(data).is_ok_and(|count| count == data.len())
     }));
@@ -342,7 +342,7 @@ async fn write_whole_chars(pipe: &mut ChildStdin, mut data: &[u8]) -> std::io::R
     while !data.is_empty() {
         let mut count = data.len().min(ATOMIC_WRITE);
         if count < data.len() {
-            count -= crate::io::stdin_queue::incomplete_utf8_tail(&data[..count]);
+            count -= crate::io::read_boundary::incomplete_utf8_tail(&data[..count]);
         }
         pipe.write_all(&data[..count]).await?;
         read_empty(pipe).await?;

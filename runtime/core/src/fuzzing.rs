@@ -28,7 +28,7 @@ mod tests {
     }
 
     #[test]
-    fn every_seed_gives_the_same_lines_in_any_chunks() {
+    fn every_seed_gives_the_same_lines_for_any_writes() {
         check_all_seeds("lines", super::lines);
     }
 

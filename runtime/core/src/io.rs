@@ -5,6 +5,7 @@ pub(crate) mod event;
 pub(crate) mod history;
 pub(crate) mod line_splitter;
 pub(crate) mod line_writer;
+pub(crate) mod read_boundary;
 pub(crate) mod spin;
 pub(crate) mod stdin;
 pub(crate) mod stdin_queue;

@@ -26,7 +26,7 @@ use crate::backend::plan::Plan;
 use crate::backend::start::Host;
 use crate::backend::usage::UsageMeter;
 use crate::error::Error;
-use crate::io::history::{Subscription, WhenSlow};
+use crate::io::history::{Subscription, Backpressure};
 use crate::supervisor::actor::Actor;
 use crate::supervisor::changes::{ChangeNotifier, Changes};
 use crate::supervisor::handle::{ActorMessage, ProcessHandle, StartRequest};
@@ -104,12 +104,12 @@ impl Supervisor {
         &self,
         name: &str,
         config: SpawnConfig,
-        when_slow: WhenSlow,
+        backpressure: Backpressure,
     ) -> Result<(ProcessInfo, Subscription), Error> {
         plan::check_name(name)?;
         let plan = Plan::new(config)?;
         let process = self.reserve(name)?;
-        let subscription = process.subscribe(when_slow, false);
+        let subscription = process.subscribe(backpressure, false);
         Ok((Self::begin(&process, plan, false).await?, subscription))
     }
 

@@ -14,7 +14,7 @@ use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use js_runtime::{Event, ExitReason, Runtime, SpawnConfig, Supervisor, WhenSlow};
+use js_runtime::{Event, ExitReason, Runtime, SpawnConfig, Supervisor, Backpressure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// A script that does what a backend does: it reads and writes lines.
@@ -63,7 +63,7 @@ fn settle() {
 async fn cycle(supervisor: &Supervisor, name: &str) {
     let config = SpawnConfig::script(Runtime::Embedded, SCRIPT);
     let (_, mut events) =
-        supervisor.spawn_subscribed(name, config, WhenSlow::Wait).await.expect("it starts");
+        supervisor.spawn_subscribed(name, config, Backpressure::Wait).await.expect("it starts");
     supervisor.write_stdin(name, "hello\n").await.expect("it reads");
     let mut echoed = false;
     while let Some(record) = events.recv().await {

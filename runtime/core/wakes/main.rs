@@ -16,6 +16,7 @@ mod checked {
     pub(crate) mod checks;
     pub(crate) mod io {
         pub(crate) mod line_splitter;
+        pub(crate) mod read_boundary;
         pub(crate) mod spin;
         pub(crate) mod stdin_queue;
     }

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use js_runtime::{Event, ProcessInfo, Record, State, Stream, Subscription, WhenSlow};
+use js_runtime::{Event, ProcessInfo, Record, State, Stream, Subscription, Backpressure};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tauri::{AppHandle, Emitter, Runtime};
@@ -36,7 +36,7 @@ pub(crate) async fn run<R: Runtime>(app: AppHandle<R>) {
                 continue;
             }
             // It may have been removed since it was listed.
-            if let Ok(subscription) = app.js().subscribe_with(&name, WhenSlow::Drop, true) {
+            if let Ok(subscription) = app.js().subscribe_with(&name, Backpressure::Drop, true) {
                 known.insert(name.clone());
                 reports.spawn(report_on(app.clone(), name, subscription));
             }

@@ -58,7 +58,7 @@ pub use js::{Js, JsExt};
 pub use js_runtime::{
     self, Event, ExitReason, Framing, Grant, Limits, Permissions, ProcessInfo, Record,
     RestartPolicy, RestartWhen, Runtime, RuntimeInfo, SpawnConfig, State, Stream, Subscription,
-    WhenSlow,
+    Backpressure,
 };
 
 /// A result of this crate.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use js_runtime::{Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow};
+use js_runtime::{Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, Backpressure};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -84,7 +84,7 @@ impl Session {
                     permissions: Some(Permissions { all: true, ..Permissions::default() }),
                     ..SpawnConfig::script(runtime, script)
                 };
-                let spawned = supervisor.spawn_subscribed(&name, config, WhenSlow::Wait).await;
+                let spawned = supervisor.spawn_subscribed(&name, config, Backpressure::Wait).await;
                 let (_, events) = spawned.unwrap_or_else(|error| panic!("{subject}: {error}"));
                 Self {
                     writer: Writer::Ours { supervisor: supervisor.clone(), name },

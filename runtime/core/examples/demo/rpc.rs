@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use js_runtime::{Event, Subscription, Supervisor, WhenSlow};
+use js_runtime::{Event, Subscription, Supervisor, Backpressure};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -25,7 +25,7 @@ impl<'a> Client<'a> {
         patience: Duration,
     ) -> Result<Self, Failure> {
         // A lost frame would be a call that never returns.
-        let events = supervisor.subscribe_with(name, WhenSlow::Wait, false)?;
+        let events = supervisor.subscribe_with(name, Backpressure::Wait, false)?;
         Ok(Self { supervisor, name, events, patience, calls: 0 })
     }
 

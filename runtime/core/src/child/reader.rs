@@ -40,7 +40,7 @@ pub(super) struct Reader {
 impl Reader {
     /// `gone` tells when the leader was.
     pub(super) fn new(sink: LineWriter, gone: watch::Receiver<Option<Instant>>) -> Self {
-        let output = sink.output();
+        let output = sink.history();
         let sink = Arc::new(Mutex::new(Some(sink)));
         Self { sink, output, gone, left_over: Arc::default(), _fetcher: None }
     }
@@ -57,7 +57,7 @@ impl Reader {
         let Ok(pipe) = pipe.as_fd().try_clone_to_owned() else { return self };
         let pipe = PipeReader::from(pipe);
         let (shared, left_over) = (self.sink.clone(), self.left_over.clone());
-        let fetcher = self.output.fetch_by(move || {
+        let fetcher = self.output.pull_with(move || {
             let Some(mut shared) = shared.try_lock() else { return };
             let Some(sink) = shared.as_mut().filter(|sink| sink.is_flushed()) else { return };
             let mut buffer = [0; SHORT];
@@ -110,7 +110,7 @@ impl Reader {
             }
             let began = Instant::now();
             let flush = || self.sink.lock().as_mut().map_or(Ok(true), LineWriter::try_flush);
-            if self.output.until(flush).await.is_err() {
+            if self.output.retry_until_pushed(flush).await.is_err() {
                 return;
             }
             if self.gone.borrow().is_some() {
@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::io::event::{Event, Stream};
-    use crate::io::history::{Subscription, WhenSlow};
+    use crate::io::history::{Subscription, Backpressure};
     use crate::io::line_writer::LineWriters;
     use crate::patience::{PATIENCE, finishes};
     use crate::wire::Framing;
@@ -168,7 +168,7 @@ mod tests {
     async fn what_was_fetched_and_found_no_room_is_handed_on_when_there_is_some() {
         let output = History::new(0);
         // Room for one line.
-        output.begin(1, 1);
+        output.start_generation(1, 1);
         let mut slow = output.subscribe_held(None);
         let mut echo = tokio::process::Command::new("cat")
             .stdin(Stdio::piped())
@@ -180,14 +180,14 @@ mod tests {
             panic!("both are pipes");
         };
         let sinks = LineWriters {
-            output: output.clone(),
+            history: output.clone(),
             generation: 1,
             framing: Framing::Lines,
             line_limit: 9,
         };
         let (_leader, gone) = watch::channel(None);
         let reader = Reader::new(sinks.stream(Stream::Stdout), gone).let_subscribers_fetch(&stdout);
-        let (sink, fetch) = (reader.sink.clone(), output.fetch().expect("it can be fetched"));
+        let (sink, fetch) = (reader.sink.clone(), output.pull_fn().expect("it can be fetched"));
         let reading = tokio::spawn(reader.read(stdout));
 
         stdin.write_all(b"one\n").await.expect("it reads");
@@ -211,23 +211,23 @@ mod tests {
 
         drop(stdin);
         reading.await.expect("it ends with the pipe");
-        assert!(output.fetch().is_none());
+        assert!(output.pull_fn().is_none());
     }
 
     #[tokio::test]
     async fn what_is_fetched_after_a_kill_ends_the_reader() {
         let output = History::new(0);
-        output.begin(1, 1);
+        output.start_generation(1, 1);
         let (pipe, mut writer) = std::io::pipe().expect("a pipe");
         let sinks = LineWriters {
-            output: output.clone(),
+            history: output.clone(),
             generation: 1,
             framing: Framing::Lines,
             line_limit: 9,
         };
         let (_leader, gone) = watch::channel(None);
         let reader = Reader::new(sinks.stream(Stream::Stdout), gone).let_subscribers_fetch(&pipe);
-        let fetch = output.fetch().expect("it can be fetched");
+        let fetch = output.pull_fn().expect("it can be fetched");
         // What the task reads says nothing.
         let (_open, silent) = tokio::io::duplex(1);
         let reading = tokio::spawn(reader.read(silent));
@@ -243,9 +243,10 @@ mod tests {
     /// A reader of a stream whose leader has been gone for longer than anything is waited for, and its output.
     fn reader_that_comes_late() -> (Reader, Subscription) {
         let output = History::new(0);
-        output.begin(1, usize::MAX);
-        let lines = output.subscribe(WhenSlow::Wait, true);
-        let sinks = LineWriters { output, generation: 1, framing: Framing::Lines, line_limit: 99 };
+        output.start_generation(1, usize::MAX);
+        let lines = output.subscribe(Backpressure::Wait, true);
+        let sinks =
+            LineWriters { history: output, generation: 1, framing: Framing::Lines, line_limit: 99 };
         let long_ago = Instant::now().checked_sub(DRAIN * 2).expect("the system is up for longer");
         let (_, gone) = watch::channel(Some(long_ago));
         (Reader::new(sinks.stream(Stream::Stdout), gone), lines)

@@ -5,7 +5,6 @@
 //! subscription must not miss events, the writer waits instead. A writer is a blocked thread (a synchronous write of
 //! an isolate) or a task. Cutting off a generation wakes its writers, so a kill never waits for a reader.
 
-mod pull;
 mod subscription;
 
 use std::collections::VecDeque;
@@ -16,8 +15,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 pub use self::subscription::Subscription;
+pub(crate) use self::subscription::{PullFn, PullSource};
 use crate::io::event::{Event, Record, Stream};
-pub(crate) use crate::io::history::pull::{PullFn, PullSource};
 use crate::io::spin::Spin;
 
 /// The generation was cut off: its events are refused.
@@ -26,7 +25,7 @@ pub(crate) struct CutOff;
 
 /// The behaviour when a subscriber reads more slowly than the process writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WhenSlow {
+pub enum Backpressure {
     /// The subscriber misses events and gets their number in [`Event::Dropped`].
     #[default]
     Drop,
@@ -41,49 +40,49 @@ pub(crate) struct History(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     /// Counts changes that subscribers may want to see, so that they poll without the lock.
-    news: AtomicU64,
+    version: AtomicU64,
     /// The number of other threads that must run before the next event.
-    others: AtomicUsize,
+    answering_threads: AtomicUsize,
     /// Reads the pipe of a child on the thread of a subscriber.
-    fetch: Mutex<Option<PullFn>>,
+    pull: Mutex<Option<PullFn>>,
     room: Condvar,
     room_async: Notify,
 }
 
 struct State {
-    history: VecDeque<Record>,
+    records: VecDeque<Record>,
     cost: usize,
     capacity: usize,
     next_seq: u64,
     /// The generation that may write.
     generation: u64,
     /// The closed streams of this generation.
-    unread: Vec<Stream>,
+    closed_streams: Vec<Stream>,
     subscribers: Vec<Subscriber>,
     next_subscriber: u64,
     /// The latest generation with which `is_first_to_hear` was called.
-    heard: u64,
+    latest_heard: u64,
     /// The process was removed: subscriptions end after the last record.
     closed: bool,
     /// Everything that was evicted so far; late subscribers have missed it.
-    forgotten: Missed,
+    evicted: Missed,
 }
 
 struct Subscriber {
     id: u64,
     /// The `seq` of the next record to take.
     cursor: u64,
-    /// The `seq` of the first record that was not released; `None` if taking a record releases it.
-    held: Option<u64>,
-    when_slow: WhenSlow,
+    /// The `seq` of the first unacknowledged record; `None` if taking a record acknowledges it.
+    unacked: Option<u64>,
+    backpressure: Backpressure,
     missed: Missed,
     wake: Arc<Notify>,
 }
 
 impl Subscriber {
     /// The `seq` of the first record that must not be evicted.
-    fn needs(&self) -> u64 {
-        self.held.unwrap_or(self.cursor)
+    fn first_needed(&self) -> u64 {
+        self.unacked.unwrap_or(self.cursor)
     }
 }
 
@@ -104,39 +103,39 @@ impl History {
     pub(crate) fn new(capacity: usize) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::new(State {
-                history: VecDeque::new(),
+                records: VecDeque::new(),
                 cost: 0,
                 capacity,
                 next_seq: 0,
                 generation: 0,
-                unread: Vec::new(),
+                closed_streams: Vec::new(),
                 subscribers: Vec::new(),
                 next_subscriber: 0,
-                heard: 0,
+                latest_heard: 0,
                 closed: false,
-                forgotten: Missed::default(),
+                evicted: Missed::default(),
             }),
-            news: AtomicU64::new(0),
-            others: AtomicUsize::new(1),
-            fetch: Mutex::new(None),
+            version: AtomicU64::new(0),
+            answering_threads: AtomicUsize::new(1),
+            pull: Mutex::new(None),
             room: Condvar::new(),
             room_async: Notify::new(),
         }))
     }
 
     /// Lets only `generation` write from now on, and sets the capacity in bytes.
-    pub(crate) fn begin(&self, generation: u64, capacity: usize) {
+    pub(crate) fn start_generation(&self, generation: u64, capacity: usize) {
         let mut state = self.lock();
         state.generation = generation;
-        state.unread.clear();
+        state.closed_streams.clear();
         state.capacity = capacity;
         drop(state);
         self.wake_writers();
     }
 
     /// Sets the number of threads that must run one after another before an event arrives.
-    pub(crate) fn comes_of(&self, threads: usize) {
-        self.0.others.store(threads, Ordering::Relaxed);
+    pub(crate) fn set_answering_threads(&self, threads: usize) {
+        self.0.answering_threads.store(threads, Ordering::Relaxed);
     }
 
     /// Refuses further events of `generation`; its waiting writers fail.
@@ -149,9 +148,9 @@ impl History {
         self.wake_writers();
     }
 
-    /// Refuses further output of the stream until the next generation; its waiting writers fail.
+    /// Refuses further output of the stream in this generation; its waiting writers fail.
     pub(crate) fn close_stream(&self, stream: Stream) {
-        self.lock().unread.push(stream);
+        self.lock().closed_streams.push(stream);
         self.wake_writers();
     }
 
@@ -190,13 +189,13 @@ impl History {
         let before = state.next_seq;
         let pushed = state.push(generation, events);
         if state.next_seq != before {
-            self.tell(state);
+            self.notify(state);
         }
         pushed
     }
 
     /// Calls `push` until it returns `true`; waits for room between calls.
-    pub(crate) async fn until(
+    pub(crate) async fn retry_until_pushed(
         &self,
         mut push: impl FnMut() -> Result<bool, CutOff>,
     ) -> Result<(), CutOff> {
@@ -215,7 +214,7 @@ impl History {
     pub(crate) fn push_now(&self, generation: u64, event: Event) {
         let mut state = self.lock();
         state.append(generation, event);
-        self.tell(&state);
+        self.notify(&state);
     }
 
     /// Ends subscriptions after the last record.
@@ -223,49 +222,49 @@ impl History {
         let mut state = self.lock();
         state.closed = true;
         state.generation = 0;
-        self.tell(&state);
+        self.notify(&state);
         drop(state);
         self.wake_writers();
     }
 
-    pub(crate) fn subscribe(&self, when_slow: WhenSlow, backlog: bool) -> Subscription {
-        self.add_subscriber(when_slow, backlog, false, None)
+    pub(crate) fn subscribe(&self, backpressure: Backpressure, backlog: bool) -> Subscription {
+        self.add_subscriber(backpressure, backlog, false, None)
     }
 
-    /// Subscribes with the backlog. The process waits for this subscriber, and records stay until they are released.
-    /// Records up to and including `after` are not reported as missed.
+    /// Subscribes with the backlog. The process waits for this subscriber, and records stay until they are acknowledged
+    /// with [`Subscription::release`]. Records up to and including `after` are not reported as missed.
     pub(crate) fn subscribe_held(&self, after: Option<u64>) -> Subscription {
-        self.add_subscriber(WhenSlow::Wait, true, true, after)
+        self.add_subscriber(Backpressure::Wait, true, true, after)
     }
 
     fn add_subscriber(
         &self,
-        when_slow: WhenSlow,
+        backpressure: Backpressure,
         backlog: bool,
-        releases: bool,
+        acknowledges: bool,
         after: Option<u64>,
     ) -> Subscription {
         let mut state = self.lock();
         let id = state.next_subscriber;
         state.next_subscriber += 1;
         let wake = Arc::new(Notify::new());
-        let knows_all = after.is_some_and(|after| after.saturating_add(1) >= state.first_seq());
+        let has_missed_nothing = after.is_some_and(|after| after.saturating_add(1) >= state.first_seq());
         let (cursor, missed) = if backlog {
-            (state.first_seq(), if knows_all { Missed::default() } else { state.forgotten })
+            (state.first_seq(), if has_missed_nothing { Missed::default() } else { state.evicted })
         } else {
             (state.next_seq, Missed::default())
         };
-        let held = releases.then_some(cursor);
-        let subscriber = Subscriber { id, cursor, held, when_slow, missed, wake: wake.clone() };
+        let unacked = acknowledges.then_some(cursor);
+        let subscriber = Subscriber { id, cursor, unacked, backpressure, missed, wake: wake.clone() };
         state.subscribers.push(subscriber);
         drop(state);
         let (ready, spin) = (VecDeque::new(), Spin::default());
-        Subscription { output: self.clone(), id, wake, ready, spin, is_dialogue: false }
+        Subscription { history: self.clone(), id, wake, ready, spin, is_ping_pong: false }
     }
 
     /// Wakes all subscribers.
-    fn tell(&self, state: &State) {
-        self.0.news.fetch_add(1, Ordering::Release);
+    fn notify(&self, state: &State) {
+        self.0.version.fetch_add(1, Ordering::Release);
         for subscriber in &state.subscribers {
             subscriber.wake.notify_one();
         }
@@ -283,19 +282,19 @@ impl History {
 
 impl State {
     fn first_seq(&self) -> u64 {
-        self.next_seq - self.history.len() as u64
+        self.next_seq - self.records.len() as u64
     }
 
     /// Returns `false` if a subscriber must be waited for first. Drops the events of a generation that was cut off.
     fn push(&mut self, generation: u64, events: &mut VecDeque<Event>) -> Result<bool, CutOff> {
         let stream = events.front().and_then(Event::stream);
-        let is_unread = stream.is_some_and(|stream| self.unread.contains(&stream));
-        if is_unread || self.generation != generation {
+        let is_closed = stream.is_some_and(|stream| self.closed_streams.contains(&stream));
+        if is_closed || self.generation != generation {
             events.clear();
             return Err(CutOff);
         }
         while !events.is_empty() {
-            if self.cost >= self.capacity && self.is_waited_for() {
+            if self.cost >= self.capacity && self.must_wait() {
                 return Ok(false);
             }
             if let Some(event) = events.pop_front() {
@@ -306,34 +305,34 @@ impl State {
     }
 
     /// Whether a subscriber that must not miss events still needs the oldest record.
-    fn is_waited_for(&self) -> bool {
+    fn must_wait(&self) -> bool {
         let first = self.first_seq();
-        self.subscribers.iter().any(|s| s.when_slow == WhenSlow::Wait && s.needs() <= first)
+        self.subscribers.iter().any(|s| s.backpressure == Backpressure::Wait && s.first_needed() <= first)
     }
 
     fn append(&mut self, generation: u64, event: Event) {
         let record = Record { seq: self.next_seq, generation, event };
         self.next_seq += 1;
         self.cost += record.cost();
-        self.history.push_back(record);
-        while self.cost > self.capacity && self.history.len() > 1 && !self.is_waited_for() {
-            self.drop_oldest();
+        self.records.push_back(record);
+        while self.cost > self.capacity && self.records.len() > 1 && !self.must_wait() {
+            self.evict_oldest();
         }
     }
 
-    fn drop_oldest(&mut self) {
-        let Some(record) = self.history.pop_front() else {
+    fn evict_oldest(&mut self) {
+        let Some(record) = self.records.pop_front() else {
             return;
         };
         self.cost -= record.cost();
-        self.forgotten.add(&record);
+        self.evicted.add(&record);
         for subscriber in self.subscribers.iter_mut().filter(|s| s.cursor == record.seq) {
             subscriber.missed.add(&record);
             subscriber.cursor += 1;
         }
     }
 
-    /// Moves the next records of a subscriber to `into`: at most `most`, until they cost `most_cost` bytes.
+    /// Appends the next records of a subscriber to `into`: at most `most`, and none after a cost of `most_cost` bytes.
     fn take(&mut self, id: u64, most: usize, most_cost: usize, into: &mut Vec<Record>) {
         let first = self.first_seq();
         let Some(subscriber) = self.subscribers.iter_mut().find(|s| s.id == id) else {
@@ -344,7 +343,7 @@ impl State {
         if events > 0 {
             into.push(Record {
                 seq: subscriber.cursor.saturating_sub(1),
-                generation: self.history.get(start).map_or(self.generation, |r| r.generation),
+                generation: self.records.get(start).map_or(self.generation, |r| r.generation),
                 event: Event::Dropped { events, bytes },
             });
         }
@@ -355,7 +354,7 @@ impl State {
             room = room.saturating_sub(record.cost());
             has_room
         };
-        into.extend(self.history.iter().skip(start).take(most).take_while(fits).cloned());
+        into.extend(self.records.iter().skip(start).take(most).take_while(fits).cloned());
         subscriber.cursor += (into.len() - before) as u64;
     }
 }

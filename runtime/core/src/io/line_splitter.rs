@@ -19,29 +19,29 @@ const BLOCK: usize = 16 * 1024;
 /// `PIPE_BUF` bytes whole, and longer ones in parts.
 const LONGEST_PARTIAL: usize = 4096;
 
-/// A frame that was given to the frame API, without terminator. With line feeds it is several lines.
-pub(crate) struct WholeLine {
+/// A frame that a script passed to the frame API, without terminator. With line feeds it is several lines.
+pub(crate) struct Frame {
     text: Vec<u8>,
     has_line_feed: bool,
 }
 
-impl WholeLine {
+impl Frame {
     /// Copies `text` if it is ASCII, in one pass through memory.
     pub(crate) fn of_ascii(text: &[u8]) -> Option<Self> {
         // One more byte for a terminator.
-        let mut line = Self { text: Vec::with_capacity(text.len() + 1), has_line_feed: false };
+        let mut frame = Self { text: Vec::with_capacity(text.len() + 1), has_line_feed: false };
         for block in text.chunks(BLOCK) {
             if !block.is_ascii() {
                 return None;
             }
-            line.has_line_feed |= memchr::memchr(b'\n', block).is_some();
-            line.text.extend_from_slice(block);
+            frame.has_line_feed |= memchr::memchr(b'\n', block).is_some();
+            frame.text.extend_from_slice(block);
         }
-        Some(line)
+        Some(frame)
     }
 }
 
-impl From<Vec<u8>> for WholeLine {
+impl From<Vec<u8>> for Frame {
     fn from(text: Vec<u8>) -> Self {
         Self { has_line_feed: memchr::memchr(b'\n', &text).is_some(), text }
     }
@@ -70,15 +70,15 @@ pub(crate) enum Chunk {
 pub(crate) struct LineSplitter {
     framing: Framing,
     limit: usize,
-    held: BytesMut,
-    /// The number of leading bytes of `held` that contain no line feed.
+    unfinished: BytesMut,
+    /// The number of leading bytes of `unfinished` that contain no line feed.
     searched: usize,
     /// Bytes dropped so far of a line that is too long.
     skipped: u64,
     /// Whether the start of the current line was emitted as a partial chunk.
     is_continued: bool,
-    /// The length of `held` at the last [tick](Self::tick), if the line is still the same.
-    held_before: usize,
+    /// The length of `unfinished` at the last [tick](Self::tick), if the line is still the same.
+    unfinished_before: usize,
 }
 
 impl LineSplitter {
@@ -86,36 +86,36 @@ impl LineSplitter {
         Self {
             framing,
             limit,
-            held: BytesMut::new(),
+            unfinished: BytesMut::new(),
             searched: 0,
             skipped: 0,
             is_continued: false,
-            held_before: 0,
+            unfinished_before: 0,
         }
     }
 
     /// Appends bytes and emits every complete chunk.
     pub(crate) fn push(&mut self, data: &[u8], mut emit: impl FnMut(Chunk)) {
         let is_dropped = self.framing == Framing::Lines
-            && self.held.len() + data.len() > self.limit
+            && self.unfinished.len() + data.len() > self.limit
             && memchr::memchr(b'\n', data).is_none();
         if is_dropped {
             self.skip(data.len(), &mut emit);
         } else {
-            self.held.extend_from_slice(data);
+            self.unfinished.extend_from_slice(data);
             self.cut(emit);
         }
     }
 
-    /// Appends a frame as lines, without a copy if no unfinished line is held.
-    pub(crate) fn push_line(&mut self, line: WholeLine, mut emit: impl FnMut(Chunk)) {
-        let WholeLine { text: mut line, has_line_feed } = line;
-        let is_alone = self.framing == Framing::Lines
-            && self.held.is_empty()
+    /// Appends a frame as lines, without a copy if there is no unfinished line.
+    pub(crate) fn push_frame(&mut self, frame: Frame, mut emit: impl FnMut(Chunk)) {
+        let Frame { text: mut line, has_line_feed } = frame;
+        let is_one_line = self.framing == Framing::Lines
+            && self.unfinished.is_empty()
             && self.skipped == 0
             && line.len() <= self.limit
             && !has_line_feed;
-        if is_alone && line.last() != Some(&b'\r') {
+        if is_one_line && line.last() != Some(&b'\r') {
             self.is_continued = false;
             return emit(Chunk::Data(Bytes::from(line)));
         }
@@ -125,33 +125,33 @@ impl LineSplitter {
 
     /// The buffer for the next read. Call [`cut`](Self::cut) after the read.
     pub(crate) fn room(&mut self) -> &mut BytesMut {
-        if self.held.capacity() - self.held.len() < LEAST_ROOM {
-            self.held.reserve(ROOM);
+        if self.unfinished.capacity() - self.unfinished.len() < LEAST_ROOM {
+            self.unfinished.reserve(ROOM);
         }
-        &mut self.held
+        &mut self.unfinished
     }
 
     /// Emits every complete chunk. Chunks of one read share an allocation.
     pub(crate) fn cut(&mut self, mut emit: impl FnMut(Chunk)) {
         if self.framing == Framing::Bytes {
-            if !self.held.is_empty() {
-                emit(Chunk::Data(self.held.split().freeze()));
+            if !self.unfinished.is_empty() {
+                emit(Chunk::Data(self.unfinished.split().freeze()));
             }
             return;
         }
-        let is_large = self.held.capacity() > ROOM;
-        while let Some(end) = memchr::memchr(b'\n', &self.held[self.searched..]) {
+        let is_large = self.unfinished.capacity() > ROOM;
+        while let Some(end) = memchr::memchr(b'\n', &self.unfinished[self.searched..]) {
             let end = self.searched + end;
             self.searched = 0;
-            let line = self.held.split_to(end + 1);
+            let line = self.unfinished.split_to(end + 1);
             self.end_line(line, end, &mut emit);
         }
-        self.searched = self.held.len();
-        if self.skipped > 0 || self.held.len() > self.limit {
+        self.searched = self.unfinished.len();
+        if self.skipped > 0 || self.unfinished.len() > self.limit {
             self.skip(0, &mut emit);
-        } else if is_large && self.held.is_empty() {
+        } else if is_large && self.unfinished.is_empty() {
             // The rest of a long line's allocation would retain all of it.
-            self.held = BytesMut::new();
+            self.unfinished = BytesMut::new();
         }
     }
 
@@ -159,14 +159,14 @@ impl LineSplitter {
     pub(crate) fn finish(&mut self, mut emit: impl FnMut(Chunk)) {
         if self.skipped > 0 {
             emit(Chunk::Dropped(std::mem::take(&mut self.skipped)));
-        } else if !self.held.is_empty() {
-            emit(Chunk::Data(self.held.split().freeze()));
+        } else if !self.unfinished.is_empty() {
+            emit(Chunk::Data(self.unfinished.split().freeze()));
         }
     }
 
-    /// Whether an unfinished line is held. Then [`tick`](Self::tick) must be called periodically.
+    /// Whether there is an unfinished line. Then [`tick`](Self::tick) must be called periodically.
     pub(crate) fn holds_text(&self) -> bool {
-        !self.held.is_empty() && self.skipped == 0 && self.framing == Framing::Lines
+        !self.unfinished.is_empty() && self.skipped == 0 && self.framing == Framing::Lines
     }
 
     /// Emits text that is unchanged since the last call: a prompt, or a progress display, which is cut after each
@@ -175,22 +175,22 @@ impl LineSplitter {
         if !self.holds_text() {
             return;
         }
-        let is_frame = may_have_frames && !self.is_continued && self.held[0] == b'{';
-        let length = self.held.len();
-        let has_waited = length == self.held_before && length <= LONGEST_PARTIAL;
+        let is_frame = may_have_frames && !self.is_continued && self.unfinished[0] == b'{';
+        let length = self.unfinished.len();
+        let has_waited = length == self.unfinished_before && length <= LONGEST_PARTIAL;
         // A carriage return at the very end may be the first half of a terminator.
-        let until_return = memchr::memrchr(b'\r', &self.held[..length - 1]).map(|end| end + 1);
-        self.held_before = length;
+        let until_return = memchr::memrchr(b'\r', &self.unfinished[..length - 1]).map(|end| end + 1);
+        self.unfinished_before = length;
         if is_frame || !(has_waited || until_return.is_some()) {
             return;
         }
         let whole = match until_return {
-            Some(end) if !has_waited && self.held.ends_with(b"\r") => end,
-            _ => length - crate::io::stdin_queue::incomplete_utf8_tail(&self.held),
+            Some(end) if !has_waited && self.unfinished.ends_with(b"\r") => end,
+            _ => length - crate::io::read_boundary::incomplete_utf8_tail(&self.unfinished),
         };
-        let mut text = self.held.split_to(whole);
-        self.searched = self.held.len();
-        self.held_before = self.held.len();
+        let mut text = self.unfinished.split_to(whole);
+        self.searched = self.unfinished.len();
+        self.unfinished_before = self.unfinished.len();
         while !text.is_empty() {
             let end = memchr::memchr(b'\r', &text).map_or(text.len(), |end| end + 1);
             self.is_continued = true;
@@ -198,22 +198,22 @@ impl LineSplitter {
         }
     }
 
-    /// Drops `held` and `more` further bytes of a line that is too long.
+    /// Drops `unfinished` and `more` further bytes of a line that is too long.
     fn skip(&mut self, more: usize, emit: &mut impl FnMut(Chunk)) {
         if self.skipped == 0 {
             emit(Chunk::TooLong);
         }
-        self.skipped += (self.held.len() + more) as u64;
-        if self.held.capacity() > ROOM {
-            self.held = BytesMut::new();
+        self.skipped += (self.unfinished.len() + more) as u64;
+        if self.unfinished.capacity() > ROOM {
+            self.unfinished = BytesMut::new();
         }
-        self.held.clear();
+        self.unfinished.clear();
         self.searched = 0;
     }
 
     /// Emits a line that has `text` bytes before its line feed.
     fn end_line(&mut self, mut line: BytesMut, text: usize, emit: &mut impl FnMut(Chunk)) {
-        (self.is_continued, self.held_before) = (false, 0);
+        (self.is_continued, self.unfinished_before) = (false, 0);
         if self.skipped == 0 && text > self.limit {
             emit(Chunk::TooLong);
         }
@@ -231,19 +231,19 @@ impl LineSplitter {
 mod tests {
     use super::*;
 
-    /// Splits the chunks by `push` and by `room` and `cut`; both must give the same output.
-    fn split(limit: usize, chunks: &[&[u8]]) -> Vec<Chunk> {
+    /// Splits the reads by `push` and by `room` and `cut`; both must give the same output.
+    fn split(limit: usize, reads: &[&[u8]]) -> Vec<Chunk> {
         let [mut pushed, mut read] = [(); 2].map(|()| LineSplitter::new(Framing::Lines, limit));
-        let [mut of_pushed, mut of_read] = [(); 2].map(|()| Vec::new());
-        for chunk in chunks {
-            pushed.push(chunk, |piece| of_pushed.push(piece));
-            read.room().extend_from_slice(chunk);
-            read.cut(|piece| of_read.push(piece));
+        let [mut from_push, mut from_read] = [(); 2].map(|()| Vec::new());
+        for data in reads {
+            pushed.push(data, |chunk| from_push.push(chunk));
+            read.room().extend_from_slice(data);
+            read.cut(|chunk| from_read.push(chunk));
         }
-        pushed.finish(|piece| of_pushed.push(piece));
-        read.finish(|piece| of_read.push(piece));
-        assert_eq!(of_pushed, of_read);
-        of_pushed
+        pushed.finish(|chunk| from_push.push(chunk));
+        read.finish(|chunk| from_read.push(chunk));
+        assert_eq!(from_push, from_read);
+        from_push
     }
 
     fn data(text: &[u8]) -> Chunk {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_the_same_however_the_stream_is_chunked() {
+    fn lines_do_not_depend_on_the_reads() {
         let stream: &[u8] = b"one\r\ntwo\n\n\xff\xfe\0three\nlast";
         let whole = split(64, &[stream]);
         let bytes: Vec<&[u8]> = stream.chunks(1).collect();
@@ -262,8 +262,8 @@ mod tests {
 
     #[test]
     fn a_carriage_return_is_a_terminator_only_before_a_line_feed() {
-        let pieces = split(64, &[b"10%\r50%\r", b"\n\r\n", b"90%\r"]);
-        assert_eq!(pieces, [data(b"10%\r50%"), data(b""), data(b"90%\r")]);
+        let chunks = split(64, &[b"10%\r50%\r", b"\n\r\n", b"90%\r"]);
+        assert_eq!(chunks, [data(b"10%\r50%"), data(b""), data(b"90%\r")]);
     }
 
     #[test]
@@ -273,8 +273,8 @@ mod tests {
         for end in [&b"x"[..], b"\n", b"short\n"] {
             splitter.room().extend_from_slice(&vec![b'x'; ROOM]);
             splitter.room().extend_from_slice(end);
-            splitter.cut(|piece| lines.push(piece));
-            let is_retained = splitter.held.capacity() > ROOM;
+            splitter.cut(|chunk| lines.push(chunk));
+            let is_retained = splitter.unfinished.capacity() > ROOM;
             assert_eq!(is_retained, lines.is_empty(), "only an unfinished line retains memory");
         }
         assert_eq!(lines.len(), 2);
@@ -282,9 +282,9 @@ mod tests {
 
     #[test]
     fn a_line_over_the_limit_is_reported_counted_and_followed_by_the_next() {
-        let pieces = split(4, &[b"12345", b"678\n", b"1234\n", b"12345"]);
+        let chunks = split(4, &[b"12345", b"678\n", b"1234\n", b"12345"]);
         assert_eq!(
-            pieces,
+            chunks,
             [Chunk::TooLong, Chunk::Dropped(8), data(b"1234"), Chunk::TooLong, Chunk::Dropped(5)]
         );
     }
@@ -292,20 +292,20 @@ mod tests {
     #[test]
     fn a_frame_is_split_like_written_text() {
         let lines: [&[u8]; 6] = [b"one", b"", b"two\nthree", b"four\r", b"12345678", b"last"];
-        for (framing, begun) in
-            [(Framing::Lines, &b""[..]), (Framing::Lines, b"begun "), (Framing::Bytes, b"")]
+        for (framing, start) in
+            [(Framing::Lines, &b""[..]), (Framing::Lines, b"start "), (Framing::Bytes, b"")]
         {
-            let [mut given, mut written] = [(); 2].map(|()| LineSplitter::new(framing, 7));
-            let [mut of_given, mut of_written] = [(); 2].map(|()| Vec::new());
-            given.push(begun, |piece| of_given.push(piece));
-            written.push(begun, |piece| of_written.push(piece));
+            let [mut frames, mut written] = [(); 2].map(|()| LineSplitter::new(framing, 7));
+            let [mut from_frames, mut from_writes] = [(); 2].map(|()| Vec::new());
+            frames.push(start, |chunk| from_frames.push(chunk));
+            written.push(start, |chunk| from_writes.push(chunk));
             for line in lines {
-                for whole in [WholeLine::from(line.to_vec()), WholeLine::of_ascii(line).unwrap()] {
-                    given.push_line(whole, |piece| of_given.push(piece));
-                    written.push(&[line, b"\n"].concat(), |piece| of_written.push(piece));
+                for frame in [Frame::from(line.to_vec()), Frame::of_ascii(line).unwrap()] {
+                    frames.push_frame(frame, |chunk| from_frames.push(chunk));
+                    written.push(&[line, b"\n"].concat(), |chunk| from_writes.push(chunk));
                 }
             }
-            assert_eq!(of_given, of_written);
+            assert_eq!(from_frames, from_writes);
         }
     }
 
@@ -314,7 +314,7 @@ mod tests {
         for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK] {
             let plain = [&vec![b'x'; length][..], b"\n"].concat();
             assert!(is_ascii_line(&plain), "{length}");
-            let copy = WholeLine::of_ascii(&plain[..length]).unwrap();
+            let copy = Frame::of_ascii(&plain[..length]).unwrap();
             assert_eq!((&copy.text[..], copy.has_line_feed), (&plain[..length], false));
             assert!(!is_ascii_line(&plain[..length]), "{length} without a line feed");
             for at in [0, length / 2, length.saturating_sub(1)].into_iter().filter(|_| length > 0) {
@@ -322,7 +322,7 @@ mod tests {
                     let mut changed = plain.clone();
                     changed[at] = other;
                     assert!(!is_ascii_line(&changed), "{other} at {at} of {length}");
-                    let copy = WholeLine::of_ascii(&changed[..length]);
+                    let copy = Frame::of_ascii(&changed[..length]);
                     assert_eq!(
                         copy.map(|copy| copy.has_line_feed),
                         (other == b'\n').then_some(true)
@@ -352,41 +352,41 @@ mod tests {
         ];
         for (text, ticks, may_have_frames, rest, partial, line) in cases {
             let mut splitter = LineSplitter::new(Framing::Lines, 1 << 20);
-            let mut pieces = Vec::new();
-            splitter.push(text, |piece| pieces.push(piece));
-            pieces.clear();
+            let mut chunks = Vec::new();
+            splitter.push(text, |chunk| chunks.push(chunk));
+            chunks.clear();
             for _ in 0..ticks {
-                splitter.tick(may_have_frames, |piece| pieces.push(piece));
+                splitter.tick(may_have_frames, |chunk| chunks.push(chunk));
             }
-            splitter.push(rest, |piece| pieces.push(piece));
+            splitter.push(rest, |chunk| chunks.push(chunk));
             let partial = partial.iter().map(|text| Chunk::Partial(Bytes::copy_from_slice(text)));
             let expected: Vec<_> = partial.chain([data(line), data(b"next")]).collect();
-            assert_eq!(pieces, expected, "{}", String::from_utf8_lossy(text));
+            assert_eq!(chunks, expected, "{}", String::from_utf8_lossy(text));
         }
     }
 
     #[test]
     fn growing_text_is_not_emitted_and_its_continuation_may_look_like_a_frame() {
         let mut splitter = LineSplitter::new(Framing::Lines, 64);
-        let mut pieces = Vec::new();
+        let mut chunks = Vec::new();
         for (text, count) in
             [("a", 0), ("b", 0), ("c", 0), ("", 1), ("{", 1), ("", 2), ("\nd", 3), ("", 4)]
         {
-            splitter.push(text.as_bytes(), |piece| pieces.push(piece));
-            splitter.tick(true, |piece| pieces.push(piece));
-            assert_eq!(pieces.len(), count, "{text:?}: {pieces:?}");
+            splitter.push(text.as_bytes(), |chunk| chunks.push(chunk));
+            splitter.tick(true, |chunk| chunks.push(chunk));
+            assert_eq!(chunks.len(), count, "{text:?}: {chunks:?}");
         }
-        splitter.finish(|piece| pieces.push(piece));
+        splitter.finish(|chunk| chunks.push(chunk));
         let partial = |text: &'static str| Chunk::Partial(Bytes::from_static(text.as_bytes()));
-        assert_eq!(pieces, [partial("abc"), partial("{"), data(b""), partial("d")]);
+        assert_eq!(chunks, [partial("abc"), partial("{"), data(b""), partial("d")]);
     }
 
     #[test]
     fn bytes_framing_passes_reads_unchanged() {
         let mut splitter = LineSplitter::new(Framing::Bytes, 2);
-        let mut pieces = Vec::new();
-        splitter.push(b"a\nb\r\nlong", |piece| pieces.push(piece));
-        splitter.finish(|piece| pieces.push(piece));
-        assert_eq!(pieces, [data(b"a\nb\r\nlong")]);
+        let mut chunks = Vec::new();
+        splitter.push(b"a\nb\r\nlong", |chunk| chunks.push(chunk));
+        splitter.finish(|chunk| chunks.push(chunk));
+        assert_eq!(chunks, [data(b"a\nb\r\nlong")]);
     }
 }

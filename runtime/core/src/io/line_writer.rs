@@ -7,7 +7,7 @@ use bytes::BytesMut;
 
 use crate::io::event::{Event, Stream};
 use crate::io::history::{CutOff, History};
-use crate::io::line_splitter::{Chunk, LineSplitter, WholeLine};
+use crate::io::line_splitter::{Chunk, LineSplitter, Frame};
 use crate::wire::Framing;
 
 /// The interval of ticks. Text of an unfinished line waits for one to two intervals.
@@ -16,7 +16,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 /// Creates the line writers of one generation.
 #[derive(Clone)]
 pub(crate) struct LineWriters {
-    pub(crate) output: History,
+    pub(crate) history: History,
     pub(crate) generation: u64,
     pub(crate) framing: Framing,
     /// Longest line, in bytes.
@@ -28,14 +28,14 @@ impl LineWriters {
         LineWriter {
             splitter: LineSplitter::new(self.framing, self.line_limit),
             stream,
-            sinks: self.clone(),
+            writers: self.clone(),
             pending: VecDeque::new(),
         }
     }
 
     /// Refuses further output; waiting writers fail.
     pub(crate) fn cut_off(&self) {
-        self.output.cut_off(self.generation);
+        self.history.cut_off(self.generation);
     }
 }
 
@@ -46,7 +46,7 @@ impl LineWriters {
 pub(crate) struct LineWriter {
     splitter: LineSplitter,
     stream: Stream,
-    sinks: LineWriters,
+    writers: LineWriters,
     pending: VecDeque<Event>,
 }
 
@@ -66,8 +66,8 @@ impl LineWriter {
     }
 
     /// Appends a frame of the frame API.
-    pub(crate) fn append_line(&mut self, line: WholeLine) {
-        self.cut(|splitter, emit| splitter.push_line(line, emit));
+    pub(crate) fn append_frame(&mut self, frame: Frame) {
+        self.cut(|splitter, emit| splitter.push_frame(frame, emit));
     }
 
     /// Ends the stream; emits a last line without a terminator.
@@ -97,29 +97,29 @@ impl LineWriter {
 
     /// Flushes all events. Blocks the thread while a subscriber must be waited for.
     pub(crate) fn flush_blocking(&mut self) -> Result<(), CutOff> {
-        let LineWriters { output, generation, .. } = &self.sinks;
-        output.push_blocking(*generation, &mut self.pending)
+        let LineWriters { history, generation, .. } = &self.writers;
+        history.push_blocking(*generation, &mut self.pending)
     }
 
     /// Flushes without waiting. Returns `false` if a subscriber must be waited for first.
     pub(crate) fn try_flush(&mut self) -> Result<bool, CutOff> {
-        let LineWriters { output, generation, .. } = &self.sinks;
-        output.try_push(*generation, &mut self.pending)
+        let LineWriters { history, generation, .. } = &self.writers;
+        history.try_push(*generation, &mut self.pending)
     }
 
     pub(crate) async fn flush(&mut self) -> Result<(), CutOff> {
-        let output = self.sinks.output.clone();
-        output.until(|| self.try_flush()).await
+        let history = self.writers.history.clone();
+        history.retry_until_pushed(|| self.try_flush()).await
     }
 
-    pub(crate) fn output(&self) -> History {
-        self.sinks.output.clone()
+    pub(crate) fn history(&self) -> History {
+        self.writers.history.clone()
     }
 
     fn cut(&mut self, cut: impl FnOnce(&mut LineSplitter, &mut dyn FnMut(Chunk))) {
-        let (stream, limit, pending) = (self.stream, self.sinks.line_limit, &mut self.pending);
-        cut(&mut self.splitter, &mut |piece| {
-            pending.push_back(match (piece, stream) {
+        let (stream, limit, pending) = (self.stream, self.writers.line_limit, &mut self.pending);
+        cut(&mut self.splitter, &mut |chunk| {
+            pending.push_back(match (chunk, stream) {
                 (Chunk::Data(line), Stream::Stdout) => Event::Stdout(line),
                 (Chunk::Data(line), Stream::Stderr) => Event::Stderr(line),
                 (Chunk::Partial(data), stream) => Event::Partial { stream, data },
@@ -136,24 +136,24 @@ mod tests {
 
     #[tokio::test]
     async fn partial_text_is_not_emitted_while_events_wait_for_a_subscriber() {
-        let output = History::new(0);
-        output.begin(1, 1);
-        let mut page = output.subscribe_held(None);
-        let sinks =
-            LineWriters { output, generation: 1, framing: Framing::Lines, line_limit: 1 << 20 };
-        let mut sink = sinks.stream(Stream::Stderr);
-        sink.append(b"one\ntwo\nthr");
-        assert_eq!(sink.try_flush(), Ok(false), "the history has room for one line");
-        sink.tick();
-        sink.tick();
-        sink.append(b"ee\n");
+        let history = History::new(0);
+        history.start_generation(1, 1);
+        let mut subscriber = history.subscribe_held(None);
+        let writers =
+            LineWriters { history, generation: 1, framing: Framing::Lines, line_limit: 1 << 20 };
+        let mut writer = writers.stream(Stream::Stderr);
+        writer.append(b"one\ntwo\nthr");
+        assert_eq!(writer.try_flush(), Ok(false), "the history has room for one line");
+        writer.tick();
+        writer.tick();
+        writer.append(b"ee\n");
         let mut lines = Vec::new();
         while lines.len() < 3 {
-            for record in page.recv_batch(usize::MAX).await {
-                page.release(record.seq);
+            for record in subscriber.recv_batch(usize::MAX).await {
+                subscriber.release(record.seq);
                 lines.push(record.event);
             }
-            assert!(sink.try_flush().is_ok());
+            assert!(writer.try_flush().is_ok());
         }
         let expected = ["one", "two", "three"].map(|line| Event::Stderr(line.into()));
         assert_eq!(lines, expected);

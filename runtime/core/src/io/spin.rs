@@ -10,41 +10,41 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 /// The longest spin. A short answer takes less.
-const LONGEST: Duration = Duration::from_micros(100);
+const MAX_SPIN: Duration = Duration::from_micros(100);
 
 /// Polls between two reads of the clock.
-const LOOKS: u32 = 32;
+const POLLS: u32 = 32;
 
 /// The most waits without a spin after a failed one.
-const MOST_SAT_OUT: u32 = 256;
+const MAX_BACKOFF: u32 = 256;
 
 /// The spinning of one waiting task, with its back-off.
 #[derive(Default)]
 pub(crate) struct Spin {
-    sit_out: u32,
-    penalty: u32,
+    waits_to_skip: u32,
+    backoff: u32,
 }
 
 impl Spin {
-    /// Polls `has_come` on this thread for up to [`LONGEST`]; returns its last result. Returns `false` at once during
-    /// a back-off, and if this thread and `others` other threads do not have a processor each.
-    pub(crate) fn look(&mut self, others: usize, has_come: impl Fn() -> bool) -> bool {
-        if self.sit_out > 0 || !can_run_meanwhile(others) {
-            self.sit_out = self.sit_out.saturating_sub(1);
+    /// Polls `is_ready` on this thread for up to [`MAX_SPIN`]; returns its last result. Returns `false` at once during
+    /// a back-off, and if this thread and `other_threads` other threads do not have a processor each.
+    pub(crate) fn poll(&mut self, other_threads: usize, is_ready: impl Fn() -> bool) -> bool {
+        if self.waits_to_skip > 0 || !have_processors(other_threads) {
+            self.waits_to_skip = self.waits_to_skip.saturating_sub(1);
             return false;
         }
-        let has_come = look(has_come);
-        self.penalty = if has_come { 0 } else { (self.penalty * 2).clamp(1, MOST_SAT_OUT) };
-        self.sit_out = self.penalty;
-        has_come
+        let is_ready = spin(is_ready);
+        self.backoff = if is_ready { 0 } else { (self.backoff * 2).clamp(1, MAX_BACKOFF) };
+        self.waits_to_skip = self.backoff;
+        is_ready
     }
 }
 
-fn look(has_come: impl Fn() -> bool) -> bool {
-    let began = Instant::now();
-    while began.elapsed() < LONGEST {
-        for _ in 0..LOOKS {
-            if has_come() {
+fn spin(is_ready: impl Fn() -> bool) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < MAX_SPIN {
+        for _ in 0..POLLS {
+            if is_ready() {
                 return true;
             }
             spin_loop();
@@ -53,9 +53,9 @@ fn look(has_come: impl Fn() -> bool) -> bool {
     false
 }
 
-fn can_run_meanwhile(others: usize) -> bool {
+fn have_processors(other_threads: usize) -> bool {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    *PROCESSORS.get_or_init(|| available_parallelism().map_or(1, NonZero::get)) > others
+    *PROCESSORS.get_or_init(|| available_parallelism().map_or(1, NonZero::get)) > other_threads
 }
 
 #[cfg(test)]
@@ -67,21 +67,21 @@ mod tests {
     #[test]
     fn failed_spins_back_off_until_one_succeeds() {
         let mut spin = Spin::default();
-        let mut looks_of = |waits: usize, finds: bool| {
-            let looks = Cell::new(0);
+        let mut count_spins = |waits: usize, succeeds: bool| {
+            let spins = Cell::new(0);
             for _ in 0..waits {
-                let has_looked = Cell::new(false);
-                spin.look(0, || {
-                    has_looked.set(true);
-                    finds
+                let has_spun = Cell::new(false);
+                spin.poll(0, || {
+                    has_spun.set(true);
+                    succeeds
                 });
-                looks.set(looks.get() + usize::from(has_looked.get()));
+                spins.set(spins.get() + usize::from(has_spun.get()));
             }
-            looks.get()
+            spins.get()
         };
         // The waits 0, 2, 5, 10, 19, 36, 69, 134, 263, 520 and 777 spin.
-        assert_eq!(looks_of(1_000, false), 11);
-        assert_eq!(looks_of(257, true), 257 - 34, "the back-off of the last failure ends first");
-        assert_eq!(looks_of(10, true), 10);
+        assert_eq!(count_spins(1_000, false), 11);
+        assert_eq!(count_spins(257, true), 257 - 34, "the back-off of the last failure ends first");
+        assert_eq!(count_spins(10, true), 10);
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 pub(crate) use self::queue::LineTooLong;
-pub(crate) use self::queue::{Closed, DirectWrite, Line, Refused, incomplete_utf8_tail};
+pub(crate) use self::queue::{Closed, DirectWrite, Line, Refused};
 use self::queue::{Queue, QueuedBytes};
 use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use crate::wire::Framing;
@@ -31,9 +31,9 @@ struct Shared {
     /// Wakes the callers of `room`.
     writable: Notify,
     /// Whether `read_lines` was called.
-    is_read_in_lines: AtomicBool,
+    is_read_by_lines: AtomicBool,
     /// Whether the process itself, and not one of its children, has read.
-    is_read: AtomicBool,
+    is_read_by_process: AtomicBool,
 }
 
 impl StdinQueue {
@@ -43,8 +43,8 @@ impl StdinQueue {
             readable: Condvar::new(),
             readable_async: Notify::new(),
             writable: Notify::new(),
-            is_read_in_lines: AtomicBool::new(false),
-            is_read: AtomicBool::new(false),
+            is_read_by_lines: AtomicBool::new(false),
+            is_read_by_process: AtomicBool::new(false),
         }))
     }
 
@@ -53,26 +53,26 @@ impl StdinQueue {
         not(any(unix, test)),
         expect(dead_code, reason = "only Unix pipes are written directly")
     )]
-    pub(crate) fn shorten(&self, shortcut: DirectWrite) {
-        self.lock().shorten(shortcut);
+    pub(crate) fn set_direct_write(&self, direct_write: DirectWrite) {
+        self.lock().set_direct_write(direct_write);
     }
 
     /// Queues `data`; waits while the queue is full. Dropping the future withdraws a write that still waits.
     pub(crate) async fn write(&self, data: Bytes) -> Result<(), Closed> {
         let accepted = {
-            let chunk = self.chunk(data);
+            let bytes = self.queued_bytes(data);
             let mut queue = self.lock();
-            if queue.pass(&chunk) {
+            if queue.write_directly(&bytes) {
                 return Ok(());
             }
-            let accepted = queue.write(chunk)?;
+            let accepted = queue.write(bytes)?;
             // A reader that waits for the end of a split character can also take it from a waiting write.
             self.wake(queue);
             accepted
         };
         let Some(accepted) = accepted else { return Ok(()) };
         // Dropped after the receiver: `withdraw` removes writes whose receiver is gone.
-        let withdraw = Withdraw(self);
+        let withdraw = WithdrawOnDrop(self);
         let written = accepted.await.map_err(|_| Closed);
         std::mem::forget(withdraw);
         written
@@ -80,12 +80,12 @@ impl StdinQueue {
 
     /// Queues all of `data` or nothing, without waiting. Returns the number of queued bytes.
     pub(crate) fn try_write(&self, data: Bytes) -> Result<usize, Refused> {
-        let chunk = self.chunk(data);
+        let bytes = self.queued_bytes(data);
         let mut queue = self.lock();
-        if queue.pass(&chunk) {
+        if queue.write_directly(&bytes) {
             return Ok(queue.unread());
         }
-        let queued = queue.try_write(chunk)?;
+        let queued = queue.try_write(bytes)?;
         self.wake(queue);
         Ok(queued)
     }
@@ -147,7 +147,7 @@ impl StdinQueue {
 
     /// Reads into `buffer`, and blocks the thread until there are bytes; 0 is the end.
     pub(crate) fn read_blocking(&self, buffer: &mut [u8]) -> usize {
-        self.0.is_read.store(true, Ordering::Relaxed);
+        self.0.is_read_by_process.store(true, Ordering::Relaxed);
         let mut queue = self.lock();
         loop {
             if let Some(count) = queue.read(buffer) {
@@ -160,8 +160,8 @@ impl StdinQueue {
 
     /// Reads into `buffer`; 0 is the end. Cancel-safe.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> usize {
-        self.0.is_read.store(true, Ordering::Relaxed);
-        self.until_found(|queue| queue.read(buffer)).await
+        self.0.is_read_by_process.store(true, Ordering::Relaxed);
+        self.read_when_ready(|queue| queue.read(buffer)).await
     }
 
     /// Reads for a child of the process that inherits its stdin. The child gets bytes only while the process waits
@@ -171,22 +171,22 @@ impl StdinQueue {
         expect(dead_code, reason = "only Unix shares the stdin with child processes")
     )]
     pub(crate) async fn read_for_child(&self, buffer: &mut [u8], is_waited_for: bool) -> usize {
-        self.until_found(|queue| {
-            let is_free = is_waited_for || !self.0.is_read.load(Ordering::Relaxed);
-            if is_free || queue.is_over() { queue.read(buffer) } else { None }
+        self.read_when_ready(|queue| {
+            let is_free = is_waited_for || !self.0.is_read_by_process.load(Ordering::Relaxed);
+            if is_free || queue.is_finished() { queue.read(buffer) } else { None }
         })
         .await
     }
 
     /// Reads the complete lines that are queued, up to a bound; an empty result is the end. Cancel-safe.
     pub(crate) async fn read_lines(&self) -> Result<Vec<Line>, LineTooLong> {
-        self.0.is_read.store(true, Ordering::Relaxed);
-        self.0.is_read_in_lines.store(true, Ordering::Relaxed);
-        self.until_found(Queue::read_lines).await
+        self.0.is_read_by_process.store(true, Ordering::Relaxed);
+        self.0.is_read_by_lines.store(true, Ordering::Relaxed);
+        self.read_when_ready(Queue::read_lines).await
     }
 
     /// Calls `read` until it returns something; waits for changes between calls.
-    async fn until_found<T>(&self, mut read: impl FnMut(&mut Queue) -> Option<T>) -> T {
+    async fn read_when_ready<T>(&self, mut read: impl FnMut(&mut Queue) -> Option<T>) -> T {
         loop {
             // Created before the queue is read, so that no wake-up is missed.
             let changed = self.0.readable_async.notified();
@@ -207,9 +207,9 @@ impl StdinQueue {
 
     /// Scans the data on the writer's thread if the reader reads lines: the writer's cache holds the data, and the
     /// reader's thread is the busier one.
-    fn chunk(&self, data: Bytes) -> QueuedBytes {
-        if self.0.is_read_in_lines.load(Ordering::Relaxed) {
-            QueuedBytes::looked_through(data)
+    fn queued_bytes(&self, data: Bytes) -> QueuedBytes {
+        if self.0.is_read_by_lines.load(Ordering::Relaxed) {
+            QueuedBytes::scanned(data)
         } else {
             data.into()
         }
@@ -239,14 +239,13 @@ impl StdinQueue {
 }
 
 /// Removes a waiting write when its future is dropped.
-struct Withdraw<'a>(&'a StdinQueue);
+struct WithdrawOnDrop<'a>(&'a StdinQueue);
 
-impl Drop for Withdraw<'_> {
+impl Drop for WithdrawOnDrop<'_> {
     fn drop(&mut self) {
-        let Self(input) = self;
-        let mut queue = input.lock();
+        let mut queue = self.0.lock();
         queue.withdraw();
-        input.wake(queue);
+        self.0.wake(queue);
     }
 }
 

@@ -20,7 +20,7 @@ use deno_runtime::deno_io::{FdTable, StdioPipe};
 use parking_lot::Mutex;
 
 use crate::io::history::CutOff;
-use crate::io::line_splitter::WholeLine;
+use crate::io::line_splitter::Frame;
 use crate::io::line_writer::LineWriter;
 use crate::io::stdin_queue::StdinQueue;
 use crate::isolate::limits::control::Control;
@@ -196,10 +196,10 @@ impl Stdio {
         self.flush_now(&mut sink)
     }
 
-    pub(super) fn write_line(&self, line: WholeLine) -> FsResult<()> {
+    pub(super) fn write_line(&self, line: Frame) -> FsResult<()> {
         let End::Out { sink, .. } = &self.end else { return Err(bad_descriptor()) };
         let mut sink = sink.lock();
-        sink.append_line(line);
+        sink.append_frame(line);
         self.flush_now(&mut sink)
     }
 
@@ -220,10 +220,10 @@ impl Stdio {
             if sink.holds_text() {
                 partial.notify();
             }
-            sink.output()
+            sink.history()
         };
         // The sink is locked for each attempt only: a synchronous write may come meanwhile.
-        output.until(|| sink.lock().try_flush()).await.map_err(broken_pipe)
+        output.retry_until_pushed(|| sink.lock().try_flush()).await.map_err(broken_pipe)
     }
 
     fn input_end(&self) -> FsResult<&StdinQueue> {

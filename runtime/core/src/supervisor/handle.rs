@@ -13,7 +13,7 @@ use crate::backend::running::Running;
 use crate::backend::usage::{MeteredProcess, UsageSource};
 use crate::error::Error;
 use crate::io::event::{Event, Stream};
-use crate::io::history::{History, Subscription, WhenSlow};
+use crate::io::history::{History, Subscription, Backpressure};
 use crate::io::line_writer::LineWriters;
 use crate::io::stdin::Stdin;
 use crate::io::stdin_queue::StdinQueue;
@@ -143,8 +143,8 @@ impl ProcessHandle {
         self.0.live.load(Ordering::Acquire)
     }
 
-    pub(crate) fn subscribe(&self, when_slow: WhenSlow, backlog: bool) -> Subscription {
-        self.0.output.subscribe(when_slow, backlog)
+    pub(crate) fn subscribe(&self, backpressure: Backpressure, backlog: bool) -> Subscription {
+        self.0.output.subscribe(backpressure, backlog)
     }
 
     pub(crate) fn subscribe_held(&self, after: Option<u64>) -> Subscription {

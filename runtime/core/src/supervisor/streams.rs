@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Supervisor;
 use crate::error::Error;
 use crate::io::event::Stream;
-use crate::io::history::{Subscription, WhenSlow};
+use crate::io::history::{Subscription, Backpressure};
 use crate::io::stdin::Stdin;
 
 impl Supervisor {
@@ -85,7 +85,7 @@ impl Supervisor {
     /// # Errors
     /// [`Error::NotFound`] for an unknown name.
     pub fn subscribe(&self, name: &str) -> Result<Subscription, Error> {
-        self.subscribe_with(name, WhenSlow::Drop, true)
+        self.subscribe_with(name, Backpressure::Drop, true)
     }
 
     /// Like [`Supervisor::subscribe`], with a choice of the behaviour for a slow subscriber, and of whether it starts
@@ -96,14 +96,14 @@ impl Supervisor {
     pub fn subscribe_with(
         &self,
         name: &str,
-        when_slow: WhenSlow,
+        backpressure: Backpressure,
         backlog: bool,
     ) -> Result<Subscription, Error> {
-        Ok(self.process(name)?.subscribe(when_slow, backlog))
+        Ok(self.process(name)?.subscribe(backpressure, backlog))
     }
 
     /// Subscribes with acknowledgement. Starts with the backlog, and the process waits for the subscriber as with
-    /// [`WhenSlow::Wait`]. Received events stay in the backlog until [`Subscription::release`], so that the next
+    /// [`Backpressure::Wait`]. Received events stay in the backlog until [`Subscription::release`], so that the next
     /// subscriber gets the events that were not acknowledged. Dropping the subscription acknowledges all events.
     ///
     /// When the unacknowledged events fill `limits.stdoutBufferMb`, the process waits and no more events arrive. Each

@@ -59,7 +59,7 @@ fn a_name_whose_actor_panicked_reports_one_exit_and_can_be_started_again() {
         });
         let plan = Plan::new(SpawnConfig::command("cat")).expect("a plan");
         let first = Supervisor::begin(&process, plan, false).await.expect("started");
-        let subscription = process.subscribe(WhenSlow::Wait, true);
+        let subscription = process.subscribe(Backpressure::Wait, true);
         let stdin = process.stdin(None).expect("it runs");
         panic.send(()).expect("the actor lives");
 
@@ -89,7 +89,7 @@ fn ensure_waits_for_the_next_start_while_a_restart_waits() {
         let flag = flag.to_str().expect("UTF-8").to_owned();
         let args = vec!["-c".to_owned(), script.to_owned(), flag];
         let config = SpawnConfig { args, ..fails_and_waits(300) };
-        let spawned = supervisor.spawn_subscribed("p", config.clone(), WhenSlow::Wait).await;
+        let spawned = supervisor.spawn_subscribed("p", config.clone(), Backpressure::Wait).await;
         let (_, mut events) = spawned.expect("spawned");
         while !matches!(events.recv().await.expect("an event").event, Event::Exit { .. }) {}
         let ensured = supervisor.ensure("p", config).await.expect("ensured");
@@ -103,7 +103,7 @@ fn ensure_starts_the_process_if_the_restart_that_it_waits_for_is_cancelled() {
     let supervisor = Supervisor::new().expect("a supervisor");
     block_on(async {
         let spawned =
-            supervisor.spawn_subscribed("p", fails_and_waits(600_000), WhenSlow::Wait).await;
+            supervisor.spawn_subscribed("p", fails_and_waits(600_000), Backpressure::Wait).await;
         let (_, mut events) = spawned.expect("spawned");
         while !matches!(events.recv().await.expect("an event").event, Event::Exit { .. }) {}
         let config = SpawnConfig::command("cat");
@@ -161,7 +161,7 @@ fn a_process_that_is_killed_while_it_starts_never_runs() {
         // The delays let some kills arrive while the system starts the program.
         for wait in 0..60 {
             let process = supervisor.reserve("p").expect("the name is free");
-            let subscription = process.subscribe(WhenSlow::Wait, false);
+            let subscription = process.subscribe(Backpressure::Wait, false);
             let plan = Plan::new(SpawnConfig::command("cat")).expect("a plan");
             let start = Supervisor::begin(&process, plan, false);
             let kill = async {

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use js_runtime::{Event, ExitReason, Limits, Runtime, SpawnConfig, State, Supervisor, WhenSlow};
+use js_runtime::{Event, ExitReason, Limits, Runtime, SpawnConfig, State, Supervisor, Backpressure};
 use libtest_mimic::Failed;
 
 use crate::own;
@@ -191,7 +191,7 @@ async fn life(supervisor: &Supervisor, number: usize, script: String, hazard: Op
         limits: Some(Limits { kill_grace_ms: Some(50), ..limits }),
         ..SpawnConfig::script(Runtime::Embedded, script)
     };
-    let started = supervisor.spawn_subscribed(&name, config, WhenSlow::Drop).await;
+    let started = supervisor.spawn_subscribed(&name, config, Backpressure::Drop).await;
     let (_, mut events) = started.expect("it starts");
     // A hostile one may have ended.
     let _ = supervisor.write_stdin(&name, "hello\n").await;

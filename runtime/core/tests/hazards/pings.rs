@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use js_runtime::{Event, SpawnConfig, Supervisor, WhenSlow};
+use js_runtime::{Event, SpawnConfig, Supervisor, Backpressure};
 
 /// How long after one answer the next question comes.
 const EVERY: Duration = Duration::from_millis(10);
@@ -28,7 +28,7 @@ impl Pings {
         config: SpawnConfig,
     ) -> Self {
         let pings = Self::default();
-        let started = supervisor.spawn_subscribed(name, config, WhenSlow::Wait).await;
+        let started = supervisor.spawn_subscribed(name, config, Backpressure::Wait).await;
         let (_, mut events) = started.expect("a neighbour starts");
         let (task, supervisor, name) = (pings.clone(), supervisor.clone(), name.to_owned());
         tokio::task::spawn_local(async move {

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use js_runtime::{
-    Event, Grant, Limits, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow,
+    Event, Grant, Limits, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, Backpressure,
 };
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
@@ -172,7 +172,7 @@ async fn survive(
         ..SpawnConfig::script(Runtime::Embedded, format!("{scripts}/{target}.mjs"))
     };
     let failed = |error: js_runtime::Error| error.to_string();
-    let started = supervisor.spawn_subscribed(target, config, WhenSlow::Drop).await;
+    let started = supervisor.spawn_subscribed(target, config, Backpressure::Drop).await;
     let (_, mut events) = started.map_err(failed)?;
     let ended = tokio::time::timeout(SCRIPT, exit(&mut events)).await;
     let reason = if let Ok(reason) = ended {
@@ -200,7 +200,7 @@ async fn lives(supervisor: &Supervisor) -> Result<(), String> {
     const NAME: &str = "well-behaved";
     let failed = |error: js_runtime::Error| format!("a new process: {error}");
     let config = SpawnConfig::script(Runtime::Embedded, echo());
-    let started = supervisor.spawn_subscribed(NAME, config, WhenSlow::Drop).await;
+    let started = supervisor.spawn_subscribed(NAME, config, Backpressure::Drop).await;
     let (_, mut events) = started.map_err(failed)?;
     supervisor.write_stdin(NAME, "again\n").await.map_err(failed)?;
     let mut has_answered = false;

@@ -150,7 +150,7 @@ fn the_sources_are_in_a_private_file_until_it_is_dropped() {
 #[cfg(unix)]
 #[tokio::test]
 async fn nothing_is_left_when_node_did_not_read_the_sources() {
-    use crate::{Event, Runtime, SpawnConfig, Supervisor, WhenSlow};
+    use crate::{Event, Runtime, SpawnConfig, Supervisor, Backpressure};
 
     let folder =
         folder(&[("main.ts", ""), ("plain.mjs", ""), ("node", "#!/bin/sh\necho \"$@\"\n")]);
@@ -166,7 +166,7 @@ async fn nothing_is_left_when_node_did_not_read_the_sources() {
             cwd: Some(folder.path().to_path_buf()),
             ..SpawnConfig::default()
         };
-        let spawned = supervisor.spawn_subscribed(script, config, WhenSlow::Wait).await;
+        let spawned = supervisor.spawn_subscribed(script, config, Backpressure::Wait).await;
         let (_, mut events) = spawned.expect("it starts");
         let mut flags = String::new();
         while let Some(record) = events.recv().await {

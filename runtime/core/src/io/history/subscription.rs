@@ -1,4 +1,4 @@
-//! A subscription to the events of a process.
+//! A subscription to the events of a process, and the pull function that it calls while it spins.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use crate::io::spin::Spin;
 const BATCH: usize = 64;
 const BATCH_COST: usize = 64 << 10;
 
-/// The longest line of a ping-pong, in bytes. Longer output is read by the thread that owns the pipe.
+/// The longest line of a ping-pong, in bytes. Longer output is read by the task that owns the pipe.
 const SHORT: usize = 4 << 10;
 
 /// The events of one process, in order. Dropping the subscription unsubscribes.
 pub struct Subscription {
-    pub(super) output: History,
+    pub(super) history: History,
     pub(super) id: u64,
     pub(super) wake: Arc<Notify>,
     /// Records that were taken from the history and not yet returned by `recv`.
     pub(super) ready: VecDeque<Record>,
     pub(super) spin: Spin,
     /// Whether the last batch was a single short line, as an answer is.
-    pub(super) is_dialogue: bool,
+    pub(super) is_ping_pong: bool,
 }
 
 impl Subscription {
@@ -53,74 +53,75 @@ impl Subscription {
         self.recv_at_most(most.max(1), usize::MAX, false).await
     }
 
-    async fn recv_at_most(&mut self, most: usize, most_cost: usize, looks: bool) -> Vec<Record> {
+    async fn recv_at_most(&mut self, most: usize, most_cost: usize, spins: bool) -> Vec<Record> {
         // Records may always be available: a caller that reads in a loop must yield to its executor.
         consume_budget().await;
         loop {
-            let seen = self.output.0.news.load(Ordering::Acquire);
+            let seen = self.history.0.version.load(Ordering::Acquire);
             let (batch, closed) = self.take(most, most_cost);
             if !batch.is_empty() || closed {
                 let is_answer = |answer: &Record| (1..=SHORT).contains(&answer.output_len());
-                self.is_dialogue = matches!(&batch[..], [answer] if is_answer(answer));
+                self.is_ping_pong = matches!(&batch[..], [answer] if is_answer(answer));
                 return batch;
             }
-            if !looks || !self.look(seen) {
+            if !spins || !self.spin_until_changed(seen) {
                 self.wake.notified().await;
             }
         }
     }
 
-    /// Spins until there are news after `seen`. Returns `false` if the caller should sleep.
-    fn look(&mut self, seen: u64) -> bool {
-        let Self { output, spin, is_dialogue, .. } = self;
-        let has_news = || output.0.news.load(Ordering::Acquire) != seen;
+    /// Spins until the version differs from `seen`. Returns `false` if the caller should sleep.
+    fn spin_until_changed(&mut self, seen: u64) -> bool {
+        let Self { history, spin, is_ping_pong, .. } = self;
+        let has_changed = || history.0.version.load(Ordering::Acquire) != seen;
         // Pulling a flood would return it line by line.
-        match is_dialogue.then(|| output.fetch()).flatten() {
-            Some(fetch) => spin.look(1, || {
-                fetch();
-                has_news()
+        match is_ping_pong.then(|| history.pull_fn()).flatten() {
+            Some(pull) => spin.poll(1, || {
+                pull();
+                has_changed()
             }),
-            None => spin.look(output.0.others.load(Ordering::Relaxed), has_news),
+            None => spin.poll(history.0.answering_threads.load(Ordering::Relaxed), has_changed),
         }
     }
 
     /// Acknowledges all events up to and including `seq`: they need not be stored for this subscriber any longer.
     /// Events that were not received yet are not affected. Only for subscriptions by
-    /// [`Supervisor::subscribe_held`](crate::Supervisor::subscribe_held); others release an event when they receive it.
+    /// [`Supervisor::subscribe_held`](crate::Supervisor::subscribe_held); others acknowledge an event when they receive
+    /// it.
     pub fn release(&self, seq: u64) {
-        let mut state = self.output.lock();
+        let mut state = self.history.lock();
         if let Some(subscriber) = state.subscribers.iter_mut().find(|s| s.id == self.id)
-            && let Some(held) = &mut subscriber.held
+            && let Some(unacked) = &mut subscriber.unacked
         {
-            *held = seq.saturating_add(1).min(subscriber.cursor).max(*held);
+            *unacked = seq.saturating_add(1).min(subscriber.cursor).max(*unacked);
         }
         drop(state);
-        self.output.wake_writers();
+        self.history.wake_writers();
     }
 
     /// Returns `true` on the first call for `generation` or a later one, over all subscriptions of the process.
     #[must_use]
     pub fn is_first_to_hear(&self, generation: u64) -> bool {
-        let mut state = self.output.lock();
-        let is_first = state.heard < generation;
-        state.heard = state.heard.max(generation);
+        let mut state = self.history.lock();
+        let is_first = state.latest_heard < generation;
+        state.latest_heard = state.latest_heard.max(generation);
         is_first
     }
 
     /// The `seq` of the next event of the process.
     #[must_use]
     pub fn next_seq(&self) -> u64 {
-        self.output.lock().next_seq
+        self.history.lock().next_seq
     }
 
     pub(super) fn take(&self, most: usize, most_cost: usize) -> (Vec<Record>, bool) {
         let mut batch = Vec::new();
-        let mut state = self.output.lock();
+        let mut state = self.history.lock();
         state.take(self.id, most, most_cost, &mut batch);
         let closed = state.closed;
         drop(state);
         if !batch.is_empty() {
-            self.output.wake_writers();
+            self.history.wake_writers();
         }
         (batch, closed)
     }
@@ -128,7 +129,40 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.output.lock().subscribers.retain(|subscriber| subscriber.id != self.id);
-        self.output.wake_writers();
+        self.history.lock().subscribers.retain(|subscriber| subscriber.id != self.id);
+        self.history.wake_writers();
+    }
+}
+
+/// Moves available output into the history, without waiting.
+pub(crate) type PullFn = Arc<dyn Fn() + Send + Sync>;
+
+/// Registers a pull function until it is dropped.
+pub(crate) struct PullSource {
+    history: History,
+    pull: PullFn,
+}
+
+impl History {
+    /// Registers a function that waiting subscribers call while they spin.
+    #[cfg_attr(
+        not(any(unix, test)),
+        expect(dead_code, reason = "only Unix pipes have two readers")
+    )]
+    pub(crate) fn pull_with(&self, pull: impl Fn() + Send + Sync + 'static) -> PullSource {
+        let pull: PullFn = Arc::new(pull);
+        *self.0.pull.lock() = Some(pull.clone());
+        PullSource { history: self.clone(), pull }
+    }
+
+    pub(crate) fn pull_fn(&self) -> Option<PullFn> {
+        self.0.pull.lock().clone()
+    }
+}
+
+impl Drop for PullSource {
+    fn drop(&mut self) {
+        // The next generation may have registered its own.
+        self.history.0.pull.lock().take_if(|other| Arc::ptr_eq(other, &self.pull));
     }
 }

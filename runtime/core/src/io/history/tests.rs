@@ -8,9 +8,9 @@ use super::*;
 const LINES: usize = 4;
 
 fn history() -> History {
-    let output = History::new(0);
-    output.begin(1, LINES * line(0).1);
-    output
+    let history = History::new(0);
+    history.start_generation(1, LINES * line(0).1);
+    history
 }
 
 /// An event and its cost.
@@ -22,8 +22,8 @@ fn line(number: u64) -> (Event, usize) {
 }
 
 /// Writes up to `most` lines, until a subscriber must be waited for. Returns the number of lines.
-fn fill(output: &History, most: u64) -> u64 {
-    let write = |number: &u64| output.try_push(1, &mut [line(*number).0].into()) == Ok(true);
+fn fill(history: &History, most: u64) -> u64 {
+    let write = |number: &u64| history.try_push(1, &mut [line(*number).0].into()) == Ok(true);
     (0..most).take_while(write).count() as u64
 }
 
@@ -36,110 +36,110 @@ fn take(subscription: &Subscription) -> Vec<u64> {
 
 #[test]
 fn records_that_were_not_released_are_there_for_the_next_subscriber() {
-    let output = history();
-    let first = output.subscribe_held(None);
-    assert_eq!(fill(&output, 3), 3);
+    let history = history();
+    let first = history.subscribe_held(None);
+    assert_eq!(fill(&history, 3), 3);
     assert_eq!(take(&first), [0, 1, 2]);
     first.release(0);
-    assert_eq!(fill(&output, 100), 2, "one more than fits, and one for the released record");
-    let second = output.subscribe_held(None);
+    assert_eq!(fill(&history, 100), 2, "one more than fits, and one for the released record");
+    let second = history.subscribe_held(None);
     assert_eq!((second.next_seq(), take(&second)), (5, vec![1, 2, 3, 4]));
 }
 
 #[test]
 fn a_writer_waits_until_records_are_released() {
-    let output = history();
-    let held = output.subscribe_held(None);
-    assert_eq!(fill(&output, 100), LINES as u64);
-    assert_eq!(take(&held), [0, 1, 2, 3]);
-    assert_eq!(fill(&output, 100), 0, "taking is not releasing");
-    held.release(1);
-    assert_eq!(fill(&output, 100), 2);
+    let history = history();
+    let unacked = history.subscribe_held(None);
+    assert_eq!(fill(&history, 100), LINES as u64);
+    assert_eq!(take(&unacked), [0, 1, 2, 3]);
+    assert_eq!(fill(&history, 100), 0, "taking is not releasing");
+    unacked.release(1);
+    assert_eq!(fill(&history, 100), 2);
 
     let (sender, written) = std::sync::mpsc::channel();
-    let writer = output.clone();
+    let writer = history.clone();
     let thread =
         std::thread::spawn(move || sender.send(writer.push_blocking(1, &mut [line(9).0].into())));
     // Usually long enough for the writer to find no room; in any case it must not have written.
     assert!(written.recv_timeout(std::time::Duration::from_millis(20)).is_err());
-    held.release(2);
+    unacked.release(2);
     assert_eq!(written.recv(), Ok(Ok(())));
     thread.join().expect("no panic").expect("the receiver lives");
 }
 
 #[test]
 fn a_record_is_released_only_after_it_was_taken_and_only_once() {
-    let output = history();
-    let held = output.subscribe_held(None);
-    assert_eq!(fill(&output, 100), LINES as u64);
-    held.release(u64::MAX);
-    assert_eq!(fill(&output, 100), 0, "nothing was taken yet");
-    assert_eq!(take(&held), [0, 1, 2, 3]);
-    held.release(3);
-    held.release(0);
-    assert_eq!(fill(&output, 100), LINES as u64, "everything was released");
-    assert_eq!(take(&held), [4, 5, 6, 7], "no record is taken twice");
+    let history = history();
+    let unacked = history.subscribe_held(None);
+    assert_eq!(fill(&history, 100), LINES as u64);
+    unacked.release(u64::MAX);
+    assert_eq!(fill(&history, 100), 0, "nothing was taken yet");
+    assert_eq!(take(&unacked), [0, 1, 2, 3]);
+    unacked.release(3);
+    unacked.release(0);
+    assert_eq!(fill(&history, 100), LINES as u64, "everything was released");
+    assert_eq!(take(&unacked), [4, 5, 6, 7], "no record is taken twice");
 }
 
 #[test]
 fn a_dropped_subscription_blocks_no_writer() {
-    let output = history();
-    let held = output.subscribe_held(None);
-    assert_eq!(fill(&output, 100), LINES as u64);
-    drop(held);
-    assert_eq!(fill(&output, 100), 100);
-    let late = output.subscribe_held(None);
-    assert_eq!(fill(&output, 100), 0, "a full history blocks the writer at once");
-    let lost = late.take(1, usize::MAX).0;
-    assert!(matches!(lost[0].event, Event::Dropped { events: 100, .. }), "{lost:?}");
+    let history = history();
+    let unacked = history.subscribe_held(None);
+    assert_eq!(fill(&history, 100), LINES as u64);
+    drop(unacked);
+    assert_eq!(fill(&history, 100), 100);
+    let late = history.subscribe_held(None);
+    assert_eq!(fill(&history, 100), 0, "a full history blocks the writer at once");
+    let missed = late.take(1, usize::MAX).0;
+    assert!(matches!(missed[0].event, Event::Dropped { events: 100, .. }), "{missed:?}");
 }
 
 #[test]
 fn release_has_no_effect_on_a_subscription_without_acknowledgement() {
-    let output = history();
-    let plain = output.subscribe(WhenSlow::Wait, true);
-    assert_eq!(fill(&output, 100), LINES as u64);
+    let history = history();
+    let plain = history.subscribe(Backpressure::Wait, true);
+    assert_eq!(fill(&history, 100), LINES as u64);
     plain.release(3);
-    assert_eq!(fill(&output, 100), 0);
+    assert_eq!(fill(&history, 100), 0);
     assert_eq!(take(&plain), [0, 1, 2, 3]);
-    assert_eq!(fill(&output, 100), LINES as u64);
+    assert_eq!(fill(&history, 100), LINES as u64);
 }
 
 #[test]
 fn evicted_records_that_a_subscriber_knows_are_not_reported_as_missed() {
-    let output = history();
-    assert_eq!(fill(&output, 10), 10);
-    let first = output.lock().first_seq();
+    let history = history();
+    assert_eq!(fill(&history, 10), 10);
+    let first = history.lock().first_seq();
     for (after, is_reported) in [(None, true), (Some(first - 2), true), (Some(first - 1), false)] {
-        let taken = output.subscribe_held(after).take(usize::MAX, usize::MAX).0;
+        let taken = history.subscribe_held(after).take(usize::MAX, usize::MAX).0;
         assert_eq!(matches!(taken[0].event, Event::Dropped { .. }), is_reported, "{after:?}");
     }
 }
 
 #[test]
 fn a_generation_is_heard_first_once() {
-    let output = History::new(0);
-    let subscription = output.subscribe_held(None);
-    let heard = [1, 1, 3, 2, 3].map(|generation| subscription.is_first_to_hear(generation));
-    assert_eq!(heard, [true, false, true, false, false]);
+    let history = History::new(0);
+    let subscription = history.subscribe_held(None);
+    let latest = [1, 1, 3, 2, 3].map(|generation| subscription.is_first_to_hear(generation));
+    assert_eq!(latest, [true, false, true, false, false]);
 }
 
 #[test]
 fn a_dropped_pull_source_does_not_remove_that_of_the_next_generation() {
-    let output = history();
-    let can_fetch = || output.fetch().is_some();
-    let first = output.fetch_by(|| ());
-    let second = output.fetch_by(|| ());
+    let history = history();
+    let can_pull = || history.pull_fn().is_some();
+    let first = history.pull_with(|| ());
+    let second = history.pull_with(|| ());
     drop(first);
-    assert!(can_fetch());
+    assert!(can_pull());
     drop(second);
-    assert!(!can_fetch());
+    assert!(!can_pull());
 }
 
 #[test]
 fn a_closed_stream_refuses_lines_and_partial_lines() {
-    let output = history();
-    output.close_stream(Stream::Stderr);
+    let history = history();
+    history.close_stream(Stream::Stderr);
     let data = Bytes::from_static(b"Name? ");
     for stream in [Stream::Stdout, Stream::Stderr] {
         let line = match stream {
@@ -147,7 +147,7 @@ fn a_closed_stream_refuses_lines_and_partial_lines() {
             Stream::Stderr => Event::Stderr(data.clone()),
         };
         for event in [line, Event::Partial { stream, data: data.clone() }] {
-            let is_taken = output.try_push(1, &mut [event.clone()].into()) == Ok(true);
+            let is_taken = history.try_push(1, &mut [event.clone()].into()) == Ok(true);
             assert_eq!(is_taken, stream == Stream::Stdout, "{event:?}");
         }
     }

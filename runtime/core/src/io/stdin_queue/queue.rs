@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use self::lines::TooLong;
 pub(crate) use self::lines::{Line, LineTooLong};
 use crate::io::line_splitter::is_ascii_line;
+use crate::io::read_boundary::deliverable_len;
 use crate::wire::Framing;
 
 /// The reader is gone, or the queue was closed.
@@ -38,7 +39,7 @@ pub(super) struct QueuedBytes {
 }
 
 impl QueuedBytes {
-    pub(super) fn looked_through(data: Bytes) -> Self {
+    pub(super) fn scanned(data: Bytes) -> Self {
         Self { is_ascii_line: is_ascii_line(&data), data }
     }
 }
@@ -52,15 +53,15 @@ impl From<Bytes> for QueuedBytes {
 /// The last known state of the reader.
 #[derive(PartialEq, Eq)]
 enum Reader {
-    Unseen,
+    NeverRead,
     HasRead,
     /// Its last read found nothing: all earlier bytes have reached the process.
     Waiting,
 }
 
 pub(super) struct Queue {
-    chunks: VecDeque<QueuedBytes>,
-    queued: usize,
+    queued: VecDeque<QueuedBytes>,
+    queued_len: usize,
     capacity: usize,
     framing: Framing,
     line_limit: usize,
@@ -69,7 +70,7 @@ pub(super) struct Queue {
     too_long: TooLong,
     /// Writes that wait for room, in the order of the calls.
     waiting: VecDeque<(QueuedBytes, oneshot::Sender<()>)>,
-    shortcut: Option<DirectWrite>,
+    direct_write: Option<DirectWrite>,
     reader: Reader,
     eof: bool,
     broken: bool,
@@ -78,75 +79,75 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(framing: Framing, capacity: usize, line_limit: usize) -> Self {
         Self {
-            chunks: VecDeque::new(),
-            queued: 0,
+            queued: VecDeque::new(),
+            queued_len: 0,
             capacity,
             framing,
             line_limit,
             line: Vec::new(),
             too_long: TooLong::No,
             waiting: VecDeque::new(),
-            shortcut: None,
-            reader: Reader::Unseen,
+            direct_write: None,
+            reader: Reader::NeverRead,
             eof: false,
             broken: false,
         }
     }
 
-    pub(super) fn shorten(&mut self, shortcut: DirectWrite) {
-        self.shortcut = Some(shortcut);
+    pub(super) fn set_direct_write(&mut self, direct_write: DirectWrite) {
+        self.direct_write = Some(direct_write);
     }
 
     /// Writes the bytes directly to the process if the queue is empty and its reader waits. Returns whether it has.
     /// Only ASCII: a write that starts or ends inside a character needs the queue.
-    pub(super) fn pass(&self, QueuedBytes { data, .. }: &QueuedBytes) -> bool {
-        let is_next = self.reader == Reader::Waiting && self.queued == 0 && self.waiting.is_empty();
+    pub(super) fn write_directly(&self, QueuedBytes { data, .. }: &QueuedBytes) -> bool {
+        let is_next = self.reader == Reader::Waiting && self.queued_len == 0 && self.waiting.is_empty();
         is_next
             && !self.is_closed()
             && data.is_ascii()
-            && self.shortcut.as_ref().is_some_and(|shortcut| shortcut(data))
+            && self.direct_write.as_ref().is_some_and(|direct_write| direct_write(data))
     }
 
     /// Queues the bytes, or returns a receiver that resolves when they are queued.
     pub(super) fn write(
         &mut self,
-        chunk: QueuedBytes,
+        bytes: QueuedBytes,
     ) -> Result<Option<oneshot::Receiver<()>>, Closed> {
         if self.is_closed() {
             return Err(Closed);
         }
-        if chunk.data.is_empty() {
+        if bytes.data.is_empty() {
             return Ok(None);
         }
-        if self.has_room(chunk.data.len()) {
-            self.enqueue(chunk);
+        if self.has_room(bytes.data.len()) {
+            self.enqueue(bytes);
             return Ok(None);
         }
         let (accepted, receiver) = oneshot::channel();
-        self.waiting.push_back((chunk, accepted));
+        self.waiting.push_back((bytes, accepted));
         Ok(Some(receiver))
     }
 
     /// Queues the bytes without waiting, or refuses them. Returns the number of queued bytes. The last accepted write
     /// may exceed the capacity: a caller that waits for room cannot specify an amount, so a large write would retry
     /// repeatedly.
-    pub(super) fn try_write(&mut self, chunk: QueuedBytes) -> Result<usize, Refused> {
+    pub(super) fn try_write(&mut self, bytes: QueuedBytes) -> Result<usize, Refused> {
         if self.is_closed() {
             return Err(Refused::Closed);
         }
-        if chunk.data.is_empty() {
+        if bytes.data.is_empty() {
             return Ok(self.unread());
         }
-        if !self.takes_more() {
+        if !self.accepts_more() {
             return Err(Refused::Full(self.capacity));
         }
-        self.enqueue(chunk);
-        Ok(self.queued)
+        self.enqueue(bytes);
+        Ok(self.queued_len)
     }
 
     /// Whether a write would be queued at once or fail with `Closed`.
     pub(super) fn is_writable(&self) -> bool {
-        self.is_closed() || self.takes_more()
+        self.is_closed() || self.accepts_more()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -154,8 +155,8 @@ impl Queue {
     }
 
     /// Even a small capacity has room for a whole character: readers wait for the end of a split one.
-    fn takes_more(&self) -> bool {
-        self.waiting.is_empty() && self.queued < self.capacity.max(LONGEST_CHAR)
+    fn accepts_more(&self) -> bool {
+        self.waiting.is_empty() && self.queued_len < self.capacity.max(LONGEST_CHAR)
     }
 
     /// Removes waiting writes whose callers have given up.
@@ -169,39 +170,39 @@ impl Queue {
 
     pub(super) fn break_pipe(&mut self) {
         self.broken = true;
-        self.chunks.clear();
+        self.queued.clear();
         self.line.clear();
         self.waiting.clear();
-        self.queued = 0;
-        self.shortcut = None;
+        self.queued_len = 0;
+        self.direct_write = None;
     }
 
     /// Whether every further read returns the end.
-    pub(super) fn is_over(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.broken || (self.at_end() && self.line.is_empty())
     }
 
     /// Whether a read may return something.
     pub(super) fn is_readable(&self) -> bool {
-        !self.chunks.is_empty() || self.too_long == TooLong::Untold || self.broken || self.at_end()
+        !self.queued.is_empty() || self.too_long == TooLong::Unreported || self.broken || self.at_end()
     }
 
     pub(super) fn has_been_read(&self) -> bool {
-        self.reader != Reader::Unseen
+        self.reader != Reader::NeverRead
     }
 
     pub(super) fn unread(&self) -> usize {
-        self.queued + self.waiting.iter().map(|(chunk, _)| chunk.data.len()).sum::<usize>()
+        self.queued_len + self.waiting.iter().map(|(bytes, _)| bytes.data.len()).sum::<usize>()
     }
 
     /// An empty queue accepts a write of any size, so that a frame may exceed the capacity.
     fn has_room(&self, len: usize) -> bool {
-        self.waiting.is_empty() && (self.queued == 0 || self.queued + len <= self.capacity)
+        self.waiting.is_empty() && (self.queued_len == 0 || self.queued_len + len <= self.capacity)
     }
 
-    fn enqueue(&mut self, chunk: QueuedBytes) {
-        self.queued += chunk.data.len();
-        self.chunks.push_back(chunk);
+    fn enqueue(&mut self, bytes: QueuedBytes) {
+        self.queued_len += bytes.data.len();
+        self.queued.push_back(bytes);
     }
 
     /// Reads into `buffer`; 0 is the end, `None` means that nothing is readable yet.
@@ -213,10 +214,10 @@ impl Queue {
 
     fn take(&mut self, buffer: &mut [u8]) -> Option<usize> {
         loop {
-            let filled = self.fill(buffer);
+            let count = self.fill(buffer);
             self.admit_waiting();
-            if filled > 0 {
-                return Some(filled);
+            if count > 0 {
+                return Some(count);
             }
             if self.broken || self.at_end() {
                 return Some(0);
@@ -229,89 +230,64 @@ impl Queue {
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> usize {
-        self.give_back_line();
-        let mut filled = 0;
-        while filled < buffer.len() {
-            let Some(front) = self.chunks.front_mut() else {
+        self.requeue_line();
+        let mut count = 0;
+        while count < buffer.len() {
+            let Some(front) = self.queued.front_mut() else {
                 break;
             };
             let front = &mut front.data;
-            let count = front.len().min(buffer.len() - filled);
-            buffer[filled..filled + count].copy_from_slice(&front[..count]);
-            filled += count;
-            if count == front.len() {
-                self.chunks.pop_front();
+            let part = front.len().min(buffer.len() - count);
+            buffer[count..count + part].copy_from_slice(&front[..part]);
+            count += part;
+            if part == front.len() {
+                self.queued.pop_front();
             } else {
-                let _ = front.split_to(count);
+                let _ = front.split_to(part);
             }
         }
-        self.queued -= filled;
-        filled -= self.give_back_split_line(&buffer[..filled]);
-        filled - self.give_back_split_char(&buffer[..filled])
-    }
-
-    /// Where more is queued than the buffer holds, a read ends with a line if it can: kkrpc's
-    /// adapters look at every chunk by itself, and lose a terminator that comes alone.
-    fn give_back_split_line(&mut self, chunk: &[u8]) -> usize {
-        if self.framing == Framing::Bytes || self.chunks.is_empty() {
-            return 0;
+        self.queued_len -= count;
+        if self.framing == Framing::Bytes {
+            return count;
         }
-        let whole = memchr::memrchr(b'\n', chunk).map_or(0, |end| end + 1);
-        let next_is_a_lone_end = whole == 0
-            && chunk.len() > 1
-            && self.chunks.front().is_some_and(|next| next.data.first() == Some(&b'\n'));
-        match whole {
-            0 if next_is_a_lone_end => self.give_back(&chunk[chunk.len() - 1..]),
-            0 => 0,
-            whole => self.give_back(&chunk[whole..]),
-        }
+        let next = self.queued.front().and_then(|next| next.data.first().copied());
+        let is_end = self.eof && self.waiting.is_empty();
+        let delivered = deliverable_len(&buffer[..count], next, is_end);
+        self.push_front(&buffer[delivered..count]);
+        delivered
     }
 
     /// Puts the bytes back: the next read returns them first.
     pub(super) fn put_back(&mut self, data: &[u8]) {
         if !self.broken {
-            self.give_back_line();
-            self.give_back(data);
+            self.requeue_line();
+            self.push_front(data);
         }
     }
 
     /// Puts the start of an unfinished line back, which a reader of lines has left.
-    fn give_back_line(&mut self) {
+    fn requeue_line(&mut self) {
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
-            self.queued += line.len();
-            self.chunks.push_front(Bytes::from(line).into());
+            self.queued_len += line.len();
+            self.queued.push_front(Bytes::from(line).into());
         }
     }
 
-    fn give_back(&mut self, tail: &[u8]) -> usize {
-        if !tail.is_empty() {
-            self.chunks.push_front(Bytes::copy_from_slice(tail).into());
-            self.queued += tail.len();
+    fn push_front(&mut self, data: &[u8]) {
+        if !data.is_empty() {
+            self.queued.push_front(Bytes::copy_from_slice(data).into());
+            self.queued_len += data.len();
         }
-        tail.len()
-    }
-
-    /// kkrpc's adapters decode every chunk by itself, so a chunk must not end inside a character.
-    fn give_back_split_char(&mut self, chunk: &[u8]) -> usize {
-        if self.framing == Framing::Bytes || self.at_end() {
-            return 0;
-        }
-        let tail = incomplete_utf8_tail(chunk);
-        // A buffer smaller than the character is filled all the same: its reader counts bytes.
-        if tail == 0 || (tail == chunk.len() && !self.chunks.is_empty()) {
-            return 0;
-        }
-        self.give_back(&chunk[chunk.len() - tail..])
     }
 
     fn at_end(&self) -> bool {
-        self.eof && self.chunks.is_empty() && self.waiting.is_empty()
+        self.eof && self.queued.is_empty() && self.waiting.is_empty()
     }
 
     fn admit_waiting(&mut self) {
-        while let Some((chunk, _)) = self.waiting.front() {
-            if self.queued > 0 && self.queued + chunk.data.len() > self.capacity {
+        while let Some((bytes, _)) = self.waiting.front() {
+            if self.queued_len > 0 && self.queued_len + bytes.data.len() > self.capacity {
                 return;
             }
             self.admit_first_waiting();
@@ -320,28 +296,13 @@ impl Queue {
 
     /// Queues the first waiting write. Returns `false` if there is none.
     fn admit_first_waiting(&mut self) -> bool {
-        let Some((chunk, accepted)) = self.waiting.pop_front() else {
+        let Some((bytes, accepted)) = self.waiting.pop_front() else {
             return false;
         };
         // The bytes of a writer that has given up are dropped.
         if accepted.send(()).is_ok() {
-            self.enqueue(chunk);
+            self.enqueue(bytes);
         }
         true
     }
-}
-
-/// How many bytes at the end of `chunk` begin a UTF-8 sequence that is not complete.
-pub(crate) fn incomplete_utf8_tail(chunk: &[u8]) -> usize {
-    for back in 1..=chunk.len().min(3) {
-        let needed = match chunk[chunk.len() - back] {
-            0x80..=0xBF => continue,
-            0xC2..=0xDF => 2,
-            0xE0..=0xEF => 3,
-            0xF0..=0xF4 => 4,
-            _ => return 0,
-        };
-        return if needed > back { back } else { 0 };
-    }
-    0
 }

@@ -122,8 +122,8 @@ fn a_read_that_cannot_hold_everything_ends_with_a_line() {
 #[test]
 fn lines_are_read_whole_however_they_were_written() {
     block_on(async {
-        let pieces = ["on", "e\r\n\ntwo\n", "123456789\n", "12345678\n", "last"];
-        let lines = lines_of(&pieces).await;
+        let writes = ["on", "e\r\n\ntwo\n", "123456789\n", "12345678\n", "last"];
+        let lines = lines_of(&writes).await;
         assert_eq!(lines, ["one", "", "two", "over 8", "12345678", "last"]);
     });
 }
@@ -147,12 +147,12 @@ fn a_carriage_return_at_the_end_is_part_of_the_last_line() {
     });
 }
 
-/// Writes `pieces` and reads lines of at most 8 bytes.
-async fn lines_of(pieces: &[&'static str]) -> Vec<String> {
+/// Writes `writes` and reads lines of at most 8 bytes.
+async fn lines_of(writes: &[&'static str]) -> Vec<String> {
     let input = StdinQueue::new(Framing::Lines, 4, 8);
-    let writes = async {
-        for piece in pieces {
-            input.write(Bytes::from_static(piece.as_bytes())).await.unwrap();
+    let writer = async {
+        for write in writes {
+            input.write(Bytes::from_static(write.as_bytes())).await.unwrap();
         }
         input.close();
     };
@@ -170,15 +170,15 @@ async fn lines_of(pieces: &[&'static str]) -> Vec<String> {
             }
         }
     };
-    tokio::join!(writes, reads).1
+    tokio::join!(writer, reads).1
 }
 
 /// A queue with a direct write of at most `most` bytes, and the bytes that it has written.
-fn with_shortcut(most: usize) -> (StdinQueue, Arc<Mutex<Vec<u8>>>) {
+fn with_direct_write(most: usize) -> (StdinQueue, Arc<Mutex<Vec<u8>>>) {
     let input = StdinQueue::new(Framing::Bytes, 64, 64);
     let taken = Arc::new(Mutex::new(Vec::new()));
     let receives = taken.clone();
-    input.shorten(Box::new(move |data| {
+    input.set_direct_write(Box::new(move |data| {
         let fits = data.len() <= most;
         if fits {
             receives.lock().extend_from_slice(data);
@@ -191,7 +191,7 @@ fn with_shortcut(most: usize) -> (StdinQueue, Arc<Mutex<Vec<u8>>>) {
 #[test]
 fn a_write_bypasses_the_queue_only_if_it_is_empty_and_its_reader_waits() {
     block_on(async {
-        let (input, taken) = with_shortcut(4);
+        let (input, taken) = with_direct_write(4);
         let mut buffer = [0; 16];
         let write = |text: &'static str| input.write(Bytes::from_static(text.as_bytes()));
         // No read was attempted yet.
@@ -217,7 +217,7 @@ fn a_write_bypasses_the_queue_only_if_it_is_empty_and_its_reader_waits() {
 #[test]
 fn no_write_bypasses_a_closed_queue() {
     block_on(async {
-        let (input, taken) = with_shortcut(4);
+        let (input, taken) = with_direct_write(4);
         let mut buffer = [0; 16];
         let waits = tokio::time::timeout(std::time::Duration::ZERO, input.read(&mut buffer));
         assert!(waits.await.is_err());

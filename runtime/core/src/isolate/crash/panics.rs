@@ -7,7 +7,7 @@ use deno_runtime::deno_core::url::Url;
 
 use super::own_program::{self, ECHO, exit, line};
 use crate::patience::{eventually, finishes};
-use crate::{ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, WhenSlow};
+use crate::{ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, Backpressure};
 
 /// Behind `Deno.gid()`: nothing can unwind, as V8 is on the stack.
 #[op2(nofast)]
@@ -67,7 +67,7 @@ async fn goes_on_after_each() {
     let neighbour = folder.path().join("neighbour.mjs");
     std::fs::write(&neighbour, ECHO).expect("it is ours");
     let config = SpawnConfig::script(Runtime::Embedded, neighbour.to_string_lossy());
-    let spawned = supervisor.spawn_subscribed("neighbour", config, WhenSlow::Wait).await;
+    let spawned = supervisor.spawn_subscribed("neighbour", config, Backpressure::Wait).await;
     let (_, mut answers) = spawned.expect("it starts");
     for (case, script, ends) in CASES {
         let file = folder.path().join(format!("{case}.mjs"));
@@ -76,7 +76,7 @@ async fn goes_on_after_each() {
             permissions: Some(Permissions { all: true, ..Permissions::default() }),
             ..SpawnConfig::script(Runtime::Embedded, file.to_string_lossy())
         };
-        let spawned = supervisor.spawn_subscribed(case, config, WhenSlow::Wait).await;
+        let spawned = supervisor.spawn_subscribed(case, config, Backpressure::Wait).await;
         let (_, mut events) = spawned.unwrap_or_else(|error| panic!("{case}: {error}"));
         let reason = finishes(exit(&mut events)).await;
         let reason = reason.unwrap_or_else(|| panic!("{case}: no end"));

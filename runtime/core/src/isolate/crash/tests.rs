@@ -6,7 +6,7 @@ use nix::libc;
 
 use crate::isolate::crash::own_program::{self, ECHO, exit, line};
 use crate::patience::{becomes, finishes};
-use crate::{ExitReason, Runtime, SpawnConfig, Supervisor, WhenSlow};
+use crate::{ExitReason, Runtime, SpawnConfig, Supervisor, Backpressure};
 
 /// Begins with a line when its thread of the blocking pool is there, and then never ends.
 const POOL: &str =
@@ -37,7 +37,7 @@ async fn goes_on_after_each() {
         let file = folder.path().join(format!("{name}.mjs"));
         std::fs::write(&file, script).expect("it is ours");
         let config = SpawnConfig::script(Runtime::Embedded, file.to_string_lossy());
-        let spawned = supervisor.spawn_subscribed(name, config, WhenSlow::Wait).await;
+        let spawned = supervisor.spawn_subscribed(name, config, Backpressure::Wait).await;
         spawned.expect("it starts").1
     };
     let mut neighbour = start("neighbour", ECHO).await;

@@ -156,7 +156,7 @@ fn give_back() {
         return;
     }
     let giver = thread::Builder::new().name("js-memory".to_owned()).spawn(|| {
-        system_memory::give_back();
+        system_memory::trim();
         IS_UNDER_WAY.store(false, Ordering::Release);
     });
     if giver.is_err() {

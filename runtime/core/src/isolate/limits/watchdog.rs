@@ -35,11 +35,11 @@ impl Watchdog {
         let waker = bell.waker();
         poll_fn(|context| {
             loop {
-                bell.listen(context.waker());
+                bell.start_iteration(context.waker());
                 self.begin(now());
                 let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
                 self.end();
-                if polled.is_ready() || !bell.rings_soon() {
+                if polled.is_ready() || !bell.poll_again() {
                     return polled;
                 }
             }

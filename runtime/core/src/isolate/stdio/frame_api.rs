@@ -11,7 +11,7 @@ use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{OpState, ToV8, op2, v8};
 use deno_runtime::deno_io::fs::FsError;
 
-use crate::io::line_splitter::WholeLine;
+use crate::io::line_splitter::Frame;
 use crate::io::stdin_queue::{Line, LineTooLong, StdinQueue};
 use crate::isolate::stdio::LineOut;
 
@@ -93,9 +93,9 @@ pub(crate) fn op_host_write_line(
     }
 }
 
-fn whole(line: &v8::ValueView<'_>) -> WholeLine {
+fn whole(line: &v8::ValueView<'_>) -> Frame {
     if let v8::ValueViewData::OneByte(text) = line.data()
-        && let Some(line) = WholeLine::of_ascii(text)
+        && let Some(line) = Frame::of_ascii(text)
     {
         return line;
     }

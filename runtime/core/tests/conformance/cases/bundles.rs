@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use js_runtime::{Builder, Runtime, SpawnConfig, Supervisor, WhenSlow};
+use js_runtime::{Builder, Runtime, SpawnConfig, Supervisor, Backpressure};
 
 use crate::support::{Bench, Case, Outcome, Run, cases};
 
@@ -26,7 +26,7 @@ fn builder() -> Builder {
 
 async fn start(supervisor: &Supervisor, config: SpawnConfig) -> Result<Run<'_>, js_runtime::Error> {
     let name = Bench::name();
-    let (info, events) = supervisor.spawn_subscribed(&name, config, WhenSlow::Wait).await?;
+    let (info, events) = supervisor.spawn_subscribed(&name, config, Backpressure::Wait).await?;
     Ok(Run::new(supervisor, info, events))
 }
 

@@ -168,13 +168,13 @@ async fn a_byte_order_mark_is_stripped(bench: &Bench) -> Outcome {
 }
 
 async fn a_byte_order_mark_of_a_bundle_is_stripped(bench: &Bench) -> Outcome {
-    use js_runtime::{SpawnConfig, Supervisor, WhenSlow};
+    use js_runtime::{SpawnConfig, Supervisor, Backpressure};
 
     let text = "\u{feff}#!/usr/bin/env node\nconsole.log('bundled')";
     let supervisor = Supervisor::builder().bundle("marked", text).build()?;
     let config = SpawnConfig::script(bench.runtime, "marked");
     let (info, events) =
-        supervisor.spawn_subscribed(&Bench::name(), config, WhenSlow::Wait).await?;
+        supervisor.spawn_subscribed(&Bench::name(), config, Backpressure::Wait).await?;
     let ended = crate::support::Run::new(&supervisor, info, events).end().await?;
     assert_eq!(ended.lines(), ["bundled"], "{}", ended.log());
     Ok(())

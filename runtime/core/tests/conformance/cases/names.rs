@@ -2,7 +2,7 @@
 
 use js_runtime::{
     Error, Event, ExitReason, Record, RestartPolicy, RestartWhen, Runtime, SpawnConfig, State,
-    Subscription, WhenSlow,
+    Subscription, Backpressure,
 };
 use libtest_mimic::Failed;
 
@@ -43,7 +43,7 @@ async fn concurrent_spawns_of_one_name_start_one_process(bench: &Bench) -> Outco
         assert_eq!(error.to_string(), format!("process already exists: {name}"));
     }
     bench.supervisor.kill(&name).await?;
-    let all = bench.supervisor.subscribe_with(&name, WhenSlow::Wait, true)?;
+    let all = bench.supervisor.subscribe_with(&name, Backpressure::Wait, true)?;
     let history = history(bench, &name, all).await?;
     let starts = history.iter().filter(|record| record.event == Event::State(State::Starting));
     assert_eq!(starts.count(), 1);
@@ -129,7 +129,7 @@ async fn a_restart_can_change_the_configuration(bench: &Bench) -> Outcome {
 async fn exit_is_the_last_event_of_each_generation_and_is_reported_once(bench: &Bench) -> Outcome {
     let mut run = bench.start(bench.fixture("both-streams.mjs", &["50"])).await?;
     // A waiting subscriber prevents eviction from the history.
-    let all = bench.supervisor.subscribe_with(&run.name, WhenSlow::Wait, true)?;
+    let all = bench.supervisor.subscribe_with(&run.name, Backpressure::Wait, true)?;
     run.rest().await?;
     bench.supervisor.restart(&run.name, Some(bench.fixture("flood.mjs", &["both"]))).await?;
     run.line().await?;

@@ -368,13 +368,13 @@ async fn javascript_runs_beside_an_invalid_tsconfig(bench: &Bench) -> Outcome {
 }
 
 async fn a_bundle_ignores_project_files(bench: &Bench) -> Outcome {
-    use js_runtime::{SpawnConfig, Supervisor, WhenSlow};
+    use js_runtime::{SpawnConfig, Supervisor, Backpressure};
 
     let text = "await import('@/a').catch((error) => console.log(error.message))";
     let supervisor = Supervisor::builder().bundle("bundled", text).build()?;
     let config = SpawnConfig::script(bench.runtime, "bundled");
     let (info, events) =
-        supervisor.spawn_subscribed(&Bench::name(), config, WhenSlow::Wait).await?;
+        supervisor.spawn_subscribed(&Bench::name(), config, Backpressure::Wait).await?;
     let ended = crate::support::Run::new(&supervisor, info, events).end().await?;
     assert!(ended.lines()[0].contains("self-contained"), "{:?} {}", ended.lines(), ended.log());
     Ok(())

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use js_runtime::{Event, Limits, Record, SpawnConfig, Stream, Subscription, WhenSlow};
+use js_runtime::{Event, Limits, Record, SpawnConfig, Stream, Subscription, Backpressure};
 use libtest_mimic::Failed;
 
 use crate::support::{Bench, Case, Outcome, cases};
@@ -34,7 +34,7 @@ async fn a_late_subscriber_starts_with_the_history(bench: &Bench) -> Outcome {
     run.write("early\n").await?;
     assert_eq!(run.text().await?, "early");
     let mut late = bench.supervisor.subscribe(&run.name)?;
-    let mut later = bench.supervisor.subscribe_with(&run.name, WhenSlow::Drop, false)?;
+    let mut later = bench.supervisor.subscribe_with(&run.name, Backpressure::Drop, false)?;
     run.write("late\n").await?;
     assert_eq!(text(&mut late).await?, "early");
     assert_eq!(text(&mut late).await?, "late");
@@ -114,8 +114,8 @@ async fn contiguous(events: &mut Subscription, mut last: Record) -> Outcome {
 async fn a_slow_waiting_subscriber_receives_every_line(bench: &Bench) -> Outcome {
     const LINES: usize = 40_000;
     let fast = bench.start(flood(bench)).await?;
-    let mut quick = bench.supervisor.subscribe_with(&fast.name, WhenSlow::Wait, true)?;
-    let mut slow = bench.supervisor.subscribe_with(&fast.name, WhenSlow::Wait, true)?;
+    let mut quick = bench.supervisor.subscribe_with(&fast.name, Backpressure::Wait, true)?;
+    let mut slow = bench.supervisor.subscribe_with(&fast.name, Backpressure::Wait, true)?;
     let name = fast.name.clone();
     drop(fast);
     let (first, second) = tokio::join!(count(&mut quick, LINES, 0), count(&mut slow, LINES, 5));
@@ -141,7 +141,7 @@ async fn answers_arrive_while_a_waiting_subscriber_is_behind(bench: &Bench) -> O
     let limits = Some(Limits { stdout_buffer_mb: Some(1), ..Limits::default() });
     let config = SpawnConfig { limits, ..bench.fixture("echo-lines.mjs", &[]) };
     let mut run = bench.start(config).await?;
-    let mut slow = bench.supervisor.subscribe_with(&run.name, WhenSlow::Wait, true)?;
+    let mut slow = bench.supervisor.subscribe_with(&run.name, Backpressure::Wait, true)?;
     let line = |number: usize| format!("{number:02000}");
     let answered = Cell::new(0);
     let asks = async {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use js_runtime::{Runtime, SpawnConfig, Supervisor, WhenSlow};
+use js_runtime::{Runtime, SpawnConfig, Supervisor, Backpressure};
 use libtest_mimic::Failed;
 
 use super::{Ended, Run};
@@ -70,7 +70,7 @@ impl Bench {
     pub(crate) async fn start(&self, config: SpawnConfig) -> Result<Run<'_>, Failed> {
         let name = Self::name();
         let (info, events) =
-            self.supervisor.spawn_subscribed(&name, config, WhenSlow::Wait).await?;
+            self.supervisor.spawn_subscribed(&name, config, Backpressure::Wait).await?;
         Ok(Run::new(&self.supervisor, info, events))
     }
 

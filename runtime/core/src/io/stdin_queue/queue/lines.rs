@@ -32,19 +32,19 @@ enum NextLine {
 pub(super) enum TooLong {
     No,
     /// The current line is too long; its start was dropped.
-    IsRead,
+    Dropping,
     /// The previous line was too long; the next read reports it.
-    Untold,
+    Unreported,
 }
 
 impl Queue {
     /// Complete lines without their terminators, up to [`LINES`] and [`LINES_BYTES`]. An empty result is the end,
     /// `None` means that no line is complete yet.
     pub(in super::super) fn read_lines(&mut self) -> Option<Result<Vec<Line>, LineTooLong>> {
-        if self.reader == Reader::Unseen {
+        if self.reader == Reader::NeverRead {
             self.reader = Reader::HasRead;
         }
-        if self.too_long == TooLong::Untold {
+        if self.too_long == TooLong::Unreported {
             self.too_long = TooLong::No;
             return Some(Err(LineTooLong(self.line_limit)));
         }
@@ -60,7 +60,7 @@ impl Queue {
                 Err(error) if lines.is_empty() => return Some(Err(error)),
                 Err(LineTooLong(_)) => {
                     // Reported after the lines before it.
-                    self.too_long = TooLong::Untold;
+                    self.too_long = TooLong::Unreported;
                     break;
                 }
             }
@@ -70,7 +70,7 @@ impl Queue {
 
     fn read_line(&mut self) -> Result<NextLine, LineTooLong> {
         loop {
-            let Some(front) = self.chunks.front_mut() else {
+            let Some(front) = self.queued.front_mut() else {
                 if self.admit_first_waiting() {
                     continue;
                 }
@@ -84,22 +84,22 @@ impl Queue {
             let is_ascii = front.is_ascii_line;
             let data = &mut front.data;
             let end = if is_ascii { Some(data.len() - 1) } else { memchr::memchr(b'\n', data) };
-            let piece = data.split_to(end.map_or(data.len(), |end| end + 1));
+            let part = data.split_to(end.map_or(data.len(), |end| end + 1));
             if data.is_empty() {
-                self.chunks.pop_front();
+                self.queued.pop_front();
             }
-            self.queued -= piece.len();
+            self.queued_len -= part.len();
             self.admit_waiting();
-            let text = end.unwrap_or(piece.len());
-            let is_whole = end.is_some() && self.line.is_empty() && self.too_long == TooLong::No;
-            if is_whole && text <= self.line_limit {
-                return Ok(NextLine::Line(Line { text: without_terminator(piece), is_ascii }));
+            let text = end.unwrap_or(part.len());
+            let is_complete = end.is_some() && self.line.is_empty() && self.too_long == TooLong::No;
+            if is_complete && text <= self.line_limit {
+                return Ok(NextLine::Line(Line { text: without_terminator(part), is_ascii }));
             }
-            if self.too_long == TooLong::IsRead || self.line.len() + text > self.line_limit {
-                self.too_long = TooLong::IsRead;
+            if self.too_long == TooLong::Dropping || self.line.len() + text > self.line_limit {
+                self.too_long = TooLong::Dropping;
                 self.line = Vec::new();
             } else {
-                self.line.extend_from_slice(&piece);
+                self.line.extend_from_slice(&part);
             }
             if end.is_some() {
                 return self.take_line().map(NextLine::Line);
@@ -108,7 +108,7 @@ impl Queue {
     }
 
     fn take_line(&mut self) -> Result<Line, LineTooLong> {
-        if self.too_long == TooLong::IsRead {
+        if self.too_long == TooLong::Dropping {
             self.too_long = TooLong::No;
             return Err(LineTooLong(self.line_limit));
         }
@@ -153,10 +153,10 @@ mod tests {
             write(text);
             assert_eq!(read(), Some(Ok(lines)), "{text:?}");
         }
-        write("begun \u{e9}");
+        write("start \u{e9}");
         assert_eq!(read(), None);
         write("ended\n");
-        assert_eq!(read(), Some(Ok(vec![line("begun \u{e9}ended".as_bytes(), false)])));
+        assert_eq!(read(), Some(Ok(vec![line("start \u{e9}ended".as_bytes(), false)])));
         // A partial read does not change the rest.
         write("seven\n");
         assert_eq!(input.read(&mut [0; 2]).now_or_never(), Some(2));

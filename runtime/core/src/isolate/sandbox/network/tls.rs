@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
     use crate::isolate::crash::own_program;
-    use crate::{Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, WhenSlow};
+    use crate::{Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, Backpressure};
 
     /// Whether `ensure_provider` installed the provider.
     pub(crate) static IS_INSTALLED_HERE: AtomicBool = AtomicBool::new(false);
@@ -132,7 +132,7 @@ mod tests {
             permissions: Some(Permissions { all: true, ..Permissions::default() }),
             ..SpawnConfig::script(Runtime::Embedded, file.to_string_lossy())
         };
-        let spawned = supervisor.spawn_subscribed(name, config, WhenSlow::Wait).await;
+        let spawned = supervisor.spawn_subscribed(name, config, Backpressure::Wait).await;
         let (_, mut events) = spawned.expect("the backend starts");
         while let Some(record) = events.recv().await {
             if let Event::Exit { reason, code } = record.event {

@@ -183,10 +183,10 @@ impl Output {
                     if sink.holds_text() {
                         partial.notify();
                     }
-                    sink.output()
+                    sink.history()
                 };
                 // The lock is released here, because the script may write meanwhile.
-                Some(output.until(|| sink.lock().try_flush()).await.is_ok())
+                Some(output.retry_until_pushed(|| sink.lock().try_flush()).await.is_ok())
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
             Err(error) => Some(error.kind() == ErrorKind::Interrupted),
