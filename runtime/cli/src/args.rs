@@ -102,11 +102,11 @@ impl RunArgs {
             sys: grant(self.allow_sys),
             import: grant(self.allow_import),
         };
-        let mut words = self.script.into_iter();
+        let mut args = self.script.into_iter();
         SpawnConfig {
             runtime: Some(self.runtime),
-            script: words.next(),
-            args: words.collect(),
+            script: args.next(),
+            args: args.collect(),
             runtime_args: self.runtime_arg,
             cwd: self.cwd,
             env: BTreeMap::from_iter(self.env),
@@ -145,10 +145,10 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 mod tests {
     use super::*;
 
-    fn config(words: &[&str]) -> SpawnConfig {
-        let words = ["jsproc", "run"].iter().chain(words);
-        match Cli::parse_from(words).command {
-            Command::Run(args) => args.into_config(),
+    fn config(args: &[&str]) -> SpawnConfig {
+        let args = ["jsproc", "run"].iter().chain(args);
+        match Cli::parse_from(args).command {
+            Command::Run(run) => run.into_config(),
             Command::Detect { .. } => unreachable!("`run` was given"),
         }
     }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn unresponsive_ms_ends_the_script_and_other_limits_are_passed_on() {
-        let limits = |words: &[&str]| config(words).limits.expect("always set");
+        let limits = |args: &[&str]| config(args).limits.expect("always set");
         let given = limits(&[
             "--array-buffer-mb",
             "8",

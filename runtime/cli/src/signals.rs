@@ -7,11 +7,11 @@ use js_runtime::Supervisor;
 use crate::run::NAME;
 
 /// Forwards each signal unchanged. A signal before the script runs ends the start; then its number is stored in
-/// `heard`.
+/// `received`.
 #[cfg(unix)]
-pub(crate) fn hand_on(
+pub(crate) fn forward(
     supervisor: Arc<Supervisor>,
-    heard: Arc<OnceLock<i32>>,
+    received: Arc<OnceLock<i32>>,
 ) -> impl Future<Output = ()> + Send {
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -25,23 +25,23 @@ pub(crate) fn hand_on(
         [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::window_change()];
     // Registered before the start: a signal during the start must not leave a process behind. If a handler cannot be
     // registered, the signal keeps its default action.
-    let listened = ENDING.into_iter().chain(OTHERS);
-    let mut listened: Vec<(SignalKind, Signal)> =
-        listened.filter_map(|kind| Some((kind, signal(kind).ok()?))).collect();
+    let signals = ENDING.into_iter().chain(OTHERS);
+    let mut signals: Vec<(SignalKind, Signal)> =
+        signals.filter_map(|kind| Some((kind, signal(kind).ok()?))).collect();
     async move {
         loop {
             let kind = std::future::poll_fn(|context| {
-                let mut came = listened.iter_mut().filter_map(|(kind, signal)| {
+                let mut arrived = signals.iter_mut().filter_map(|(kind, signal)| {
                     signal.poll_recv(context).is_ready().then_some(*kind)
                 });
-                came.next().map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+                arrived.next().map_or(std::task::Poll::Pending, std::task::Poll::Ready)
             })
             .await;
             let number = kind.as_raw_value();
-            let is_there = supervisor.signal(NAME, number).is_ok();
-            if !is_there && ENDING.contains(&kind) {
+            let is_delivered = supervisor.signal(NAME, number).is_ok();
+            if !is_delivered && ENDING.contains(&kind) {
                 // A second signal keeps the number of the first.
-                let _ = heard.set(number);
+                let _ = received.set(number);
                 // Fails if the process has just ended.
                 let _ = supervisor.kill(NAME).await;
             }
@@ -51,11 +51,11 @@ pub(crate) fn hand_on(
 
 /// Ends the script when the program is interrupted: other systems have no signals to forward.
 #[cfg(not(unix))]
-pub(crate) async fn hand_on(supervisor: Arc<Supervisor>, heard: Arc<OnceLock<i32>>) {
+pub(crate) async fn forward(supervisor: Arc<Supervisor>, received: Arc<OnceLock<i32>>) {
     const INTERRUPT: i32 = 2;
     if tokio::signal::ctrl_c().await.is_ok() {
         // Set only here.
-        let _ = heard.set(INTERRUPT);
+        let _ = received.set(INTERRUPT);
         // Fails if the process has just ended.
         let _ = supervisor.kill(NAME).await;
     }

@@ -72,7 +72,7 @@ mod typescript;
 pub use backend::find_sidecar;
 pub use error::Error;
 pub use io::event::{Event, Record, Stream};
-pub use io::history::{Subscription, Backpressure};
+pub use io::history::{Backpressure, Subscription};
 pub use io::stdin::Stdin;
 pub use supervisor::changes::Changes;
 pub use supervisor::{Builder, Supervisor};

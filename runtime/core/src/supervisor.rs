@@ -26,7 +26,7 @@ use crate::backend::plan::Plan;
 use crate::backend::start::Host;
 use crate::backend::usage::UsageMeter;
 use crate::error::Error;
-use crate::io::history::{Subscription, Backpressure};
+use crate::io::history::{Backpressure, Subscription};
 use crate::supervisor::actor::Actor;
 use crate::supervisor::changes::{ChangeNotifier, Changes};
 use crate::supervisor::handle::{ActorMessage, ProcessHandle, StartRequest};
@@ -35,7 +35,7 @@ use crate::wire::{Limits, ProcessInfo, Runtime, RuntimeInfo, SpawnConfig, Usage}
 
 /// The longest wait of a drop for its processes: the shortened grace, plus the time until a thread that hangs in
 /// native code is abandoned.
-const SHUTDOWN: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Starts, monitors and ends named processes.
 ///
@@ -64,8 +64,8 @@ pub struct Supervisor {
     host: Arc<Host>,
     names: Mutex<Option<Names>>,
     changes: ChangeNotifier,
-    meters: UsageMeter,
-    keeper: RuntimeThread,
+    usage_meter: UsageMeter,
+    runtime_thread: RuntimeThread,
 }
 
 impl Supervisor {
@@ -82,7 +82,8 @@ impl Supervisor {
         Builder::default()
     }
 
-    /// Starts a process. Returns when its script starts to run. `name` has 1 to 256 bytes, without control characters.
+    /// Starts a process. Returns when its script starts to run. `name` has 1 to [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES)
+    /// bytes and no control characters.
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] if `name` has a live process; [`Error::TooMany`] if
@@ -90,10 +91,8 @@ impl Supervisor {
     /// [`Error::Path`], [`Error::RuntimeUnavailable`] and [`Error::StartFailed`] if the process
     /// cannot start; [`Error::ShutDown`] after [`Supervisor::shutdown`].
     pub async fn spawn(&self, name: &str, config: SpawnConfig) -> Result<ProcessInfo, Error> {
-        plan::check_name(name)?;
-        let plan = Plan::new(config)?;
-        let process = self.reserve(name)?;
-        Self::begin(&process, plan, false).await
+        let (process, plan) = self.prepare(name, config)?;
+        Self::send_start(&process, plan, false).await
     }
 
     /// Like [`Supervisor::spawn`], with a subscription that starts before the first event.
@@ -106,11 +105,9 @@ impl Supervisor {
         config: SpawnConfig,
         backpressure: Backpressure,
     ) -> Result<(ProcessInfo, Subscription), Error> {
-        plan::check_name(name)?;
-        let plan = Plan::new(config)?;
-        let process = self.reserve(name)?;
+        let (process, plan) = self.prepare(name, config)?;
         let subscription = process.subscribe(backpressure, false);
-        Ok((Self::begin(&process, plan, false).await?, subscription))
+        Ok((Self::send_start(&process, plan, false).await?, subscription))
     }
 
     /// Bootstraps an embedded isolate for the first start with these limits, so that it is as fast as later ones.
@@ -159,7 +156,7 @@ impl Supervisor {
             }
             // If the process is removed, or its start fails or it ends meanwhile, this call starts it.
             let Ok(process) = self.process(name) else { continue };
-            if let Ok(Some(running)) = process.ask(ActorMessage::Settle).await {
+            if let Ok(Some(running)) = process.request(ActorMessage::AwaitIdle).await {
                 return Ok((running, false));
             }
         }
@@ -171,7 +168,7 @@ impl Supervisor {
     /// # Errors
     /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] if the process has exited.
     pub async fn kill(&self, name: &str) -> Result<(), Error> {
-        self.process(name)?.ask(ActorMessage::Kill).await
+        self.process(name)?.request(ActorMessage::Kill).await
     }
 
     /// Kills all live processes concurrently.
@@ -181,7 +178,7 @@ impl Supervisor {
             names.iter().flat_map(Names::all).filter(|p| p.is_live()).cloned().collect()
         };
         // An error means that the process has ended meanwhile.
-        join_all(live.iter().map(|process| process.ask(ActorMessage::Kill))).await;
+        join_all(live.iter().map(|process| process.request(ActorMessage::Kill))).await;
     }
 
     /// Kills a process if it is live, and starts it with a new configuration or the last one.
@@ -197,15 +194,15 @@ impl Supervisor {
             Some(config) => Plan::new(config)?,
             None => self.last_plan(name).await?,
         };
-        let process = self.enter(|names| names.reserve_to_replace(name))?;
-        Self::begin(&process, plan, true).await
+        let process = self.reserve_with(|names| names.reserve_to_replace(name))?;
+        Self::send_start(&process, plan, true).await
     }
 
     /// The plan of the last start. Waits for a start in progress.
     async fn last_plan(&self, name: &str) -> Result<Plan, Error> {
         let process = self.process(name)?;
         if process.last_plan().is_none() {
-            process.ask(ActorMessage::Settle).await.map(drop)?;
+            process.request(ActorMessage::AwaitIdle).await.map(drop)?;
         }
         process.last_plan().ok_or_else(|| Error::NotFound(name.to_owned()))
     }
@@ -216,7 +213,7 @@ impl Supervisor {
     /// [`Error::NotFound`] for an unknown name, [`Error::StillRunning`] for a live process.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
         self.names().as_mut().ok_or(Error::ShutDown)?.remove(name)?;
-        self.changes.tell();
+        self.changes.notify();
         Ok(())
     }
 
@@ -262,11 +259,18 @@ impl Supervisor {
     /// request. Takes 100 ms if an embedded process is too busy to answer. Processor time is counted since the
     /// last call by any caller.
     pub async fn usage(&self) -> Vec<Usage> {
-        let mut subjects: Vec<_> =
-            self.names().iter().flat_map(Names::all).filter_map(ProcessHandle::subject).collect();
-        subjects.sort_by(|a, b| a.name.cmp(&b.name));
-        let meters = self.meters.clone();
-        self.keeper.run(async move { meters.read(subjects).await }).await.unwrap_or_default()
+        let mut processes: Vec<_> = self
+            .names()
+            .iter()
+            .flat_map(Names::all)
+            .filter_map(ProcessHandle::metered_process)
+            .collect();
+        processes.sort_by(|a, b| a.name.cmp(&b.name));
+        let usage_meter = self.usage_meter.clone();
+        self.runtime_thread
+            .run(async move { usage_meter.read(processes).await })
+            .await
+            .unwrap_or_default()
     }
 
     /// Lists the runtimes: the embedded engine first, then deno, bun and node. A build without the engine lists it as
@@ -276,7 +280,8 @@ impl Supervisor {
     /// [`Error::ShutDown`] after [`Supervisor::shutdown`].
     pub async fn detect_runtimes(&self) -> Result<Vec<RuntimeInfo>, Error> {
         let host = self.host.clone();
-        let mut found = self.keeper.run(async move { host.detector.detect_all().await }).await?;
+        let mut found =
+            self.runtime_thread.run(async move { host.detector.detect_all().await }).await?;
         found.insert(0, embedded_info());
         Ok(found)
     }
@@ -300,7 +305,7 @@ impl Supervisor {
     pub async fn shutdown(&self) {
         let names = self.names().take();
         // An error means that the thread is gone, and with it all processes.
-        let _ = self.keeper.run(Self::end(self.host.clone(), names)).await;
+        let _ = self.runtime_thread.run(Self::end(self.host.clone(), names)).await;
         self.host.bundled.remove();
         self.changes.end();
     }
@@ -308,16 +313,23 @@ impl Supervisor {
     async fn end(host: Arc<Host>, names: Option<Names>) {
         // An error means that the actor is gone, and with it its process.
         let processes = names.iter().flat_map(Names::all);
-        let ends = join_all(processes.map(|process| process.ask(ActorMessage::Shutdown)));
+        let ends = join_all(processes.map(|process| process.request(ActorMessage::Shutdown)));
         tokio::join!(ends, host.close());
+    }
+
+    /// Checks the name and the configuration of a start, and reserves the name.
+    fn prepare(&self, name: &str, config: SpawnConfig) -> Result<(ProcessHandle, Plan), Error> {
+        plan::check_name(name)?;
+        let plan = Plan::new(config)?;
+        Ok((self.reserve(name)?, plan))
     }
 
     /// Reserves a name before anything is started for it.
     fn reserve(&self, name: &str) -> Result<ProcessHandle, Error> {
-        self.enter(|names| names.reserve(name))
+        self.reserve_with(|names| names.reserve(name))
     }
 
-    fn enter(
+    fn reserve_with(
         &self,
         reserve: impl FnOnce(&mut Names) -> Result<Reserved, Error>,
     ) -> Result<ProcessHandle, Error> {
@@ -325,19 +337,19 @@ impl Supervisor {
         let Reserved { process, mailbox } = reserve(names.as_mut().ok_or(Error::ShutDown)?)?;
         let Some(mailbox) = mailbox else { return Ok(process) };
         let actor = Actor::new(process.clone(), self.host.clone(), mailbox);
-        self.keeper.spawn(actor.run());
+        self.runtime_thread.spawn(actor.run());
         drop(names);
-        self.changes.tell();
+        self.changes.notify();
         Ok(process)
     }
 
-    async fn begin(
+    async fn send_start(
         process: &ProcessHandle,
         plan: Plan,
         replace: bool,
     ) -> Result<ProcessInfo, Error> {
         process
-            .ask(|reply| ActorMessage::Start(Box::new(StartRequest { plan, replace, reply })))
+            .request(|reply| ActorMessage::Start(Box::new(StartRequest { plan, replace, reply })))
             .await
     }
 
@@ -353,7 +365,7 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         let names = self.names().take();
-        self.keeper.finish(Self::end(self.host.clone(), names), SHUTDOWN);
+        self.runtime_thread.finish(Self::end(self.host.clone(), names), SHUTDOWN_TIMEOUT);
         self.host.bundled.remove();
         self.changes.end();
     }

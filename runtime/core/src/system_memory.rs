@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 /// One process gets this fraction of the memory by default.
-const SHARE: u64 = 8;
-const LEAST_MB: u64 = 128;
-const MOST_MB: u64 = 512;
+const DEFAULT_SHARE: u64 = 8;
+const MIN_MB: u64 = 128;
+const MAX_MB: u64 = 512;
 
 /// Memory is short when less than this fraction is free.
 #[cfg(feature = "embedded")]
-const RESERVE: u64 = 10;
+const SHORT_BELOW: u64 = 10;
 
 /// The default share of one process in MiB, computed once.
 pub(crate) fn share_mb() -> u32 {
@@ -43,24 +43,24 @@ pub(crate) fn is_short() -> bool {
 
 #[cfg(feature = "embedded")]
 fn is_little(left: u64, total: u64) -> bool {
-    left < total / RESERVE
+    left < total / SHORT_BELOW
 }
 
 fn share_of(bytes: u64) -> u32 {
-    let share = (bytes / SHARE) >> 20;
-    u32::try_from(share.clamp(LEAST_MB, MOST_MB)).unwrap_or(u32::MAX)
+    let share = (bytes / DEFAULT_SHARE) >> 20;
+    u32::try_from(share.clamp(MIN_MB, MAX_MB)).unwrap_or(u32::MAX)
 }
 
 /// Returns unused memory to the system: glibc's allocator retains much of the memory of threads that have ended.
 #[cfg(all(feature = "embedded", target_os = "linux", target_env = "gnu"))]
-pub(crate) fn give_back() {
+pub(crate) fn trim() {
     // SAFETY: `malloc_trim` has no preconditions and is thread-safe (MT-Safe in glibc's manual).
     unsafe { nix::libc::malloc_trim(0) };
 }
 
 /// Allocators of other systems return memory themselves.
 #[cfg(all(feature = "embedded", not(all(target_os = "linux", target_env = "gnu"))))]
-pub(crate) fn give_back() {}
+pub(crate) fn trim() {}
 
 #[cfg(test)]
 mod tests {

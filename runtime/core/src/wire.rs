@@ -15,6 +15,6 @@ mod bindings;
 
 pub use self::limits::{Limits, RestartPolicy, RestartWhen};
 pub use self::permissions::{Grant, Permissions};
-pub use self::process::{ExitReason, MemoryKind, ProcessInfo, State, Usage};
+pub use self::process::{ExitReason, MAX_NAME_BYTES, MemoryKind, ProcessInfo, State, Usage};
 pub use self::runtime::{Runtime, RuntimeInfo};
 pub use self::spawn::{Detached, Framing, Links, SpawnConfig};

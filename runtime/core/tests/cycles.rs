@@ -14,7 +14,7 @@ use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use js_runtime::{Event, ExitReason, Runtime, SpawnConfig, Supervisor, Backpressure};
+use js_runtime::{Backpressure, Event, ExitReason, Runtime, SpawnConfig, Supervisor};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// A script that does what a backend does: it reads and writes lines.

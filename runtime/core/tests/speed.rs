@@ -50,8 +50,8 @@ fn an_embedded_backend_starts_sooner_than_a_child() {
 }
 
 /// The second median as a multiple of the first.
-fn ratio([ours, childs]: &[Duration; 2]) -> f64 {
-    childs.as_secs_f64() / ours.as_secs_f64()
+fn ratio([ours, child]: &[Duration; 2]) -> f64 {
+    child.as_secs_f64() / ours.as_secs_f64()
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

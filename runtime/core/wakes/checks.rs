@@ -13,7 +13,7 @@ use super::io::stdin_queue::StdinQueue;
 use crate::wire::Framing;
 
 /// The number of schedules per check and scheduler.
-const ORDERS: usize = 2_000;
+const SCHEDULES: usize = 2_000;
 
 pub(crate) fn run() {
     let checks: [(&str, fn()); 5] = [
@@ -24,9 +24,9 @@ pub(crate) fn run() {
         ("a wake-up of an event loop is never lost", a_wake_up_of_an_event_loop_is_never_lost),
     ];
     for (name, check) in checks {
-        shuttle::check_random(check, ORDERS);
-        shuttle::check_pct(check, ORDERS, 3);
-        println!("{name}: {} schedules", 2 * ORDERS);
+        shuttle::check_random(check, SCHEDULES);
+        shuttle::check_pct(check, SCHEDULES, 3);
+        println!("{name}: {} schedules", 2 * SCHEDULES);
     }
 }
 
@@ -71,7 +71,7 @@ fn a_broken_pipe_frees_readers_and_writers() {
         let input = input.clone();
         thread::spawn(move || drop(block_on(input.write(Bytes::from_static(b"abc")))))
     });
-    let waits = {
+    let waiter = {
         let input = input.clone();
         thread::spawn(move || drop(block_on(input.room())))
     };
@@ -79,7 +79,7 @@ fn a_broken_pipe_frees_readers_and_writers() {
     for reader in readers {
         reader.join().expect("no panic");
     }
-    for thread in writers.into_iter().chain([waits]) {
+    for thread in writers.into_iter().chain([waiter]) {
         thread.join().expect("no panic");
     }
 }
@@ -104,7 +104,7 @@ fn all_written_bytes_are_read() {
 fn a_read_wakes_a_writer_that_waits_for_room() {
     let input = input(1);
     input.try_write(Bytes::from_static(b"ab")).expect("it is empty");
-    let waits = {
+    let waiter = {
         let input = input.clone();
         thread::spawn(move || {
             while input.try_write(Bytes::from_static(b"c")).is_err() {
@@ -114,7 +114,7 @@ fn a_read_wakes_a_writer_that_waits_for_room() {
         })
     };
     assert_eq!(reads(&input, false).join().expect("no panic"), 3);
-    waits.join().expect("no panic");
+    waiter.join().expect("no panic");
 }
 
 /// Counts wake-ups of an executor.
@@ -129,12 +129,12 @@ impl Wake for Executor {
 
 fn a_wake_up_of_an_event_loop_is_never_lost() {
     let executor = Arc::new(Executor::default());
-    let mut bell = EventLoopWaker::default();
-    bell.listen(&Waker::from(executor.clone()));
-    let waker = bell.waker();
-    let wakes = thread::spawn(move || waker.wake_by_ref());
-    let runs_again = bell.rings_soon();
-    wakes.join().expect("no panic");
+    let mut event_loop = EventLoopWaker::default();
+    event_loop.start_iteration(&Waker::from(executor.clone()));
+    let waker = event_loop.waker();
+    let waking_thread = thread::spawn(move || waker.wake_by_ref());
+    let runs_again = event_loop.poll_again();
+    waking_thread.join().expect("no panic");
     let woken = executor.0.load(Ordering::SeqCst);
     assert!(runs_again || woken > 0, "the wake-up is lost");
 }

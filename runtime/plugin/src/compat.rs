@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use js_runtime::{Event, ProcessInfo, Record, State, Stream, Subscription, Backpressure};
+use js_runtime::{Backpressure, Event, ProcessInfo, Record, State, Stream, Subscription};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tauri::{AppHandle, Emitter, Runtime};

@@ -56,9 +56,9 @@ pub use config::{Backend, Config, Defaults};
 pub use error::Error;
 pub use js::{Js, JsExt};
 pub use js_runtime::{
-    self, Event, ExitReason, Framing, Grant, Limits, Permissions, ProcessInfo, Record,
-    RestartPolicy, RestartWhen, Runtime, RuntimeInfo, SpawnConfig, State, Stream, Subscription,
-    Backpressure,
+    self, Backpressure, Event, ExitReason, Framing, Grant, Limits, Permissions, ProcessInfo,
+    Record, RestartPolicy, RestartWhen, Runtime, RuntimeInfo, SpawnConfig, State, Stream,
+    Subscription,
 };
 
 /// A result of this crate.

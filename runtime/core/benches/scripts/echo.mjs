@@ -1,7 +1,7 @@
 // Sends every line back, with the fastest API of each runtime.
-const door = globalThis.process?.getBuiltinModule?.('js-runtime:lines')
-if (door) {
-  for (let lines; (lines = await door.readAll()) !== null;) door.writeAll(lines)
+const frames = globalThis.process?.getBuiltinModule?.('js-runtime:lines')
+if (frames) {
+  for (let lines; (lines = await frames.readAll()) !== null;) frames.writeAll(lines)
 } else if (globalThis.Bun) {
   const writer = Bun.stdout.writer()
   for await (const chunk of Bun.stdin.stream()) {

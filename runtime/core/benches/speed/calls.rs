@@ -20,18 +20,18 @@ const ROUNDS: usize = 7;
 /// Round trips before the measurement, for the runtime's compiler.
 const WARM_UP: usize = 500;
 
-/// A round of `count` lines of one length, of which `under_way` are in flight.
+/// A round of `count` lines of one length, at most `in_flight` at a time.
 struct Load {
     figure: &'static str,
     bytes: usize,
     count: usize,
-    under_way: usize,
+    in_flight: usize,
 }
 
 const LOADS: [Load; 3] = [
-    Load { figure: "lines of 64 B", bytes: 64, count: 20_000, under_way: 256 },
-    Load { figure: "lines of 64 KiB", bytes: 64 << 10, count: 1_000, under_way: 16 },
-    Load { figure: "lines of 1 MiB", bytes: 1 << 20, count: 100, under_way: 4 },
+    Load { figure: "lines of 64 B", bytes: 64, count: 20_000, in_flight: 256 },
+    Load { figure: "lines of 64 KiB", bytes: 64 << 10, count: 1_000, in_flight: 16 },
+    Load { figure: "lines of 1 MiB", bytes: 1 << 20, count: 100, in_flight: 4 },
 ];
 
 pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject], worker: Option<&str>) {
@@ -50,7 +50,7 @@ pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject], worker:
         }
     }
     if let Some(worker) = worker {
-        let load = Load { figure: "kkrpc calls", bytes: 0, count: 5_000, under_way: 256 };
+        let load = Load { figure: "kkrpc calls", bytes: 0, count: 5_000, in_flight: 256 };
         let ours: Vec<_> = subjects.iter().copied().filter(|subject| subject.is_ours()).collect();
         for (subject, rates) in ours.iter().zip(rates(&ours, worker, &load, call).await) {
             figures.add(load.figure, *subject, "1/s", rates);
@@ -84,7 +84,7 @@ async fn rates(
     }
     // As many lines as are in flight, sent repeatedly: a real line is usually in the cache when it is written, and
     // reading more lines from memory would take longer than most subjects need.
-    let lines: Vec<Bytes> = (0..load.under_way).map(line).collect();
+    let lines: Vec<Bytes> = (0..load.in_flight).map(line).collect();
     let mut rates = vec![Vec::new(); subjects.len()];
     for round in 0..=ROUNDS {
         for (session, rates) in sessions.iter_mut().zip(&mut rates) {
@@ -103,9 +103,9 @@ async fn rates(
 }
 
 async fn pipelined(session: &mut Session, lines: &[Bytes], load: &Load) -> Duration {
-    let room = Semaphore::new(load.under_way);
+    let room = Semaphore::new(load.in_flight);
     let Session { writer, reader } = session;
-    let began = Instant::now();
+    let started = Instant::now();
     let sends = async {
         for line in lines.iter().cycle().take(load.count) {
             room.acquire().await.expect("never closed").forget();
@@ -119,7 +119,7 @@ async fn pipelined(session: &mut Session, lines: &[Bytes], load: &Load) -> Durat
         }
     };
     tokio::join!(sends, receives);
-    began.elapsed()
+    started.elapsed()
 }
 
 /// A line of `bytes` bytes, line feed included.

@@ -15,23 +15,23 @@ use crate::stats::{Figures, micros};
 const FURTHER: usize = 8;
 
 /// Numbers of embedded backends that live at once.
-const CROWDS: [usize; 3] = [1, 8, 64];
+const LIVE_COUNTS: [usize; 3] = [1, 8, 64];
 
 /// The time in which all runtimes collect garbage after their start and become idle.
-const SETTLE: Duration = Duration::from_secs(2);
+const IDLE_TIME: Duration = Duration::from_secs(2);
 
 pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject]) {
     let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
     for subject in subjects {
         // Two, because pages of an executable count as private while it runs only once.
-        let mut sessions = vec![ready(&supervisor, *subject).await];
-        sessions.push(ready(&supervisor, *subject).await);
-        tokio::time::sleep(SETTLE).await;
+        let mut sessions = vec![start_ready(&supervisor, *subject).await];
+        sessions.push(start_ready(&supervisor, *subject).await);
+        tokio::time::sleep(IDLE_TIME).await;
         let before = private_kb(&sessions);
         for _ in 0..FURTHER {
-            sessions.push(ready(&supervisor, *subject).await);
+            sessions.push(start_ready(&supervisor, *subject).await);
         }
-        tokio::time::sleep(SETTLE).await;
+        tokio::time::sleep(IDLE_TIME).await;
         #[allow(clippy::cast_precision_loss, reason = "a small number")]
         let each = (private_kb(&sessions) - before) / FURTHER as f64;
         figures.add("memory of a further one", *subject, "KiB", vec![each]);
@@ -39,26 +39,26 @@ pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject]) {
             session.end().await;
         }
     }
-    crowds(figures, &supervisor).await;
+    measure_many(figures, &supervisor).await;
     supervisor.shutdown().await;
 }
 
 /// Measures starts and round trips of one backend beside growing numbers of others.
-async fn crowds(figures: &mut Figures, supervisor: &Arc<Supervisor>) {
+async fn measure_many(figures: &mut Figures, supervisor: &Arc<Supervisor>) {
     let subject = Subject::Ours(Runtime::Embedded);
     let (mut sessions, mut starts) = (Vec::new(), Vec::new());
-    for crowd in CROWDS {
+    for count in LIVE_COUNTS {
         starts.clear();
-        while sessions.len() < crowd {
+        while sessions.len() < count {
             let began = Instant::now();
-            sessions.push(ready(supervisor, subject).await);
+            sessions.push(start_ready(supervisor, subject).await);
             starts.push(micros(began.elapsed()));
         }
-        tokio::time::sleep(SETTLE).await;
+        tokio::time::sleep(IDLE_TIME).await;
         let times = round_trips(&mut sessions[0]).await;
-        figures.add(&format!("start, {crowd} live"), subject, "µs", starts.clone());
-        figures.add(&format!("round trip, {crowd} live"), subject, "µs", times);
-        figures.add(&format!("memory, {crowd} live"), subject, "KiB", vec![private_kb(&sessions)]);
+        figures.add(&format!("start, {count} live"), subject, "µs", starts.clone());
+        figures.add(&format!("round trip, {count} live"), subject, "µs", times);
+        figures.add(&format!("memory, {count} live"), subject, "KiB", vec![private_kb(&sessions)]);
     }
     for session in sessions {
         session.end().await;
@@ -66,7 +66,7 @@ async fn crowds(figures: &mut Figures, supervisor: &Arc<Supervisor>) {
 }
 
 /// Starts a backend and waits for its first answer.
-async fn ready(supervisor: &Arc<Supervisor>, subject: Subject) -> Session {
+async fn start_ready(supervisor: &Arc<Supervisor>, subject: Subject) -> Session {
     let mut session = Session::start(supervisor, subject, ECHO).await;
     session.round_trip(&Bytes::from_static(b"ready\n")).await;
     session

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use js_runtime::{Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, Backpressure};
+use js_runtime::{
+    Backpressure, Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor,
+};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -97,20 +99,20 @@ impl Session {
 
     /// The time from the call of `spawn` to the first line.
     pub(crate) async fn start_time(supervisor: &Arc<Supervisor>, subject: Subject) -> Duration {
-        let began = Instant::now();
+        let started = Instant::now();
         let mut session = Self::start(supervisor, subject, READY).await;
         session.reader.line().await;
-        let time = began.elapsed();
+        let time = started.elapsed();
         session.end().await;
         time
     }
 
     /// The time from the write of a line to its echo.
     pub(crate) async fn round_trip(&mut self, line: &Bytes) -> Duration {
-        let began = Instant::now();
+        let started = Instant::now();
         self.writer.write(line).await;
         assert_eq!(self.reader.line().await, line.len() - 1);
-        began.elapsed()
+        started.elapsed()
     }
 
     pub(crate) async fn end(self) {
@@ -183,7 +185,7 @@ impl Reader {
 
 fn pipes(runtime: Runtime, script: &str) -> Session {
     let program = which::which(runtime.as_str()).expect("all three runtimes are installed");
-    let mut command = Command::new(real(program));
+    let mut command = Command::new(resolve_launcher(program));
     match runtime {
         Runtime::Bun => command.arg("run"),
         Runtime::Deno => command.args(["run", "--quiet", "--no-prompt", "--allow-all"]),
@@ -207,7 +209,7 @@ fn pipes(runtime: Runtime, script: &str) -> Session {
 }
 
 /// npm installs Deno with a launcher script. The library's detection resolves it too.
-fn real(program: PathBuf) -> PathBuf {
+fn resolve_launcher(program: PathBuf) -> PathBuf {
     let linked = program.canonicalize().unwrap_or(program);
     let behind = linked.with_file_name("deno");
     if linked.ends_with("deno/bin.cjs") && behind.is_file() { behind } else { linked }

@@ -11,7 +11,7 @@ use crate::stats::{Figures, micros};
 const SAMPLES: usize = 21;
 
 /// Longer than the pool needs to bootstrap the next isolate.
-const REST: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Measures starts without warm isolates.
 pub(crate) async fn measure_cold(figures: &mut Figures, subjects: &[Subject]) {
@@ -30,7 +30,7 @@ pub(crate) async fn measure_warm(figures: &mut Figures, subjects: &[Subject]) {
     let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
     supervisor.warm_up(None).expect("the standard limits");
     let ours: Vec<_> = subjects.iter().copied().filter(|subject| subject.is_ours()).collect();
-    measure(figures, "start, warm", &ours, &supervisor, REST).await;
+    measure(figures, "start, warm", &ours, &supervisor, PAUSE).await;
     supervisor.shutdown().await;
 }
 
@@ -40,12 +40,12 @@ async fn measure(
     figure: &str,
     subjects: &[Subject],
     supervisor: &Arc<Supervisor>,
-    rest: Duration,
+    pause: Duration,
 ) {
     let mut times = vec![Vec::new(); subjects.len()];
     for sample in 0..=SAMPLES {
         for (subject, times) in subjects.iter().zip(&mut times) {
-            tokio::time::sleep(rest).await;
+            tokio::time::sleep(pause).await;
             let time = Session::start_time(supervisor, *subject).await;
             if sample > 0 {
                 times.push(micros(time));

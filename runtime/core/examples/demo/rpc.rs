@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use js_runtime::{Event, Subscription, Supervisor, Backpressure};
+use js_runtime::{Backpressure, Event, Subscription, Supervisor};
 use serde_json::{Value, json};
 
 use crate::Failure;

@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use crate::backend::{paths, validate};
 use crate::error::{Error, shown};
-use crate::wire::{Limits, RestartPolicy, SpawnConfig};
+use crate::wire::{Limits, MAX_NAME_BYTES, RestartPolicy, SpawnConfig};
 
 const MIB: usize = 1024 * 1024;
-
-/// Longest name of a process in bytes: it is shown in lists, names a thread, goes into every event.
-const LONGEST_NAME: usize = 256;
 
 /// Checked once, before the name is taken.
 #[derive(Debug, Clone)]
@@ -99,10 +96,10 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     if name.is_empty() {
         return refuse("the name of a process must not be empty".to_owned());
     }
-    if name.len() > LONGEST_NAME {
+    if name.len() > MAX_NAME_BYTES {
         let start: String = name.chars().take(32).collect();
         return refuse(format!(
-            "the name '{}…' has {} bytes; at most {LONGEST_NAME} are allowed",
+            "the name '{}…' has {} bytes; at most {MAX_NAME_BYTES} are allowed",
             shown(start),
             name.len()
         ));

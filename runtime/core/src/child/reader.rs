@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::io::event::{Event, Stream};
-    use crate::io::history::{Subscription, Backpressure};
+    use crate::io::history::{Backpressure, Subscription};
     use crate::io::line_writer::LineWriters;
     use crate::patience::{PATIENCE, finishes};
     use crate::wire::Framing;

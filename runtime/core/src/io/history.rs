@@ -248,14 +248,16 @@ impl History {
         let id = state.next_subscriber;
         state.next_subscriber += 1;
         let wake = Arc::new(Notify::new());
-        let has_missed_nothing = after.is_some_and(|after| after.saturating_add(1) >= state.first_seq());
+        let has_missed_nothing =
+            after.is_some_and(|after| after.saturating_add(1) >= state.first_seq());
         let (cursor, missed) = if backlog {
             (state.first_seq(), if has_missed_nothing { Missed::default() } else { state.evicted })
         } else {
             (state.next_seq, Missed::default())
         };
         let unacked = acknowledges.then_some(cursor);
-        let subscriber = Subscriber { id, cursor, unacked, backpressure, missed, wake: wake.clone() };
+        let subscriber =
+            Subscriber { id, cursor, unacked, backpressure, missed, wake: wake.clone() };
         state.subscribers.push(subscriber);
         drop(state);
         let (ready, spin) = (VecDeque::new(), Spin::default());
@@ -307,7 +309,9 @@ impl State {
     /// Whether a subscriber that must not miss events still needs the oldest record.
     fn must_wait(&self) -> bool {
         let first = self.first_seq();
-        self.subscribers.iter().any(|s| s.backpressure == Backpressure::Wait && s.first_needed() <= first)
+        self.subscribers
+            .iter()
+            .any(|s| s.backpressure == Backpressure::Wait && s.first_needed() <= first)
     }
 
     fn append(&mut self, generation: u64, event: Event) {

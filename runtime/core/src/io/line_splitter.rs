@@ -179,7 +179,8 @@ impl LineSplitter {
         let length = self.unfinished.len();
         let has_waited = length == self.unfinished_before && length <= LONGEST_PARTIAL;
         // A carriage return at the very end may be the first half of a terminator.
-        let until_return = memchr::memrchr(b'\r', &self.unfinished[..length - 1]).map(|end| end + 1);
+        let until_return =
+            memchr::memrchr(b'\r', &self.unfinished[..length - 1]).map(|end| end + 1);
         self.unfinished_before = length;
         if is_frame || !(has_waited || until_return.is_some()) {
             return;

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 
 use crate::io::event::{Event, Stream};
 use crate::io::history::{CutOff, History};
-use crate::io::line_splitter::{Chunk, LineSplitter, Frame};
+use crate::io::line_splitter::{Chunk, Frame, LineSplitter};
 use crate::wire::Framing;
 
 /// The interval of ticks. Text of an unfinished line waits for one to two intervals.

@@ -22,7 +22,7 @@ use crate::wire::{ExitReason, ProcessInfo, State};
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// How long a killed start may take to end beyond its grace. Then it is abandoned.
-const END_OF_START: Duration = Duration::from_secs(10);
+const START_END_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Actor {
     process: ProcessHandle,
@@ -34,7 +34,7 @@ pub(crate) struct Actor {
     is_live: bool,
     retries: Retries,
     /// Callers that wait until no start, end or restart back-off is in progress. May wait over several generations.
-    settlers: Vec<Reply<Option<ProcessInfo>>>,
+    idle_waiters: Vec<Reply<Option<ProcessInfo>>>,
 }
 
 /// The next step of the actor's main loop.
@@ -42,25 +42,25 @@ enum Next {
     Start(Box<StartRequest>),
     /// Restarts by policy after a back-off.
     Retry(Box<Plan>, Duration),
-    Rest,
+    Idle,
     End,
 }
 
 /// Requests that arrived during a generation.
 #[derive(Default)]
 struct PendingRequests {
-    killers: VecDeque<Reply<()>>,
+    kill_replies: VecDeque<Reply<()>>,
     started: bool,
     stopping: bool,
     /// Whether no generation may follow.
-    last: bool,
-    then: Option<Box<StartRequest>>,
+    is_last: bool,
+    next_start: Option<Box<StartRequest>>,
 }
 
 impl PendingRequests {
     /// The grace of a kill; shorter if the application ends.
     fn grace(&self, plan: &Plan) -> Duration {
-        if self.last { plan.kill_grace.min(SHUTDOWN_GRACE) } else { plan.kill_grace }
+        if self.is_last { plan.kill_grace.min(SHUTDOWN_GRACE) } else { plan.kill_grace }
     }
 }
 
@@ -70,8 +70,11 @@ impl Drop for Actor {
         // Closed before the name is released: the next start must create a new actor.
         self.mailbox.close();
         if self.is_live {
-            let reason =
-                if std::thread::panicking() { lost().reason } else { ExitReason::HostShutdown };
+            let reason = if std::thread::panicking() {
+                lost_exit().reason
+            } else {
+                ExitReason::HostShutdown
+            };
             self.process.exited(self.generation, reason, None, false);
         }
         self.process.close();
@@ -87,23 +90,31 @@ impl Actor {
         // A new process is listed with its next generation.
         let generation = process.info().generation - 1;
         let retries = Retries::default();
-        Self { process, host, mailbox, generation, is_live: false, retries, settlers: Vec::new() }
+        Self {
+            process,
+            host,
+            mailbox,
+            generation,
+            is_live: false,
+            retries,
+            idle_waiters: Vec::new(),
+        }
     }
 
     /// Runs until the process is removed or the supervisor shuts down.
     pub(crate) async fn run(mut self) {
-        let mut next = Next::Rest;
+        let mut next = Next::Idle;
         loop {
             next = match next {
                 Next::Start(start) => {
                     self.retries.reset();
-                    self.live(start.plan, Some(start.reply)).await
+                    self.run_generation(start.plan, Some(start.reply)).await
                 }
                 Next::Retry(plan, wait) => self.wait_to_retry(*plan, wait).await,
-                Next::Rest => {
-                    self.settle(None);
+                Next::Idle => {
+                    self.answer_idle_waiters(None);
                     match self.mailbox.recv().await {
-                        Some(command) => self.at_rest(command),
+                        Some(message) => self.handle_idle(message),
                         None => Next::End,
                     }
                 }
@@ -112,44 +123,44 @@ impl Actor {
         }
     }
 
-    fn at_rest(&mut self, command: ActorMessage) -> Next {
-        match command {
+    fn handle_idle(&mut self, message: ActorMessage) -> Next {
+        match message {
             ActorMessage::Start(start) => return Next::Start(start),
             ActorMessage::Kill(reply) => {
                 answer(Some(reply), Err(Error::NotRunning(self.process.name())));
             }
-            ActorMessage::Settle(reply) => answer(Some(reply), Ok(None)),
+            ActorMessage::AwaitIdle(reply) => answer(Some(reply), Ok(None)),
             ActorMessage::Remove => return Next::End,
             ActorMessage::Shutdown(reply) => {
                 answer(Some(reply), Ok(()));
                 return Next::End;
             }
         }
-        Next::Rest
+        Next::Idle
     }
 
     /// Waits for the back-off. Meanwhile the process can be killed or started.
     async fn wait_to_retry(&mut self, plan: Plan, wait: Duration) -> Next {
         let mut deadline = std::pin::pin!(tokio::time::sleep(wait));
         loop {
-            let command = tokio::select! {
+            let message = tokio::select! {
                 biased;
-                command = self.mailbox.recv() => command,
-                () = &mut deadline => return self.live(plan, None).await,
+                message = self.mailbox.recv() => message,
+                () = &mut deadline => return self.run_generation(plan, None).await,
             };
-            match command {
+            match message {
                 // Answered after the restart.
-                Some(ActorMessage::Settle(reply)) => self.settlers.push(reply),
+                Some(ActorMessage::AwaitIdle(reply)) => self.idle_waiters.push(reply),
                 Some(ActorMessage::Kill(reply)) => {
                     self.process.release();
                     answer(Some(reply), Ok(()));
-                    return Next::Rest;
+                    return Next::Idle;
                 }
                 // The name stays reserved for the next generation.
                 Some(ActorMessage::Start(start)) => return Next::Start(start),
-                Some(command) => {
+                Some(message) => {
                     self.process.release();
-                    return self.at_rest(command);
+                    return self.handle_idle(message);
                 }
                 None => return Next::End,
             }
@@ -157,25 +168,25 @@ impl Actor {
     }
 
     /// Runs one generation, from `starting` to `exited`.
-    async fn live(&mut self, plan: Plan, reply: Option<Reply<ProcessInfo>>) -> Next {
+    async fn run_generation(&mut self, plan: Plan, reply: Option<Reply<ProcessInfo>>) -> Next {
         self.generation += 1;
         self.is_live = true;
-        let asked_at = Instant::now();
-        let launch = self.process.begin(self.generation, self.retries.count(), &plan);
-        let mut asked = PendingRequests::default();
-        let failure = match self.start(&launch, &plan, &mut asked).await {
+        let requested_at = Instant::now();
+        let launch = self.process.start_generation(self.generation, self.retries.count(), &plan);
+        let mut pending = PendingRequests::default();
+        let failure = match self.start(&launch, &plan, &mut pending).await {
             Ok(running) => {
                 // A process that was killed while it started stays `stopping`.
-                let (reply, killed) = if asked.stopping {
-                    (reply, Some(self.killed_meanwhile()))
+                let (reply, killed) = if pending.stopping {
+                    (reply, Some(self.killed_error()))
                 } else {
-                    self.process.running(&running, &launch, asked_at.elapsed());
+                    self.process.set_running(&running, &launch, requested_at.elapsed());
                     answer(reply, Ok(self.process.info()));
                     (None, None)
                 };
-                let exit = self.attend(running, &plan, &mut asked).await;
+                let exit = self.supervise(running, &plan, &mut pending).await;
                 launch.input.break_pipe();
-                let next = self.finish(plan, exit, asked, asked_at.elapsed());
+                let next = self.finish(plan, exit, pending, requested_at.elapsed());
                 if let Some(killed) = killed {
                     answer(reply, Err(killed));
                 }
@@ -185,7 +196,7 @@ impl Actor {
         };
         launch.input.break_pipe();
         let reason = ExitReason::StartFailed { message: failure.to_string() };
-        let next = self.finish(plan, Exit { reason, code: None }, asked, asked_at.elapsed());
+        let next = self.finish(plan, Exit { reason, code: None }, pending, requested_at.elapsed());
         // Sent after the name is released, so that the caller can start it again.
         answer(reply, Err(failure));
         next
@@ -197,71 +208,71 @@ impl Actor {
         &mut self,
         launch: &Launch,
         plan: &Plan,
-        asked: &mut PendingRequests,
+        pending: &mut PendingRequests,
     ) -> Result<Running, Error> {
         let host = self.host.clone();
         let mut start = std::pin::pin!(start::start(&host, launch));
-        let mut give_up = std::pin::pin!(tokio::time::sleep(plan.start_timeout));
+        let mut timeout = std::pin::pin!(tokio::time::sleep(plan.start_timeout));
         loop {
             tokio::select! {
                 biased;
-                Some(command) = self.mailbox.recv() => {
-                    self.while_live(command, asked);
-                    if asked.stopping {
-                        let grace = asked.grace(plan);
+                Some(message) = self.mailbox.recv() => {
+                    self.handle_while_live(message, pending);
+                    if pending.stopping {
+                        let grace = pending.grace(plan);
                         if !launch.end(grace) {
-                            return Err(self.killed_meanwhile());
+                            return Err(self.killed_error());
                         }
-                        give_up.as_mut().reset(tokio::time::Instant::now() + grace + END_OF_START);
+                        timeout.as_mut().reset(tokio::time::Instant::now() + grace + START_END_TIMEOUT);
                     }
                 }
                 started = &mut start => return started,
-                () = &mut give_up => return Err(if asked.stopping {
-                    self.killed_meanwhile()
+                () = &mut timeout => return Err(if pending.stopping {
+                    self.killed_error()
                 } else {
-                    self.too_slow(plan.start_timeout)
+                    self.timeout_error(plan.start_timeout)
                 }),
             }
         }
     }
 
     /// Handles messages until the backend exits.
-    async fn attend(
+    async fn supervise(
         &mut self,
         mut running: Running,
         plan: &Plan,
-        asked: &mut PendingRequests,
+        pending: &mut PendingRequests,
     ) -> Exit {
-        asked.started = true;
+        pending.started = true;
         loop {
-            if asked.stopping {
-                running.stopper.stop(asked.grace(plan));
+            if pending.stopping {
+                running.stopper.stop(pending.grace(plan));
             } else {
-                self.settle(Some(&self.process.info()));
+                self.answer_idle_waiters(Some(&self.process.info()));
             }
             tokio::select! {
                 biased;
-                Some(command) = self.mailbox.recv() => self.while_live(command, asked),
-                exit = &mut running.exit => return exit.unwrap_or_else(|_| lost()),
+                Some(message) = self.mailbox.recv() => self.handle_while_live(message, pending),
+                exit = &mut running.exit => return exit.unwrap_or_else(|_| lost_exit()),
                 responds = Running::response_changes(&mut running.responds) => {
-                    self.responds(responds, asked);
+                    self.set_responsive(responds, pending);
                 }
             }
         }
     }
 
-    fn while_live(&mut self, command: ActorMessage, asked: &mut PendingRequests) {
-        match command {
+    fn handle_while_live(&mut self, message: ActorMessage, pending: &mut PendingRequests) {
+        match message {
             ActorMessage::Kill(reply) => {
                 // A kill cancels a requested restart.
-                if let Some(start) = asked.then.take() {
-                    let _ = start.reply.send(Err(self.killed_meanwhile()));
+                if let Some(start) = pending.next_start.take() {
+                    let _ = start.reply.send(Err(self.killed_error()));
                 }
-                asked.killers.push_back(reply);
+                pending.kill_replies.push_back(reply);
             }
             ActorMessage::Start(start) if start.replace => {
-                if let Some(earlier) = asked.then.replace(start) {
-                    let _ = earlier.reply.send(Err(self.killed_meanwhile()));
+                if let Some(earlier) = pending.next_start.replace(start) {
+                    let _ = earlier.reply.send(Err(self.killed_error()));
                 }
             }
             ActorMessage::Start(start) => {
@@ -269,81 +280,87 @@ impl Actor {
                 let _ = start.reply.send(Err(Error::AlreadyExists(name)));
                 return;
             }
-            ActorMessage::Settle(reply) if asked.stopping || !asked.started => {
-                return self.settlers.push(reply);
+            ActorMessage::AwaitIdle(reply) if pending.stopping || !pending.started => {
+                return self.idle_waiters.push(reply);
             }
-            ActorMessage::Settle(reply) => {
+            ActorMessage::AwaitIdle(reply) => {
                 return answer(Some(reply), Ok(Some(self.process.info())));
             }
-            ActorMessage::Remove => asked.last = true,
+            ActorMessage::Remove => pending.is_last = true,
             ActorMessage::Shutdown(reply) => {
-                asked.last = true;
-                asked.killers.push_back(reply);
+                pending.is_last = true;
+                pending.kill_replies.push_back(reply);
             }
         }
-        if !asked.stopping {
-            asked.stopping = true;
+        if !pending.stopping {
+            pending.stopping = true;
             self.process.set_state(self.generation, State::Stopping);
         }
     }
 
     /// Answers the callers that wait for an idle actor.
-    fn settle(&mut self, running: Option<&ProcessInfo>) {
-        for settler in self.settlers.drain(..) {
-            answer(Some(settler), Ok(running.cloned()));
+    fn answer_idle_waiters(&mut self, running: Option<&ProcessInfo>) {
+        for waiter in self.idle_waiters.drain(..) {
+            answer(Some(waiter), Ok(running.cloned()));
         }
     }
 
-    fn responds(&self, responds: bool, asked: &PendingRequests) {
-        if !asked.stopping {
-            let state = if responds { State::Running } else { State::Unresponsive };
+    fn set_responsive(&self, is_responsive: bool, pending: &PendingRequests) {
+        if !pending.stopping {
+            let state = if is_responsive { State::Running } else { State::Unresponsive };
             self.process.set_state(self.generation, state);
         }
     }
 
-    fn too_slow(&self, limit: Duration) -> Error {
+    fn timeout_error(&self, limit: Duration) -> Error {
         let limit = limit.as_millis();
         let message = format!("it did not start within {limit} ms (limits.startTimeoutMs)");
         Error::StartFailed { name: self.process.name(), message }
     }
 
-    fn killed_meanwhile(&self) -> Error {
+    fn killed_error(&self) -> Error {
         Error::StartFailed {
             name: self.process.name(),
             message: "it was killed or restarted again before it could start".to_owned(),
         }
     }
 
-    fn finish(&mut self, plan: Plan, exit: Exit, asked: PendingRequests, lived: Duration) -> Next {
+    fn finish(
+        &mut self,
+        plan: Plan,
+        exit: Exit,
+        pending: PendingRequests,
+        uptime: Duration,
+    ) -> Next {
         let reason = match exit.reason {
             // The kill did not cause this exit.
             reason @ (ExitReason::Unresponsive | ExitReason::Crashed { .. }) => reason,
-            _ if asked.last => ExitReason::HostShutdown,
-            _ if asked.stopping => ExitReason::Killed { signal: None },
+            _ if pending.is_last => ExitReason::HostShutdown,
+            _ if pending.stopping => ExitReason::Killed { signal: None },
             reason => reason,
         };
-        let retry = if asked.stopping {
+        let retry = if pending.stopping {
             None
         } else {
-            self.retries.next_wait(plan.restart, &reason, exit.code, lived)
+            self.retries.next_backoff(plan.restart, &reason, exit.code, uptime)
         };
-        let goes_on = retry.is_some() || asked.then.is_some();
+        let continues = retry.is_some() || pending.next_start.is_some();
         self.is_live = false;
-        self.process.exited(self.generation, reason, exit.code, goes_on);
-        for killer in asked.killers {
-            answer(Some(killer), Ok(()));
+        self.process.exited(self.generation, reason, exit.code, continues);
+        for reply in pending.kill_replies {
+            answer(Some(reply), Ok(()));
         }
-        match (asked.last, asked.then, retry) {
+        match (pending.is_last, pending.next_start, retry) {
             (true, ..) => Next::End,
             (_, Some(start), _) => Next::Start(start),
             (_, None, Some(wait)) => Next::Retry(Box::new(plan), wait),
-            (_, None, None) => Next::Rest,
+            (_, None, None) => Next::Idle,
         }
     }
 }
 
 /// The exit of a process whose task or actor ended without a report, which only a panic can cause.
-fn lost() -> Exit {
+fn lost_exit() -> Exit {
     let message = "the engine lost the process".to_owned();
     Exit { reason: ExitReason::Error { message, stack: None }, code: None }
 }

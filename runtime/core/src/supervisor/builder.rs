@@ -84,17 +84,17 @@ impl Builder {
             #[cfg(feature = "embedded")]
             pool: crate::isolate::Pool::new(self.warm_isolates),
         };
-        let keeper = RuntimeThread::start()?;
+        let runtime_thread = RuntimeThread::start()?;
         #[cfg(feature = "embedded")]
-        keeper.spawn(host.pool.clone().tend());
+        runtime_thread.spawn(host.pool.clone().tend());
         let changes = ChangeNotifier::new();
         let names = Names::new(self.max_processes.unwrap_or(usize::MAX), changes.clone());
         Ok(Supervisor {
             host: Arc::new(host),
             names: Mutex::new(Some(names)),
             changes,
-            meters: UsageMeter::default(),
-            keeper,
+            usage_meter: UsageMeter::default(),
+            runtime_thread,
         })
     }
 }

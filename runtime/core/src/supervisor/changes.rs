@@ -13,7 +13,7 @@ impl ChangeNotifier {
         Self(watch::Sender::new(false))
     }
 
-    pub(crate) fn tell(&self) {
+    pub(crate) fn notify(&self) {
         // The value is only set by `end`; modifying it notifies.
         self.0.send_modify(|_| {});
     }
@@ -50,16 +50,16 @@ mod tests {
     fn changes_are_coalesced_and_the_end_is_permanent() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
-            let notice = ChangeNotifier::new();
-            let mut changes = notice.watch();
-            notice.tell();
-            notice.tell();
+            let notifier = ChangeNotifier::new();
+            let mut changes = notifier.watch();
+            notifier.notify();
+            notifier.notify();
             assert!(changes.changed().await);
-            let end = async { notice.end() };
-            let (goes_on, ()) = tokio::join!(biased; changes.changed(), end);
-            notice.tell();
-            assert_eq!((goes_on, changes.changed().await), (false, false));
-            assert!(!notice.watch().changed().await);
+            let end = async { notifier.end() };
+            let (continues, ()) = tokio::join!(biased; changes.changed(), end);
+            notifier.notify();
+            assert_eq!((continues, changes.changed().await), (false, false));
+            assert!(!notifier.watch().changed().await);
         });
     }
 }

@@ -13,7 +13,7 @@ use crate::backend::running::Running;
 use crate::backend::usage::{MeteredProcess, UsageSource};
 use crate::error::Error;
 use crate::io::event::{Event, Stream};
-use crate::io::history::{History, Subscription, Backpressure};
+use crate::io::history::{Backpressure, History, Subscription};
 use crate::io::line_writer::LineWriters;
 use crate::io::stdin::Stdin;
 use crate::io::stdin_queue::StdinQueue;
@@ -27,7 +27,7 @@ pub(crate) enum ActorMessage {
     Start(Box<StartRequest>),
     Kill(Reply<()>),
     /// Answered when no start, end or restart back-off is in progress: with the running process, or with `None`.
-    Settle(Reply<Option<ProcessInfo>>),
+    AwaitIdle(Reply<Option<ProcessInfo>>),
     /// Ends the actor of a process that was removed.
     Remove,
     Shutdown(Reply<()>),
@@ -46,12 +46,12 @@ pub(crate) struct StartRequest {
 pub(crate) struct ProcessHandle(Arc<Shared>);
 
 struct Shared {
-    commands: mpsc::UnboundedSender<ActorMessage>,
-    output: History,
+    messages: mpsc::UnboundedSender<ActorMessage>,
+    history: History,
     /// Whether the name is reserved. Reserving is atomic, so that only one of several callers starts the process.
-    live: AtomicBool,
+    is_reserved: AtomicBool,
     /// Orders processes by their last release; the counter is global.
-    released: AtomicU64,
+    last_release: AtomicU64,
     changes: ChangeNotifier,
     published: Mutex<Published>,
 }
@@ -73,7 +73,7 @@ impl ProcessHandle {
         last: u64,
         changes: ChangeNotifier,
     ) -> (Self, mpsc::UnboundedReceiver<ActorMessage>) {
-        let (commands, mailbox) = mpsc::unbounded_channel();
+        let (messages, mailbox) = mpsc::unbounded_channel();
         let info = ProcessInfo {
             name: name.to_owned(),
             pid: None,
@@ -87,10 +87,10 @@ impl ProcessHandle {
             started_at: None,
         };
         let shared = Shared {
-            commands,
-            output: History::new(0),
-            live: AtomicBool::new(false),
-            released: AtomicU64::new(0),
+            messages,
+            history: History::new(0),
+            is_reserved: AtomicBool::new(false),
+            last_release: AtomicU64::new(0),
             changes,
             published: Mutex::new(Published { info, input: None, meter: None, last_plan: None }),
         };
@@ -102,7 +102,7 @@ impl ProcessHandle {
     }
 
     /// The source of resource usage; `None` if the process does not run.
-    pub(crate) fn subject(&self) -> Option<MeteredProcess> {
+    pub(crate) fn metered_process(&self) -> Option<MeteredProcess> {
         let published = self.published();
         let meter = published.meter.clone()?;
         let ProcessInfo { name, generation, .. } = &published.info;
@@ -119,56 +119,56 @@ impl ProcessHandle {
 
     /// Reserves the name. Returns `false` if it is already reserved.
     pub(crate) fn reserve(&self) -> bool {
-        !self.0.live.swap(true, Ordering::AcqRel)
+        !self.0.is_reserved.swap(true, Ordering::AcqRel)
     }
 
     /// Releases the name.
     pub(crate) fn release(&self) {
-        static COUNT: AtomicU64 = AtomicU64::new(1);
-        self.0.released.store(COUNT.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        self.0.live.store(false, Ordering::Release);
+        static RELEASES: AtomicU64 = AtomicU64::new(1);
+        self.0.last_release.store(RELEASES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        self.0.is_reserved.store(false, Ordering::Release);
     }
 
     /// Orders processes by their last release; 0 before the first.
-    pub(crate) fn released(&self) -> u64 {
-        self.0.released.load(Ordering::Relaxed)
+    pub(crate) fn last_release(&self) -> u64 {
+        self.0.last_release.load(Ordering::Relaxed)
     }
 
     /// Whether the actor is running. It is not after a panic.
     pub(crate) fn has_actor(&self) -> bool {
-        !self.0.commands.is_closed()
+        !self.0.messages.is_closed()
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        self.0.live.load(Ordering::Acquire)
+        self.0.is_reserved.load(Ordering::Acquire)
     }
 
     pub(crate) fn subscribe(&self, backpressure: Backpressure, backlog: bool) -> Subscription {
-        self.0.output.subscribe(backpressure, backlog)
+        self.0.history.subscribe(backpressure, backlog)
     }
 
     pub(crate) fn subscribe_held(&self, after: Option<u64>) -> Subscription {
-        self.0.output.subscribe_held(after)
+        self.0.history.subscribe_held(after)
     }
 
     /// Sends a message. Fails only if the actor is gone.
-    pub(crate) fn send(&self, command: ActorMessage) -> Result<(), Error> {
-        self.0.commands.send(command).map_err(|_| Error::NotFound(self.name()))
+    pub(crate) fn send(&self, message: ActorMessage) -> Result<(), Error> {
+        self.0.messages.send(message).map_err(|_| Error::NotFound(self.name()))
     }
 
-    pub(crate) async fn ask<T>(
+    pub(crate) async fn request<T>(
         &self,
-        command: impl FnOnce(Reply<T>) -> ActorMessage,
+        message: impl FnOnce(Reply<T>) -> ActorMessage,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.send(command(reply))?;
+        self.send(message(reply))?;
         answer.await.map_err(|_| Error::NotFound(self.name()))?
     }
 
     /// Closes an output stream of the current generation.
     pub(crate) fn close_output(&self, stream: Stream) -> Result<(), Error> {
         self.stdin(None)?;
-        self.0.output.close_stream(stream);
+        self.0.history.close_stream(stream);
         Ok(())
     }
 
@@ -184,28 +184,28 @@ impl ProcessHandle {
     pub(crate) fn stdin(&self, generation: Option<u64>) -> Result<Stdin, Error> {
         let published = self.published();
         let name = published.info.name.clone();
-        let present = published.info.generation;
-        if let Some(generation) = generation.filter(|&meant| meant != present) {
+        let current = published.info.generation;
+        if let Some(generation) = generation.filter(|&requested| requested != current) {
             return Err(Error::GenerationOver { name, generation });
         }
         match &published.input {
-            Some(input) => Ok(Stdin { name, generation: present, input: input.clone() }),
+            Some(input) => Ok(Stdin { name, generation: current, input: input.clone() }),
             None => Err(Error::NotRunning(name)),
         }
     }
 
     /// Bytes in the stdin queue.
-    pub(crate) fn queued(&self) -> usize {
+    pub(crate) fn queued_stdin(&self) -> usize {
         self.published().input.as_ref().map_or(0, StdinQueue::queued)
     }
 
     // The methods below are only for the actor.
 
     /// Publishes `starting`, and creates the stdin queue and the line writers of the new generation.
-    pub(crate) fn begin(&self, generation: u64, restarts: u32, plan: &Plan) -> Launch {
-        self.0.live.store(true, Ordering::Release);
+    pub(crate) fn start_generation(&self, generation: u64, restarts: u32, plan: &Plan) -> Launch {
+        self.0.is_reserved.store(true, Ordering::Release);
         let input = StdinQueue::new(plan.config.framing, plan.stdin_buffer, plan.line_limit);
-        self.0.output.begin(generation, plan.stdout_buffer);
+        self.0.history.start_generation(generation, plan.stdout_buffer);
         let name = {
             let mut published = self.published();
             published.last_plan = Some(plan.clone());
@@ -226,7 +226,7 @@ impl ProcessHandle {
             cwd: plan.cwd.clone(),
             input,
             sinks: LineWriters {
-                output: self.0.output.clone(),
+                history: self.0.history.clone(),
                 generation,
                 framing: plan.config.framing,
                 line_limit: plan.line_limit,
@@ -236,9 +236,9 @@ impl ProcessHandle {
         }
     }
 
-    pub(crate) fn running(&self, running: &Running, launch: &Launch, took: Duration) {
+    pub(crate) fn set_running(&self, running: &Running, launch: &Launch, took: Duration) {
         // The isolate's thread; or the child and the supervisor's thread.
-        self.0.output.comes_of(if running.pid.is_none() { 1 } else { 2 });
+        self.0.history.set_answering_threads(if running.pid.is_none() { 1 } else { 2 });
         {
             let mut published = self.published();
             published.meter.clone_from(&running.meter);
@@ -256,19 +256,19 @@ impl ProcessHandle {
             published.info.running = state.is_running();
             published.info.state = state.clone();
         }
-        self.0.output.push_now(generation, Event::State(state));
-        self.0.changes.tell();
+        self.0.history.push_now(generation, Event::State(state));
+        self.0.changes.notify();
     }
 
-    /// Publishes the exit of a generation, once. With `goes_on` the name stays reserved for the next generation.
+    /// Publishes the exit of a generation, once. With `continues` the name stays reserved for the next generation.
     pub(crate) fn exited(
         &self,
         generation: u64,
         reason: ExitReason,
         code: Option<i32>,
-        goes_on: bool,
+        continues: bool,
     ) {
-        self.0.output.cut_off(generation);
+        self.0.history.cut_off(generation);
         let input = {
             let mut published = self.published();
             published.meter = None;
@@ -281,17 +281,17 @@ impl ProcessHandle {
         if let Some(input) = input {
             input.break_pipe();
         }
-        self.0.output.push_now(generation, Event::Exit { reason, code });
+        self.0.history.push_now(generation, Event::Exit { reason, code });
         // Released last, so that the next generation starts after the exit event.
-        if !goes_on {
+        if !continues {
             self.release();
         }
-        self.0.changes.tell();
+        self.0.changes.notify();
     }
 
     /// Ends all subscriptions after the process was removed.
     pub(crate) fn close(&self) {
-        self.0.output.close();
+        self.0.history.close();
     }
 
     fn published(&self) -> MutexGuard<'_, Published> {
@@ -301,6 +301,6 @@ impl ProcessHandle {
 
 /// Milliseconds since the Unix epoch. Clamps to the epoch.
 fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }

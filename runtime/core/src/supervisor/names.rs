@@ -9,7 +9,7 @@ use crate::supervisor::changes::ChangeNotifier;
 use crate::supervisor::handle::{ActorMessage, ProcessHandle};
 
 /// The most removed names whose last generation is stored.
-const MOST_REMOVED: usize = 1024;
+const MAX_REMOVED: usize = 1024;
 
 /// A name that is reserved for the caller.
 pub(super) struct Reserved {
@@ -22,13 +22,13 @@ pub(super) struct Names {
     processes: HashMap<String, ProcessHandle>,
     removed: Removed,
     /// The most live processes, and the most exited ones that stay listed.
-    most: usize,
+    max_live: usize,
     changes: ChangeNotifier,
 }
 
 impl Names {
-    pub(super) fn new(most: usize, changes: ChangeNotifier) -> Self {
-        Self { processes: HashMap::new(), removed: Removed::default(), most, changes }
+    pub(super) fn new(max_live: usize, changes: ChangeNotifier) -> Self {
+        Self { processes: HashMap::new(), removed: Removed::default(), max_live, changes }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &ProcessHandle> {
@@ -44,14 +44,14 @@ impl Names {
         match self.processes.get(name) {
             Some(process) if is_live(process) => Err(Error::AlreadyExists(name.to_owned())),
             Some(process) => {
-                self.require_room()?;
-                Ok(self.take(name, process.clone()))
+                self.check_live_limit()?;
+                Ok(self.reserve_listed(name, process.clone()))
             }
             None => {
-                self.require_room()?;
-                self.forget_exited();
-                let last = self.removed.last_of(name);
-                Ok(self.enter(name, last))
+                self.check_live_limit()?;
+                self.evict_exited();
+                let last = self.removed.take_last(name);
+                Ok(self.insert(name, last))
             }
         }
     }
@@ -60,37 +60,37 @@ impl Names {
     pub(super) fn reserve_to_replace(&mut self, name: &str) -> Result<Reserved, Error> {
         let process = self.get(name)?.clone();
         if !is_live(&process) {
-            self.require_room()?;
+            self.check_live_limit()?;
         }
-        Ok(self.take(name, process))
+        Ok(self.reserve_listed(name, process))
     }
 
     /// Reserves the name of a listed process, so that it cannot be removed. The name of a live process is already
     /// reserved.
-    fn take(&mut self, name: &str, process: ProcessHandle) -> Reserved {
+    fn reserve_listed(&mut self, name: &str, process: ProcessHandle) -> Reserved {
         if process.has_actor() {
             let _ = process.reserve();
             return Reserved { process, mailbox: None };
         }
         let last = process.info().generation;
-        self.enter(name, last)
+        self.insert(name, last)
     }
 
     /// Fails if the most processes are live. Exited processes do not count: otherwise short-lived processes would use
     /// up the limit.
-    fn require_room(&self) -> Result<(), Error> {
+    fn check_live_limit(&self) -> Result<(), Error> {
         let live = self.all().filter(|process| is_live(process)).count();
-        if live < self.most { Ok(()) } else { Err(Error::TooMany { limit: self.most }) }
+        if live < self.max_live { Ok(()) } else { Err(Error::TooMany { limit: self.max_live }) }
     }
 
     /// Removes the processes that exited first, until one more exited process can be listed.
-    fn forget_exited(&mut self) {
+    fn evict_exited(&mut self) {
         let exited = self.all().filter(|process| !is_live(process));
         let mut exited: Vec<_> =
-            exited.map(|process| (process.released(), process.name())).collect();
+            exited.map(|process| (process.last_release(), process.name())).collect();
         exited.sort_unstable();
-        let surplus = (exited.len() + 1).saturating_sub(self.most);
-        for (_, name) in exited.into_iter().take(surplus) {
+        let excess = (exited.len() + 1).saturating_sub(self.max_live);
+        for (_, name) in exited.into_iter().take(excess) {
             // Cannot fail: the process has exited.
             let _ = self.remove(&name);
         }
@@ -106,12 +106,12 @@ impl Names {
         let _ = process.send(ActorMessage::Remove);
         let last = process.info().generation;
         self.processes.remove(name);
-        self.removed.remember(name, last);
+        self.removed.insert(name, last);
         Ok(())
     }
 
     /// Lists a new process whose first generation is `last + 1`.
-    fn enter(&mut self, name: &str, last: u64) -> Reserved {
+    fn insert(&mut self, name: &str, last: u64) -> Reserved {
         let (process, mailbox) = ProcessHandle::new(name, last, self.changes.clone());
         // Cannot fail: the process is new.
         process.reserve();
@@ -133,20 +133,20 @@ struct Removed {
     /// The names in the order of removal.
     order: VecDeque<String>,
     /// The highest generation of an evicted name.
-    forgotten: u64,
+    highest_evicted: u64,
 }
 
 impl Removed {
-    fn last_of(&mut self, name: &str) -> u64 {
-        self.last.remove(name).unwrap_or(self.forgotten)
+    fn take_last(&mut self, name: &str) -> u64 {
+        self.last.remove(name).unwrap_or(self.highest_evicted)
     }
 
-    fn remember(&mut self, name: &str, last: u64) {
+    fn insert(&mut self, name: &str, last: u64) {
         self.last.insert(name.to_owned(), last);
         self.order.push_back(name.to_owned());
-        while self.order.len() > MOST_REMOVED {
+        while self.order.len() > MAX_REMOVED {
             let oldest = self.order.pop_front().and_then(|oldest| self.last.remove(&oldest));
-            self.forgotten = self.forgotten.max(oldest.unwrap_or_default());
+            self.highest_evicted = self.highest_evicted.max(oldest.unwrap_or_default());
         }
     }
 }
@@ -158,13 +158,13 @@ mod tests {
     #[test]
     fn generations_never_repeat_however_many_names_were_removed() {
         let mut removed = Removed::default();
-        removed.remember("first", 7);
-        assert_eq!((removed.last_of("first"), removed.last_of("first")), (7, 0));
-        removed.remember("first", 8);
-        for number in 0..2 * MOST_REMOVED {
-            removed.remember(&number.to_string(), 1);
+        removed.insert("first", 7);
+        assert_eq!((removed.take_last("first"), removed.take_last("first")), (7, 0));
+        removed.insert("first", 8);
+        for number in 0..2 * MAX_REMOVED {
+            removed.insert(&number.to_string(), 1);
         }
-        assert_eq!(removed.last_of("first"), 8);
-        assert!(removed.last.len() <= MOST_REMOVED && removed.order.len() <= MOST_REMOVED);
+        assert_eq!(removed.take_last("first"), 8);
+        assert!(removed.last.len() <= MAX_REMOVED && removed.order.len() <= MAX_REMOVED);
     }
 }

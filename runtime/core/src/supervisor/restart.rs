@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::wire::{ExitReason, RestartPolicy, RestartWhen};
 
 /// The longest back-off.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// The number of consecutive restarts.
 #[derive(Debug, Default)]
@@ -21,12 +21,12 @@ impl Retries {
     }
 
     /// The back-off before the next start; `None` for no restart.
-    pub(crate) fn next_wait(
+    pub(crate) fn next_backoff(
         &mut self,
         policy: Option<RestartPolicy>,
         reason: &ExitReason,
         code: Option<i32>,
-        lived: Duration,
+        uptime: Duration,
     ) -> Option<Duration> {
         let policy = policy?;
         let failed = *reason != ExitReason::Completed || code != Some(0);
@@ -37,7 +37,7 @@ impl Retries {
         if matches!(reason, ExitReason::StartFailed { .. }) {
             return None;
         }
-        if lived >= Duration::from_millis(policy.reset_after_ms.into()) {
+        if uptime >= Duration::from_millis(policy.reset_after_ms.into()) {
             self.0 = 0;
         }
         if self.0 >= policy.max_retries {
@@ -45,7 +45,7 @@ impl Retries {
         }
         let wait = Duration::from_millis(policy.backoff_ms.into())
             .saturating_mul(2u32.saturating_pow(self.0))
-            .min(LONGEST_WAIT);
+            .min(MAX_BACKOFF);
         self.0 += 1;
         Some(wait)
     }
@@ -55,7 +55,7 @@ impl Retries {
 mod tests {
     use super::*;
 
-    const BRIEF: Duration = Duration::from_millis(1);
+    const SHORT_RUN: Duration = Duration::from_millis(1);
 
     fn policy(when: RestartWhen) -> RestartPolicy {
         RestartPolicy { when, max_retries: 3, backoff_ms: 100, reset_after_ms: 1000 }
@@ -66,7 +66,7 @@ mod tests {
         let mut retries = Retries::default();
         let mut next = || {
             let policy = Some(policy(RestartWhen::OnFailure));
-            retries.next_wait(policy, &ExitReason::Completed, Some(1), BRIEF)
+            retries.next_backoff(policy, &ExitReason::Completed, Some(1), SHORT_RUN)
         };
         let waits = [next(), next(), next(), next()];
         assert_eq!(
@@ -79,8 +79,8 @@ mod tests {
     fn a_long_run_resets_the_count() {
         let mut retries = Retries(3);
         let policy = Some(policy(RestartWhen::OnFailure));
-        let lived = Duration::from_secs(1);
-        let wait = retries.next_wait(policy, &ExitReason::HeapLimit, None, lived);
+        let uptime = Duration::from_secs(1);
+        let wait = retries.next_backoff(policy, &ExitReason::HeapLimit, None, uptime);
         assert_eq!((wait, retries.count()), (Some(Duration::from_millis(100)), 1));
     }
 
@@ -99,7 +99,7 @@ mod tests {
             (Some(policy(RestartWhen::Always)), ExitReason::Completed, Some(0), true),
         ];
         for (policy, reason, code, restarts) in cases {
-            let wait = Retries::default().next_wait(policy, &reason, code, BRIEF);
+            let wait = Retries::default().next_backoff(policy, &reason, code, SHORT_RUN);
             assert_eq!(wait.is_some(), restarts, "{policy:?} {reason:?} {code:?}");
         }
     }

@@ -51,18 +51,18 @@ impl RuntimeThread {
         self.handle.spawn(task).await.map_err(|_| Error::ShutDown)
     }
 
-    /// Runs `last` on the thread for at most `most`, then ends the thread and waits for it.
+    /// Runs `last` on the thread for at most `timeout`, then ends the thread and waits for it.
     pub(crate) fn finish(
         &mut self,
         last: impl Future<Output = ()> + Send + 'static,
-        most: Duration,
+        timeout: Duration,
     ) {
         let (Some(stop), Some(thread)) = (self.stop.take(), self.thread.take()) else {
             return;
         };
         self.handle.spawn(async move {
             // Processes that have not ended by then were already abandoned by their own tasks.
-            let _ = tokio::time::timeout(most, last).await;
+            let _ = tokio::time::timeout(timeout, last).await;
             let _ = stop.send(());
         });
         // The panic hook has already reported a panic of the thread.

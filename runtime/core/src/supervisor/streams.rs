@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Supervisor;
 use crate::error::Error;
 use crate::io::event::Stream;
-use crate::io::history::{Subscription, Backpressure};
+use crate::io::history::{Backpressure, Subscription};
 use crate::io::stdin::Stdin;
 
 impl Supervisor {
@@ -76,7 +76,7 @@ impl Supervisor {
     /// # Errors
     /// [`Error::NotFound`] for an unknown name.
     pub fn stdin_queued(&self, name: &str) -> Result<usize, Error> {
-        Ok(self.process(name)?.queued())
+        Ok(self.process(name)?.queued_stdin())
     }
 
     /// Subscribes to all events of a process, starting with the backlog. Events that a slow subscriber misses are

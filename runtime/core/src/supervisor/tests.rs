@@ -1,6 +1,6 @@
 //! Tests of the supervisor and its actors with real processes and private methods.
 
-mod orders;
+mod concurrent_calls;
 
 use super::*;
 use crate::io::event::{Event, Record};
@@ -15,7 +15,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// All records until the process is removed.
-async fn all(mut subscription: Subscription) -> Vec<Record> {
+async fn all_records(mut subscription: Subscription) -> Vec<Record> {
     let mut records = Vec::new();
     while let Some(record) = subscription.recv().await {
         records.push(record);
@@ -32,7 +32,7 @@ fn exits(records: &[Record]) -> Vec<(u64, ExitReason)> {
 }
 
 /// A process that fails at once and restarts after `backoff_ms`.
-fn fails_and_waits(backoff_ms: u32) -> SpawnConfig {
+fn failing_process(backoff_ms: u32) -> SpawnConfig {
     let when = RestartWhen::OnFailure;
     let restart = RestartPolicy { when, max_retries: 9, backoff_ms, reset_after_ms: 60_000 };
     let args = ["-c", "exit 3"].map(str::to_owned).into();
@@ -48,7 +48,7 @@ fn a_name_whose_actor_panicked_reports_one_exit_and_can_be_started_again() {
         let mailbox = mailbox.expect("a new name has no actor");
         let actor = Actor::new(process.clone(), supervisor.host.clone(), mailbox);
         let (panic, panics) = tokio::sync::oneshot::channel::<()>();
-        supervisor.keeper.spawn(async move {
+        supervisor.runtime_thread.spawn(async move {
             tokio::select! {
                 () = actor.run() => {}
                 () = async {
@@ -58,12 +58,12 @@ fn a_name_whose_actor_panicked_reports_one_exit_and_can_be_started_again() {
             }
         });
         let plan = Plan::new(SpawnConfig::command("cat")).expect("a plan");
-        let first = Supervisor::begin(&process, plan, false).await.expect("started");
+        let first = Supervisor::send_start(&process, plan, false).await.expect("started");
         let subscription = process.subscribe(Backpressure::Wait, true);
         let stdin = process.stdin(None).expect("it runs");
         panic.send(()).expect("the actor lives");
 
-        let records = all(subscription).await;
+        let records = all_records(subscription).await;
         assert_eq!(exits(&records), [(1, panicked())]);
         assert!(matches!(stdin.write("x").await, Err(Error::NotRunning(_))));
         let config = SpawnConfig::command("cat");
@@ -88,7 +88,7 @@ fn ensure_waits_for_the_next_start_while_a_restart_waits() {
         let script = "test -e \"$0\" && exec cat; : > \"$0\"; exit 3";
         let flag = flag.to_str().expect("UTF-8").to_owned();
         let args = vec!["-c".to_owned(), script.to_owned(), flag];
-        let config = SpawnConfig { args, ..fails_and_waits(300) };
+        let config = SpawnConfig { args, ..failing_process(300) };
         let spawned = supervisor.spawn_subscribed("p", config.clone(), Backpressure::Wait).await;
         let (_, mut events) = spawned.expect("spawned");
         while !matches!(events.recv().await.expect("an event").event, Event::Exit { .. }) {}
@@ -103,7 +103,7 @@ fn ensure_starts_the_process_if_the_restart_that_it_waits_for_is_cancelled() {
     let supervisor = Supervisor::new().expect("a supervisor");
     block_on(async {
         let spawned =
-            supervisor.spawn_subscribed("p", fails_and_waits(600_000), Backpressure::Wait).await;
+            supervisor.spawn_subscribed("p", failing_process(600_000), Backpressure::Wait).await;
         let (_, mut events) = spawned.expect("spawned");
         while !matches!(events.recv().await.expect("an event").event, Event::Exit { .. }) {}
         let config = SpawnConfig::command("cat");
@@ -163,7 +163,7 @@ fn a_process_that_is_killed_while_it_starts_never_runs() {
             let process = supervisor.reserve("p").expect("the name is free");
             let subscription = process.subscribe(Backpressure::Wait, false);
             let plan = Plan::new(SpawnConfig::command("cat")).expect("a plan");
-            let start = Supervisor::begin(&process, plan, false);
+            let start = Supervisor::send_start(&process, plan, false);
             let kill = async {
                 tokio::time::sleep(Duration::from_micros(50 * wait)).await;
                 supervisor.kill("p").await
@@ -171,11 +171,12 @@ fn a_process_that_is_killed_while_it_starts_never_runs() {
             let (started, killed) = tokio::join!(biased; start, kill);
             killed.expect("it is live");
             supervisor.remove("p").expect("it has exited");
-            let states =
-                all(subscription).await.into_iter().filter_map(|record| match record.event {
+            let states = all_records(subscription).await.into_iter().filter_map(|record| {
+                match record.event {
                     Event::State(state) => Some(state),
                     _ => None,
-                });
+                }
+            });
             let states: Vec<_> = states.collect();
             let expected = if started.is_ok() {
                 vec![State::Starting, State::Running, State::Stopping]

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Runtime;
 
+/// The most bytes in the name of a process.
+pub const MAX_NAME_BYTES: usize = 256;
+
 /// One named process, as listed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "ts"), derive(ts_rs::TS))]

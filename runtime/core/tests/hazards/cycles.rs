@@ -5,7 +5,9 @@ use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use js_runtime::{Event, ExitReason, Limits, Runtime, SpawnConfig, State, Supervisor, Backpressure};
+use js_runtime::{
+    Backpressure, Event, ExitReason, Limits, Runtime, SpawnConfig, State, Supervisor,
+};
 use libtest_mimic::Failed;
 
 use crate::own;

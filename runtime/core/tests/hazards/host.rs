@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use js_runtime::{
-    Event, ExitReason, Limits, Runtime, SpawnConfig, Subscription, Supervisor, Backpressure,
+    Backpressure, Event, ExitReason, Limits, Runtime, SpawnConfig, Subscription, Supervisor,
     parked_threads,
 };
 use serde_json::json;
@@ -213,7 +213,8 @@ impl Host {
             limits: Some(limits),
             ..SpawnConfig::script(Runtime::Embedded, script.to_string_lossy())
         };
-        let started = self.supervisor.spawn_subscribed(hazard.name, config, Backpressure::Drop).await;
+        let started =
+            self.supervisor.spawn_subscribed(hazard.name, config, Backpressure::Drop).await;
         started.map(|(_, events)| events).map_err(|error| error.to_string())
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use js_runtime::{Event, SpawnConfig, Supervisor, Backpressure};
+use js_runtime::{Backpressure, Event, SpawnConfig, Supervisor};
 
 /// How long after one answer the next question comes.
 const EVERY: Duration = Duration::from_millis(10);

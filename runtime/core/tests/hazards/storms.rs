@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use js_runtime::{
-    Event, Grant, Limits, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, Backpressure,
+    Backpressure, Event, Grant, Limits, Permissions, Runtime, SpawnConfig, Subscription, Supervisor,
 };
 use libtest_mimic::Failed;
 use serde_json::{Value, json};

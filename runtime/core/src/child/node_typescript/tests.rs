@@ -150,7 +150,7 @@ fn the_sources_are_in_a_private_file_until_it_is_dropped() {
 #[cfg(unix)]
 #[tokio::test]
 async fn nothing_is_left_when_node_did_not_read_the_sources() {
-    use crate::{Event, Runtime, SpawnConfig, Supervisor, Backpressure};
+    use crate::{Backpressure, Event, Runtime, SpawnConfig, Supervisor};
 
     let folder =
         folder(&[("main.ts", ""), ("plain.mjs", ""), ("node", "#!/bin/sh\necho \"$@\"\n")]);

@@ -26,7 +26,7 @@ pub struct Subscription {
     /// Records that were taken from the history and not yet returned by `recv`.
     pub(super) ready: VecDeque<Record>,
     pub(super) spin: Spin,
-    /// Whether the last batch was a single short line, as an answer is.
+    /// Whether the last batch was a single short line, as an answer to a request is.
     pub(super) is_ping_pong: bool,
 }
 
@@ -49,8 +49,8 @@ impl Subscription {
         if !self.ready.is_empty() {
             return std::mem::take(&mut self.ready).into();
         }
-        // Batches are larger if the caller sleeps meanwhile.
-        self.recv_at_most(most.max(1), usize::MAX, false).await
+        // Spins only for an answer: of a flood, a sleeping caller gets larger batches.
+        self.recv_at_most(most.max(1), usize::MAX, self.is_ping_pong).await
     }
 
     async fn recv_at_most(&mut self, most: usize, most_cost: usize, spins: bool) -> Vec<Record> {

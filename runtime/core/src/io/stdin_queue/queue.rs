@@ -101,7 +101,8 @@ impl Queue {
     /// Writes the bytes directly to the process if the queue is empty and its reader waits. Returns whether it has.
     /// Only ASCII: a write that starts or ends inside a character needs the queue.
     pub(super) fn write_directly(&self, QueuedBytes { data, .. }: &QueuedBytes) -> bool {
-        let is_next = self.reader == Reader::Waiting && self.queued_len == 0 && self.waiting.is_empty();
+        let is_next =
+            self.reader == Reader::Waiting && self.queued_len == 0 && self.waiting.is_empty();
         is_next
             && !self.is_closed()
             && data.is_ascii()
@@ -184,7 +185,10 @@ impl Queue {
 
     /// Whether a read may return something.
     pub(super) fn is_readable(&self) -> bool {
-        !self.queued.is_empty() || self.too_long == TooLong::Unreported || self.broken || self.at_end()
+        !self.queued.is_empty()
+            || self.too_long == TooLong::Unreported
+            || self.broken
+            || self.at_end()
     }
 
     pub(super) fn has_been_read(&self) -> bool {

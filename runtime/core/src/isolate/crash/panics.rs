@@ -7,7 +7,7 @@ use deno_runtime::deno_core::url::Url;
 
 use super::own_program::{self, ECHO, exit, line};
 use crate::patience::{eventually, finishes};
-use crate::{ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, Backpressure};
+use crate::{Backpressure, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor};
 
 /// Behind `Deno.gid()`: nothing can unwind, as V8 is on the stack.
 #[op2(nofast)]

@@ -6,7 +6,7 @@ use nix::libc;
 
 use crate::isolate::crash::own_program::{self, ECHO, exit, line};
 use crate::patience::{becomes, finishes};
-use crate::{ExitReason, Runtime, SpawnConfig, Supervisor, Backpressure};
+use crate::{Backpressure, ExitReason, Runtime, SpawnConfig, Supervisor};
 
 /// Begins with a line when its thread of the blocking pool is there, and then never ends.
 const POOL: &str =

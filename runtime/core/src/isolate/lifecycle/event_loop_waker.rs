@@ -8,97 +8,86 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
+use futures_util::task::AtomicWaker;
+
 use crate::io::spin::Spin;
-use crate::sync::{AtomicU8, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicU8, Ordering};
 
 /// The loop is or will be pending: a wake-up must wake the executor.
-const AWAY: u8 = 0;
+const PENDING: u8 = 0;
 /// The loop runs or spins and sees a wake-up itself.
-const THERE: u8 = 1;
+const RUNNING: u8 = 1;
 /// The loop was woken while it ran or spun.
-const RUNG: u8 = 2;
+const WOKEN: u8 = 2;
 
 /// The most iterations before the executor runs, which polls timers and sockets. Deno's executor polls them once in
 /// 61 iterations, and Deno's sockets rely on it: the next iterations complete the writes of one iteration before
 /// anything is read.
-const MOST_RUNS: u8 = 16;
+const MAX_ITERATIONS: u8 = 16;
 
 /// The longest time before the executor runs, so that long iterations do not delay timers and sockets.
-const LONGEST_RUNS: Duration = Duration::from_millis(1);
+const MAX_DURATION: Duration = Duration::from_millis(1);
 
 /// Wakes an event loop: directly while it runs or spins, through its executor otherwise.
 #[derive(Default)]
 pub(crate) struct EventLoopWaker {
-    wire: Arc<WakeState>,
+    state: Arc<WakeState>,
     spin: Spin,
-    runs: u8,
+    iterations: u8,
     /// The end of the first iteration since the executor ran.
     since: Option<Instant>,
 }
 
 #[derive(Default)]
 struct WakeState {
-    state: AtomicU8,
-    executor: Mutex<Option<Waker>>,
+    phase: AtomicU8,
+    executor: AtomicWaker,
 }
 
 impl EventLoopWaker {
     pub(crate) fn waker(&self) -> Waker {
-        Waker::from(self.wire.clone())
+        Waker::from(self.state.clone())
     }
 
     /// Called before each iteration, with the waker of the executor.
-    pub(crate) fn listen(&self, waker: &Waker) {
-        self.wire.state.store(THERE, Ordering::SeqCst);
-        let mut executor = self.wire.lock();
-        if !executor.as_ref().is_some_and(|executor| executor.will_wake(waker)) {
-            *executor = Some(waker.clone());
-        }
+    pub(crate) fn start_iteration(&self, waker: &Waker) {
+        self.state.phase.store(RUNNING, Ordering::SeqCst);
+        self.state.executor.register(waker);
     }
 
     /// Called after an iteration. Returns whether the loop was woken during it or during a spin, and should be polled
     /// again at once. If not, later wake-ups wake the executor.
-    pub(crate) fn rings_soon(&mut self) -> bool {
-        let Self { wire, spin, runs, since } = self;
-        let is_others_turn =
-            *runs == MOST_RUNS || since.get_or_insert_with(Instant::now).elapsed() >= LONGEST_RUNS;
-        if !is_others_turn && (wire.has_rung() || spin.look(1, || wire.has_rung())) {
-            *runs += 1;
+    pub(crate) fn poll_again(&mut self) -> bool {
+        let Self { state, spin, iterations, since } = self;
+        let is_executors_turn = *iterations == MAX_ITERATIONS
+            || since.get_or_insert_with(Instant::now).elapsed() >= MAX_DURATION;
+        if !is_executors_turn && (state.is_woken() || spin.poll(1, || state.is_woken())) {
+            *iterations += 1;
             return true;
         }
-        *runs = 0;
+        *iterations = 0;
         *since = None;
-        wire.leave();
+        state.set_pending();
         false
     }
 }
 
 impl WakeState {
-    fn has_rung(&self) -> bool {
-        self.state.load(Ordering::SeqCst) == RUNG
+    fn is_woken(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) == WOKEN
     }
 
     /// Lets later wake-ups wake the executor; passes on a wake-up that has already arrived.
-    fn leave(&self) {
-        if self.state.swap(AWAY, Ordering::SeqCst) == RUNG {
-            self.wake_executor();
+    fn set_pending(&self) {
+        if self.phase.swap(PENDING, Ordering::SeqCst) == WOKEN {
+            self.executor.wake();
         }
-    }
-
-    fn wake_executor(&self) {
-        if let Some(executor) = &*self.lock() {
-            executor.wake_by_ref();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.executor.lock()
     }
 }
 
 impl Drop for EventLoopWaker {
     fn drop(&mut self) {
-        *self.wire.lock() = None;
+        self.state.executor.take();
     }
 }
 
@@ -108,9 +97,9 @@ impl Wake for WakeState {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let there = |state| (state != AWAY).then_some(RUNG);
-        if self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, there).is_err() {
-            self.wake_executor();
+        let woken = |phase| (phase != PENDING).then_some(WOKEN);
+        if self.phase.fetch_update(Ordering::SeqCst, Ordering::SeqCst, woken).is_err() {
+            self.executor.wake();
         }
     }
 }
@@ -130,52 +119,56 @@ mod tests {
         }
     }
 
-    fn loop_of(executor: &Arc<Executor>) -> (EventLoopWaker, Waker) {
-        let bell = EventLoopWaker::default();
-        bell.listen(&Waker::from(executor.clone()));
-        let waker = bell.waker();
-        (bell, waker)
+    fn event_loop_of(executor: &Arc<Executor>) -> (EventLoopWaker, Waker) {
+        let event_loop = EventLoopWaker::default();
+        event_loop.start_iteration(&Waker::from(executor.clone()));
+        let waker = event_loop.waker();
+        (event_loop, waker)
     }
 
     #[test]
     fn a_loop_that_is_woken_while_it_runs_runs_again_before_the_executor() {
         let executor = Arc::new(Executor::default());
-        let (mut bell, waker) = loop_of(&executor);
+        let (mut event_loop, waker) = event_loop_of(&executor);
         waker.wake_by_ref();
-        assert!(bell.rings_soon());
+        assert!(event_loop.poll_again());
         assert_eq!(executor.0.load(Ordering::SeqCst), 0);
     }
 
     #[test]
     fn a_loop_that_keeps_waking_itself_lets_the_executor_run() {
         let executor = Arc::new(Executor::default());
-        let (mut bell, waker) = loop_of(&executor);
+        let (mut event_loop, waker) = event_loop_of(&executor);
         let runs = (0..100).take_while(|_| {
-            bell.listen(&Waker::from(executor.clone()));
+            event_loop.start_iteration(&Waker::from(executor.clone()));
             waker.wake_by_ref();
             waker.wake_by_ref();
-            bell.rings_soon()
+            event_loop.poll_again()
         });
-        assert!(runs.count() <= usize::from(MOST_RUNS));
-        assert_eq!(executor.0.load(Ordering::SeqCst), 1, "one wake-up of the executor for all wakes");
+        assert!(runs.count() <= usize::from(MAX_ITERATIONS));
+        assert_eq!(
+            executor.0.load(Ordering::SeqCst),
+            1,
+            "one wake-up of the executor for all wakes"
+        );
     }
 
     #[test]
     fn a_loop_with_long_iterations_lets_the_executor_run() {
         let executor = Arc::new(Executor::default());
-        let (mut bell, waker) = loop_of(&executor);
+        let (mut event_loop, waker) = event_loop_of(&executor);
         waker.wake_by_ref();
-        bell.rings_soon();
-        std::thread::sleep(LONGEST_RUNS);
-        assert!(!bell.rings_soon());
+        event_loop.poll_again();
+        std::thread::sleep(MAX_DURATION);
+        assert!(!event_loop.poll_again());
         assert_eq!(executor.0.load(Ordering::SeqCst), 1);
     }
 
     #[test]
     fn a_wake_up_of_a_pending_loop_wakes_the_executor() {
         let executor = Arc::new(Executor::default());
-        let (mut bell, waker) = loop_of(&executor);
-        assert!(!bell.rings_soon());
+        let (mut event_loop, waker) = event_loop_of(&executor);
+        assert!(!event_loop.poll_again());
         waker.wake_by_ref();
         assert_eq!(executor.0.load(Ordering::SeqCst), 1);
     }
@@ -184,24 +177,24 @@ mod tests {
     fn a_wake_up_is_not_lost_while_the_loop_becomes_pending() {
         for pause in 0..2_000 {
             let executor = Arc::new(Executor::default());
-            let (mut bell, waker) = loop_of(&executor);
+            let (mut event_loop, waker) = event_loop_of(&executor);
             let woken = std::thread::scope(|scope| {
                 scope.spawn(|| {
                     std::thread::sleep(Duration::from_nanos(pause * 50));
                     waker.wake_by_ref();
                 });
-                bell.rings_soon()
+                event_loop.poll_again()
             });
-            let passed_on = executor.0.load(Ordering::SeqCst);
-            assert_eq!(usize::from(woken) + passed_on, 1, "{woken}, {passed_on}");
+            let wake_ups = executor.0.load(Ordering::SeqCst);
+            assert_eq!(usize::from(woken) + wake_ups, 1, "{woken}, {wake_ups}");
         }
     }
 
     #[test]
     fn a_waker_that_outlives_its_loop_does_not_retain_the_executor() {
         let executor = Arc::new(Executor::default());
-        let (bell, waker) = loop_of(&executor);
-        drop(bell);
+        let (event_loop, waker) = event_loop_of(&executor);
+        drop(event_loop);
         assert_eq!(Arc::strong_count(&executor), 1);
         waker.wake_by_ref();
     }

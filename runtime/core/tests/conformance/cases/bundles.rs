@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use js_runtime::{Builder, Runtime, SpawnConfig, Supervisor, Backpressure};
+use js_runtime::{Backpressure, Builder, Runtime, SpawnConfig, Supervisor};
 
 use crate::support::{Bench, Case, Outcome, Run, cases};
 

@@ -1,8 +1,8 @@
 //! Names and generations: spawn, restart, listing after the exit, removal.
 
 use js_runtime::{
-    Error, Event, ExitReason, Record, RestartPolicy, RestartWhen, Runtime, SpawnConfig, State,
-    Subscription, Backpressure,
+    Backpressure, Error, Event, ExitReason, Record, RestartPolicy, RestartWhen, Runtime,
+    SpawnConfig, State, Subscription,
 };
 use libtest_mimic::Failed;
 

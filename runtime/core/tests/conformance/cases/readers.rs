@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use js_runtime::{Event, Limits, Record, SpawnConfig, Stream, Subscription, Backpressure};
+use js_runtime::{Backpressure, Event, Limits, Record, SpawnConfig, Stream, Subscription};
 use libtest_mimic::Failed;
 
 use crate::support::{Bench, Case, Outcome, cases};

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use js_runtime::{Runtime, SpawnConfig, Supervisor, Backpressure};
+use js_runtime::{Backpressure, Runtime, SpawnConfig, Supervisor};
 use libtest_mimic::Failed;
 
 use super::{Ended, Run};

@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
     use crate::isolate::crash::own_program;
-    use crate::{Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor, Backpressure};
+    use crate::{Backpressure, Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor};
 
     /// Whether `ensure_provider` installed the provider.
     pub(crate) static IS_INSTALLED_HERE: AtomicBool = AtomicBool::new(false);

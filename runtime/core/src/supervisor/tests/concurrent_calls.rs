@@ -31,28 +31,28 @@ rmdir \"$0\"
 exit 7";
 
 fn config(folder: &Path) -> SpawnConfig {
-    let taken = folder.join("taken").to_str().expect("UTF-8").to_owned();
+    let lock_folder = folder.join("lock_folder").to_str().expect("UTF-8").to_owned();
     let when = RestartWhen::OnFailure;
     let restart = RestartPolicy { when, max_retries: 2, backoff_ms: 2, reset_after_ms: 60_000 };
-    // A long grace: the script ends with its stdin and removes the folder.
+    // A long grace: the script exits_seen with its stdin and removes the folder.
     let limits = Limits { kill_grace_ms: Some(600_000), ..Limits::default() };
     SpawnConfig {
-        args: vec!["-c".to_owned(), SCRIPT.to_owned(), taken],
+        args: vec!["-c".to_owned(), SCRIPT.to_owned(), lock_folder],
         restart: Some(restart),
         limits: Some(limits),
         ..SpawnConfig::command("sh")
     }
 }
 
-type Seen = BTreeMap<u64, Vec<Record>>;
+type RecordsByGeneration = BTreeMap<u64, Vec<Record>>;
 
 /// Runs the steps and ignores refusals. Returns the records of a subscription after each step.
-async fn act(
+async fn run_steps(
     supervisor: &Supervisor,
     folder: &Path,
     steps: &[Step],
 ) -> Vec<tokio::task::JoinHandle<Vec<Record>>> {
-    let mut seen = Vec::new();
+    let mut subscriptions = Vec::new();
     for step in steps {
         let started = match step {
             Step::Spawn => supervisor.spawn("p", config(folder)).await.ok(),
@@ -70,36 +70,39 @@ async fn act(
             assert_eq!(info.state, State::Running, "{step:?}");
         }
         if let Ok(subscription) = supervisor.subscribe("p") {
-            seen.push(tokio::spawn(all(subscription)));
+            subscriptions.push(tokio::spawn(all_records(subscription)));
         }
     }
-    seen
+    subscriptions
 }
 
-async fn generations(callers: Vec<Vec<Step>>) -> Seen {
+async fn generations(callers: Vec<Vec<Step>>) -> RecordsByGeneration {
     let folder = tempfile::tempdir().expect("a folder");
     let supervisor = Supervisor::new().expect("a supervisor");
-    let acts = callers.iter().map(|steps| act(&supervisor, folder.path(), steps));
-    let subscriptions: Vec<_> = join_all(acts).await.into_iter().flatten().collect();
+    let runs = callers.iter().map(|steps| run_steps(&supervisor, folder.path(), steps));
+    let subscriptions: Vec<_> = join_all(runs).await.into_iter().flatten().collect();
     // A kill has the whole grace, a shutdown a shorter one.
     let _ = supervisor.kill("p").await;
     supervisor.shutdown().await;
-    let mut generations = Seen::new();
+    let mut generations = RecordsByGeneration::new();
     for subscription in subscriptions {
-        let mut own = Seen::new();
+        let mut own = RecordsByGeneration::new();
         for record in subscription.await.expect("no panic") {
             own.entry(record.generation).or_default().push(record);
         }
         for (generation, records) in own {
-            let former = generations.entry(generation).or_insert_with(|| records.clone());
-            assert_eq!(*former, records, "subscribers disagree about generation {generation}");
+            let earlier = generations.entry(generation).or_insert_with(|| records.clone());
+            assert_eq!(*earlier, records, "subscribers disagree about generation {generation}");
         }
     }
-    assert!(!fs::exists(folder.path().join("taken")).expect("a folder"), "something still runs");
+    assert!(
+        !fs::exists(folder.path().join("lock_folder")).expect("a folder"),
+        "something still runs"
+    );
     generations
 }
 
-fn check(generations: &Seen) {
+fn check(generations: &RecordsByGeneration) {
     let mut last_seq: Option<(u64, u64)> = None;
     for (generation, records) in generations {
         let states: Vec<_> = records
@@ -107,16 +110,16 @@ fn check(generations: &Seen) {
             .filter(|record| matches!(&record.event, Event::State(State::Starting)))
             .collect();
         assert_eq!(states.len(), 1, "generation {generation} began {} times", states.len());
-        let ends = exits(records);
-        assert_eq!(ends.len(), 1, "generation {generation} ended {} times", ends.len());
+        let exits_seen = exits(records);
+        assert_eq!(exits_seen.len(), 1, "generation {generation} ended {} times", exits_seen.len());
         assert!(matches!(records[records.len() - 1].event, Event::Exit { .. }), "{records:?}");
         for record in records {
             assert_ne!(record.event, Event::Stdout("twice".into()), "two generations live");
         }
         // Unless the process was removed, the next generation starts after the exit of the previous one.
         let (first, end) = (records[0].seq, records[records.len() - 1].seq);
-        if let Some((_, former_end)) = last_seq {
-            assert!(first > former_end || first == 0, "generation {generation} overlaps");
+        if let Some((_, earlier_end)) = last_seq {
+            assert!(first > earlier_end || first == 0, "generation {generation} overlaps");
         }
         last_seq = Some((first, end));
     }
