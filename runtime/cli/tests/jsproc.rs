@@ -252,7 +252,7 @@ fn the_limit_of_buffers_is_enforced() {
 /// Sends the signal only to the program itself and waits for its exit.
 fn end(mut child: Child, signal: Signal, check: impl FnOnce(Option<i32>)) -> Pid {
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
-    nix::sys::signal::kill(pid, signal).expect("it lives");
+    nix::sys::signal::kill(pid, signal).expect("it runs");
     check(child.wait().expect("it ends").code());
     pid
 }
@@ -267,7 +267,7 @@ fn a_signal_is_forwarded_to_the_script_unchanged() {
         let mut lines = BufReader::new(stdout).lines().map(|line| line.expect("a line of text"));
         assert_eq!(lines.next().as_deref(), Some("ready"), "{runtime}");
         for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGUSR2, Signal::SIGTERM] {
-            nix::sys::signal::kill(pid, signal).expect("it lives");
+            nix::sys::signal::kill(pid, signal).expect("it runs");
             assert_eq!(lines.next().as_deref(), Some(signal.as_str()), "{runtime}");
         }
         assert_eq!(child.wait().expect("it ends").code(), Some(5), "{runtime}");

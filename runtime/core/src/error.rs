@@ -39,7 +39,7 @@ pub enum Error {
     StartFailed {
         /// The process.
         name: String,
-        /// What went wrong and what to do about it.
+        /// The cause, and how to fix it.
         message: String,
     },
     /// This machine or this build does not have the requested runtime.

@@ -59,7 +59,7 @@ pub struct SpawnConfig {
     #[cfg_attr(any(test, feature = "ts"), ts(optional, as = "Option<_>"))]
     pub fallback: Vec<Runtime>,
     /// Whether programs in a session of their own (`detached: true` of Node, `setsid`) end with the process. Linux
-    /// only: elsewhere they are kept. Programs of the embedded engine always end with it. **Default:** `keep`.
+    /// only: elsewhere they keep running. Programs of the embedded engine always end with it. **Default:** `keep`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detached: Option<Detached>,
     /// Lines or raw bytes. **Default:** lines.

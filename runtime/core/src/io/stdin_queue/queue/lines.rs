@@ -16,7 +16,7 @@ pub(crate) struct Line {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LineTooLong(pub(crate) usize);
 
-/// A read returns at most so many lines, and stops after so many bytes.
+/// The most lines of a read. A read stops after this number of bytes.
 const LINES: usize = 256;
 const LINES_BYTES: usize = 16 << 10;
 
