@@ -16,7 +16,7 @@ pub(crate) struct Line {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LineTooLong(pub(crate) usize);
 
-/// The most lines of a read. A read stops after this number of bytes.
+/// The most lines of a read, and the number of bytes after which it stops.
 const LINES: usize = 256;
 const LINES_BYTES: usize = 16 << 10;
 
