@@ -59,11 +59,11 @@ fn a_kill_ends_a_start_that_does_not_get_ready() {
         let starts = process.clone();
         let start = tokio::spawn(async move {
             let start = |reply| StartRequest { plan, replace: false, reply };
-            starts.ask(|reply| ActorMessage::Start(Box::new(start(reply)))).await
+            starts.request(|reply| ActorMessage::Start(Box::new(start(reply)))).await
         });
         tokio::task::spawn_blocking(move || told.recv()).await.expect("no panic").expect("told");
         assert_eq!(process.info().state, State::Starting);
-        process.ask(ActorMessage::Kill).await.expect("killed");
+        process.request(ActorMessage::Kill).await.expect("killed");
         let reason = ExitReason::Killed { signal: None };
         assert_eq!(process.info().state, State::Exited { reason, code: None });
         let started = start.await.expect("no panic");
