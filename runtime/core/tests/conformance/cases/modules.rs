@@ -168,7 +168,7 @@ async fn a_byte_order_mark_is_stripped(bench: &Bench) -> Outcome {
 }
 
 async fn a_byte_order_mark_of_a_bundle_is_stripped(bench: &Bench) -> Outcome {
-    use js_runtime::{SpawnConfig, Supervisor, Backpressure};
+    use js_runtime::{Backpressure, SpawnConfig, Supervisor};
 
     let text = "\u{feff}#!/usr/bin/env node\nconsole.log('bundled')";
     let supervisor = Supervisor::builder().bundle("marked", text).build()?;

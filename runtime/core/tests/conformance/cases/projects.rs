@@ -368,7 +368,7 @@ async fn javascript_runs_beside_an_invalid_tsconfig(bench: &Bench) -> Outcome {
 }
 
 async fn a_bundle_ignores_project_files(bench: &Bench) -> Outcome {
-    use js_runtime::{SpawnConfig, Supervisor, Backpressure};
+    use js_runtime::{Backpressure, SpawnConfig, Supervisor};
 
     let text = "await import('@/a').catch((error) => console.log(error.message))";
     let supervisor = Supervisor::builder().bundle("bundled", text).build()?;
