@@ -8,18 +8,18 @@ export type ExitReason =
   | {
       kind: 'error'
       /**
-       * What was thrown, as `name: message`.
+       * The thrown value, as `name: message`.
        */
       message: string
       /**
-       * The source-mapped stack, where there is one.
+       * The source-mapped stack trace, if there is one.
        */
       stack: string | null
     }
   | {
       kind: 'killed'
       /**
-       * The signal's number, when it was one that nobody here sent.
+       * The number of the signal, unless this API sent it.
        */
       signal?: number
     }
@@ -28,7 +28,7 @@ export type ExitReason =
   | {
       kind: 'startFailed'
       /**
-       * What went wrong.
+       * Why the start failed.
        */
       message: string
     }
@@ -36,7 +36,7 @@ export type ExitReason =
   | {
       kind: 'crashed'
       /**
-       * What failed.
+       * The failure.
        */
       message: string
     }

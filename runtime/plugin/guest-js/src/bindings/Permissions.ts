@@ -2,7 +2,7 @@
 import type { Grant } from './Grant.ts'
 
 /**
- * Deno's permissions. Everything that is not granted is denied; nothing ever prompts.
+ * Deno's permissions. Everything that is not granted is denied, without a prompt.
  */
 export type Permissions = {
   /**
@@ -10,7 +10,7 @@ export type Permissions = {
    */
   all?: boolean
   /**
-   * Files and folders that may be read. The script's own folder always may.
+   * Files and folders that may be read. The script's own folder is always readable.
    */
   read?: Grant
   /**
@@ -18,7 +18,7 @@ export type Permissions = {
    */
   write?: Grant
   /**
-   * Hosts (`example.com:443`) that may be reached.
+   * Hosts (`example.com:443`) that the script may connect to or listen on.
    */
   net?: Grant
   /**

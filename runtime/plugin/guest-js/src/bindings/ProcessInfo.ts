@@ -15,31 +15,31 @@ export type ProcessInfo = {
    */
   pid: number | null
   /**
-   * Whether it can be written to: state is `running` or `unresponsive`.
+   * Whether the state is `running` or `unresponsive`.
    */
   running: boolean
   /**
-   * What actually runs it; `null` for `command` and `sidecar`.
+   * The runtime that was chosen; `null` for `command` and `sidecar`.
    */
   runtime: Runtime | null
   /**
-   * Where it is in its life.
+   * The state of the current generation.
    */
   state: State
   /**
-   * Counts the starts of this name, from 1.
+   * The number of the current start of this name, from 1.
    */
   generation: number
   /**
-   * Times it was started again by its restart policy, in a row.
+   * Consecutive restarts by the restart policy.
    */
   restarts: number
   /**
-   * Milliseconds from the request to a running script; `null` while starting.
+   * Milliseconds from the request to a running script; `null` before that.
    */
   startMs: number | null
   /**
-   * When this generation began to run, in milliseconds since 1970; `null` if it has not.
+   * When the script of this generation started to run, in milliseconds since 1970; `null` before that.
    */
   startedAt: number | null
 }

@@ -2,23 +2,23 @@
 import type { RestartWhen } from './RestartWhen.ts'
 
 /**
- * When a process that ended by itself is started again. A kill never restarts it.
+ * Restarts a process after it ended by itself. A killed process is not restarted.
  */
 export type RestartPolicy = {
   /**
-   * Which endings start it again.
+   * Which exits cause a restart. **Default:** `onFailure`.
    */
   when?: RestartWhen
   /**
-   * How often in a row, without the process having lived for `resetAfterMs`.
+   * The most consecutive restarts. **Default:** 5.
    */
   maxRetries?: number
   /**
-   * Wait before the first restart in milliseconds; doubles with each, up to 30 s.
+   * Milliseconds before the first restart; doubles with each restart, up to 30 s. **Default:** 200.
    */
   backoffMs?: number
   /**
-   * A life of this many milliseconds counts as success and resets the count.
+   * A process that ran for this many milliseconds resets the count of restarts. **Default:** 10 000.
    */
   resetAfterMs?: number
 }

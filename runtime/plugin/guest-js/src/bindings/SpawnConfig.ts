@@ -7,7 +7,7 @@ import type { RestartPolicy } from './RestartPolicy.ts'
 import type { Runtime } from './Runtime.ts'
 
 /**
- * What to start, and how.
+ * The configuration of a start.
  *
  * `sidecar` takes precedence over `command`, and `command` over `runtime`; with none of the three,
  * `runtime` is `auto`.
@@ -22,11 +22,11 @@ export type SpawnConfig = {
    */
   script?: string
   /**
-   * A program to run instead of a runtime; looked up on `PATH` when it is a bare name.
+   * A program to run instead of a runtime; a bare name is searched on `PATH`.
    */
   command?: string
   /**
-   * A program that lies beside the application's executable.
+   * A program in the folder of the application's executable.
    */
   sidecar?: string
   /**
@@ -43,21 +43,20 @@ export type SpawnConfig = {
    */
   cwd?: string
   /**
-   * Environment variables, on top of the application's own.
+   * Environment variables, in addition to the application's.
    */
   env?: { [key in string]: string }
   /**
-   * What the embedded engine and Deno allow the script to do. **Default:** reading the script's
-   * own folder, nothing else. Bun, Node, `command` and `sidecar` have no permissions and ignore
-   * the field.
+   * Permissions of the script in the embedded engine and in Deno. **Default:** reading the script's own folder,
+   * nothing else. Bun, Node, `command` and `sidecar` ignore the field.
    */
   permissions?: Permissions
   /**
-   * Bounds on memory and time.
+   * Limits of memory, buffers and time.
    */
   limits?: Limits
   /**
-   * Whether to start the process again when it ends by itself.
+   * Restarts the process when it ends by itself. **Default:** no restart.
    */
   restart?: RestartPolicy
   /**
@@ -65,9 +64,8 @@ export type SpawnConfig = {
    */
   fallback?: Array<Runtime>
   /**
-   * What becomes of programs that have taken a session of their own (`detached: true` of Node, `setsid`)
-   * when the process ends. Linux only: elsewhere they are kept. The embedded engine ends its own always.
-   * **Default:** `keep`.
+   * Whether programs in a session of their own (`detached: true` of Node, `setsid`) end with the process. Linux
+   * only: elsewhere they keep running. Programs of the embedded engine always end with it. **Default:** `keep`.
    */
   detached?: Detached
   /**

@@ -2,7 +2,7 @@
 import type { ExitReason } from './ExitReason.ts'
 
 /**
- * The life of one generation.
+ * The state of one generation.
  */
 export type State =
   | { state: 'starting' }
@@ -12,7 +12,7 @@ export type State =
   | {
       state: 'exited'
       /**
-       * Why.
+       * Why the process ended.
        */
       reason: ExitReason
       /**

@@ -2,7 +2,7 @@
 import type { MemoryKind } from './MemoryKind.ts'
 
 /**
- * What a process takes of the machine.
+ * The resource usage of a process.
  */
 export type Usage = {
   /**
@@ -10,20 +10,20 @@ export type Usage = {
    */
   name: string
   /**
-   * Processor time since usage was last asked for, in percent of one core; `null` the first time,
-   * and where the system does not tell.
+   * Processor time since the last request for usage, in percent of one core; `null` for the first request, and
+   * where the system does not report it.
    */
   cpuPercent: number | null
   /**
-   * Bytes of memory; `null` if the process could not say in time.
+   * Bytes of memory; `null` if the process did not answer in time.
    */
   memoryBytes: number | null
   /**
-   * What is counted as memory.
+   * The kind of memory in `memory_bytes`.
    */
   memoryKind: MemoryKind
   /**
-   * The most bytes of it that the process may take; `null` if nothing limits it.
+   * The limit for `memory_bytes`; `null` if there is none.
    */
   limitBytes: number | null
 }
