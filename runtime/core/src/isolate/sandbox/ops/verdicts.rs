@@ -104,7 +104,7 @@ mod tests {
     use crate::isolate::lifecycle::engine;
     use crate::isolate::lifecycle::shared_state::SharedState;
     use crate::patience::finishes;
-    use crate::{Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor, WhenSlow};
+    use crate::{Backpressure, Event, Permissions, Runtime, SpawnConfig, Subscription, Supervisor};
 
     /// Runs `test` on a thread of the engine.
     fn on_the_engine<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
@@ -180,7 +180,7 @@ mod tests {
                 ..SpawnConfig::script(Runtime::Embedded, script.to_string_lossy())
             };
             let supervisor = Supervisor::new().expect("the runtime thread starts");
-            let spawned = supervisor.spawn_subscribed("unlisted", config, WhenSlow::Wait).await;
+            let spawned = supervisor.spawn_subscribed("unlisted", config, Backpressure::Wait).await;
             let (_, mut events) = spawned.expect("the script starts");
             let mut lines = Vec::new();
             while let Some(line) = finishes(line(&mut events)).await.expect("the script ends") {
