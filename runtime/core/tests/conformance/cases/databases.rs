@@ -118,7 +118,7 @@ async fn an_exception_of_a_callback_ends_the_query_and_nothing_else(bench: &Benc
                 ["Error", "filter"],
                 ["Error", "onConflict"],
                 "ERR_SQLITE_ERROR",
-                ["TypeError", "the name of a table in the changeset is not UTF-8"],
+                ["TypeError", "the changeset contains a table name that is not UTF-8"],
                 ["no error", true],
             ]
         ]),
