@@ -11,7 +11,7 @@ import { UserError, runMain, say } from './lib/log.mjs'
 import { buildEnv } from './lib/paths.mjs'
 import { ensureRust } from './setup/rust.mjs'
 import { ensureSystemPackages } from './setup/system.mjs'
-import { placeAtomically } from './v8/archive.mjs'
+import { writeAtomically } from './v8/archive.mjs'
 import { buildFromSource, prepareBuild } from './v8/build.mjs'
 import { inspectCached } from './v8/cache.mjs'
 import { collectLicences } from './v8/licences.mjs'
@@ -35,7 +35,7 @@ await runMain(async (args) => {
   const place = cachePath(wanted, env)
   const isCached = (await inspectCached(place, env)).state === 'good'
   if (mode !== '--vendor' || !isCached) {
-    await placeAtomically(place, (output) => buildFromSource(wanted, { env, output }))
+    await writeAtomically(place, (output) => buildFromSource(wanted, { env, output }))
     say('v8', `stored in cargo's cache: ${place}`)
   }
   if (mode === '--vendor') {

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { UserError, mebibytes, say } from './log.mjs'
 import { startProgress } from './progress.mjs'
 
-/** Milliseconds until the response must begin. */
+/** Milliseconds to wait for a response. */
 const answerTimeout = 5_000
 
 /** Milliseconds without data after which a download fails. */

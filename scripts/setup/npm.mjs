@@ -18,7 +18,7 @@ export function ensureNode(version = process.versions.node) {
   const newest = minimumVersions.at(-1)[0]
   if (
     major > newest ||
-    minimumVersions.some(([ofMajor, least]) => major === ofMajor && minor >= least)
+    minimumVersions.some(([wantedMajor, minimum]) => major === wantedMajor && minor >= minimum)
   )
     return
   throw new UserError(

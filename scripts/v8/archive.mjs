@@ -96,7 +96,7 @@ async function libraryDamage(file) {
  * Writes the file `place` atomically: `fill` writes a temporary file next to it, which is then renamed. If `fill`
  * returns false, nothing is written and the result is false.
  */
-export async function placeAtomically(place, fill) {
+export async function writeAtomically(place, fill) {
   await mkdir(dirname(place), { recursive: true })
   const prefix = join(dirname(place), `.${basename(place)}.`)
   await removeLeftovers(prefix)

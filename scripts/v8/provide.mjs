@@ -10,7 +10,7 @@ import {
   archiveDamage,
   copyContents,
   expectedChecksum,
-  placeAtomically,
+  writeAtomically,
   verifyChecksum,
 } from './archive.mjs'
 import { inspectCached, remember } from './cache.mjs'
@@ -51,14 +51,14 @@ export async function provideV8(env = process.env, steps = realSteps) {
 
   if (await copyFromFolder(wanted, place, env)) return 'folder'
   if (record) {
-    await placeAtomically(place, (temporary) => unpackVendored(record, temporary))
+    await writeAtomically(place, (temporary) => unpackVendored(record, temporary))
     remember(place, record.unpackedSha256, env)
     say('v8', `${wanted.version} unpacked from vendor/v8 into cargo's cache, checksum verified`)
     return 'vendor'
   }
   if (await fetchRelease(wanted, place, steps)) return 'release'
   say('v8', 'building from source and caching the result')
-  await placeAtomically(place, (file) => steps.build(wanted, { output: file, env }))
+  await writeAtomically(place, (file) => steps.build(wanted, { output: file, env }))
   say('v8', `built and stored in cargo's cache`)
   return 'source'
 }
@@ -74,7 +74,7 @@ async function copyFromFolder(wanted, place, env) {
     say('v8', `${folder} has no ${name}`)
     return false
   }
-  await placeAtomically(place, async (temporary) => {
+  await writeAtomically(place, async (temporary) => {
     const expected = expectedChecksum(folder, name)
     await copyContents(file, temporary)
     // The error should name the user's file instead of the temporary copy.
@@ -89,7 +89,7 @@ async function copyFromFolder(wanted, place, env) {
 
 async function fetchRelease(wanted, place, steps) {
   const url = releaseUrl(wanted)
-  const placed = await placeAtomically(place, async (file) => {
+  const placed = await writeAtomically(place, async (file) => {
     if (!(await steps.download(url, file))) return false
     const why = await archiveDamage(file)
     if (why) throw new UserError(`the download of ${url} is damaged (${why}): try again`)

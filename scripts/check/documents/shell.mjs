@@ -124,10 +124,10 @@ function checkFile(words, folder, repository, message) {
 }
 
 function checkCargo(words, repository, message) {
-  const own = words.includes('--') ? words.slice(0, words.indexOf('--')) : words
+  const args = words.includes('--') ? words.slice(0, words.indexOf('--')) : words
   // Another workspace, or `cargo fuzz`, whose targets are not in the metadata.
-  if (own.includes('--manifest-path') || own[0] === 'fuzz') return
-  const values = (...options) => own.filter((word, index) => options.includes(own[index - 1]))
+  if (args.includes('--manifest-path') || args[0] === 'fuzz') return
+  const values = (...options) => args.filter((_, index) => options.includes(args[index - 1]))
   const named = values('-p', '--package')
   for (const name of named) {
     if (repository.packages[name] || repository.dependencies.includes(name)) continue

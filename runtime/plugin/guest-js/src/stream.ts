@@ -31,7 +31,7 @@ export class ProcessStream {
   attached: Promise<void>
   /** The latest known state of the process; `null` until the stream is attached. */
   state: State | null = null
-  /** The first event after {@link state} in the answer to `attach`. */
+  /** The first event that is not history. From the answer to `attach`. */
   #firstNewSeq = 0
   #startedAt: number | null = null
   readonly #onRemoved: () => void
@@ -93,7 +93,7 @@ export class ProcessStream {
     this.#announcedGeneration = Math.max(this.#announcedGeneration, generation)
   }
 
-  /** True for events after the one that set the initial {@link state}, and for that event. */
+  /** False for events from before the attachment, which the initial {@link state} already covers. */
   isNew({ seq }: ProcessEvent): boolean {
     return seq !== null && seq >= this.#firstNewSeq
   }
