@@ -1,10 +1,10 @@
-//! Generates the permissions of the commands, and the schema with which editors check scope entries.
+//! Generates a permission for each command, and the schema of scope entries for editors.
 
 #[path = "src/scope/entry.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the schema needs the types only")]
+#[allow(dead_code, unreachable_pub, reason = "only the schema is used")]
 mod entry;
 
-/// Every command but `spawn`, whose permission covers more than itself: permissions/sets.toml.
+/// All commands except `spawn`: `permissions/sets.toml` defines `allow-spawn`, which allows other commands too.
 const COMMANDS: &[&str] = &[
     "ack",
     "attach",
@@ -16,12 +16,12 @@ const COMMANDS: &[&str] = &[
     "get_config",
     "get_runtime_paths",
     "get_status",
-    "hear",
     "kill",
     "kill_all",
     "list_backends",
     "list_processes",
     "remove",
+    "report_scope",
     "restart",
     "set_runtime_path",
     "unwatch",
@@ -31,8 +31,7 @@ const COMMANDS: &[&str] = &[
 ];
 
 fn main() {
-    // With its whole path: what is made here names files by theirs, and a build folder may be shared by
-    // checkouts that come and go.
+    // An absolute path: the generated files contain absolute paths, and checkouts may share a build folder.
     let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     println!("cargo::rerun-if-changed={folder}/build.rs");
     tauri_plugin::Builder::new(COMMANDS)

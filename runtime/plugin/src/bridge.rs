@@ -1,11 +1,12 @@
-//! Output on its way to pages: one stream per page and process.
+//! Output and process lists for pages: one stream per page and process, one task per watched list.
 //!
-//! `Bridges` knows the streams, each of which is an actor (`bridge/stream.rs`) that owns a subscription
-//! and the page's Channel. A page that reloads finds its stream again by the window's label.
+//! Each stream is an actor (`bridge/stream.rs`) that owns a subscription and the page's Channel. A page that
+//! reloads finds its stream by the label of its window.
 
 mod batch;
 mod channel;
 mod stream;
+mod watchers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,113 +17,116 @@ use tokio::sync::mpsc;
 
 use crate::error::Error;
 pub(crate) use channel::PageChannel;
-use stream::{Command, Stream};
+use stream::{Message, Stream};
+pub(crate) use watchers::Watchers;
 
-/// A window's label and a process's name.
+/// The label of a window and the name of a process.
 type Key = (String, String);
 
 /// All streams. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Bridges(Arc<Mutex<Streams>>);
 
-type Streams = HashMap<Key, mpsc::UnboundedSender<Command>>;
+type Streams = HashMap<Key, mpsc::UnboundedSender<Message>>;
 
-/// A page that wants to see a process.
+/// A page's request to attach to a process.
 pub(crate) struct Attach {
     pub(crate) channel: PageChannel,
-    /// Tells this attachment from later ones of the same page.
+    /// Distinguishes this attachment from later ones of the same page.
     pub(crate) attachment: String,
-    /// The last event that a former load of the page has handled.
+    /// The last event that the page handled before its reload.
     pub(crate) after: Option<u64>,
 }
 
-/// Where a stream begins.
+/// The start of an attachment.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Begin {
+pub(crate) struct AttachStart {
+    /// The number of the first event that is not backlog.
     pub(crate) next: u64,
+    /// Whether this is the first attachment to the generation.
     pub(crate) fresh: bool,
 }
 
 impl Bridges {
-    /// Connects a page to a process; a former load of the same page loses its connection.
+    /// Attaches a page to a process. An earlier attachment of the same window ends.
     ///
-    /// Waits for nothing, so that it can be called on the main thread: there what a page asked for
-    /// before it was left comes before the news that it was.
+    /// Never blocks, so it can run on the main thread, where the page's requests come before the
+    /// notification that the page was left.
     pub(crate) fn attach(
         &self,
         supervisor: &Arc<Supervisor>,
         label: &str,
         name: &str,
         attach: Attach,
-    ) -> Result<Begin, Error> {
+    ) -> Result<AttachStart, Error> {
         let generation = supervisor.status(name)?.generation;
         let key = (label.to_owned(), name.to_owned());
-        // The backlog is held from here on, before a former attachment lets go of it.
+        // Holds the backlog before an earlier attachment releases it.
         let subscription = supervisor.subscribe_held(name, attach.after)?;
-        // A stream ends only under this lock, and only if nothing waits for it.
+        // A stream ends only under this lock, and only with an empty mailbox.
         let mut streams = self.lock();
         let start = |key: &Key| self.start(supervisor.clone(), key);
         let stream = streams.entry(key).or_insert_with_key(start);
         let fresh = subscription.is_first_to_hear(generation);
-        let begin = Begin { next: subscription.next_seq(), fresh };
-        // It is there, or was made a moment ago.
-        let _ = stream.send(Command::Attach { attach, subscription });
-        Ok(begin)
+        let start = AttachStart { next: subscription.next_seq(), fresh };
+        // Cannot fail: the stream is in the map, so it runs.
+        let _ = stream.send(Message::Attach { attach, subscription });
+        Ok(start)
     }
 
-    /// Everything up to `seq` was handled by the page.
+    /// The page has handled all events up to `seq`.
     pub(crate) fn ack(&self, label: &str, name: &str, attachment: String, seq: u64) {
-        self.tell(label, name, Command::Ack { attachment, seq });
+        self.send(label, name, Message::Ack { attachment, seq });
     }
 
-    /// The page wants no more of it.
+    /// Ends an attachment.
     pub(crate) fn detach(&self, label: &str, name: &str, attachment: String) {
-        self.tell(label, name, Command::Detach { attachment });
+        self.send(label, name, Message::Detach { attachment });
     }
 
-    /// The page of this window was left: its streams wait for the next.
+    /// The window has left its page: its streams wait for the next page.
     pub(crate) fn page_gone(&self, label: &str) {
         for ((owner, _), stream) in &*self.lock() {
             if owner == label {
-                // One that has ended meanwhile waits for nobody.
-                let _ = stream.send(Command::PageGone);
+                // Fails for a stream that has ended.
+                let _ = stream.send(Message::PageGone);
             }
         }
     }
 
-    /// Windows are gone: so are their streams.
+    /// Ends the streams of closed windows.
     pub(crate) fn windows_gone(&self, is_gone: impl Fn(&str) -> bool) {
         // A stream ends when its sender is dropped.
         self.lock().retain(|(label, _), _| !is_gone(label));
     }
 
-    fn tell(&self, label: &str, name: &str, command: Command) {
+    fn send(&self, label: &str, name: &str, message: Message) {
         let key = (label.to_owned(), name.to_owned());
         if let Some(stream) = self.lock().get(&key) {
-            // One that has ended needs not to be told.
-            let _ = stream.send(command);
+            // Fails for a stream that has ended.
+            let _ = stream.send(message);
         }
     }
 
-    fn start(&self, supervisor: Arc<Supervisor>, key: &Key) -> mpsc::UnboundedSender<Command> {
+    fn start(&self, supervisor: Arc<Supervisor>, key: &Key) -> mpsc::UnboundedSender<Message> {
         let (sender, mailbox) = mpsc::unbounded_channel();
         let stream = Stream::new(key.clone(), supervisor, self.clone(), mailbox);
         tauri::async_runtime::spawn(stream.run());
         sender
     }
 
-    /// Forgets a stream that wants to end, unless somebody has just asked something of it.
-    fn may_end(&self, key: &Key, mailbox: &mpsc::UnboundedReceiver<Command>) -> bool {
+    /// Removes an idle stream unless its mailbox has messages. Returns whether the stream must end.
+    fn remove_idle(&self, key: &Key, mailbox: &mpsc::UnboundedReceiver<Message>) -> bool {
         let mut streams = self.lock();
-        // Its window is gone, and what has its key is another's.
+        // The window was closed. The entry under this key, if any, belongs to a later stream.
         if mailbox.is_closed() {
             return true;
         }
-        let may_end = mailbox.is_empty();
-        if may_end {
+        let is_idle = mailbox.is_empty();
+        if is_idle {
             streams.remove(key);
         }
-        may_end
+        is_idle
     }
 
     fn lock(&self) -> MutexGuard<'_, Streams> {

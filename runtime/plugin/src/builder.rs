@@ -1,4 +1,4 @@
-//! Putting the plugin together.
+//! Set-up of the plugin, and its reactions to windows, pages and the exit of the app.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -8,15 +8,16 @@ use std::time::Duration;
 use js_runtime::Supervisor;
 use tauri::plugin::{self, TauriPlugin};
 use tauri::webview::PageLoadEvent;
-use tauri::{AppHandle, Manager, RunEvent, Runtime, WindowEvent};
+use tauri::{AppHandle, Manager, RunEvent, Runtime, Webview, WindowEvent};
 
 use crate::config::Config;
+use crate::config::paths::ScriptRoot;
 use crate::js::{Js, JsExt};
-use crate::{commands, compat, viewers};
+use crate::{commands, events};
 
-/// How long the end of the app waits for its processes: more than any grace, so that what does not end
-/// even when it is forced to does not hold the app.
-const SHUTDOWN: Duration = Duration::from_secs(8);
+/// How long the exit of the app waits for its processes. More than any kill grace; a process that survives
+/// a forced kill does not hold the app.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The plugin with default settings.
 #[must_use]
@@ -24,7 +25,7 @@ pub fn init<R: Runtime>() -> TauriPlugin<R, Option<Config>> {
     Builder::new().build()
 }
 
-/// Settings that cannot stand in `tauri.conf.json`.
+/// Settings that cannot be expressed in `tauri.conf.json`.
 ///
 /// ```no_run
 /// # fn add<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R> {
@@ -44,21 +45,21 @@ impl Builder {
         Self::default()
     }
 
-    /// Puts one self-contained ES module into the app, to be run as the script `name` on any runtime:
-    /// `.bundle("worker", include_str!("../dist/worker.js"))`. A bundled module comes before a file
-    /// of the same name.
+    /// Embeds a self-contained ES module in the app as the script `name`, for any runtime:
+    /// `.bundle("worker", include_str!("../dist/worker.js"))`. A bundled module takes precedence over a
+    /// file of the same name.
     pub fn bundle(mut self, name: impl Into<String>, source: impl Into<Arc<str>>) -> Self {
         self.bundled.insert(name.into(), source.into());
         self
     }
 
-    /// A configuration instead of the one in `tauri.conf.json`.
+    /// Replaces the configuration in `tauri.conf.json`.
     pub fn config(mut self, config: Config) -> Self {
         self.config = Some(config);
         self
     }
 
-    /// The plugin.
+    /// Builds the plugin.
     #[must_use]
     pub fn build<R: Runtime>(self) -> TauriPlugin<R, Option<Config>> {
         plugin::Builder::<R, Option<Config>>::new("js")
@@ -68,17 +69,21 @@ impl Builder {
                 setup(app, self.bundled, config)?;
                 Ok(())
             })
-            .on_webview_ready(|webview| viewers::learn(&webview))
+            .on_webview_ready(|webview| request_scope(&webview))
             .on_page_load(|webview, payload| {
                 if payload.event() == PageLoadEvent::Started {
                     webview.js().bridges.page_gone(webview.label());
                     webview.js().watchers.page_gone(webview.label());
-                    viewers::learn(webview);
+                    request_scope(webview);
                 }
             })
             .on_event(on_event)
             .build()
     }
+}
+
+fn request_scope<R: Runtime>(webview: &Webview<R>) {
+    webview.js().window_scopes.request(webview);
 }
 
 fn setup<R: Runtime>(
@@ -114,28 +119,38 @@ fn setup<R: Runtime>(
         .map(|(name, _)| name.clone())
         .collect();
     let send_events = config.events.unwrap_or(true);
+    app.manage(ScriptRoot(config.script_root.clone()));
     app.manage(Js::new(app.clone(), supervisor, config, names));
-    // Windows that were there before the plugin.
+    // Windows from before the plugin's set-up.
     for window in app.webview_windows().values() {
-        viewers::learn(window.as_ref());
+        request_scope(window.as_ref());
     }
     if send_events {
-        tauri::async_runtime::spawn(compat::run(app.clone()));
+        tauri::async_runtime::spawn(events::run(app.clone()));
     }
     for name in autostart {
         let app = app.clone();
         tauri::async_runtime::spawn(async move {
-            // The entry stays listed with its reason, for whoever looks.
+            // The entry stays listed with the reason of the failure.
             if let Err(error) = app.js().spawn_declared(&name).await {
-                compat::report(&app, &name, &error);
+                report_failed_start(&app, &name, &error);
             }
         });
     }
     Ok(())
 }
 
-/// Where bundled modules lie for child runtimes: a folder that survives the app, so that one which is
-/// killed leaves nothing in the system's temporary folder.
+/// Prints to stderr that a backend with `autostart` failed to start: no caller receives the error.
+fn report_failed_start<R: Runtime>(app: &AppHandle<R>, name: &str, error: &crate::Error) {
+    let app = &app.package_info().name;
+    #[expect(clippy::print_stderr, reason = "a plugin has no log of its own")]
+    {
+        eprintln!("{app}: the backend '{name}' could not be started: {error}");
+    }
+}
+
+/// The folder of bundled modules for child runtimes. It is the app's cache folder: an app that is killed
+/// leaves nothing in the system's temporary folder.
 fn bundle_dir<R: Runtime>(app: &AppHandle<R>) -> Option<PathBuf> {
     let identifier = &app.config().identifier;
     if identifier.is_empty() {
@@ -148,7 +163,7 @@ fn on_event<R: Runtime>(app: &AppHandle<R>, event: &RunEvent) {
     match event {
         RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } => {
             let js = app.js();
-            let labels = js.viewers.window_gone(label);
+            let labels = js.window_scopes.window_gone(label);
             let is_gone = |label: &str| labels.iter().any(|gone| gone == label);
             js.bridges.windows_gone(is_gone);
             js.watchers.windows_gone(is_gone);
@@ -157,15 +172,15 @@ fn on_event<R: Runtime>(app: &AppHandle<R>, event: &RunEvent) {
         RunEvent::Exit => {
             let supervisor = app.js().supervisor().clone();
             let (done, is_done) = mpsc::channel();
-            // Neither on this thread, which may be in a runtime already, nor on Tauri's, which may be busy.
+            // This thread may be inside a Tokio runtime already, and Tauri's runtime may be busy.
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build();
                 runtime.map(|runtime| runtime.block_on(supervisor.shutdown())).ok();
-                // Nobody waits any more when it took too long.
+                // Fails after the timeout below.
                 let _ = done.send(());
             });
-            // Too late is no error that anybody could still be told.
-            let _ = is_done.recv_timeout(SHUTDOWN);
+            // A timeout is ignored: the app is exiting.
+            let _ = is_done.recv_timeout(SHUTDOWN_TIMEOUT);
         }
         _ => {}
     }

@@ -1,7 +1,7 @@
-//! What pages can call. Each command asks the window's rights and then calls on.
+//! The commands that pages call. Each one checks the window's scope and calls `js` or `bridge`.
 //!
-//! Those about streams are not async: they run on the main thread, in the order in which the page called,
-//! and do nothing that could wait.
+//! The commands in `streams` that are not async run on the main thread, in the order of the page's calls, and
+//! never block.
 
 mod processes;
 mod runtimes;
@@ -10,7 +10,7 @@ mod streams;
 use tauri::Runtime;
 use tauri::ipc::Invoke;
 
-/// All commands. The list of build.rs and the permissions must agree with it: a test looks.
+/// All commands. A test compares them with the permissions and with the list in `build.rs`.
 pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'static {
     tauri::generate_handler![
         processes::spawn,
@@ -33,7 +33,7 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         streams::attach,
         streams::ack,
         streams::detach,
-        streams::hear,
+        streams::report_scope,
         streams::watch,
         streams::unwatch,
     ]

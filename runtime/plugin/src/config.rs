@@ -1,5 +1,7 @@
 //! `plugins > js` in `tauri.conf.json`.
 
+pub(crate) mod paths;
+
 use std::collections::BTreeMap;
 
 use js_runtime::{Detached, Limits, Permissions, RestartPolicy, Runtime, SpawnConfig};
@@ -8,34 +10,35 @@ use serde::de::{Deserializer, Error as _};
 
 use crate::error::Error;
 
-/// The plugin's configuration. Unknown keys are refused, so that a typing mistake is an error and
-/// not a default.
+/// The plugin's configuration. Unknown keys are errors, so a misspelt key does not silently select a
+/// default.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
-    /// Backends by name, which windows with `js:default` may start and use.
+    /// Declared backends by name. Windows with `js:default` may start and use them.
     #[serde(deserialize_with = "by_name")]
     pub backends: BTreeMap<String, Backend>,
-    /// What backends and processes get that say nothing else.
+    /// Defaults for backends and processes.
     pub defaults: Defaults,
-    /// The folder that relative scripts lie in: absolute, with a variable, or relative to the default.
+    /// The base folder of relative scripts: absolute, with a variable, or relative to the default.
     /// **Default:** `$RESOURCE` in a bundled app, the project's folder during development.
     pub script_root: Option<String>,
-    /// Most processes that may be live at once. As many exited ones stay listed: when there are more, the one that
-    /// exited first is removed. **Default:** 128.
+    /// Maximum number of live processes. At most as many exited processes stay listed; beyond that, the one
+    /// that exited first is removed. **Default:** 128.
     pub max_processes: Option<usize>,
-    /// Most processes that may be live of those that one window has started. **Default:** half of `maxProcesses`.
+    /// Maximum number of live processes that one window has started. **Default:** half of `maxProcesses`, rounded
+    /// up.
     pub max_processes_per_window: Option<usize>,
-    /// How many embedded isolates wait, prepared but for their script; see
-    /// [`warm_isolates`](js_runtime::Builder::warm_isolates). Where a backend is declared that they may
-    /// run, the first is prepared with the app. Ignored in a build without the engine. **Default:** 1.
+    /// Number of warm isolates: bootstrapped, without a script; see
+    /// [`warm_isolates`](js_runtime::Builder::warm_isolates). The first is created at the start of the app if
+    /// an embedded backend is declared. Ignored in a build without the engine. **Default:** 1.
     pub warm_isolates: Option<usize>,
-    /// Whether to send the `js-process-*` events that `tauri-plugin-js` knows; the guest API does
-    /// without them. **Default:** true.
+    /// Whether to send the `js-process-*` events of `tauri-plugin-js`. The guest API does not use them.
+    /// **Default:** true.
     pub events: Option<bool>,
 }
 
-/// The most live processes where the app says nothing else.
+/// Default of `maxProcesses`.
 const MAX_PROCESSES: usize = 128;
 
 impl Config {
@@ -47,7 +50,7 @@ impl Config {
         self.max_processes_per_window.unwrap_or_else(|| self.max_processes().div_ceil(2))
     }
 
-    /// The limits of the first backend that is embedded, if any is.
+    /// The limits of the first embedded backend; `None` if no backend is embedded.
     pub(crate) fn limits_to_prepare_for(&self) -> Option<Limits> {
         let embedded = self.backends.values().find(|backend| backend.is_embedded())?;
         let defaults = self.defaults.limits.unwrap_or_default();
@@ -59,54 +62,54 @@ impl Config {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Defaults {
-    /// What a script may do. **Default:** reading its own folder.
+    /// Permissions of a script. **Default:** read access to its own folder.
     pub permissions: Option<Permissions>,
-    /// Bounds on memory and time.
+    /// Limits of memory and time.
     pub limits: Option<Limits>,
-    /// When to start a process again.
+    /// When to restart a process. **Default:** never.
     pub restart: Option<RestartPolicy>,
-    /// Runtimes to try when the first choice cannot start.
+    /// Runtimes to try, in order, when the first choice cannot start.
     pub fallback: Vec<Runtime>,
 }
 
-/// One declared backend. What runs is the first of these that there is: `sidecar`, `bundled`, `script`;
-/// or else `command`.
+/// One declared backend. It runs `sidecar` if that exists, otherwise `bundled` or `script`; or it runs
+/// `command`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Backend {
     /// A program beside the app's executable (`bundle > externalBin`).
     pub sidecar: Option<String>,
-    /// A module given to [`Builder::bundle`](crate::Builder::bundle), by its name.
+    /// Name of a module passed to [`Builder::bundle`](crate::Builder::bundle).
     pub bundled: Option<String>,
-    /// A file, relative to `scriptRoot`, or absolute or with a variable.
+    /// A file: relative to `scriptRoot`, absolute, or with a variable.
     pub script: Option<String>,
-    /// A program, by path or by a name on `PATH`.
+    /// A program: a path, or a name on `PATH`.
     pub command: Option<String>,
-    /// The engine that runs the script. **Default:** `auto`.
+    /// The runtime of the script. **Default:** `auto`.
     pub runtime: Option<Runtime>,
     /// Flags for a child runtime, before the script.
     pub runtime_args: Vec<String>,
-    /// Runtimes to try when the first choice cannot start.
+    /// Runtimes to try, in order, when the first choice cannot start. **Default:** `defaults > fallback`.
     pub fallback: Option<Vec<Runtime>>,
-    /// Arguments for the script or program.
+    /// Arguments of the script or program.
     pub args: Vec<String>,
-    /// Environment variables, on top of the app's.
+    /// Environment variables, added to the app's.
     pub env: BTreeMap<String, String>,
-    /// Working directory: absolute, or with a variable.
+    /// Working directory: relative to `scriptRoot`, absolute, or with a variable. **Default:** the app's.
     pub cwd: Option<String>,
-    /// What the script may do.
+    /// Permissions of the script. **Default:** `defaults > permissions`.
     pub permissions: Option<Permissions>,
-    /// Bounds on memory and time.
+    /// Limits of memory and time. A missing field has the value in `defaults > limits`.
     pub limits: Option<Limits>,
-    /// When to start it again.
+    /// When to restart it. **Default:** `defaults > restart`.
     pub restart: Option<RestartPolicy>,
-    /// What becomes of programs in sessions of their own when it ends. **Default:** `keep`.
+    /// Whether descendants in sessions of their own outlive it. **Default:** `keep`.
     pub detached: Option<Detached>,
-    /// Whether the app starts it with itself.
+    /// Whether it starts with the app. **Default:** false.
     pub autostart: bool,
 }
 
-/// Reads backends one by one, so that an error says in which it is.
+/// Deserializes backends one by one, so that an error names the backend.
 fn by_name<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Backend>, D::Error> {
     let values = BTreeMap::<String, serde_json::Value>::deserialize(source)?;
     let read = |(name, value)| match serde_json::from_value(value) {
@@ -116,7 +119,7 @@ fn by_name<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Back
     values.into_iter().map(read).collect()
 }
 
-/// What a declared backend runs.
+/// The script or program of a declared backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     Sidecar(String),
@@ -126,7 +129,7 @@ pub(crate) enum Source {
 }
 
 impl Backend {
-    /// What may run it, best first.
+    /// All declared sources, in order of preference.
     pub(crate) fn sources(&self) -> Vec<Source> {
         let sources = [
             self.sidecar.clone().map(Source::Sidecar),
@@ -137,25 +140,25 @@ impl Backend {
         sources.into_iter().flatten().collect()
     }
 
-    /// Whether the embedded engine is what would run it.
+    /// Whether the embedded engine would run it.
     fn is_embedded(&self) -> bool {
         let is_script = self.bundled.is_some() || self.script.is_some();
         is_script
             && matches!(self.runtime.unwrap_or(Runtime::Auto), Runtime::Auto | Runtime::Embedded)
     }
 
-    /// Its configuration with `source`; `path` finds what lies in folders.
+    /// The configuration to start `source`. `resolve` makes paths absolute.
     pub(crate) fn config(
         &self,
         source: Source,
         defaults: &Defaults,
-        path: impl Fn(&str) -> Result<String, Error>,
+        resolve: impl Fn(&str) -> Result<String, Error>,
     ) -> Result<SpawnConfig, Error> {
         let mut config = SpawnConfig {
             runtime: self.runtime,
             args: self.args.clone(),
             runtime_args: self.runtime_args.clone(),
-            cwd: self.cwd.as_deref().map(&path).transpose()?.map(Into::into),
+            cwd: self.cwd.as_deref().map(&resolve).transpose()?.map(Into::into),
             env: self.env.clone(),
             permissions: self.permissions.clone(),
             limits: self.limits,
@@ -168,7 +171,7 @@ impl Backend {
         }
         match source {
             Source::Bundled(name) => config.script = Some(name),
-            Source::Script(script) => config.script = Some(path(&script)?),
+            Source::Script(script) => config.script = Some(resolve(&script)?),
             Source::Sidecar(name) => config = program(config, |c| c.sidecar = Some(name)),
             Source::Command(name) => config = program(config, |c| c.command = Some(name)),
         }
@@ -178,7 +181,7 @@ impl Backend {
         Ok(defaults.fill(config))
     }
 
-    /// Finds what cannot be meant, before anything is started.
+    /// Refuses contradictory or incomplete declarations when the app starts.
     pub(crate) fn check(&self, name: &str, is_bundled: impl Fn(&str) -> bool) -> Result<(), Error> {
         let refuse = |message: String| {
             Err(Error::invalid(format!(
@@ -191,7 +194,7 @@ impl Backend {
             );
         }
         if self.command.is_some() && self.sources().len() > 1 {
-            return refuse("'command' stands alone, without script, bundled or sidecar".into());
+            return refuse("'command' excludes 'script', 'bundled' and 'sidecar'".into());
         }
         if self.script.is_some() && self.bundled.is_some() {
             return refuse("'script' and 'bundled' exclude each other".into());
@@ -205,7 +208,7 @@ impl Backend {
     }
 }
 
-/// A program instead of a script: what is meant for runtimes does not apply to it.
+/// Turns `config` into that of a program: fields for JavaScript runtimes do not apply.
 fn program(mut config: SpawnConfig, set: impl FnOnce(&mut SpawnConfig)) -> SpawnConfig {
     config.runtime = None;
     config.runtime_args.clear();
@@ -216,7 +219,7 @@ fn program(mut config: SpawnConfig, set: impl FnOnce(&mut SpawnConfig)) -> Spawn
 }
 
 impl Defaults {
-    /// Gives `config` what it does not say.
+    /// Fills the missing fields of `config`.
     pub(crate) fn fill(&self, mut config: SpawnConfig) -> SpawnConfig {
         if config.script.is_some() && config.command.is_none() && config.sidecar.is_none() {
             config.permissions = config.permissions.or_else(|| self.permissions.clone());
@@ -236,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn every_documented_key_of_a_backend_is_read() {
+    fn every_documented_key_is_parsed() {
         let config = parse(
             r#"{ "backends": { "math": { "script": "math.ts", "runtime": "deno", "fallback": ["bun"],
                 "runtimeArgs": ["--inspect"], "args": ["a"], "env": { "A": "b" }, "cwd": "$APPDATA",
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_are_refused_and_named_at_every_level() {
+    fn unknown_keys_are_refused_by_name_at_every_level() {
         for (text, key) in [
             (r#"{ "backend": {} }"#, "backend"),
             (r#"{ "backends": { "a": { "scirpt": "x" } } }"#, "scirpt"),
@@ -274,10 +277,10 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_that_cannot_be_meant_is_refused_by_name() {
+    fn an_invalid_backend_is_refused_by_name() {
         for (text, expected) in [
             ("{}", "must be given"),
-            (r#"{ "command": "a", "script": "b" }"#, "stands alone"),
+            (r#"{ "command": "a", "script": "b" }"#, "'command' excludes"),
             (r#"{ "bundled": "a", "script": "b" }"#, "exclude each other"),
             (r#"{ "bundled": "missing" }"#, "no module 'missing' is bundled"),
         ] {

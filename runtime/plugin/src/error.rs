@@ -1,45 +1,45 @@
-//! What a command can answer instead of a result.
+//! The error type of commands and of the Rust API.
 
 use serde::{Serialize, Serializer};
 
-/// Every failure of a command. Crosses IPC as `{ kind, message, name?, generation? }`.
+/// An error of a command or of the Rust API. Crosses IPC as `{ kind, message, name?, generation? }`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The process or its start failed.
+    /// An error of `js_runtime`.
     #[error(transparent)]
     Process(#[from] js_runtime::Error),
-    /// The window's capability does not cover it. The message says what to add where.
+    /// The window's capability does not allow the call. The message contains the entry that would.
     #[error("not allowed: {message}")]
     NotAllowed {
-        /// The process it was about.
+        /// The process.
         name: String,
-        /// What is missing.
+        /// What the capability lacks.
         message: String,
     },
-    /// The window has started as many processes as one window may have.
+    /// The window has reached `maxProcessesPerWindow`.
     #[error(
         "too many processes: {limit} that window '{label}' has started are live, which is the limit of one window \
          (end one, or raise plugins > js > maxProcessesPerWindow)"
     )]
     TooManyOfWindow {
-        /// The window.
+        /// The label of the window.
         label: String,
-        /// The most of its processes that may be live.
+        /// The most live processes of one window.
         limit: usize,
     },
-    /// A path with a variable (`$RESOURCE/…`) that this system does not have.
+    /// A path whose variable (`$RESOURCE/…`) this system does not define.
     #[error("invalid config: '{path}': {source}")]
     Folder {
-        /// The path as it was given.
+        /// The path, not resolved.
         path: String,
-        /// Why there is none.
+        /// The cause.
         source: tauri::Error,
     },
 }
 
 impl Error {
-    /// A short stable name for programs to match on.
+    /// A short, stable identifier for programs.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Error {
         }
     }
 
-    /// The process it is about, where there is one.
+    /// The process that the error is about, if any.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -60,7 +60,7 @@ impl Error {
         }
     }
 
-    /// The start of the process that it is about, where there is one.
+    /// The generation of the process that the error is about, if any.
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
         match self {

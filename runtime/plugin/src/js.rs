@@ -1,4 +1,4 @@
-//! The plugin's state: what commands and Rust code call.
+//! The plugin's state, and the API for Rust code.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Deref;
@@ -9,20 +9,17 @@ use bytes::Bytes;
 use js_runtime::{ProcessInfo, Runtime, RuntimeInfo, SpawnConfig, Supervisor};
 use tauri::{AppHandle, Manager, Runtime as TauriRuntime};
 
-use crate::bridge::Bridges;
+use crate::bridge::{Bridges, Watchers};
+use crate::config::paths::ScriptRoot;
 use crate::config::{Config, Source};
 use crate::error::Error;
-use crate::paths;
-use crate::scope::Rights;
-use crate::started::{Start, Started};
-use crate::viewers::Viewers;
-use crate::watch::Watchers;
+use crate::input::Writers;
+use crate::scope::{ProcessQuota, Scope, StartPermit, WindowScopes};
 use crate::wire::{BackendInfo, Ensured};
-use crate::write::Writers;
 
-/// The processes of the app, for Rust. Rust is trusted: no capability is asked for.
+/// The processes of the app, for Rust. Capabilities do not apply: Rust code is trusted.
 ///
-/// Beside its own methods, which are those of `tauri-plugin-js`, it has all of [`Supervisor`]'s.
+/// Its own methods are those of `tauri-plugin-js`. It dereferences to [`Supervisor`].
 pub struct Js<R: TauriRuntime> {
     app: AppHandle<R>,
     supervisor: Arc<Supervisor>,
@@ -30,9 +27,9 @@ pub struct Js<R: TauriRuntime> {
     bundled: HashSet<String>,
     pub(crate) bridges: Bridges,
     pub(crate) watchers: Watchers,
-    pub(crate) viewers: Viewers<R>,
+    pub(crate) window_scopes: WindowScopes<R>,
     pub(crate) writers: Writers,
-    started: Started,
+    quota: ProcessQuota,
 }
 
 /// Access to the processes from an app, its handle, a window or a webview.
@@ -40,7 +37,7 @@ pub trait JsExt<R: TauriRuntime> {
     /// The processes of the app.
     ///
     /// # Panics
-    /// Before the plugin was set up.
+    /// If the plugin is not set up yet.
     fn js(&self) -> &Js<R>;
 }
 
@@ -72,19 +69,19 @@ impl<R: TauriRuntime> Js<R> {
             bundled,
             bridges: Bridges::default(),
             watchers: Watchers::default(),
-            viewers: Viewers::default(),
+            window_scopes: WindowScopes::default(),
             writers: Writers::default(),
-            started: Started::default(),
+            quota: ProcessQuota::default(),
         }
     }
 
-    /// What runs the processes.
+    /// The supervisor of all processes.
     #[must_use]
     pub fn supervisor(&self) -> &Arc<Supervisor> {
         &self.supervisor
     }
 
-    /// Starts a process with a configuration of its own.
+    /// Starts a process. The app's `defaults` fill the missing fields of `config`.
     ///
     /// # Errors
     /// Those of [`Supervisor::spawn`].
@@ -99,13 +96,13 @@ impl<R: TauriRuntime> Js<R> {
     /// Starts the backend declared as `name`.
     ///
     /// # Errors
-    /// When none is declared, or those of [`Supervisor::spawn`].
+    /// If none is declared, and those of [`Supervisor::spawn`].
     pub async fn spawn_declared(&self, name: impl AsRef<str>) -> Result<ProcessInfo, Error> {
         let (_, config) = self.declared(name.as_ref())?;
         Ok(self.supervisor.spawn(name.as_ref(), config).await?)
     }
 
-    /// Starts a process, or joins the live one of that name.
+    /// Starts a process, or joins the live process of that name.
     ///
     /// # Errors
     /// Those of [`Supervisor::ensure`].
@@ -117,7 +114,7 @@ impl<R: TauriRuntime> Js<R> {
         Ok(self.supervisor.ensure(name.as_ref(), self.config.defaults.fill(config)).await?)
     }
 
-    /// Ends a process.
+    /// Kills a process.
     ///
     /// # Errors
     /// Those of [`Supervisor::kill`].
@@ -125,7 +122,7 @@ impl<R: TauriRuntime> Js<R> {
         Ok(self.supervisor.kill(name.as_ref()).await?)
     }
 
-    /// Ends a process if it lives, and starts it again.
+    /// Kills a process if it is live, and starts it again. Without a `config` it is started as before.
     ///
     /// # Errors
     /// Those of [`Supervisor::restart`].
@@ -147,12 +144,12 @@ impl<R: TauriRuntime> Js<R> {
     /// One process, live or exited.
     ///
     /// # Errors
-    /// When there is none of that name.
+    /// If no process has that name.
     pub fn get_status(&self, name: impl AsRef<str>) -> Result<ProcessInfo, Error> {
         Ok(self.supervisor.status(name.as_ref())?)
     }
 
-    /// Writes to a process's stdin, exactly as given.
+    /// Writes to the stdin of a process. Adds no newline.
     ///
     /// # Errors
     /// Those of [`Supervisor::write_stdin`].
@@ -164,15 +161,15 @@ impl<R: TauriRuntime> Js<R> {
         Ok(self.supervisor.write_stdin(name.as_ref(), data).await?)
     }
 
-    /// Which runtimes there are, the embedded engine first.
+    /// Detects the runtimes of this machine, the embedded engine first.
     ///
     /// # Errors
-    /// After the app has begun to end.
+    /// If the app is exiting.
     pub async fn detect_runtimes(&self) -> Result<Vec<RuntimeInfo>, Error> {
         Ok(self.supervisor.detect_runtimes().await?)
     }
 
-    /// Which executable to use for a runtime; an empty path goes back to looking for it.
+    /// Sets the executable of a runtime. An empty path restores detection.
     ///
     /// # Errors
     /// Those of [`Supervisor::set_runtime_path`].
@@ -195,66 +192,63 @@ impl<R: TauriRuntime> Js<R> {
         &self.config
     }
 
-    pub(crate) fn script_root(&self) -> Option<&str> {
-        self.config.script_root.as_deref()
-    }
-
     pub(crate) fn is_declared(&self, name: &str) -> bool {
         self.config.backends.contains_key(name)
     }
 
-    /// Whether a window may use its command on a process; the error says what its capability lacks.
-    pub(crate) fn require(&self, rights: &Rights, name: &str) -> Result<(), Error> {
-        rights.require(name, self.is_declared(name))
+    /// Checks that a window may use its command on a process. The error says what its capability lacks.
+    pub(crate) fn require(&self, scope: &Scope, name: &str) -> Result<(), Error> {
+        scope.require(name, self.is_declared(name))
     }
 
-    /// Lets a window start a process, unless it has too many. What comes back is held until the start is over.
-    /// `joins` says that a live process of that name is as good.
-    pub(crate) fn begin_start(
+    /// Reserves a place in the window's quota, until the permit is dropped. With `joins`, the caller also
+    /// accepts a live process of that name, which needs no place.
+    pub(crate) fn permit_start(
         &self,
-        rights: &Rights,
+        scope: &Scope,
         name: &str,
         joins: bool,
-    ) -> Result<Start<'_>, Error> {
-        let most = self.config.max_processes_per_window();
-        self.started.begin(&self.supervisor, rights.label(), name, most, joins)
+    ) -> Result<StartPermit<'_>, Error> {
+        let limit = self.config.max_processes_per_window();
+        self.quota.reserve(&self.supervisor, scope.label(), name, limit, joins)
     }
 
     pub(crate) fn is_bundled(&self, module: &str) -> bool {
         self.bundled.contains(module)
     }
 
-    /// What a declared backend runs here, and how.
+    /// The source of a declared backend on this machine, and its configuration.
     pub(crate) fn declared(&self, name: &str) -> Result<(Source, SpawnConfig), Error> {
         let backend = self.config.backends.get(name).ok_or_else(|| not_declared(name))?;
         let mut sources = backend.sources();
-        // A sidecar may be missing, as in a development build; whatever else is given stands in.
-        let is_there = |source: &Source| match source {
+        // A development build may lack the sidecar; then the next source replaces it.
+        let exists = |source: &Source| match source {
             Source::Sidecar(sidecar) => js_runtime::find_sidecar(sidecar).is_ok(),
             _ => true,
         };
-        let first = sources.iter().position(is_there).unwrap_or(0);
+        let first = sources.iter().position(exists).unwrap_or(0);
         let source = sources.swap_remove(first);
-        let path = |path: &str| {
-            let path = paths::resolve(&self.app, Some(path))?;
+        let script_root = self.app.state::<ScriptRoot>();
+        let resolve = |path: &str| {
+            let path = script_root.resolve(&self.app, Some(path))?;
             path.into_os_string().into_string().map_err(|path| {
                 Error::invalid(format!("the path '{}' is not UTF-8", path.display()))
             })
         };
-        let config = backend.config(source.clone(), &self.config.defaults, path)?;
+        let config = backend.config(source.clone(), &self.config.defaults, resolve)?;
         Ok((source, config))
     }
 
-    /// Declared backends for which `may_see` holds. One whose folders are not there is listed as it is
-    /// declared: what is wrong is told when it is started.
+    /// Declared backends for which `may_see` returns true. If the paths of a backend cannot be resolved, it is
+    /// listed with the paths as declared; a start reports the error.
     pub(crate) fn backends(&self, may_see: impl Fn(&str) -> bool) -> Vec<BackendInfo> {
         let visible = self.config.backends.iter().filter(|(name, _)| may_see(name));
         visible
             .filter_map(|(name, backend)| {
                 let as_declared = || {
                     let source = backend.sources().into_iter().next()?;
-                    let path = |path: &str| Ok(path.to_owned());
-                    let config = backend.config(source.clone(), &self.config.defaults, path);
+                    let unresolved = |path: &str| Ok(path.to_owned());
+                    let config = backend.config(source.clone(), &self.config.defaults, unresolved);
                     Some((source, config.ok()?))
                 };
                 let (source, config) = self.declared(name).ok().or_else(as_declared)?;
@@ -263,7 +257,7 @@ impl<R: TauriRuntime> Js<R> {
             .collect()
     }
 
-    /// Starts a process, or joins the live one of that name.
+    /// Starts a process, or joins the live process of that name.
     pub(crate) async fn ensure_process(
         &self,
         name: &str,
@@ -278,6 +272,6 @@ fn not_declared(name: &str) -> Error {
     let name: String = name.chars().take(64).collect();
     Error::invalid(format!(
         "no backend '{name}' is declared in tauri.conf.json > plugins > js > backends; declare it, or \
-         give a configuration"
+         pass a configuration"
     ))
 }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! page ── commands ──> scope (may this window?) ──> Js ──> js_runtime::Supervisor
-//! page <── Channel ─── bridge (one per page and process) <── Subscription (held until handled)
-//! page <── events ──── compat (js-process-*)
+//! page <── Channel ─── bridge (one per page and process) <── Subscription (held until acknowledged)
+//! page <── events ──── events (js-process-*)
 //! ```
 //!
 //! ```no_run
@@ -12,7 +12,7 @@
 //! # }
 //! ```
 //!
-//! Rust reaches the same processes through [`JsExt`]:
+//! [`JsExt`] gives Rust code access to the same processes:
 //!
 //! ```no_run
 //! use tauri_plugin_js::{JsExt, Runtime, SpawnConfig};
@@ -22,13 +22,25 @@
 //! # }
 //! ```
 //!
-//! Reading order: `config` (tauri.conf.json), `scope` (capabilities), `commands`, `js` (what they and
-//! Rust call), `bridge` (output on its way to a page), `write` (input on its way from one), `watch`,
-//! `compat`.
+//! # Modules
+//!
+//! In reading order:
+//!
+//! | module | purpose |
+//! | --- | --- |
+//! | `config` | `plugins > js` of `tauri.conf.json`, and its paths |
+//! | `scope` | what the capability of a window allows |
+//! | `commands` | the commands that pages call |
+//! | `js` | the plugin's state, and the API for Rust |
+//! | `bridge` | output and process lists for pages |
+//! | `input` | stdin from pages |
+//! | `events` | the `js-process-*` events |
+//! | `wire` | the types that only this crate sends to pages |
+//! | `builder` | set-up, and the reactions to windows, pages and the exit of the app |
 //!
 //! # Invariants
 //!
-//! On top of those of [`js_runtime`]:
+//! In addition to those of [`js_runtime`]:
 //!
 //! 1. A page never chooses a script, folder, environment or permission that Rust or its
 //!    capability did not allow.
@@ -39,17 +51,13 @@
 mod bridge;
 mod builder;
 mod commands;
-mod compat;
 mod config;
 mod error;
+mod events;
+mod input;
 mod js;
-mod paths;
 mod scope;
-mod started;
-mod viewers;
-mod watch;
 mod wire;
-mod write;
 
 pub use builder::{Builder, init};
 pub use config::{Backend, Config, Defaults};
@@ -61,5 +69,5 @@ pub use js_runtime::{
     Subscription,
 };
 
-/// A result of this crate.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

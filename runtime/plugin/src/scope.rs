@@ -1,20 +1,18 @@
-//! What a window's capability lets it do.
+//! What the capability of a window allows.
 //!
-//! Tauri decides whether a window may call a command at all; the entries of its capability, checked
-//! here, decide for which processes. No entry means no process.
+//! Tauri decides whether a window may call a command. The scope entries of its capability, checked here,
+//! decide for which processes and configurations. Without an entry, nothing is allowed.
 
-pub(crate) mod entry;
-mod free;
-mod granted;
+mod authorize;
 #[cfg(all(test, unix))]
-mod model;
-mod narrow;
-mod reach;
+mod authorize_model;
+pub(crate) mod entry;
+mod intersect;
+mod path_scope;
+mod process_quota;
 mod rule;
-mod runtimes;
-mod script;
 mod variables;
-mod wildcard;
+mod window_scopes;
 
 use std::sync::Arc;
 
@@ -22,55 +20,52 @@ use tauri::Runtime;
 use tauri::ipc::{CommandArg, CommandItem, CommandScope, InvokeError};
 
 use crate::error::Error;
-pub(crate) use free::Request;
+pub(crate) use authorize::Request;
+pub(crate) use process_quota::{ProcessQuota, StartPermit};
 pub(crate) use rule::Rule;
+pub(crate) use window_scopes::{PAGE_HEADER, WindowScopes};
 
-/// No process has a longer name; what a page sends is not repeated to it at any length.
-const LONGEST_NAME: usize = 256;
+/// Most bytes of a process name. Checked before a name from a page is repeated in an error.
+const MAX_NAME_BYTES: usize = 256;
 
 /// What one window may do with one command.
 #[derive(Clone, Default)]
-pub(crate) struct Rights {
-    /// The window, for messages.
+pub(crate) struct Scope {
+    /// The label of the window.
     label: String,
-    /// The command, for messages.
+    /// The command, for error messages.
     command: String,
     allow: Vec<Arc<Rule>>,
     deny: Vec<Arc<Rule>>,
 }
 
-impl<'a, R: Runtime> CommandArg<'a, R> for Rights {
-    fn from_command(command: CommandItem<'a, R>) -> Result<Self, InvokeError> {
-        let label = command.message.webview_ref().label().to_owned();
-        let name = command.message.command().to_owned();
-        let scope = CommandScope::<Rule>::from_command(command)?;
-        Ok(Self {
-            label,
-            command: name,
-            allow: scope.allows().clone(),
-            deny: scope.denies().clone(),
-        })
+impl<'a, R: Runtime> CommandArg<'a, R> for Scope {
+    fn from_command(item: CommandItem<'a, R>) -> Result<Self, InvokeError> {
+        let label = item.message.webview_ref().label().to_owned();
+        let command = item.message.command().to_owned();
+        let scope = CommandScope::<Rule>::from_command(item)?;
+        Ok(Self { label, command, allow: scope.allows().clone(), deny: scope.denies().clone() })
     }
 }
 
-impl Rights {
-    /// Those of a window without any.
-    pub(crate) fn none(label: &str) -> Self {
+impl Scope {
+    /// The scope of a window without permission for the command.
+    pub(crate) fn empty(label: &str) -> Self {
         Self { label: label.to_owned(), ..Self::default() }
     }
 
-    /// The window they are of.
+    /// The label of the window.
     pub(crate) fn label(&self) -> &str {
         &self.label
     }
 
-    /// Whether the command may be used on the process called `name`.
+    /// Whether the command may be used on the process `name`.
     pub(crate) fn covers(&self, name: &str, is_declared: bool) -> bool {
         let matches = |rule: &Arc<Rule>| rule.covers(name, is_declared);
         !self.deny.iter().any(matches) && self.allow.iter().any(matches)
     }
 
-    /// The same with words for whoever was refused.
+    /// Like [`Self::covers`], with an error that contains the missing permission.
     pub(crate) fn require(&self, name: &str, is_declared: bool) -> Result<(), Error> {
         check_name(name)?;
         if self.covers(name, is_declared) {
@@ -81,22 +76,22 @@ impl Rights {
             "attach" | "get_config" | "get_status" => "js:allow-observe".to_owned(),
             other => format!("js:allow-{}", other.replace('_', "-")),
         };
-        Err(self.refused(
+        Err(self.refusal(
             name,
-            &format!("may not use '{}' on the process '{}'", self.command, shown(name)),
+            &format!("may not use '{}' on the process '{}'", self.command, quoted(name)),
             &format!(
                 r#"{{ "identifier": "{permission}", "allow": [{{ "name": "{}" }}] }}"#,
-                shown(name)
+                quoted(name)
             ),
         ))
     }
 
-    /// An error that says what to add to which capability.
-    fn refused(&self, name: &str, what: &str, grant: &str) -> Error {
+    /// An error with the entry that would allow the request.
+    fn refusal(&self, name: &str, why: &str, grant: &str) -> Error {
         Error::NotAllowed {
             name: name.to_owned(),
             message: format!(
-                "window '{}' {what}. To allow it, add to the permissions of its capability \
+                "window '{}' {why}. To allow it, add to the permissions of its capability \
                  (src-tauri/capabilities): {grant}",
                 self.label
             ),
@@ -104,18 +99,18 @@ impl Rights {
     }
 }
 
-/// Refuses a name that is too long for any process.
+/// Refuses a name that is too long for a process.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
-    if name.len() <= LONGEST_NAME {
+    if name.len() <= MAX_NAME_BYTES {
         return Ok(());
     }
-    let (start, length) = (shown(name), name.len());
+    let (start, length) = (quoted(name), name.len());
     Err(Error::invalid(format!(
-        "the name '{start}…' has {length} bytes; at most {LONGEST_NAME} are allowed"
+        "the name '{start}…' has {length} bytes; at most {MAX_NAME_BYTES} are allowed"
     )))
 }
 
-/// A name as it can stand in a message: names come from the page and may be anything.
-fn shown(name: &str) -> String {
-    name.chars().flat_map(char::escape_default).take(64).collect()
+/// The start of a page's text, escaped for an error message.
+fn quoted(text: &str) -> String {
+    text.chars().flat_map(char::escape_default).take(64).collect()
 }

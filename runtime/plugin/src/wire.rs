@@ -1,4 +1,4 @@
-//! What the plugin itself sends to pages, beside the types of [`js_runtime`].
+//! The types that only this crate sends to pages. [`js_runtime`] defines the others.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(crate) struct Attached {
     pub(crate) process: ProcessInfo,
     /// The number of the first event that is not backlog.
     pub(crate) next: u64,
-    /// Whether nobody had attached to this generation before.
+    /// Whether this is the first attachment to this generation.
     pub(crate) fresh: bool,
 }
 
@@ -28,11 +28,11 @@ pub(crate) struct Attached {
 pub(crate) struct Ensured {
     #[serde(flatten)]
     pub(crate) process: ProcessInfo,
-    /// Whether it was started by this call.
+    /// Whether this call started it.
     pub(crate) started: bool,
 }
 
-/// A declared backend, as windows that may use it see it.
+/// A declared backend.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "plugin/"))]
@@ -43,18 +43,18 @@ pub(crate) struct BackendInfo {
     pub(crate) autostart: bool,
 }
 
-/// What a declared backend runs.
+/// The script or program of a declared backend.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", content = "value", rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "plugin/"))]
 pub(crate) enum SourceInfo {
     /// A program beside the app's executable.
     Sidecar(String),
-    /// A module inside the app.
+    /// A module in the app's executable.
     Bundled(String),
-    /// A file.
+    /// A script file.
     Script(String),
-    /// A program.
+    /// A program, by path or by its name on `PATH`.
     Command(String),
 }
 
@@ -69,7 +69,7 @@ impl From<Source> for SourceInfo {
     }
 }
 
-/// What a process was started with. The values of its environment may be secrets: only names.
+/// The configuration of a process. `env` has names only: the values may be secrets.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "plugin/"))]
@@ -127,13 +127,13 @@ impl BackendInfo {
 #[serde(tag = "kind", rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export_to = "plugin/"))]
 pub(crate) enum WatchMessage {
-    /// All there are: the first message.
+    /// All processes: the first message.
     Snapshot { processes: Vec<ProcessInfo> },
-    /// One is new or has changed.
+    /// A process is new or has changed.
     Process { process: Box<ProcessInfo> },
-    /// One was forgotten.
+    /// A process was removed from the list.
     Removed { name: String },
-    /// What the live ones use.
+    /// Resource usage of the live processes.
     Usage { usage: Vec<Usage> },
 }
 
@@ -144,7 +144,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_committed_typescript_is_what_these_types_say() {
+    fn the_committed_typescript_matches_these_types() {
         let mut files = BTreeMap::new();
         js_runtime::typescript_files!(
             files,

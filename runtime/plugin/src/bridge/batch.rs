@@ -1,9 +1,9 @@
-//! The form in which events cross to a page: text, one event a line.
+//! The format of events for a page: text, one event per line.
 //!
-//! The first line is `{"first":<number of the first event>,"gen":<generation>}`, the others begin with
-//! a letter for the kind. Lines of output have no line ends in them, so nothing is escaped, and the
-//! page splits instead of parsing. Text and not objects, because Tauri puts small messages into
-//! JavaScript source, where `{"__proto__": …}` is no key.
+//! The first line is `{"first":<number of the first event>,"gen":<generation>}`. Each other line starts with
+//! a letter for the kind of the event. Lines of output contain no newlines, so nothing is escaped and the
+//! page splits the text without parsing it. The format is text, not objects, because Tauri puts small
+//! messages into JavaScript source, where `{"__proto__": …}` sets the prototype.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -12,25 +12,25 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use js_runtime::{Event, Framing, Record, Stream};
 use serde_json::json;
 
-/// A message is closed when it has grown to this many bytes.
-const FULL: usize = 64 * 1024;
+/// A batch of this many bytes takes no more events.
+const FULL_BYTES: usize = 64 * 1024;
 
-/// One message.
+/// Events of one generation with consecutive numbers.
 pub(super) struct Batch {
     pub(super) text: String,
-    /// The number of its last event; `None` when it has none that is numbered.
+    /// The number of the last event; `None` if the batch has only marks, which are not numbered.
     pub(super) last: Option<u64>,
 }
 
-/// Takes as many events as one message holds: of one generation, with numbers in a row.
+/// Takes the events of the next batch.
 pub(super) fn take(events: &mut VecDeque<Record>, framing: Framing) -> Batch {
     let generation = events.front().map_or(0, |record| record.generation);
-    // Only marks come before it, if any do.
+    // Only marks can precede it.
     let first = events.iter().find(|record| is_numbered(record)).map_or(0, |record| record.seq);
     let mut text = json!({ "first": first, "gen": generation }).to_string();
     let mut last = None;
     while let Some(record) = events.front() {
-        let fits = text.len() < FULL && record.generation == generation;
+        let fits = text.len() < FULL_BYTES && record.generation == generation;
         let follows = last.is_none_or(|last| record.seq == last + 1);
         if !fits || (is_numbered(record) && !follows) {
             break;
@@ -44,12 +44,12 @@ pub(super) fn take(events: &mut VecDeque<Record>, framing: Framing) -> Batch {
     Batch { text, last }
 }
 
-/// Marks for what was dropped have no number of their own.
+/// Whether the event has a number of its own. A mark for dropped events has none.
 fn is_numbered(record: &Record) -> bool {
     !matches!(record.event, Event::Dropped { .. })
 }
 
-/// The message that ends a stream.
+/// The last batch of a stream.
 pub(super) fn removed() -> String {
     format!("{}\nr", json!({ "first": 0, "gen": 0 }))
 }
@@ -74,13 +74,13 @@ fn write_line(out: &mut String, record: &Record, framing: Framing) {
         Event::Dropped { events, bytes } => {
             write!(out, "d{}", json!({ "events": events, "bytes": bytes }))
         }
-        // An event of a later version: the page skips what it does not know, the number counts.
+        // An event of a later version: the page skips unknown kinds but counts the number.
         _ => write!(out, "?"),
     };
 }
 
-/// A line as text, or a chunk, which may be anything, as Base64. What has a line end in it is no line,
-/// whatever is said: it may be of an older generation, and must not pass for several events.
+/// Writes a line as text, and a chunk of bytes as Base64. Data with a newline is never written as a line, even
+/// under `Framing::Lines`: a chunk of an older generation must not look like several events.
 fn output(out: &mut String, kind: char, data: &[u8], framing: Framing) -> std::fmt::Result {
     if framing == Framing::Lines && memchr::memchr(b'\n', data).is_none() {
         out.push(kind);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_line_is_marked() {
+    fn a_partial_line_is_marked() {
         let part = |seq, stream, text: &'static str| {
             record(seq, 1, Event::Partial { stream, data: text.into() })
         };
@@ -145,8 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_ends_where_a_generation_a_row_of_numbers_or_its_size_ends() {
-        let big = "x".repeat(FULL);
+    fn a_batch_ends_at_a_new_generation_a_gap_in_the_numbers_or_its_full_size() {
+        let big = "x".repeat(FULL_BYTES);
         let mut events = VecDeque::from([
             line(1, 1, "a"),
             line(2, 2, "b"),
@@ -157,9 +157,9 @@ mod tests {
         let mut seen = Vec::new();
         while !events.is_empty() {
             let batch = take(&mut events, Framing::Lines);
-            let head = batch.text.lines().next().expect("a head");
-            let head: serde_json::Value = serde_json::from_str(head).expect("JSON");
-            seen.push((head["gen"].as_u64(), batch.last, batch.text.lines().count() - 1));
+            let header = batch.text.lines().next().expect("a header");
+            let header: serde_json::Value = serde_json::from_str(header).expect("JSON");
+            seen.push((header["gen"].as_u64(), batch.last, batch.text.lines().count() - 1));
         }
         assert_eq!(
             seen,
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_for_what_was_dropped_has_no_number_of_its_own() {
+    fn a_mark_for_dropped_events_has_no_number() {
         let mut events =
             VecDeque::from([record(4, 1, Event::Dropped { events: 1, bytes: 1 }), line(5, 1, "a")]);
         let batch = take(&mut events, Framing::Lines);
@@ -182,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn chunks_cross_exactly_as_they_are() {
+    fn chunks_are_sent_unchanged() {
         let mut events =
             VecDeque::from([record(1, 1, Event::Stderr(vec![b'a', b'\n', 0xff].into()))]);
         let batch = take(&mut events, Framing::Bytes);
         assert_eq!(batch.text.split_once('\n').map(|(_, line)| line), Some("EYQr/"));
 
-        // A chunk of an older generation, which the name now has lines for, is no event of its own.
+        // A chunk of an older generation, after a restart with `Framing::Lines`.
         let forged = Event::Stdout("a\nx{}".to_owned().into());
         let batch = take(&mut VecDeque::from([record(1, 1, forged)]), Framing::Lines);
         assert_eq!(batch.text.split_once('\n').map(|(_, line)| line), Some("OYQp4e30="));

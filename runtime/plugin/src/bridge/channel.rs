@@ -1,29 +1,29 @@
-//! A page's end of a stream: Tauri's Channel, which lets the page fetch what is large, or one that evaluates
-//! everything.
+//! The connection to a page: Tauri's Channel, from which the page fetches large messages, or a channel that
+//! evaluates all messages.
 
 use tauri::ipc::{Channel, InvokeResponseBody, Response};
 use tauri::{Runtime, Webview};
 
-/// Whether a page has large messages sooner when they are evaluated than when it fetches them: with `WebKitGTK`.
+/// Whether evaluating a large message is faster than fetching it: with `WebKitGTK`.
 ///
-/// Measured there: a megabyte is evaluated in a third of the time in which it is fetched, as it is fetched in
-/// pieces of 8 KiB, each by way of the main thread.
+/// There, evaluating a megabyte takes a third of the time of fetching it: a fetch transfers pieces of 8 KiB,
+/// each through the main thread.
 const EVALUATES: bool = cfg!(all(unix, not(target_vendor = "apple"), not(target_os = "android")));
 
-/// From here on Tauri lets the page fetch a message instead of evaluating it, and then raw bytes save
-/// an escape and a parse.
-const FETCHED: usize = 8 * 1024;
+/// Messages of this many bytes are fetched by Tauri's Channel, not evaluated. Sent as raw bytes, they are
+/// neither escaped nor parsed.
+const FETCH_BYTES: usize = 8 * 1024;
 
-/// Where messages for a page go.
+/// A channel to a page.
 pub(crate) enum PageChannel {
-    /// Tauri's own.
+    /// Tauri's Channel.
     Fetched(Channel<Response>),
-    /// One that evaluates everything.
-    Evaluated(Evaluated),
+    /// A channel that evaluates all messages.
+    Evaluated(EvalChannel),
 }
 
 impl PageChannel {
-    /// What serves a page that listens at `channel`, or at the callback `evaluated`.
+    /// A channel to a page that listens at `channel`, and at the callback `evaluated` if there is one.
     pub(crate) fn new<R: Runtime>(
         channel: Channel<Response>,
         evaluated: Option<u32>,
@@ -31,24 +31,23 @@ impl PageChannel {
     ) -> Self {
         let evaluated = evaluated.map(|id| {
             let webview = webview.clone();
-            Evaluated::new(id, move |script| {
+            EvalChannel::new(id, move |script| {
                 let _ = webview.eval(script);
             })
         });
-        // The one that is dropped tells the page that nothing comes there.
+        // The unused one is dropped, which tells the page that it gets no messages there.
         match evaluated {
             Some(evaluated) if EVALUATES => Self::Evaluated(evaluated),
             _ => Self::Fetched(channel),
         }
     }
 
-    /// Sends to the page. That it is gone is learnt from Tauri's events, not from here: nothing that
-    /// is evaluated can tell.
+    /// Sends to the page. Errors are ignored: Tauri's events report that a page is gone.
     pub(super) fn send(&mut self, text: String) {
         match self {
             Self::Evaluated(channel) => channel.send(&text),
             Self::Fetched(channel) => {
-                let body = if text.len() < FETCHED {
+                let body = if text.len() < FETCH_BYTES {
                     InvokeResponseBody::Json(serde_json::Value::String(text).to_string())
                 } else {
                     InvokeResponseBody::Raw(text.into_bytes())
@@ -59,30 +58,30 @@ impl PageChannel {
     }
 }
 
-/// Speaks to a Channel of the page as Tauri does when messages are small.
-pub(crate) struct Evaluated {
+/// Calls the callback of a page's Channel as Tauri does for small messages.
+pub(crate) struct EvalChannel {
     id: u32,
     evaluate: Box<dyn Fn(String) + Send>,
-    /// How many messages were sent: each says its number, and the last word how many there were.
+    /// Messages sent so far: the index of the next message, and of the end.
     sent: u64,
 }
 
-impl Evaluated {
+impl EvalChannel {
     fn new(id: u32, evaluate: impl Fn(String) + Send + 'static) -> Self {
         Self { id, evaluate: Box::new(evaluate), sent: 0 }
     }
 
     fn send(&mut self, text: &str) {
-        // It may be megabytes, and some of it is escaped.
-        self.run(text.len() + text.len() / 16 + 16, |script| {
+        // Room for the text and some escapes.
+        self.call(text.len() + text.len() / 16 + 16, |script| {
             script.push_str("message: ");
             push_literal(script, text);
         });
         self.sent += 1;
     }
 
-    /// Calls the page's function with what is pushed, for which it makes room at once.
-    fn run(&self, room: usize, push: impl FnOnce(&mut String)) {
+    /// Calls the page's callback with the fields that `push` writes. `room` is their expected size in bytes.
+    fn call(&self, room: usize, push: impl FnOnce(&mut String)) {
         let Self { id, evaluate, sent } = self;
         let mut script = format!("window.__TAURI_INTERNALS__.runCallback({id}, {{ index: {sent}, ");
         script.reserve(room);
@@ -92,14 +91,14 @@ impl Evaluated {
     }
 }
 
-impl Drop for Evaluated {
+impl Drop for EvalChannel {
     fn drop(&mut self) {
-        self.run(16, |script| script.push_str("end: true"));
+        self.call(16, |script| script.push_str("end: true"));
     }
 }
 
-/// Text in JavaScript's source. Much of what backends print is JSON, full of double quotes, each of which
-/// would have to be escaped: so it is in single ones.
+/// Writes a JavaScript string literal. It has single quotes: output is often JSON, whose double quotes then
+/// need no escapes.
 fn push_literal(out: &mut String, text: &str) {
     let bytes = text.as_bytes();
     if memchr::memchr2(b'\r', b'\0', bytes).is_some() {
@@ -107,15 +106,15 @@ fn push_literal(out: &mut String, text: &str) {
         return;
     }
     out.push('\'');
-    let mut begin = 0;
+    let mut start = 0;
     for at in memchr::memchr3_iter(b'\'', b'\\', b'\n', bytes) {
-        out.push_str(&text[begin..at]);
+        out.push_str(&text[start..at]);
         let is_line_end = bytes[at] == b'\n';
         out.push_str(if is_line_end { "\\n" } else { "\\" });
-        // A quote or a backslash follows what escapes it.
-        begin = at + usize::from(is_line_end);
+        // The quote or backslash itself is pushed with the text that follows.
+        start = at + usize::from(is_line_end);
     }
-    out.push_str(&text[begin..]);
+    out.push_str(&text[start..]);
     out.push('\'');
 }
 
@@ -125,14 +124,14 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn messages_are_numbered_and_the_end_says_how_many_there_were() {
+    fn messages_are_numbered_and_the_end_has_their_count() {
         let (sender, scripts) = mpsc::channel();
-        let mut channel = Evaluated::new(7, move |script| {
-            // The test ends when it has seen everything.
+        let mut channel = EvalChannel::new(7, move |script| {
+            // Fails only if the receiver below is gone.
             let _ = sender.send(script);
         });
         channel.send("a");
-        channel.send(&"b".repeat(2 * FETCHED));
+        channel.send(&"b".repeat(2 * FETCH_BYTES));
         drop(channel);
         let inner = |script: String| {
             let call = "window.__TAURI_INTERNALS__.runCallback(7, { index: ";
@@ -140,12 +139,12 @@ mod tests {
             rest.expect("a call").to_owned()
         };
         let scripts: Vec<String> = scripts.iter().map(inner).collect();
-        let long = format!("1, message: '{}'", "b".repeat(2 * FETCHED));
+        let long = format!("1, message: '{}'", "b".repeat(2 * FETCH_BYTES));
         assert_eq!(scripts, ["0, message: 'a'", &long, "2, end: true"]);
     }
 
     #[test]
-    fn a_literal_means_its_text_whatever_that_is() {
+    fn a_literal_evaluates_to_its_text() {
         for (text, source) in [
             ("", "''"),
             (r#"{"a":"é"}"#, r#"'{"a":"é"}'"#),

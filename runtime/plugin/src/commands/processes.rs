@@ -1,4 +1,4 @@
-//! Commands that start, end and list processes.
+//! Commands that start, kill and list processes.
 
 use js_runtime::{ProcessInfo, SpawnConfig};
 use serde_json::Value;
@@ -6,73 +6,73 @@ use tauri::{AppHandle, Runtime};
 
 use crate::error::Error;
 use crate::js::{Js, JsExt};
-use crate::scope::{Request, Rights, check_name};
+use crate::scope::{Request, Scope, check_name};
 use crate::wire::{BackendInfo, Ensured, ProcessConfig};
 
-/// Most bytes of text in a configuration from a page: it is kept for as long as its process is listed.
-const MOST_TEXT: usize = 1024 * 1024;
+/// Most bytes of text in a configuration from a page. It is stored while its process is listed.
+const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
 #[tauri::command]
 pub(crate) async fn spawn<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
     config: Option<Value>,
 ) -> Result<ProcessInfo, Error> {
-    let config = wanted(app.js(), &rights, &name, config)?;
-    let _start = app.js().begin_start(&rights, &name, false)?;
+    let config = authorized(app.js(), &scope, &name, config)?;
+    let _permit = app.js().permit_start(&scope, &name, false)?;
     Ok(app.js().supervisor().spawn(&name, config).await?)
 }
 
 #[tauri::command]
 pub(crate) async fn ensure<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
     config: Option<Value>,
 ) -> Result<Ensured, Error> {
-    let config = wanted(app.js(), &rights, &name, config)?;
-    let _start = app.js().begin_start(&rights, &name, true)?;
+    let config = authorized(app.js(), &scope, &name, config)?;
+    let _permit = app.js().permit_start(&scope, &name, true)?;
     app.js().ensure_process(&name, config).await
 }
 
 #[tauri::command]
 pub(crate) async fn restart<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
     config: Option<Value>,
 ) -> Result<ProcessInfo, Error> {
     let config = match config.filter(|config| !config.is_null()) {
-        Some(config) => Some(wanted(app.js(), &rights, &name, Some(config))?),
+        Some(config) => Some(authorized(app.js(), &scope, &name, Some(config))?),
         None => None,
     };
-    app.js().require(&rights, &name)?;
-    let _start = app.js().begin_start(&rights, &name, false)?;
+    app.js().require(&scope, &name)?;
+    let _permit = app.js().permit_start(&scope, &name, false)?;
     Ok(app.js().supervisor().restart(&name, config).await?)
 }
 
 #[tauri::command]
 pub(crate) async fn kill<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
 ) -> Result<(), Error> {
-    app.js().require(&rights, &name)?;
+    app.js().require(&scope, &name)?;
     app.js().kill(&name).await
 }
 
-/// Kills what this window may kill.
+/// Kills all processes that the window's scope covers.
 #[tauri::command]
-pub(crate) async fn kill_all<R: Runtime>(app: AppHandle<R>, rights: Rights) -> Result<(), Error> {
-    let own = visible(app.js(), &rights).into_iter().filter(|process| !process.state.is_exited());
+pub(crate) async fn kill_all<R: Runtime>(app: AppHandle<R>, scope: Scope) -> Result<(), Error> {
+    let visible = visible(app.js(), &scope).into_iter();
     let supervisor = app.js().supervisor();
-    let kills = own.map(|process| {
+    let kills = visible.filter(|process| !process.state.is_exited()).map(|process| {
         let supervisor = supervisor.clone();
         tauri::async_runtime::spawn(async move { supervisor.kill(&process.name).await })
     });
     for kill in kills.collect::<Vec<_>>() {
-        // One that has ended meanwhile is as dead as the others.
+        // Fails for a process that has exited meanwhile.
         let _ = kill.await;
     }
     Ok(())
@@ -81,59 +81,59 @@ pub(crate) async fn kill_all<R: Runtime>(app: AppHandle<R>, rights: Rights) -> R
 #[tauri::command]
 pub(crate) async fn remove<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
 ) -> Result<(), Error> {
-    app.js().require(&rights, &name)?;
+    app.js().require(&scope, &name)?;
     Ok(app.js().supervisor().remove(&name)?)
 }
 
 #[tauri::command]
 pub(crate) async fn list_processes<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
 ) -> Result<Vec<ProcessInfo>, Error> {
-    Ok(visible(app.js(), &rights))
+    Ok(visible(app.js(), &scope))
 }
 
 #[tauri::command]
 pub(crate) async fn get_status<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
 ) -> Result<ProcessInfo, Error> {
-    app.js().require(&rights, &name)?;
+    app.js().require(&scope, &name)?;
     app.js().get_status(&name)
 }
 
 #[tauri::command]
 pub(crate) async fn get_config<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
 ) -> Result<ProcessConfig, Error> {
-    app.js().require(&rights, &name)?;
+    app.js().require(&scope, &name)?;
     Ok(app.js().supervisor().config(&name)?.into())
 }
 
 #[tauri::command]
 pub(crate) async fn list_backends<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
 ) -> Result<Vec<BackendInfo>, Error> {
-    Ok(app.js().backends(|name| rights.covers(name, true)))
+    Ok(app.js().backends(|name| scope.covers(name, true)))
 }
 
-fn visible<R: Runtime>(js: &Js<R>, rights: &Rights) -> Vec<ProcessInfo> {
+fn visible<R: Runtime>(js: &Js<R>, scope: &Scope) -> Vec<ProcessInfo> {
     let may_see =
-        |process: &ProcessInfo| rights.covers(&process.name, js.is_declared(&process.name));
+        |process: &ProcessInfo| scope.covers(&process.name, js.is_declared(&process.name));
     js.list().into_iter().filter(may_see).collect()
 }
 
-/// What is to be started: the declared backend, or what the page asks for if its window may.
-fn wanted<R: Runtime>(
+/// The configuration to start: that of the declared backend, or the page's own if the scope allows it.
+fn authorized<R: Runtime>(
     js: &Js<R>,
-    rights: &Rights,
+    scope: &Scope,
     name: &str,
     config: Option<Value>,
 ) -> Result<SpawnConfig, Error> {
@@ -141,13 +141,13 @@ fn wanted<R: Runtime>(
     let is_declared = js.is_declared(name);
     check_name(name)?;
     if config == SpawnConfig::default() {
-        // What is not declared cannot be started so, whatever the window may do.
+        // For an undeclared name the error below is more helpful than a missing permission.
         if is_declared {
-            rights.require(name, is_declared)?;
+            scope.require(name, is_declared)?;
         }
         return Ok(js.declared(name)?.1);
     }
-    rights.authorize(&Request {
+    scope.authorize(&Request {
         name,
         is_declared,
         config,
@@ -156,12 +156,13 @@ fn wanted<R: Runtime>(
     })
 }
 
-/// A configuration from a page. `null` stands for "not given", as in `tauri-plugin-js`.
+/// Parses a configuration from a page. `null` means "not given", as in `tauri-plugin-js`.
 fn parse(config: Option<Value>) -> Result<SpawnConfig, Error> {
     let mut config = config.unwrap_or(Value::Null);
-    if text_bytes(&config) > MOST_TEXT {
+    if text_bytes(&config) > MAX_TEXT_BYTES {
         return Err(Error::invalid(format!(
-            "a configuration from a page may have {MOST_TEXT} bytes of text; give more by stdin or in a file"
+            "a configuration from a page may have at most {MAX_TEXT_BYTES} bytes of text; pass more through \
+             stdin or a file"
         )));
     }
     match &mut config {
@@ -170,12 +171,12 @@ fn parse(config: Option<Value>) -> Result<SpawnConfig, Error> {
         _ => {}
     }
     serde_json::from_value(config).map_err(|error| {
-        // It quotes what it was given, which may be long.
+        // The message quotes the page's input, which may be long.
         Error::invalid(error.to_string().chars().take(300).collect::<String>())
     })
 }
 
-/// Bytes of all texts in it, keys included.
+/// The total bytes of strings and keys in `value`.
 fn text_bytes(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),

@@ -16,7 +16,7 @@ pub(crate) async fn detect_runtimes<R: Runtime>(
     app.js().detect_runtimes().await
 }
 
-/// An empty path goes back to looking for the runtime.
+/// An empty path restores detection.
 #[tauri::command]
 pub(crate) async fn set_runtime_path<R: Runtime>(
     app: AppHandle<R>,

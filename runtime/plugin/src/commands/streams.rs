@@ -1,46 +1,45 @@
-//! Commands that carry input to processes, and output to pages.
+//! Commands for input to processes, and for output and process lists to pages.
 //!
-//! Input is for the generation that the page names; without one, for the generation that it meets.
+//! Input is for the generation that the page names, or for the current generation if it names none.
 
-#![expect(clippy::needless_pass_by_value, reason = "Tauri gives a command its arguments for good")]
+#![expect(clippy::needless_pass_by_value, reason = "Tauri passes arguments to a command by value")]
 
 use tauri::ipc::{Channel, Request, Response};
 use tauri::{AppHandle, Runtime, Webview};
 
 use crate::bridge::{Attach, PageChannel};
 use crate::error::Error;
+use crate::input::{WriteHeader, body, check_id};
 use crate::js::JsExt;
-use crate::scope::Rights;
-use crate::viewers::PAGE;
+use crate::scope::{PAGE_HEADER, Scope};
 use crate::wire::{Attached, WatchMessage};
-use crate::write::{Head, body, check_id};
 
 #[tauri::command]
 pub(crate) async fn write_stdin<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
     data: String,
     generation: Option<u64>,
 ) -> Result<(), Error> {
     let js = app.js();
-    js.require(&rights, &name)?;
+    js.require(&scope, &name)?;
     let stdin = js.stdin(&name, generation)?;
-    let _waiting = js.writers.wait(rights.label(), &name, data.len())?;
+    let _waiting = js.writers.wait_to_write(scope.label(), &name, data.len())?;
     Ok(stdin.write(data).await?)
 }
 
-/// Takes the body as it is, all or nothing, and answers with the bytes that wait in stdin.
+/// Writes the body to stdin, all or nothing. Returns the number of bytes in the stdin queue.
 #[tauri::command]
 pub(crate) fn write<R: Runtime>(
     webview: Webview<R>,
-    rights: Rights,
+    scope: Scope,
     request: Request<'_>,
 ) -> Result<usize, Error> {
     let js = webview.js();
-    // What the body holds is looked at only for those who may write it.
-    let Head { name, writer, seq, generation } = Head::parse(&request)?;
-    js.require(&rights, &name)?;
+    // The body is parsed after the check of the scope.
+    let WriteHeader { name, writer, seq, generation } = WriteHeader::parse(&request)?;
+    js.require(&scope, &name)?;
     js.writers.once(
         webview.label(),
         &writer,
@@ -53,37 +52,39 @@ pub(crate) fn write<R: Runtime>(
 #[tauri::command]
 pub(crate) async fn close_stdin<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
     generation: Option<u64>,
 ) -> Result<(), Error> {
-    app.js().require(&rights, &name)?;
+    app.js().require(&scope, &name)?;
     app.js().stdin(&name, generation)?.close();
     Ok(())
 }
 
-/// Answers when stdin takes more.
+/// Resolves when the stdin queue has room.
 #[tauri::command]
 pub(crate) async fn drain<R: Runtime>(
     app: AppHandle<R>,
-    rights: Rights,
+    scope: Scope,
     name: String,
     generation: Option<u64>,
 ) -> Result<(), Error> {
     let js = app.js();
-    js.require(&rights, &name)?;
+    js.require(&scope, &name)?;
     let stdin = js.stdin(&name, generation)?;
-    let _waiting = js.writers.wait_for_room(rights.label())?;
+    let _waiting = js.writers.wait_to_drain(scope.label())?;
     Ok(stdin.room().await?)
 }
 
-/// On the main thread, so that it comes before the news that the page which asked was left.
+/// Attaches a page to a process. Runs on the main thread, so it comes before the notification that the calling
+/// page was left.
 ///
-/// `evaluated` is the number of a second Channel, for a page that can do without the first one's fetches.
+/// `evaluated` is the id of a second Channel, for pages whose large messages are faster to evaluate than to
+/// fetch.
 #[tauri::command]
 pub(crate) fn attach<R: Runtime>(
     webview: Webview<R>,
-    rights: Rights,
+    scope: Scope,
     name: &str,
     channel: Channel<Response>,
     evaluated: Option<u32>,
@@ -92,11 +93,11 @@ pub(crate) fn attach<R: Runtime>(
 ) -> Result<Attached, Error> {
     let js = webview.js();
     let channel = PageChannel::new(channel, evaluated, &webview);
-    js.require(&rights, name)?;
+    js.require(&scope, name)?;
     check_id("attachment", &attachment)?;
     let attach = Attach { channel, attachment, after };
-    let begin = js.bridges.attach(js.supervisor(), webview.label(), name, attach)?;
-    Ok(Attached { process: js.get_status(name)?, next: begin.next, fresh: begin.fresh })
+    let start = js.bridges.attach(js.supervisor(), webview.label(), name, attach)?;
+    Ok(Attached { process: js.get_status(name)?, next: start.next, fresh: start.fresh })
 }
 
 #[tauri::command]
@@ -109,17 +110,17 @@ pub(crate) fn detach<R: Runtime>(webview: Webview<R>, name: &str, attachment: St
     webview.js().bridges.detach(webview.label(), name, attachment);
 }
 
-/// On the main thread for the same reason as `attach`.
+/// Runs on the main thread for the same reason as `attach`.
 #[tauri::command]
 pub(crate) fn watch<R: Runtime>(
     webview: Webview<R>,
-    rights: Rights,
+    scope: Scope,
     channel: Channel<WatchMessage>,
     usage_ms: Option<u64>,
 ) -> Result<(), Error> {
     let js = webview.js();
     let app = webview.clone();
-    let may_see = Box::new(move |name: &str| rights.covers(name, app.js().is_declared(name)));
+    let may_see = Box::new(move |name: &str| scope.covers(name, app.js().is_declared(name)));
     js.watchers.watch(webview.label(), js.supervisor().clone(), channel, usage_ms, may_see)
 }
 
@@ -128,12 +129,12 @@ pub(crate) fn unwatch<R: Runtime>(webview: Webview<R>, channel: u32) {
     webview.js().watchers.unwatch(webview.label(), channel);
 }
 
-/// Called by the plugin in a window's name: what the window may hear of. The number of the page is the
-/// plugin's own, and a page that calls it without is not listened to.
+/// Records the scope of a window. The plugin itself calls it in the window's name, with the number of the page
+/// in a header. Calls without the number have no effect.
 #[tauri::command]
-pub(crate) fn hear<R: Runtime>(webview: Webview<R>, rights: Rights, request: Request<'_>) {
-    let page = request.headers().get(PAGE).and_then(|page| page.to_str().ok()?.parse().ok());
+pub(crate) fn report_scope<R: Runtime>(webview: Webview<R>, scope: Scope, request: Request<'_>) {
+    let page = request.headers().get(PAGE_HEADER).and_then(|page| page.to_str().ok()?.parse().ok());
     if let Some(page) = page {
-        webview.js().viewers.remember(page, &rights);
+        webview.js().window_scopes.record(page, &scope);
     }
 }

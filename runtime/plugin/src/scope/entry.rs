@@ -1,65 +1,66 @@
-//! What a capability can say about processes, as it stands in the file.
+//! A scope entry as written in a capability file.
 //!
-//! The build script makes the editors' schema from these types, so nothing here may depend on
-//! anything but serde and schemars.
+//! The build script compiles this file to generate the schema for editors, so it may use only serde and schemars.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Which processes a window may use, and what it may start under those names. Everything that an
-/// entry does not mention is refused.
+/// The processes that a window may use, and the configurations that it may start under their names. The window
+/// cannot choose anything that the entry does not mention.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Entry {
-    /// The name of a process; `*` stands for any characters: `worker-*`. What it may start under the
-    /// name of a declared backend takes an entry with just that name.
+    /// The name of a process; `*` matches any characters: `worker-*`. To start another configuration under the
+    /// name of a declared backend, the entry must have exactly that name.
     pub(crate) name: String,
     /// The entry covers only backends declared in `tauri.conf.json > plugins > js > backends`.
     #[serde(default)]
     pub(crate) declared: bool,
-    /// A file the window may run as a script, relative to `root`; `*` stands for any characters
-    /// but `/`, `**` for any folders: `backends/*.ts`.
+    /// Script files that the window may run, relative to `root`; `*` matches any characters but `/`, `**` any
+    /// folders: `backends/*.ts`.
     #[serde(default)]
     pub(crate) script: Option<String>,
-    /// The folder of `script`: absolute, or with a variable like `$RESOURCE`, `$APPDATA`. Links that
-    /// lead out of it are refused. Default: `plugins > js > scriptRoot`.
+    /// The folder of `script`: absolute, or with a variable like `$RESOURCE` or `$APPDATA`. Symlinks out of it are
+    /// refused. Default: `plugins > js > scriptRoot`.
     #[serde(default)]
     pub(crate) root: Option<String>,
-    /// Name of a module bundled into the app that the window may run; `*` as in `name`.
+    /// Names of bundled modules that the window may run; `*` as in `name`.
     #[serde(default)]
     pub(crate) bundled: Option<String>,
-    /// The program the window may start, exactly as it names it.
+    /// The program that the window may start. The window must pass exactly this text.
     #[serde(default)]
     pub(crate) command: Option<String>,
-    /// The sidecar the window may start.
+    /// The sidecar that the window may start.
     #[serde(default)]
     pub(crate) sidecar: Option<String>,
-    /// The runtimes it may choose from; without a choice it gets the first that the build has: a build
-    /// without the engine passes `embedded` over. Default: `embedded`.
+    /// The runtimes that the window may choose from. If it chooses none, it gets the first one; a build without
+    /// the engine skips `embedded`. Default: `embedded`.
     #[serde(default)]
     pub(crate) runtime: Option<Vec<EntryRuntime>>,
-    /// Arguments it may give: `true` for any, or a list of patterns with `*`, one of which each
-    /// argument must match.
+    /// Arguments that the window may pass: `true` for any, or a list of patterns with `*`. Each argument must
+    /// match one of them.
     #[serde(default)]
     pub(crate) args: Option<Patterns>,
-    /// Flags of the runtime itself, which are always there when a child runtime is started. The window may say
-    /// them, all and in this order, or leave them out.
+    /// Flags of a child runtime, which it always gets. The window may leave them out, or pass all of them in this
+    /// order.
     #[serde(default)]
     pub(crate) runtime_args: Vec<String>,
-    /// Environment variables it may set: names, and prefixes of three or more characters before a `*`
-    /// (`MY_APP_*`). A prefix does not cover variables that make programs load code or look for it elsewhere
-    /// (`LD_PRELOAD`, `NODE_OPTIONS`, `PATH`, `HOME`, …): they must be spelt out.
+    /// Environment variables that the window may set: names, and prefixes of three or more characters before a
+    /// `*` (`MY_APP_*`). A prefix does not cover variables that make programs load code or search for it elsewhere
+    /// (`LD_PRELOAD`, `NODE_OPTIONS`, `PATH`, `HOME`, …): list their full names.
     #[serde(default)]
     pub(crate) env: Vec<String>,
-    /// The folder that the working directory it chooses must lie in. Programs read configuration from there,
-    /// which may name code: Bun its `bunfig.toml`, Git its `.git/config`. Not together with relative paths in `command`, `permissions` or `runtimeArgs`; of the latter
-    /// everything counts but numbers, addresses and absolute paths.
+    /// The folder of working directories that the window may choose. Programs read configuration from their working
+    /// directory, and it may name code: Bun reads `bunfig.toml`, Git reads `.git/config`. The window cannot choose
+    /// one if `command`, `permissions` or `runtimeArgs` contain relative paths. In `runtimeArgs`, every value counts
+    /// as one except numbers, URLs and absolute paths.
     #[serde(default)]
     pub(crate) cwd: Option<String>,
-    /// The most that the process may do. The window can ask for less; without asking it gets this.
+    /// The largest permissions of the process. The window can request less; by default the process gets all of
+    /// them.
     #[serde(default)]
     pub(crate) permissions: Option<EntryPermissions>,
-    /// Upper bounds for the limits of what it starts. Default: the app's own limits.
+    /// Upper bounds of the process's limits. Default: the app's own limits.
     #[serde(default)]
     pub(crate) limits: Option<EntryLimits>,
 }
@@ -72,23 +73,23 @@ pub(crate) enum EntryRuntime {
     Embedded,
     /// `deno` as a child process.
     Deno,
-    /// `bun` as a child process. It has no permissions: it may do what the app may.
+    /// `bun` as a child process. Permissions do not restrict it: it may do what the app may.
     Bun,
-    /// `node` as a child process. It has no permissions: it may do what the app may.
+    /// `node` as a child process. Permissions do not restrict it: it may do what the app may.
     Node,
 }
 
-/// Any, none, or what matches one of the patterns.
+/// Any text, none, or text that matches one of the patterns.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Patterns {
     /// Any (`true`) or none (`false`).
     All(bool),
-    /// What matches one of these; `*` stands for any characters.
+    /// Text that matches one of these patterns; `*` matches any characters.
     Some(Vec<String>),
 }
 
-/// Deno's permissions: `true` for all of a kind, a list for some of it.
+/// Deno's permissions: `true` grants all of a kind, a list grants some of it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct EntryPermissions {
@@ -110,11 +111,11 @@ pub(crate) struct EntryPermissions {
     pub(crate) import: Option<Patterns>,
 }
 
-/// The most that the limits of one process may be.
+/// Upper bounds of a process's limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct EntryLimits {
-    /// JavaScript heap in MiB, of the script and of each of its workers.
+    /// JavaScript heap in MiB, for the script and for each of its workers.
     pub(crate) heap_mb: Option<u32>,
     /// Memory of `ArrayBuffer`s in MiB.
     pub(crate) array_buffer_mb: Option<u32>,
@@ -122,18 +123,18 @@ pub(crate) struct EntryLimits {
     pub(crate) memory_mb: Option<u32>,
     /// Longest line in MiB.
     pub(crate) line_mb: Option<u32>,
-    /// Bytes of stdin that may wait, in MiB.
+    /// Stdin queue in MiB.
     pub(crate) stdin_buffer_mb: Option<u32>,
-    /// Output that is kept, in MiB.
+    /// History of output in MiB.
     pub(crate) stdout_buffer_mb: Option<u32>,
     /// Files, sockets, pipes and watchers that are open at once.
     pub(crate) open_files: Option<u32>,
-    /// Milliseconds to end by itself when killed.
+    /// Time to exit after a kill, in milliseconds.
     pub(crate) kill_grace_ms: Option<u32>,
-    /// Milliseconds to start.
+    /// Time to start, in milliseconds.
     pub(crate) start_timeout_ms: Option<u32>,
-    /// Milliseconds until it counts as unresponsive; 0 is never, and more than any other.
+    /// Time until the process is unresponsive, in milliseconds; 0 is never, the largest value.
     pub(crate) unresponsive_ms: Option<u32>,
-    /// Whether it is ended when it is unresponsive. The window may choose that where this is `false`.
+    /// Whether an unresponsive process is killed. With `false`, the window may choose.
     pub(crate) kill_unresponsive: Option<bool>,
 }

@@ -1,32 +1,32 @@
-//! A scope entry, made ready for matching.
+//! A scope entry with compiled patterns and resolved folders.
 
 use globset::{GlobBuilder, GlobMatcher};
 use tauri::ipc::ScopeObject;
 use tauri::utils::acl::Value;
-use tauri::{AppHandle, Runtime};
+use tauri::{AppHandle, Manager, Runtime};
 
 use super::entry::{Entry, Patterns};
-use super::script::Folder;
+use super::intersect::check_permissions;
+use super::path_scope::Folder;
 use super::variables::Variables;
-use super::wildcard::Wildcard;
+use crate::config::paths::ScriptRoot;
 use crate::error::Error;
-use crate::paths;
 
-/// One entry of a capability.
+/// A compiled scope entry.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(super) entry: Entry,
     name: Wildcard,
-    /// Where scripts may lie, and which.
+    /// The folder of scripts, and the pattern of their paths in it.
     pub(super) scripts: Option<(Folder, GlobMatcher)>,
     pub(super) bundled: Option<Wildcard>,
-    /// Where the working directory may lie.
+    /// The folder of working directories.
     pub(super) cwd: Option<Folder>,
     pub(super) args: Matcher,
     pub(super) env: Variables,
 }
 
-/// Patterns, ready to match.
+/// Compiled [`Patterns`].
 #[derive(Debug)]
 pub(super) enum Matcher {
     All(bool),
@@ -59,12 +59,13 @@ impl ScopeObject for Rule {
         let entry: Entry = serde_json::from_value(raw.into()).map_err(|error| {
             Error::invalid(format!("a scope entry of a js permission: {error}"))
         })?;
-        Self::new(entry, |path| paths::resolve(app, path))
+        let script_root = app.state::<ScriptRoot>();
+        Self::new(entry, |path| script_root.resolve(app, path))
     }
 }
 
 impl Rule {
-    /// `resolve` finds folders given with variables; `None` asks for the folder of scripts.
+    /// `resolve` makes paths absolute; `None` stands for the script root.
     pub(super) fn new(
         entry: Entry,
         resolve: impl Fn(Option<&str>) -> Result<std::path::PathBuf, Error>,
@@ -85,7 +86,7 @@ impl Rule {
             Error::invalid(format!("'env' of the entry '{name}' of a js permission {why}"))
         })?;
         if let Some(permissions) = &entry.permissions {
-            super::granted::check(permissions)?;
+            check_permissions(permissions)?;
         }
         Ok(Self {
             name: Wildcard::new(&entry.name),
@@ -98,12 +99,45 @@ impl Rule {
         })
     }
 
+    /// Whether the entry is about the process `name`.
     pub(super) fn covers(&self, name: &str, is_declared: bool) -> bool {
         self.name.is_match(name) && (is_declared || !self.entry.declared)
     }
 }
 
-/// `*` stands for any characters within a folder's or file's name, `**` for any folders.
+/// A pattern for names, arguments and flags: `*` matches any characters, other characters are literal.
+///
+/// A pattern for paths would not do: on Windows it treats `\` as `/`, and would match text that the entry does
+/// not name.
+#[derive(Debug)]
+pub(super) struct Wildcard {
+    prefix: String,
+    /// The literal text after each `*`, in order; empty without `*`.
+    rest: Vec<String>,
+}
+
+impl Wildcard {
+    pub(super) fn new(pattern: &str) -> Self {
+        let mut parts = pattern.split('*').map(str::to_owned);
+        // `split` yields at least one part.
+        let prefix = parts.next().unwrap_or_default();
+        Self { prefix, rest: parts.collect() }
+    }
+
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        let Some((suffix, middle)) = self.rest.split_last() else { return text == self.prefix };
+        let Some(mut left) = text.strip_prefix(&self.prefix) else { return false };
+        for part in middle {
+            // The first occurrence leaves the most text for the other parts.
+            let Some(at) = left.find(part.as_str()) else { return false };
+            left = &left[at + part.len()..];
+        }
+        left.ends_with(suffix.as_str())
+    }
+}
+
+/// Compiles a pattern for paths: `*` matches any characters but `/`, `**` any folders. Other characters are
+/// literal.
 fn path_pattern(text: &str) -> Result<GlobMatcher, Error> {
     let special = |c: char| matches!(c, '?' | '[' | ']' | '{' | '}' | '\\');
     let literal: String = text
@@ -125,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stays_in_its_folder_and_two_do_not() {
+    fn one_star_matches_within_a_folder_and_two_across_folders() {
         for (text, path, expected) in [
             ("backends/*.ts", "backends/a.ts", true),
             ("backends/*.ts", "backends/deep/a.ts", false),
@@ -136,6 +170,49 @@ mod tests {
             ("a[b].ts", "ab.ts", false),
         ] {
             assert_eq!(path_pattern(text).expect(text).is_match(path), expected, "{text} {path}");
+        }
+    }
+
+    #[test]
+    fn a_star_matches_any_characters_and_the_rest_is_literal() {
+        for (pattern, text, expected) in [
+            ("worker-*", "worker-1", true),
+            ("worker-*", "worker", false),
+            ("*", "any/thing", true),
+            ("*", "", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a[b]?{c}", "a[b]?{c}", true),
+            ("a[b]", "ab", false),
+            ("a?", "ab", false),
+            ("!x", "!x", true),
+            ("plain", "plain", true),
+            ("plain", "plain-1", false),
+            ("*.log", "a.log.log", true),
+            ("*.log", "a.log.txt", false),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*b*c", "a-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("a*bc*c", "abc", false),
+            ("*größe*", "die größe 😀", true),
+            ("a**b", "ab", true),
+            ("a*\n", "a\n\n", true),
+        ] {
+            assert_eq!(Wildcard::new(pattern).is_match(text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_slash_does_not_match_a_backslash() {
+        for (pattern, text, expected) in [
+            (r"a\b", r"a\b", true),
+            (r"a\*", r"a\b\c", true),
+            ("a/b", r"a\b", false),
+            (r"a\b", "a/b", false),
+            ("a/*", r"a\b", false),
+        ] {
+            assert_eq!(Wildcard::new(pattern).is_match(text), expected, "{pattern} {text}");
         }
     }
 }

@@ -1,26 +1,26 @@
 //! Environment variables that a page may set.
 //!
-//! Most programs take code, or the place where they look for it, from some variable. No list of these is
-//! complete, so an entry lists what may be set: names, and prefixes that belong to the app.
+//! Most programs load code named by some variable, or search for code in a folder named by one. No list of such
+//! variables is complete, so an entry lists the allowed variables: names, and prefixes that belong to the app.
 
-use super::shown;
+use super::quoted;
 
-/// So many characters come before the `*` of a prefix: less would cover the variables of many programs.
-const SHORTEST_PREFIX: usize = 3;
+/// Least characters before the `*` of a prefix. A shorter prefix covers the variables of many programs.
+const MIN_PREFIX_CHARS: usize = 3;
 
-/// Variables by which a program that anybody may have installed loads code, looks for code, configuration,
-/// certificates or temporary files elsewhere, or sends what it knows elsewhere. A prefix of an entry does not
-/// cover them. One group a line; `*` as in an entry. Compared in upper case, as some programs read both.
+/// Variables that make a common program load code, read configuration, certificates or temporary files from
+/// another place, or send data to another place. A prefix of an entry does not cover them. `*` as in an entry.
+/// Compared in upper case: some programs read both.
 const DANGEROUS: &[&str] = &[
     // The loader, the C library and memory allocators.
     "LD_* DYLD_* _RLD* LIBPATH SHLIB_PATH GLIBC_TUNABLES GCONV_PATH GETCONF_DIR HOSTALIASES LOCALDOMAIN \
      LOCPATH NLSPATH NIS_PATH MALLOC_* RES_OPTIONS RESOLV_* TZDIR ICU_DATA ASAN_* LSAN_* MSAN_* TSAN_* \
      UBSAN_* LLVM_* GCOV_* QEMU_* VALGRIND_*",
-    // Where programs find everything else.
+    // Search paths and the folders of the user and the system.
     "PATH PATHEXT HOME XDG_* TMP TMPDIR TEMP TEMPDIR CDPATH FPATH COMSPEC SYSTEMROOT SYSTEMDRIVE WINDIR \
      USERPROFILE HOMEDRIVE HOMEPATH HOMESHARE APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES* \
      COMMONPROGRAM* ALLUSERSPROFILE PUBLIC PSMODULE* PSLOCKDOWNPOLICY __PSLOCKDOWNPOLICY",
-    // Shells, and the programs that others start.
+    // Shells, and programs that other programs start.
     "BASH* SHELL SHELLOPTS ENV IFS PS0 PS1 PS2 PS3 PS4 PROMPT* GLOBIGNORE EXECIGNORE HISTFILE INPUTRC \
      ZDOTDIR ZSH* KSH* FCEDIT FISH_* EDITOR VISUAL PAGER MANPAGER BROWSER LESS* MORE MOST_* TERMINFO* \
      TERMCAP VIM* EXINIT NVIM_* EMACS* SUDO_* SSH_* GPG_* GNUPGHOME PINENTRY* FZF_* RIPGREP_* GREP_* \
@@ -54,7 +54,7 @@ const DANGEROUS: &[&str] = &[
      TNS_ADMIN MAGIC MAGICK_* GS_* TEXMF* TEXINPUTS MANPATH",
 ];
 
-/// What an entry lets a page set.
+/// The variables that an entry allows.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
     names: Vec<String>,
@@ -62,7 +62,7 @@ pub(super) struct Variables {
 }
 
 impl Variables {
-    /// `Err` says what cannot be in the list, and what to write.
+    /// The error says which item is invalid, and how to write it.
     pub(super) fn new(list: &[String]) -> Result<Self, String> {
         let mut variables = Self::default();
         for item in list {
@@ -82,36 +82,36 @@ impl Variables {
         Ok(variables)
     }
 
-    /// Whether a page may set the variable called `name`, and if not, why.
+    /// Checks that a page may set the variable `name`. The error says why not.
     pub(super) fn check(&self, name: &str) -> Result<(), String> {
         if self.names.iter().any(|listed| listed == name) {
             return Ok(());
         }
         if is_dangerous(name) {
             return Err(format!(
-                "the variable '{}' makes programs load code or look for it elsewhere; its entry must spell it \
-                 out in 'env'",
-                shown(name)
+                "the variable '{}' makes programs load code or search for it elsewhere; its entry must list the \
+                 full name in 'env'",
+                quoted(name)
             ));
         }
         if self.prefixes.iter().any(|prefix| name.starts_with(prefix)) {
             return Ok(());
         }
-        Err(format!("its entry does not name the variable '{}' in 'env'", shown(name)))
+        Err(format!("its entry does not name the variable '{}' in 'env'", quoted(name)))
     }
 }
 
 fn check_prefix(item: &str, prefix: &str) -> Result<(), String> {
-    if prefix.chars().count() < SHORTEST_PREFIX {
+    if prefix.chars().count() < MIN_PREFIX_CHARS {
         return Err(format!(
             "has '{item}', which covers the variables of any program: list the names, as in \"LANG\", or a \
-             prefix of {SHORTEST_PREFIX} or more characters that belongs to the app, as in \"MY_APP_*\""
+             prefix of {MIN_PREFIX_CHARS} or more characters that belongs to the app, as in \"MY_APP_*\""
         ));
     }
     if is_dangerous(prefix) {
         return Err(format!(
-            "has '{item}', whose variables make programs load code or look for it elsewhere: spell out those \
-             that a page may set"
+            "has '{item}', whose variables make programs load code or search for it elsewhere: list the full \
+             names that a page may set"
         ));
     }
     Ok(())
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn no_prefix_covers_a_variable_that_loads_code_in_any_case() {
+    fn no_prefix_covers_a_dangerous_variable() {
         for name in "LD_PRELOAD LD_AUDIT GLIBC_TUNABLES DYLD_INSERT_LIBRARIES PATH path Path PATHEXT HOME \
              USERPROFILE XDG_CONFIG_HOME XDG_DATA_DIRS TMPDIR TEMP IFS PS4 ENV BASH_ENV BASH_FUNC_ls%% \
              BASH_FUNC_ls() PROMPT_COMMAND SHELL EDITOR VISUAL PAGER LESSOPEN LESSCLOSE GIT_SSH_COMMAND \
@@ -153,11 +153,11 @@ mod tests {
             .split(' ')
         {
             assert!(is_dangerous(name), "{name}");
-            let prefix: String = name.chars().take(SHORTEST_PREFIX).collect();
+            let prefix: String = name.chars().take(MIN_PREFIX_CHARS).collect();
             let by_prefix = variables(&[&format!("{prefix}*")]);
             assert!(by_prefix.is_err() || by_prefix.is_ok_and(|it| it.check(name).is_err()), "{name}");
             let named = variables(&[name]).expect("a name");
-            assert_eq!(named.check(name), Ok(()), "an entry that spells it out");
+            assert_eq!(named.check(name), Ok(()), "an entry with the full name");
         }
         for name in "API_KEY LANG LC_ALL TZ PATHS ENVIRONMENT LDAP_HOST MY_PATH NO_COLOR".split(' ')
         {
@@ -188,9 +188,9 @@ mod tests {
             ("*_KEY", "may only be the last character"),
             ("MY_*_KEY", "may only be the last character"),
             ("**", "may only be the last character"),
-            ("LD_*", "spell out"),
-            ("NODE_*", "spell out"),
-            ("GIT_CONFIG_*", "spell out"),
+            ("LD_*", "list the full names"),
+            ("NODE_*", "list the full names"),
+            ("GIT_CONFIG_*", "list the full names"),
         ] {
             assert!(variables(&[item]).expect_err(item).contains(expected), "{item}");
         }

@@ -1,4 +1,4 @@
-//! What users of `tauri-plugin-js` know: commands, payloads, words of errors, events.
+//! The contract of `tauri-plugin-js`: commands, payloads, error messages, events.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tauri::Listener;
 
 use crate::patience::PATIENCE;
-use crate::support::{Bench, RUNTIME, bench, capability, simple, wait_for};
+use crate::test_app::{RUNTIME, TestApp, capability, one_window, test_app, wait_for};
 
-fn free() -> Value {
+fn allow_all() -> Value {
     json!({ "identifier": "js:allow-spawn", "allow": [
         { "name": "*", "bundled": "*", "runtime": ["embedded", "deno", "bun", "node"], "args": true }
     ] })
@@ -20,41 +20,41 @@ fn echo() -> Value {
     json!({ "backends": { "echo": { "bundled": "echo", "runtime": RUNTIME } } })
 }
 
-fn exited(bench: &Bench, name: &str) -> Value {
+fn exited(app: &TestApp, name: &str) -> Value {
     wait_for("the exit", || {
-        let status = bench.call("main", "get_status", json!({ "name": name })).expect("listed");
+        let status = app.call("main", "get_status", json!({ "name": name })).expect("listed");
         (status["state"]["state"] == "exited").then_some(status)
     })
 }
 
 #[test]
 fn a_process_is_spawned_listed_written_to_killed_and_removed() {
-    let bench = simple(echo(), &[free()]);
+    let app = one_window(echo(), &[allow_all()]);
     let config = json!({ "runtime": RUNTIME, "script": "echo" });
     let info =
-        bench.call("main", "spawn", json!({ "name": "a", "config": config })).expect("spawned");
+        app.call("main", "spawn", json!({ "name": "a", "config": config })).expect("spawned");
     assert_eq!(
         (&info["name"], &info["running"], &info["runtime"], info["pid"].is_null()),
         (&json!("a"), &json!(true), &json!(RUNTIME), RUNTIME == "embedded")
     );
-    assert_eq!(bench.call("main", "list_processes", json!({})).expect("listed")[0], info);
+    assert_eq!(app.call("main", "list_processes", json!({})).expect("listed")[0], info);
     let args = json!({ "name": "a", "data": "hello\n" });
-    assert_eq!(bench.call("main", "write_stdin", args), Ok(Value::Null));
-    assert_eq!(bench.call("main", "kill", json!({ "name": "a" })), Ok(Value::Null));
-    let status = bench.call("main", "get_status", json!({ "name": "a" })).expect("still listed");
+    assert_eq!(app.call("main", "write_stdin", args), Ok(Value::Null));
+    assert_eq!(app.call("main", "kill", json!({ "name": "a" })), Ok(Value::Null));
+    let status = app.call("main", "get_status", json!({ "name": "a" })).expect("still listed");
     assert_eq!(status["state"]["reason"]["kind"], "killed");
-    let again = bench.call("main", "restart", json!({ "name": "a", "config": null }));
+    let again = app.call("main", "restart", json!({ "name": "a", "config": null }));
     assert_eq!(again.expect("restarted")["generation"], 2);
-    assert_eq!(bench.call("main", "kill_all", json!({})), Ok(Value::Null));
-    assert_eq!(bench.call("main", "remove", json!({ "name": "a" })), Ok(Value::Null));
-    assert_eq!(bench.call("main", "list_processes", json!({})), Ok(json!([])));
+    assert_eq!(app.call("main", "kill_all", json!({})), Ok(Value::Null));
+    assert_eq!(app.call("main", "remove", json!({ "name": "a" })), Ok(Value::Null));
+    assert_eq!(app.call("main", "list_processes", json!({})), Ok(json!([])));
 }
 
 #[test]
-fn errors_keep_their_words_and_gain_a_kind_and_a_name() {
-    let bench = simple(echo(), &[free()]);
-    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
-    let call = |command: &str, args: Value| bench.call("main", command, args).expect_err(command);
+fn errors_keep_their_messages_and_have_a_kind_and_a_name() {
+    let app = one_window(echo(), &[allow_all()]);
+    app.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    let call = |command: &str, args: Value| app.call("main", command, args).expect_err(command);
     let cases = [
         ("get_status", json!({ "name": "x" }), "notFound", "process not found: x"),
         ("kill", json!({ "name": "x" }), "notFound", "process not found: x"),
@@ -83,12 +83,12 @@ fn errors_keep_their_words_and_gain_a_kind_and_a_name() {
     ];
     for (command, args, kind, message) in cases {
         let error = call(command, args);
-        // What Tauri itself refuses is a plain string.
+        // Errors of Tauri itself are strings.
         let text = error["message"].as_str().or(error.as_str()).unwrap_or_default();
         assert!(text.starts_with(message), "{command}: {error}");
         assert!(error.is_string() || error["kind"] == kind, "{command}: {error}");
     }
-    bench.call("main", "kill", json!({ "name": "echo" })).expect("killed");
+    app.call("main", "kill", json!({ "name": "echo" })).expect("killed");
     let error = call("write_stdin", json!({ "name": "echo", "data": "a" }));
     assert_eq!(
         error,
@@ -97,29 +97,29 @@ fn errors_keep_their_words_and_gain_a_kind_and_a_name() {
 }
 
 #[test]
-fn nulls_stand_for_what_is_not_given() {
-    let bench = simple(echo(), &[free()]);
+fn null_means_not_given() {
+    let app = one_window(echo(), &[allow_all()]);
     let config = json!({ "runtime": RUNTIME, "script": "echo", "args": null, "cwd": null,
         "env": null, "command": null, "sidecar": null });
-    bench.call("main", "spawn", json!({ "name": "a", "config": config })).expect("spawned");
-    bench.call("main", "spawn", json!({ "name": "echo", "config": {} })).expect("declared");
-    bench.call("main", "ensure", json!({ "name": "echo", "config": null })).expect("joined");
+    app.call("main", "spawn", json!({ "name": "a", "config": config })).expect("spawned");
+    app.call("main", "spawn", json!({ "name": "echo", "config": {} })).expect("declared");
+    app.call("main", "ensure", json!({ "name": "echo", "config": null })).expect("joined");
 }
 
 #[test]
-fn the_known_events_are_sent_with_the_known_payloads_and_exit_comes_last() {
-    let bench = simple(echo(), &[]);
+fn events_have_the_payloads_of_tauri_plugin_js_and_exit_is_last() {
+    let app = one_window(echo(), &[]);
     let (sender, events) = mpsc::channel();
     for event in ["js-process-stdout", "js-process-stderr", "js-process-exit", "js-process-state"] {
         let sender = sender.clone();
-        bench.app.listen_any(event, move |sent| {
+        app.tauri.listen_any(event, move |sent| {
             let payload: Value = serde_json::from_str(sent.payload()).expect("JSON");
             let _ = sender.send((event, payload));
         });
     }
-    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    app.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     let args = json!({ "name": "echo", "data": "größe \u{2028} \u{1f600}\nexit\n" });
-    bench.call("main", "write_stdin", args).expect("written");
+    app.call("main", "write_stdin", args).expect("written");
     let mut seen = Vec::new();
     while seen.last().is_none_or(|(event, _)| *event != "js-process-exit") {
         seen.push(events.recv_timeout(PATIENCE).expect("an event"));
@@ -137,64 +137,64 @@ fn the_known_events_are_sent_with_the_known_payloads_and_exit_comes_last() {
 }
 
 #[test]
-fn nothing_is_broadcast_while_a_window_is_open_that_may_not_see_it() {
-    // That it may list processes does not mean that it may hear them.
+fn events_are_not_broadcast_if_a_window_may_not_see_the_process() {
+    // Permission to list processes does not include their output.
     let lists = json!([{ "identifier": "js:allow-list-processes", "allow": [{ "name": "*" }] }]);
     let capabilities =
         json!([capability("main", json!(["js:default"])), capability("stranger", lists)]);
-    let bench = bench(echo(), &capabilities, &["main", "stranger"]);
+    let app = test_app(echo(), &capabilities, &["main", "stranger"]);
     let (sender, events) = mpsc::channel();
-    bench.app.listen_any("js-process-stdout", move |event| {
+    app.tauri.listen_any("js-process-stdout", move |event| {
         let _ = sender.send(event.payload().to_owned());
     });
-    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
-    bench.attach("main", "echo", 7).expect("attached");
-    bench.write("main", "echo", "w", 1, "secret\n").expect("written");
-    wait_for("the line", || bench.stdout(7).contains(&"echo secret".to_owned()).then_some(()));
-    assert!(events.recv_timeout(Duration::from_millis(300)).is_err(), "it was broadcast");
+    app.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    app.attach("main", "echo", 7).expect("attached");
+    app.write("main", "echo", "w", 1, "secret\n").expect("written");
+    wait_for("the line", || app.stdout(7).contains(&"echo secret".to_owned()).then_some(()));
+    assert!(events.recv_timeout(Duration::from_millis(300)).is_err(), "the line was broadcast");
 }
 
 #[test]
-fn declared_backends_are_listed_with_what_they_run_and_the_names_alone_of_their_environment() {
+fn declared_backends_are_listed_without_the_values_of_their_environment() {
     let config = json!({ "backends": { "math": { "bundled": "echo", "runtime": RUNTIME,
         "env": { "TOKEN": "secret" }, "limits": { "heapMb": 64 } } } });
-    let bench = simple(config, &[]);
-    let listed = bench.call("main", "list_backends", json!({})).expect("listed");
+    let app = one_window(config, &[]);
+    let listed = app.call("main", "list_backends", json!({})).expect("listed");
     assert_eq!(listed[0]["source"], json!({ "kind": "bundled", "value": "echo" }));
     assert_eq!(listed[0]["config"]["env"], json!(["TOKEN"]));
     assert_eq!(listed[0]["config"]["limits"], json!({ "heapMb": 64 }));
-    bench.call("main", "spawn", json!({ "name": "math" })).expect("spawned");
-    let config = bench.call("main", "get_config", json!({ "name": "math" })).expect("known");
+    app.call("main", "spawn", json!({ "name": "math" })).expect("spawned");
+    let config = app.call("main", "get_config", json!({ "name": "math" })).expect("known");
     assert!(!config.to_string().contains("secret"), "{config}");
 }
 
 #[test]
-fn a_sidecar_that_is_missing_is_stood_in_for_by_the_bundled_module() {
+fn a_bundled_module_replaces_a_missing_sidecar() {
     let config =
         json!({ "backends": { "math": { "sidecar": "no-such-sidecar", "bundled": "echo" } } });
-    let bench = simple(config, &[]);
-    let info = bench.call("main", "spawn", json!({ "name": "math" })).expect("spawned");
+    let app = one_window(config, &[]);
+    let info = app.call("main", "spawn", json!({ "name": "math" })).expect("spawned");
     assert_eq!(info["runtime"], RUNTIME);
 }
 
 #[test]
-fn an_exited_process_can_be_restarted_and_a_second_ensure_joins() {
-    let bench = simple(echo(), &[]);
-    let first = bench.call("main", "ensure", json!({ "name": "echo" })).expect("started");
-    let second = bench.call("main", "ensure", json!({ "name": "echo" })).expect("joined");
+fn a_second_ensure_joins_and_an_exited_process_can_be_restarted() {
+    let app = one_window(echo(), &[]);
+    let first = app.call("main", "ensure", json!({ "name": "echo" })).expect("started");
+    let second = app.call("main", "ensure", json!({ "name": "echo" })).expect("joined");
     assert_eq!((&first["started"], &second["started"]), (&json!(true), &json!(false)));
-    bench.write("main", "echo", "w", 1, "exit\n").expect("written");
-    assert_eq!(exited(&bench, "echo")["state"]["code"], 3);
-    let again = bench.call("main", "restart", json!({ "name": "echo", "config": null }));
+    app.write("main", "echo", "w", 1, "exit\n").expect("written");
+    assert_eq!(exited(&app, "echo")["state"]["code"], 3);
+    let again = app.call("main", "restart", json!({ "name": "echo", "config": null }));
     assert_eq!(again.expect("restarted")["generation"], 2);
 }
 
 #[test]
 fn autostart_starts_with_the_app() {
     let config = json!({ "backends": { "early": { "bundled": "sleeper", "autostart": true } } });
-    let bench = simple(config, &[]);
+    let app = one_window(config, &[]);
     wait_for("the start", || {
-        let listed = bench.call("main", "list_processes", json!({})).expect("listed");
+        let listed = app.call("main", "list_processes", json!({})).expect("listed");
         (listed[0]["state"]["state"] == "running").then_some(())
     });
 }
@@ -218,10 +218,10 @@ fn every_command_has_a_permission_and_the_sets_name_only_commands() {
         .filter(|name| !name.is_empty())
         .collect();
     for name in &named {
-        assert!(commands.contains(name), "the sets name '{name}', which is no command");
+        assert!(commands.contains(name), "sets.toml names '{name}', which is not a command");
     }
     for command in commands.iter().filter(|command| **command != "spawn") {
         let generated = folder.join(format!("permissions/autogenerated/commands/{command}.toml"));
-        assert!(generated.is_file(), "build.rs does not know '{command}'");
+        assert!(generated.is_file(), "build.rs does not list '{command}'");
     }
 }

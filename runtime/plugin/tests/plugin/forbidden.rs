@@ -1,12 +1,12 @@
-//! What a window must not be able to do: two windows, three capabilities, one table.
+//! Calls that a window's capability does not allow: three windows, three capabilities, one table.
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, RUNTIME, bench, capability, fixtures, simple};
+use crate::test_app::{RUNTIME, TestApp, capability, fixtures, one_window, test_app};
 
-/// `main` uses what is declared and may start some things of its own; `viewer` may look at one process;
-/// `bare` has no permission at all.
-fn app(scripts: &str) -> Bench {
+/// `main` may use declared backends and start some configurations of its own; `viewer` may observe one process;
+/// `bare` has no permissions.
+fn app(scripts: &str) -> TestApp {
     let config = json!({
         "scriptRoot": scripts,
         "backends": {
@@ -14,7 +14,7 @@ fn app(scripts: &str) -> Bench {
             "other": { "bundled": "sleeper", "runtime": RUNTIME },
         },
     });
-    // The engine is the default: only a build without it needs to name something.
+    // The engine is the default, so only a build without it names a runtime.
     let runtime = (RUNTIME != "embedded").then_some([RUNTIME]);
     let folder = |name: &str| format!("{scripts}/{name}");
     let own = json!({ "identifier": "js:allow-spawn", "allow": [
@@ -42,10 +42,10 @@ fn app(scripts: &str) -> Bench {
         ),
         capability("bare", json!([])),
     ]);
-    bench(config, &capabilities, &["main", "viewer", "bare"])
+    test_app(config, &capabilities, &["main", "viewer", "bare"])
 }
 
-/// A folder with an allowed script and links that lead out of what is allowed.
+/// A folder with an allowed script, and symlinks that lead out of the allowed folders.
 fn scripts() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
@@ -72,12 +72,12 @@ fn scripts() -> tempfile::TempDir {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
+fn a_call_outside_the_capability_is_refused_with_the_missing_permission() {
     let folder = scripts();
     let path = folder.path().to_str().expect("UTF-8");
-    let bench = app(path);
-    bench.call("main", "spawn", json!({ "name": "math" })).expect("declared");
-    bench.call("main", "spawn", json!({ "name": "other" })).expect("declared");
+    let app = app(path);
+    app.call("main", "spawn", json!({ "name": "math" })).expect("declared");
+    app.call("main", "spawn", json!({ "name": "other" })).expect("declared");
 
     let spawn = |name: &str, config: Value| ("spawn", json!({ "name": name, "config": config }));
     let script = |fields: Value| {
@@ -104,7 +104,7 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         ("main", named("get_status", "stranger"), "js:allow-observe"),
         ("main", spawn("stranger", json!({ "script": "allowed/good.mjs" })), "js:allow-spawn"),
         ("main", spawn("own-secret", json!({ "script": "allowed/good.mjs" })), "js:allow-spawn"),
-        // A declared backend with something else in it.
+        // Another configuration of a declared backend.
         ("main", spawn("math", json!({ "script": "allowed/good.mjs" })), "only as it is declared"),
         ("main", spawn("math", json!({ "env": { "A": "b" } })), "only as it is declared"),
         (
@@ -134,7 +134,7 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         ("main", script(json!({ "script": "allowed/inside.mjs" })), "is a link to a file"),
         ("main", script(json!({ "script": "allowed/outside.mjs" })), "is a link to a file"),
         ("main", script(json!({ "script": "allowed/missing.mjs" })), "No such file"),
-        // Of what lies elsewhere a page does not find out whether it is there.
+        // The error does not show whether a file outside the folder exists.
         (
             "main",
             spawn("deep", json!({ "script": "allowed/out/no-such-file.mjs" })),
@@ -164,12 +164,12 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         ("main", spawn("tool", json!({ "command": "true", "args": ["x"] })), "the argument 'x'"),
         ("main", spawn("own-1", json!({ "sidecar": "deno" })), "the sidecar 'deno'"),
         ("main", script(json!({ "command": "true" })), "one of script, command and sidecar"),
-        // Runtimes, which may know no permissions.
+        // Runtimes: some do not enforce permissions.
         ("main", script(json!({ "runtime": "bun" })), "the runtime 'bun'"),
         ("main", script(json!({ "fallback": ["node"] })), "the runtime 'node'"),
         ("main", script(json!({ "runtimeArgs": ["--allow-all"] })), "the flags '--allow-all'"),
         ("main", script(json!({ "args": ["--evil"] })), "the argument '--evil'"),
-        // Environment, folder, permissions, limits.
+        // Environment, working directory, permissions, limits.
         ("main", script(json!({ "env": { "LD_PRELOAD": "x.so" } })), "makes programs load code"),
         (
             "main",
@@ -178,20 +178,24 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         ),
         ("main", script(json!({ "env": { "HOME": "x" } })), "the variable 'HOME' makes programs"),
         ("main", script(json!({ "env": { "MINE": "x" } })), "does not name the variable 'MINE'"),
-        ("main", script(json!({ "cwd": "/" })), "lies outside of"),
-        ("main", script(json!({ "cwd": "/no/such/folder" })), "lies outside of"),
-        ("main", script(json!({ "cwd": "allowed/.." })), "lies outside of"),
-        ("main", script(json!({ "cwd": "root/etc" })), "lies outside of"),
-        ("main", script(json!({ "cwd": "root/no/such/folder" })), "lies outside of"),
+        ("main", script(json!({ "cwd": "/" })), "is outside of"),
+        ("main", script(json!({ "cwd": "/no/such/folder" })), "is outside of"),
+        ("main", script(json!({ "cwd": "allowed/.." })), "is outside of"),
+        ("main", script(json!({ "cwd": "root/etc" })), "is outside of"),
+        ("main", script(json!({ "cwd": "root/no/such/folder" })), "is outside of"),
         ("main", script(json!({ "cwd": "allowed/no-such-folder" })), "No such file"),
         ("main", script(json!({ "permissions": { "net": true } })), "'net' for everything"),
         ("main", script(json!({ "permissions": { "net": ["evil.com"] } })), "'net' for 'evil.com'"),
         ("main", script(json!({ "permissions": { "run": ["sh"] } })), "'run' for 'sh'"),
-        ("main", script(json!({ "limits": { "heapMb": 65 } })), "'heapMb' of 64"),
-        ("main", script(json!({ "restart": { "backoffMs": 0 } })), "after 50 ms"),
+        ("main", script(json!({ "limits": { "heapMb": 65 } })), "'heapMb' of at most 64"),
+        (
+            "main",
+            script(json!({ "restart": { "backoffMs": 0 } })),
+            "'backoffMs' must be at least 50",
+        ),
         ("main", script(json!({ "restart": { "resetAfterMs": 0 } })), "'resetAfterMs'"),
         ("main", script(json!({ "args": vec!["--level=1"; 1001] })), "1000 arguments"),
-        // Half of a list of flags would take the script for the other half.
+        // A flag without its value would take the script as its value.
         (
             "main",
             spawn(
@@ -201,7 +205,7 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
             ),
             "the flags '-C'",
         ),
-        // What is relative in an entry must not move with a folder that the page chooses.
+        // A page's working directory must not change the meaning of relative paths in the entry.
         (
             "main",
             spawn("moved", json!({ "command": "bin/tool", "cwd": "allowed" })),
@@ -222,20 +226,20 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
             spawn("hooked", json!({ "script": "allowed/good.mjs", "cwd": "allowed" })),
             "has relative paths in 'runtimeArgs'",
         ),
-        // A link in a granted folder is no way out of it.
+        // A symlink in a granted folder does not lead out of it.
         ("main", narrow("data/link"), "'read' for"),
         ("main", narrow("data/link/secret.mjs"), "'read' for"),
         ("main", narrow("data/link/no-such-file"), "'read' for"),
         ("main", narrow("data/dangling"), "'read' for"),
         ("main", narrow("data/folder/../link"), "'read' for"),
-        // What its processes could have replaced by a link grants nothing.
+        // A path that its processes may have replaced by a symlink grants nothing.
         ("main", spawn("linked", json!({ "script": "allowed/good.mjs" })), "is a link out of"),
         (
             "main",
             ("set_runtime_path", json!({ "runtime": "bun", "path": "x" })),
             "js:allow-set-runtime-path",
         ),
-        // A window that may only look, and at one process.
+        // A window that may only observe, and only one process.
         ("viewer", named("kill", "math"), "not allowed"),
         ("viewer", named("spawn", "math"), "not allowed"),
         ("viewer", ("write_stdin", json!({ "name": "math", "data": "x" })), "not allowed"),
@@ -246,80 +250,78 @@ fn what_a_capability_does_not_name_is_refused_with_a_word_on_what_to_add() {
         ("bare", attach("math"), "not allowed"),
     ];
     assert!(forbidden.len() >= 30);
-    let before = bench.call("main", "list_processes", json!({})).expect("listed");
+    let before = app.call("main", "list_processes", json!({})).expect("listed");
     for (window, (command, args), expected) in forbidden {
         let error =
-            bench.call(window, command, args.clone()).expect_err(&format!("{command} {args}"));
+            app.call(window, command, args.clone()).expect_err(&format!("{command} {args}"));
         let text = error.to_string();
         assert!(text.contains(expected), "{window} {command} {args}:\n{text}\nlacks: {expected}");
         assert!(error.is_string() || error["kind"] == "notAllowed", "{text}");
-        assert!(!text.contains("hush-hush"), "the environment of a backend is told: {text}");
+        assert!(!text.contains("hush-hush"), "the error contains the environment: {text}");
     }
-    let after = bench.call("main", "list_processes", json!({})).expect("listed");
-    assert_eq!(before, after, "what was refused has left no trace");
+    let after = app.call("main", "list_processes", json!({})).expect("listed");
+    assert_eq!(before, after, "refused calls changed the list");
 }
 
 #[test]
-fn what_a_capability_names_is_allowed_in_just_that_form() {
+fn a_start_within_the_capability_is_allowed() {
     let folder = scripts();
     let path = folder.path().to_str().expect("UTF-8");
-    let bench = app(path);
+    let app = app(path);
     let config = json!({ "script": "./allowed/good.mjs", "args": ["--level=3"], "cwd": "allowed",
         "env": { "LANG": "C", "MY_KEY": "x" }, "permissions": { "net": ["api.example.com:443"] },
         "limits": { "heapMb": 64 } });
-    bench.call("main", "spawn", json!({ "name": "own-1", "config": config })).expect("allowed");
-    let started = bench.call("main", "get_config", json!({ "name": "own-1" })).expect("known");
+    app.call("main", "spawn", json!({ "name": "own-1", "config": config })).expect("allowed");
+    let started = app.call("main", "get_config", json!({ "name": "own-1" })).expect("known");
     assert_eq!(started["runtime"], RUNTIME, "the entry's runtime, not the machine's");
     let script = folder.path().canonicalize().expect("a folder").join("allowed/good.mjs");
     assert_eq!(started["script"], json!(script));
 
-    bench
-        .call(
-            "main",
-            "spawn",
-            json!({ "name": "own-2", "config": { "script": "allowed/good.mjs" } }),
-        )
-        .expect("allowed");
-    let started = bench.call("main", "get_config", json!({ "name": "own-2" })).expect("known");
-    assert_eq!(started["permissions"]["net"], json!(["api.example.com"]), "what the entry grants");
+    app.call(
+        "main",
+        "spawn",
+        json!({ "name": "own-2", "config": { "script": "allowed/good.mjs" } }),
+    )
+    .expect("allowed");
+    let started = app.call("main", "get_config", json!({ "name": "own-2" })).expect("known");
+    assert_eq!(started["permissions"]["net"], json!(["api.example.com"]), "the entry's grant");
     assert_eq!(started["permissions"]["read"], json!(false));
 
-    bench
-        .call("main", "spawn", json!({ "name": "tool", "config": { "command": "true" } }))
+    app.call("main", "spawn", json!({ "name": "tool", "config": { "command": "true" } }))
         .expect("allowed");
 
-    // A flag that restricts a script cannot be left out. There may be no Node to start.
+    // The entry's flags are added. The start itself fails on a machine without Node.
     let config = json!({ "script": "allowed/good.mjs" });
-    let _ = bench.call("main", "spawn", json!({ "name": "flagged", "config": config }));
-    let started = bench.call("main", "get_config", json!({ "name": "flagged" })).expect("known");
+    let _ = app.call("main", "spawn", json!({ "name": "flagged", "config": config }));
+    let started = app.call("main", "get_config", json!({ "name": "flagged" })).expect("known");
     assert_eq!(started["runtimeArgs"], json!(["-C", "development"]));
 
-    // Paths come to the engine by their real names: a link that stays in the folder is itself and its target.
+    // Paths are resolved. A symlink that stays in the folder is granted in both forms.
     let inner = folder.path().join("data/inner");
     let config = json!({ "script": "allowed/good.mjs", "permissions": { "read": [inner] } });
-    bench.call("main", "spawn", json!({ "name": "narrow", "config": config })).expect("allowed");
-    let started = bench.call("main", "get_config", json!({ "name": "narrow" })).expect("known");
+    app.call("main", "spawn", json!({ "name": "narrow", "config": config })).expect("allowed");
+    let started = app.call("main", "get_config", json!({ "name": "narrow" })).expect("known");
     let data = folder.path().canonicalize().expect("a folder").join("data");
     let expected = json!([data.join("inner"), data.join("folder")]);
     assert_eq!(started["permissions"]["read"], expected);
 }
 
 #[test]
-fn denying_spawn_denies_every_way_to_start() {
+fn denying_spawn_denies_all_commands_that_start_processes() {
     let config = json!({ "backends": { "math": { "bundled": "sleeper" } } });
-    let bench = simple(config, &[json!("js:deny-spawn")]);
+    let app = one_window(config, &[json!("js:deny-spawn")]);
     for (command, args) in [
         ("spawn", json!({ "name": "math" })),
         ("ensure", json!({ "name": "math" })),
         ("restart", json!({ "name": "math", "config": {} })),
     ] {
-        let error = bench.call("main", command, args).expect_err(command);
+        let error = app.call("main", command, args).expect_err(command);
         assert!(error.to_string().contains("denied"), "{error}");
     }
 }
 
 #[test]
-fn a_malformed_entry_is_refused_and_said() {
+fn a_malformed_entry_is_reported() {
     for (entry, expected) in [
         (json!({ "nam": "math" }), "unknown field `nam`"),
         (json!({ "name": "math", "script": "*.ts", "root": "$NOWHERE" }), "$NOWHERE"),
@@ -339,42 +341,41 @@ fn a_malformed_entry_is_refused_and_said() {
         ),
     ] {
         let permission = json!({ "identifier": "js:allow-spawn", "allow": [entry] });
-        let bench = simple(json!({}), &[permission]);
-        let error = bench.call("main", "kill", json!({ "name": "math" })).expect_err("refused");
+        let app = one_window(json!({}), &[permission]);
+        let error = app.call("main", "kill", json!({ "name": "math" })).expect_err("refused");
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
 
 #[test]
-fn a_window_lists_and_ends_only_what_it_may() {
+fn a_window_lists_and_kills_only_the_processes_of_its_capability() {
     let folder = scripts();
-    let bench = app(folder.path().to_str().expect("UTF-8"));
+    let app = app(folder.path().to_str().expect("UTF-8"));
     for name in ["math", "other"] {
-        bench.call("main", "spawn", json!({ "name": name })).expect("declared");
+        app.call("main", "spawn", json!({ "name": name })).expect("declared");
     }
     let names = |window: &str| -> Vec<String> {
-        let listed = bench.call(window, "list_processes", json!({})).expect("listed");
+        let listed = app.call(window, "list_processes", json!({})).expect("listed");
         let processes = listed.as_array().expect("a list").clone();
         processes.iter().map(|p| p["name"].as_str().expect("a name").to_owned()).collect()
     };
     assert_eq!(names("main"), ["math", "other"]);
     assert_eq!(names("viewer"), ["math"]);
-    let backends = bench.call("viewer", "list_backends", json!({})).expect("listed");
+    let backends = app.call("viewer", "list_backends", json!({})).expect("listed");
     assert_eq!(backends.as_array().map(Vec::len), Some(1));
 
-    bench
-        .call("viewer", "watch", json!({ "channel": "__CHANNEL__:9", "usageMs": null }))
+    app.call("viewer", "watch", json!({ "channel": "__CHANNEL__:9", "usageMs": null }))
         .expect("watches");
-    let snapshot = crate::support::wait_for("a snapshot", || bench.messages(9).first().cloned());
+    let snapshot = crate::test_app::wait_for("a snapshot", || app.messages(9).first().cloned());
     assert!(snapshot.contains("\"math\"") && !snapshot.contains("\"other\""), "{snapshot}");
 
-    // Rust's own processes are nobody's.
-    let js = tauri_plugin_js::JsExt::js(&bench.app).supervisor().clone();
+    // No capability covers processes that Rust starts under undeclared names.
+    let js = tauri_plugin_js::JsExt::js(&app.tauri).supervisor().clone();
     tauri::async_runtime::block_on(async {
         let config = tauri_plugin_js::SpawnConfig::command("cat");
         js.spawn("rusts-own", config).await.expect("spawned");
     });
-    bench.call("main", "kill_all", json!({})).expect("killed");
+    app.call("main", "kill_all", json!({})).expect("killed");
     assert!(js.status("rusts-own").expect("listed").running);
     assert!(js.status("math").expect("listed").state.is_exited());
 }

@@ -1,9 +1,9 @@
-//! Pages that send nonsense. An answer is all they get.
+//! Pages that send malformed or oversized requests: each one is answered, and Rust does not panic.
 
 use serde_json::{Value, json};
 use tauri::ipc::InvokeBody;
 
-use crate::support::{RUNTIME, simple, wait_for};
+use crate::test_app::{RUNTIME, one_window, wait_for};
 
 fn config() -> Value {
     json!({ "backends": { "echo": { "bundled": "echo", "runtime": RUNTIME },
@@ -11,15 +11,15 @@ fn config() -> Value {
         "maxProcesses": 16, "maxProcessesPerWindow": 16 })
 }
 
-fn anything() -> Value {
+fn allow_all() -> Value {
     json!({ "identifier": "js:allow-spawn", "allow": [
         { "name": "*", "bundled": "*", "runtime": [RUNTIME], "args": true, "env": ["APP_*"] }] })
 }
 
 #[test]
 fn arguments_of_any_type_and_size_are_answered() {
-    let bench = simple(config(), &[anything()]);
-    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+    let app = one_window(config(), &[allow_all()]);
+    app.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     let long = "x".repeat(1024 * 1024);
     let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
     let values = [
@@ -59,19 +59,18 @@ fn arguments_of_any_type_and_size_are_answered() {
             let args = json!({ "name": value, "config": value, "data": value, "runtime": value,
                 "path": value, "channel": value, "attachment": value, "after": value, "seq": value,
                 "usageMs": value, "unknown": value });
-            // Refused or not: it is answered, and nothing panics.
-            let answer = bench.call("main", command, args);
-            // What Tauri itself answers is a string, and as long as it likes.
-            let own = answer.err().filter(Value::is_object).unwrap_or_default().to_string();
-            assert!(own.len() < 2000, "{command} answers with {} bytes", own.len());
+            let answer = app.call("main", command, args);
+            // Errors of Tauri itself are strings of any length.
+            let error = answer.err().filter(Value::is_object).unwrap_or_default().to_string();
+            assert!(error.len() < 2000, "{command} answers with {} bytes", error.len());
         }
     }
-    bench.call("main", "list_processes", json!({})).expect("all is well");
+    app.call("main", "list_processes", json!({})).expect("listed");
 }
 
 #[test]
 fn unknown_and_mistyped_fields_of_a_configuration_are_named() {
-    let bench = simple(config(), &[anything()]);
+    let app = one_window(config(), &[allow_all()]);
     for (config, expected) in [
         (json!({ "scirpt": "x" }), "unknown field `scirpt`"),
         (json!({ "script": 1 }), "invalid type: integer `1`, expected a string"),
@@ -81,7 +80,7 @@ fn unknown_and_mistyped_fields_of_a_configuration_are_named() {
         (json!("echo"), "invalid type: string \"echo\""),
         (json!([]), "invalid"),
     ] {
-        let error = bench
+        let error = app
             .call("main", "spawn", json!({ "name": "a", "config": config }))
             .expect_err("refused");
         let message = error["message"].as_str().unwrap_or_default();
@@ -90,42 +89,42 @@ fn unknown_and_mistyped_fields_of_a_configuration_are_named() {
 }
 
 #[test]
-fn spawning_in_a_loop_ends_with_an_error_that_says_so() {
-    let bench = simple(config(), &[anything()]);
+fn spawning_in_a_loop_fails_at_the_limit() {
+    let app = one_window(config(), &[allow_all()]);
     let mut refused = 0;
     for number in 0..10_000 {
         let config = json!({ "script": "sleeper" });
         let args = json!({ "name": format!("p{number}"), "config": config });
-        if let Err(error) = bench.call("main", "spawn", args) {
+        if let Err(error) = app.call("main", "spawn", args) {
             assert_eq!(error["kind"], "tooMany", "{error}");
             assert!(error["message"].as_str().is_some_and(|text| text.contains("16")), "{error}");
             refused += 1;
         }
     }
     assert_eq!(refused, 10_000 - 16);
-    bench.call("main", "kill", json!({ "name": "p0" })).expect("killed");
+    app.call("main", "kill", json!({ "name": "p0" })).expect("killed");
     let args = json!({ "name": "again", "config": { "script": "sleeper" } });
-    bench.call("main", "spawn", args).expect("there is room again");
+    app.call("main", "spawn", args).expect("a place is free");
 }
 
 #[test]
-fn bodies_of_fifty_megabytes_neither_block_nor_grow_without_bound() {
-    let bench = simple(config(), &[]);
-    bench.call("main", "spawn", json!({ "name": "sleeper" })).expect("spawned");
+fn writes_of_fifty_megabytes_do_not_block_and_are_bounded() {
+    let app = one_window(config(), &[]);
+    app.call("main", "spawn", json!({ "name": "sleeper" })).expect("spawned");
     let big = "x".repeat(50 * 1024 * 1024);
-    // It never reads: a write that waited would wait without end.
-    bench.write("main", "sleeper", "w", 1, &big).expect("one is taken whatever its size");
+    // The process never reads stdin, so a write that waits never returns.
+    app.write("main", "sleeper", "w", 1, &big).expect("an empty queue takes a write of any size");
     for seq in 2..6 {
-        let error = bench.write("main", "sleeper", "w", seq, &big).expect_err("full");
+        let error = app.write("main", "sleeper", "w", seq, &big).expect_err("full");
         assert_eq!(error["kind"], "stdinFull", "{error}");
     }
-    bench.call("main", "kill", json!({ "name": "sleeper" })).expect("killed");
+    app.call("main", "kill", json!({ "name": "sleeper" })).expect("killed");
 }
 
 #[test]
-fn raw_writes_that_make_no_sense_are_refused() {
-    let bench = simple(config(), &[]);
-    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+fn malformed_raw_writes_are_refused() {
+    let app = one_window(config(), &[]);
+    app.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     let body = || InvokeBody::Raw(b"x\n".to_vec());
     let good = [("js-name", "echo"), ("js-writer", "w"), ("js-seq", "1")];
     for missing in 0..good.len() {
@@ -135,7 +134,7 @@ fn raw_writes_that_make_no_sense_are_refused() {
             .filter(|(index, _)| *index != missing)
             .map(|(_, h)| *h)
             .collect();
-        let error = bench.request("main", "write", body(), &headers).expect_err("refused");
+        let error = app.request("main", "write", body(), &headers).expect_err("refused");
         assert!(error.to_string().contains(good[missing].0), "{error}");
     }
     let long = "w".repeat(65);
@@ -149,22 +148,22 @@ fn raw_writes_that_make_no_sense_are_refused() {
         let mut headers = good.to_vec();
         headers.retain(|(name, _)| *name != header);
         headers.push((header, value));
-        let error = bench.request("main", "write", body(), &headers).expect_err("refused");
+        let error = app.request("main", "write", body(), &headers).expect_err("refused");
         assert!(error.to_string().contains(header), "{error}");
     }
     for body in [json!([256]), json!("x"), json!({}), json!({ "data": "x" })] {
-        let error = bench.request("main", "write", InvokeBody::Json(body), &good);
+        let error = app.request("main", "write", InvokeBody::Json(body), &good);
         assert!(error.expect_err("refused").to_string().contains("bytes"));
     }
     let numbers = InvokeBody::Json(json!([104, 105, 10]));
-    bench.request("main", "write", numbers, &good).expect("the isolation pattern's form");
-    bench.attach("main", "echo", 3).expect("attached");
-    wait_for("the echo", || (bench.stdout(3) == ["echo hi"]).then_some(()));
+    app.request("main", "write", numbers, &good).expect("the isolation pattern's form");
+    app.attach("main", "echo", 3).expect("attached");
+    wait_for("the echo", || (app.stdout(3) == ["echo hi"]).then_some(()));
 }
 
 #[test]
-fn a_configuration_with_too_much_in_it_is_refused_whatever_its_entry_allows() {
-    let bench = simple(config(), &[anything()]);
+fn an_oversized_configuration_is_refused() {
+    let app = one_window(config(), &[allow_all()]);
     let long = "x".repeat(1024 * 1024);
     for (config, expected) in [
         (json!({ "script": "echo", "args": [long] }), "bytes of text"),
@@ -178,20 +177,20 @@ fn a_configuration_with_too_much_in_it_is_refused_whatever_its_entry_allows() {
             "1000 items in 'permissions'",
         ),
     ] {
-        let error = bench.call("main", "spawn", json!({ "name": "a", "config": config }));
+        let error = app.call("main", "spawn", json!({ "name": "a", "config": config }));
         let error = error.expect_err(expected).to_string();
         assert!(error.contains(expected) && error.len() < 2000, "{error}");
     }
 }
 
 #[test]
-fn an_attachment_has_a_short_name() {
-    let bench = simple(config(), &[]);
-    bench.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
+fn an_overlong_attachment_id_is_refused() {
+    let app = one_window(config(), &[]);
+    app.call("main", "spawn", json!({ "name": "echo" })).expect("spawned");
     for attachment in [String::new(), "x".repeat(65), "x".repeat(1 << 20)] {
         let args = json!({ "name": "echo", "channel": "__CHANNEL__:1", "attachment": attachment });
-        let error = bench.call("main", "attach", args).expect_err("refused");
+        let error = app.call("main", "attach", args).expect_err("refused");
         assert!(error.to_string().contains("1 to 64 characters"), "{error}");
     }
-    bench.attach("main", "echo", 1).expect("attached");
+    app.attach("main", "echo", 1).expect("attached");
 }

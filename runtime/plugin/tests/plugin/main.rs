@@ -1,15 +1,15 @@
-//! The plugin as pages see it: real commands, the real permission files, real processes; only the
-//! windows are Tauri's mock ones. What needs a real page is tested end to end.
+//! Tests of the plugin's commands with the real permission files and real processes. The windows are Tauri's
+//! mock windows; `e2e` tests real pages.
 
 mod contract;
 mod forbidden;
 mod hostile;
-#[cfg(all(unix, feature = "embedded"))]
-mod links;
 #[path = "../../../core/tests/common/patience.rs"]
 mod patience;
 mod streams;
-mod support;
+#[cfg(all(unix, feature = "embedded"))]
+mod symlinks;
+mod test_app;
 mod windows;
 #[cfg(not(feature = "embedded"))]
 mod without_engine;

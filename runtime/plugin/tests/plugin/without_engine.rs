@@ -1,14 +1,14 @@
-//! A build without the engine: a page, the configuration of the app and Rust are told which feature is
-//! missing, and what does not ask for the engine runs on a child.
+//! A build without the engine: a start on the engine fails with the name of the missing feature, and other
+//! starts use a child runtime.
 
 use serde_json::{Value, json};
 use tauri_plugin_js::{JsExt, Runtime, SpawnConfig};
 
-use crate::support::{Bench, simple, wait_for};
+use crate::test_app::{TestApp, one_window, wait_for};
 
 const FEATURE: &str = "enable the cargo feature \"embedded\" of tauri-plugin-js";
 
-/// As an app declares them for builds of both kinds.
+/// Declarations for builds with and without the engine.
 fn config() -> Value {
     json!({ "backends": {
         "inside": { "bundled": "sleeper", "runtime": "embedded", "limits": { "heapMb": 64 } },
@@ -32,29 +32,28 @@ fn assert_names_the_feature(error: &Value) {
     assert!(message.contains(FEATURE), "{message}");
 }
 
-fn spawn(bench: &Bench, name: &str, config: &Value) -> Result<Value, Value> {
-    bench.call("main", "spawn", json!({ "name": name, "config": config }))
+fn spawn(app: &TestApp, name: &str, config: &Value) -> Result<Value, Value> {
+    app.call("main", "spawn", json!({ "name": name, "config": config }))
 }
 
 #[test]
 fn a_declared_backend_that_needs_the_engine_is_refused_and_the_others_run() {
-    let bench = simple(config(), &[]);
+    let app = one_window(config(), &[]);
     for command in ["spawn", "ensure"] {
-        let error =
-            bench.call("main", command, json!({ "name": "inside" })).expect_err("no engine");
+        let error = app.call("main", command, json!({ "name": "inside" })).expect_err("no engine");
         assert_names_the_feature(&error);
     }
     for name in ["either", "any"] {
-        let info = spawn(&bench, name, &Value::Null).expect("a child");
+        let info = spawn(&app, name, &Value::Null).expect("a child");
         assert_eq!((&info["runtime"], info["pid"].is_null()), (&json!("deno"), false), "{name}");
     }
 }
 
 #[test]
-fn the_app_starts_without_a_backend_that_is_to_start_with_it_and_says_why() {
-    let bench = simple(config(), &[]);
+fn an_app_starts_without_an_autostart_backend_that_needs_the_engine() {
+    let app = one_window(config(), &[]);
     let status = wait_for("the failure", || {
-        let status = bench.call("main", "get_status", json!({ "name": "early" })).ok()?;
+        let status = app.call("main", "get_status", json!({ "name": "early" })).ok()?;
         (status["state"]["state"] == "exited").then_some(status)
     });
     let reason = &status["state"]["reason"];
@@ -63,22 +62,22 @@ fn the_app_starts_without_a_backend_that_is_to_start_with_it_and_says_why() {
 }
 
 #[test]
-fn a_page_without_a_choice_gets_what_its_entry_names_besides_the_engine() {
-    let bench = simple(json!({}), &[scratch()]);
+fn auto_skips_the_engine_of_an_entry() {
+    let app = one_window(json!({}), &[scratch()]);
     for config in [json!({ "script": "echo" }), json!({ "script": "echo", "runtime": "auto" })] {
-        let info = spawn(&bench, "both-1", &config).expect("a child");
+        let info = spawn(&app, "both-1", &config).expect("a child");
         assert_eq!(info["runtime"], "deno");
-        bench.call("main", "kill", json!({ "name": "both-1" })).expect("killed");
-        assert_names_the_feature(&spawn(&bench, "inside-1", &config).expect_err("no engine"));
+        app.call("main", "kill", json!({ "name": "both-1" })).expect("killed");
+        assert_names_the_feature(&spawn(&app, "inside-1", &config).expect_err("no engine"));
     }
-    let asked = json!({ "script": "echo", "runtime": "embedded" });
-    assert_names_the_feature(&spawn(&bench, "both-2", &asked).expect_err("no engine"));
+    let embedded = json!({ "script": "echo", "runtime": "embedded" });
+    assert_names_the_feature(&spawn(&app, "both-2", &embedded).expect_err("no engine"));
 }
 
 #[test]
-fn rust_is_told_too_and_the_engine_is_listed_as_not_there() {
-    let bench = simple(json!({}), &[]);
-    let js = bench.app.js();
+fn the_rust_api_names_the_feature_and_lists_the_engine_as_unavailable() {
+    let app = one_window(json!({}), &[]);
+    let js = app.tauri.js();
     let error = tauri::async_runtime::block_on(async {
         js.spawn("inside", SpawnConfig::script(Runtime::Embedded, "echo")).await
     });

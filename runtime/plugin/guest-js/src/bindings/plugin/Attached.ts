@@ -11,7 +11,7 @@ export type Attached = {
    */
   next: number
   /**
-   * Whether nobody had attached to this generation before.
+   * Whether this is the first attachment to this generation.
    */
   fresh: boolean
 }

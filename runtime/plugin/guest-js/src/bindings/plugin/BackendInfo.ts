@@ -3,7 +3,7 @@ import type { ProcessConfig } from './ProcessConfig.ts'
 import type { SourceInfo } from './SourceInfo.ts'
 
 /**
- * A declared backend, as windows that may use it see it.
+ * A declared backend.
  */
 export type BackendInfo = {
   name: string

@@ -7,7 +7,7 @@ import type { State } from '../State.ts'
  */
 export type Ensured = {
   /**
-   * Whether it was started by this call.
+   * Whether this call started it.
    */
   started: boolean
   /**

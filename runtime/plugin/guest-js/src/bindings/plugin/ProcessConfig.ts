@@ -7,7 +7,7 @@ import type { RestartPolicy } from '../RestartPolicy.ts'
 import type { Runtime } from '../Runtime.ts'
 
 /**
- * What a process was started with. The values of its environment may be secrets: only names.
+ * The configuration of a process. `env` has names only: the values may be secrets.
  */
 export type ProcessConfig = {
   runtime: Runtime | null

@@ -1,39 +1,47 @@
-//! Folders that configurations and capabilities name, with Tauri's variables.
+//! Paths in configurations and capabilities, with Tauri's variables (`$RESOURCE`, `$APPDATA`, …).
 
 use std::path::{Component, Path, PathBuf};
 
 use tauri::{AppHandle, Manager, Runtime};
 
 use crate::error::Error;
-use crate::js::JsExt;
 
-/// `None` is the folder of scripts. A path that begins with a variable (`$APPDATA/x`), a root or a drive is
-/// taken as it is; others lie in the folder of scripts.
-pub(crate) fn resolve<R: Runtime>(
-    app: &AppHandle<R>,
-    path: Option<&str>,
-) -> Result<PathBuf, Error> {
-    let root = || match app.js().script_root() {
-        Some(root) if is_anchored(root) => parse(app, root),
-        Some(root) => Ok(default_root(app)?.join(root)),
-        None => default_root(app),
-    };
-    match path {
-        None => root(),
-        Some(path) if is_anchored(path) => parse(app, path),
-        Some(path) => Ok(root()?.join(path)),
+/// `scriptRoot` of the configuration. Managed by the app, for scope entries: Tauri deserializes them with
+/// nothing but the app's handle.
+pub(crate) struct ScriptRoot(pub(crate) Option<String>);
+
+impl ScriptRoot {
+    /// The absolute form of `path`; `None` stands for the script root itself.
+    ///
+    /// A path with a variable, a root or a drive at its start does not depend on the script root. Other
+    /// paths are relative to it.
+    pub(crate) fn resolve<R: Runtime>(
+        &self,
+        app: &AppHandle<R>,
+        path: Option<&str>,
+    ) -> Result<PathBuf, Error> {
+        let root = || match self.0.as_deref() {
+            Some(root) if is_anchored(root) => parse(app, root),
+            Some(root) => Ok(default_root(app)?.join(root)),
+            None => default_root(app),
+        };
+        match path {
+            None => root(),
+            Some(path) if is_anchored(path) => parse(app, path),
+            Some(path) => Ok(root()?.join(path)),
+        }
     }
 }
 
-/// Whether the folder of scripts has no say in where `path` lies. `/data` and `C:data` are not absolute on
-/// Windows, but joined to a folder they leave it.
+/// Whether `path` is independent of the script root. On Windows `/data` and `C:data` are not absolute, but
+/// joining them to a folder leaves that folder.
 fn is_anchored(path: &str) -> bool {
     let first = Path::new(path).components().next();
     path.starts_with('$') || matches!(first, Some(Component::Prefix(_) | Component::RootDir))
 }
 
-/// In a bundle scripts are resources. During development they lie in the project: where the app was started,
-/// or above that when it was started in the folder of its configuration, as `tauri dev` does.
+/// The resource folder in a bundled app. During development the working directory, or its parent if
+/// `tauri.conf.json` is in it, as under `tauri dev`.
 fn default_root<R: Runtime>(app: &AppHandle<R>) -> Result<PathBuf, Error> {
     if !tauri::is_dev() {
         return parse(app, "$RESOURCE");
@@ -57,9 +65,9 @@ fn parse<R: Runtime>(app: &AppHandle<R>, path: &str) -> Result<PathBuf, Error> {
         return Ok(parsed);
     }
     if path.starts_with('$') {
-        return refuse("begins with a variable that Tauri does not know");
+        return refuse("starts with a variable that Tauri does not know");
     }
-    refuse("must begin with a drive and a root, as in 'C:\\data', to be absolute")
+    refuse("must start with a drive and a root, as in 'C:\\data', to be absolute")
 }
 
 #[cfg(test)]
@@ -67,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_with_a_root_a_drive_or_a_variable_does_not_lie_in_the_folder_of_scripts() {
+    fn a_path_with_a_root_a_drive_or_a_variable_is_independent_of_the_script_root() {
         for path in ["/data", "/data/../etc", "$APPDATA/x", "$RESOURCE"] {
             assert!(is_anchored(path), "{path}");
         }

@@ -1,7 +1,7 @@
-//! Whatever an entry says and a page asks for, what is authorized is within the entry: against a real tree of
-//! files with links, and a model that is simpler than the code.
+//! Property test of `authorize`: an authorized configuration never exceeds the entry. Uses a real folder tree with
+//! symlinks, and a model that is simpler than the code.
 //!
-//! `PROPTEST_CASES` asks for another number of cases.
+//! `PROPTEST_CASES` sets the number of cases.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,16 +15,16 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::rule::Rule;
-use super::{Request, Rights};
+use super::{Request, Scope};
 
-/// A path in the tree, or out of it.
+/// A path inside or outside the tree.
 fn path() -> impl Strategy<Value = String> {
     let names = ["a", "b", "c", "s.ts", "t.js", "new", "..", "."];
     let weighted = prop::sample::select([&names[..], &names[..3], &names[..4]].concat());
     prop::collection::vec(weighted, 1..4).prop_map(|names| names.join("/"))
 }
 
-/// A link, by its place and what it leads to.
+/// A symlink: its path and its target.
 fn link() -> impl Strategy<Value = (String, String)> {
     (path(), path())
 }
@@ -37,24 +37,24 @@ fn paths() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn words(from: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
-    prop::collection::vec(prop::sample::select(from), 0..3)
+fn subset(of: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(prop::sample::select(of), 0..3)
 }
 
 const RUNTIMES: &[&str] = &["embedded", "deno", "bun", "node"];
 
-/// An entry; its paths are below the tree.
+/// An entry. Its paths are relative to the tree.
 fn entry() -> impl Strategy<Value = Value> {
     let script = prop::sample::select(&["a/*.ts", "**/*.ts", "a/**", "b/s.ts"][..]);
-    let permissions = (paths(), paths(), words(&["h.com", "h.com:1", "*.h.com"])).prop_map(
+    let permissions = (paths(), paths(), subset(&["h.com", "h.com:1", "*.h.com"])).prop_map(
         |(read, write, net)| json!({ "read": read, "write": write, "net": net, "run": ["ls"] }),
     );
     (
         script,
-        words(RUNTIMES),
-        words(&["--sandbox", "-x"]),
-        words(&["--level=*", "y"]),
-        words(&["LANG", "APP_*", "LD_AUDIT"]),
+        subset(RUNTIMES),
+        subset(&["--sandbox", "-x"]),
+        subset(&["--level=*", "y"]),
+        subset(&["LANG", "APP_*", "LD_AUDIT"]),
         prop::option::of(path()),
         prop::option::of(permissions),
     )
@@ -65,20 +65,20 @@ fn entry() -> impl Strategy<Value = Value> {
         })
 }
 
-/// What a page asks for; some of its paths are absolute.
-fn wish() -> impl Strategy<Value = Value> {
-    let permissions = (paths(), paths(), words(&["h.com", "h.com:1", "h.com:2", "x.com"]))
+/// A configuration from a page. Its paths are relative to the tree.
+fn request() -> impl Strategy<Value = Value> {
+    let permissions = (paths(), paths(), subset(&["h.com", "h.com:1", "h.com:2", "x.com"]))
         .prop_map(|(read, write, net)| json!({ "read": read, "write": write, "net": net }));
     let script = prop_oneof![3 => prop::sample::select(&["a/s.ts", "b/s.ts"][..]).prop_map(str::to_owned), 1 => path()];
     (
         script,
         prop::option::weighted(0.3, prop::sample::select(RUNTIMES)),
-        prop_oneof![5 => Just(vec![]), 1 => words(RUNTIMES)],
-        prop_oneof![3 => Just(vec![]), 1 => words(&["--sandbox", "-x", "--other"])],
-        prop_oneof![1 => Just(vec![]), 1 => words(&["--level=1", "y", "z"])],
+        prop_oneof![5 => Just(vec![]), 1 => subset(RUNTIMES)],
+        prop_oneof![3 => Just(vec![]), 1 => subset(&["--sandbox", "-x", "--other"])],
+        prop_oneof![1 => Just(vec![]), 1 => subset(&["--level=1", "y", "z"])],
         prop_oneof![
             1 => Just(vec![]),
-            1 => words(&["LANG", "APP_KEY", "APP_", "LD_AUDIT", "LD_PRELOAD", "HOME"]),
+            1 => subset(&["LANG", "APP_KEY", "APP_", "LD_AUDIT", "LD_PRELOAD", "HOME"]),
         ],
         prop::option::weighted(0.3, path()),
         prop::option::of(permissions),
@@ -93,8 +93,8 @@ fn wish() -> impl Strategy<Value = Value> {
         })
 }
 
-/// Leaves out what is `null`, and makes the paths of permissions absolute.
-fn placed(mut value: Value, root: &Path) -> Value {
+/// Removes fields that are `null`, and makes the paths of permissions absolute.
+fn normalized(mut value: Value, root: &Path) -> Value {
     if let Value::Object(fields) = &mut value {
         fields.retain(|_, value| !value.is_null());
     }
@@ -110,7 +110,7 @@ fn placed(mut value: Value, root: &Path) -> Value {
     value
 }
 
-fn make(root: &Path, links: &[(String, String)]) {
+fn create_tree(root: &Path, links: &[(String, String)]) {
     for folder in ["a/b", "b/a", "c/c"] {
         fs::create_dir_all(root.join("tree").join(folder)).expect("a folder");
     }
@@ -122,54 +122,54 @@ fn make(root: &Path, links: &[(String, String)]) {
     }
     for (at, target) in links {
         let target = target.replace("../..", "../../outside");
-        // Where something is already, it stays.
+        // Fails if the path exists already.
         let _ = symlink(target, root.join("tree").join(at));
     }
 }
 
-/// Every file and folder, by its real name.
-fn all(folder: &Path, found: &mut Vec<PathBuf>) {
+/// Collects all files and folders, without symlinks.
+fn collect_files(folder: &Path, found: &mut Vec<PathBuf>) {
     found.push(folder.to_owned());
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
         let kind = entry.file_type().expect("a kind");
         match (kind.is_dir(), kind.is_file()) {
-            (true, _) => all(&entry.path(), found),
+            (true, _) => collect_files(&entry.path(), found),
             (_, true) => found.push(entry.path()),
             _ => {}
         }
     }
 }
 
-/// What the engine lets a process do with the file whose real name is `file`.
-fn reaches(grant: &Grant, file: &Path, follows_links: bool) -> bool {
-    let reaches = |granted: &String| {
-        let real = fs::canonicalize(granted).unwrap_or_else(|_| granted.into());
-        file.starts_with(if follows_links { &real } else { Path::new(granted) })
+/// Whether the engine grants access to `file`, a path without symlinks.
+fn grants(grant: &Grant, file: &Path, follows_links: bool) -> bool {
+    let covers = |granted: &String| {
+        let resolved = fs::canonicalize(granted).unwrap_or_else(|_| granted.into());
+        file.starts_with(if follows_links { &resolved } else { Path::new(granted) })
     };
     match grant {
         Grant::All(all) => *all,
-        Grant::Some(list) => list.iter().any(reaches),
+        Grant::Some(list) => list.iter().any(covers),
     }
 }
 
 fn is_script(pattern: &str, path: &Path) -> bool {
-    let ends = path.extension().is_some_and(|ending| ending == "ts");
+    let is_ts = path.extension().is_some_and(|extension| extension == "ts");
     match pattern {
-        "a/*.ts" => ends && path.parent() == Some(Path::new("a")),
-        "**/*.ts" => ends,
+        "a/*.ts" => is_ts && path.parent() == Some(Path::new("a")),
+        "**/*.ts" => is_ts,
         "a/**" => path.starts_with("a"),
         _ => path == Path::new(pattern),
     }
 }
 
-fn check(entry: &Value, wish: &Value, config: &SpawnConfig, root: &Path) -> Result<(), String> {
+fn check(entry: &Value, request: &Value, config: &SpawnConfig, root: &Path) -> Result<(), String> {
     let tree = root.join("tree");
     let listed = |key: &str| entry[key].as_array().cloned().unwrap_or_default();
-    let ensure = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
+    let ensure = |holds: bool, fault: &str| if holds { Ok(()) } else { Err(fault.to_owned()) };
     let script = PathBuf::from(config.script.clone().unwrap_or_default());
     let within = script.strip_prefix(&tree).map_err(|_| "the script is outside")?;
     ensure(is_script(entry["script"].as_str().unwrap_or_default(), within), "another script")?;
-    ensure(fs::canonicalize(&script).is_ok_and(|real| real == script), "a script with links")?;
+    ensure(fs::canonicalize(&script).is_ok_and(|path| path == script), "a script with links")?;
     ensure(config.links == Links::Refuse, "links are followed")?;
 
     let runtimes: Vec<Runtime> = config.runtime.iter().chain(&config.fallback).copied().collect();
@@ -182,8 +182,8 @@ fn check(entry: &Value, wish: &Value, config: &SpawnConfig, root: &Path) -> Resu
     let has_engine = runtimes.contains(&Runtime::Embedded);
     let has_flags = json!(config.runtime_args) == json!(listed("runtimeArgs"));
     ensure(has_flags || has_engine && config.runtime_args.is_empty(), "other flags")?;
-    let is_alone = runtimes.iter().all(|runtime| *runtime == Runtime::Embedded);
-    ensure(has_flags || is_alone, "a child without the flags")?;
+    let has_no_child = runtimes.iter().all(|runtime| *runtime == Runtime::Embedded);
+    ensure(has_flags || has_no_child, "a child without the flags")?;
 
     let (args, env) = (listed("args"), listed("env"));
     let is_arg = |arg: &String| args.contains(&json!(if arg == "y" { "y" } else { "--level=*" }));
@@ -199,68 +199,68 @@ fn check(entry: &Value, wish: &Value, config: &SpawnConfig, root: &Path) -> Resu
     }
     ensure(config.limits.and_then(|limits| limits.heap_mb) <= Some(64), "a larger heap")?;
 
-    let most: Permissions =
+    let granted: Permissions =
         serde_json::from_value(entry.get("permissions").cloned().unwrap_or(json!({})))
             .map_err(|error| error.to_string())?;
-    let given = config.permissions.clone().unwrap_or_default();
+    let result = config.permissions.clone().unwrap_or_default();
     let mut files = Vec::new();
-    all(root, &mut files);
-    for (kind, given, most) in
-        [("read", &given.read, &most.read), ("write", &given.write, &most.write)]
+    collect_files(root, &mut files);
+    for (kind, result, granted) in
+        [("read", &result.read, &granted.read), ("write", &result.write, &granted.write)]
     {
-        let is_more = |file: &&PathBuf| reaches(given, file, true) && !reaches(most, file, true);
+        let is_more = |file: &&PathBuf| grants(result, file, true) && !grants(granted, file, true);
         if let Some(file) = files.iter().find(is_more) {
             return Err(format!("{kind} of {}", file.display()));
         }
-        // A page that asks for nothing gets all that its entry grants.
-        let is_less = |file: &&PathBuf| reaches(most, file, true) && !reaches(given, file, false);
-        if let (None, Some(file)) = (wish.get("permissions"), files.iter().find(is_less)) {
+        // Without requested permissions, the page gets all that the entry grants.
+        let is_less = |file: &&PathBuf| grants(granted, file, true) && !grants(result, file, false);
+        if let (None, Some(file)) = (request.get("permissions"), files.iter().find(is_less)) {
             return Err(format!("no {kind} of {}", file.display()));
         }
     }
     let hosts = |grant: &Grant| if let Grant::Some(list) = grant { list.clone() } else { vec![] };
     let is_host = |host: &String| {
-        let granted = hosts(&most.net);
+        let granted = hosts(&granted.net);
         granted.contains(host) || host.starts_with("h.com:") && granted.contains(&"h.com".into())
     };
-    ensure(hosts(&given.net).iter().all(is_host), "another host")
+    ensure(hosts(&result.net).iter().all(is_host), "another host")
 }
 
 #[test]
-fn what_is_authorized_is_within_the_entry() {
+fn an_authorized_configuration_never_exceeds_its_entry() {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let (cases, authorized) = (config.cases, AtomicU32::new(0));
     let links = prop::collection::vec(link(), 0..6);
-    let world = (links, entry(), prop::collection::vec(wish(), 1..24));
+    let inputs = (links, entry(), prop::collection::vec(request(), 1..24));
     let mut runner = TestRunner::new(config);
-    let result = runner.run(&world, |(links, entry, wishes)| {
+    let result = runner.run(&inputs, |(links, entry, requests)| {
         let root = tempfile::tempdir().expect("a folder");
-        let root = root.path().canonicalize().expect("it is there");
-        make(&root, &links);
+        let root = root.path().canonicalize().expect("it exists");
+        create_tree(&root, &links);
         let tree = root.join("tree");
-        let entry = placed(entry, &tree);
+        let entry = normalized(entry, &tree);
         let parsed = serde_json::from_value(entry.clone()).expect("an entry");
         let rule = Rule::new(parsed, |path| Ok(tree.join(path.unwrap_or("."))));
-        // An entry with `..` in a path is refused.
+        // `..` in a path of the entry is an error.
         let Ok(rule) = rule else { return Ok(()) };
         let allow = vec![Arc::new(rule)];
-        let rights = Rights { label: "main".into(), command: "spawn".into(), allow, deny: vec![] };
-        for wish in wishes {
-            let wish = placed(wish, &tree);
-            let config = serde_json::from_value(wish.clone()).expect("a configuration");
+        let scope = Scope { label: "main".into(), command: "spawn".into(), allow, deny: vec![] };
+        for request in requests {
+            let request = normalized(request, &tree);
+            let config = serde_json::from_value(request.clone()).expect("a configuration");
             let default_limits = Some(Limits { heap_mb: Some(32), ..Limits::default() });
             let is_bundled = &|_: &str| false;
-            let request =
+            let start =
                 Request { name: "p", is_declared: false, config, is_bundled, default_limits };
-            if let Ok(config) = rights.authorize(&request) {
+            if let Ok(config) = scope.authorize(&start) {
                 authorized.fetch_add(1, Ordering::Relaxed);
-                let checked = check(&entry, &wish, &config, &root);
-                prop_assert_eq!(checked, Ok(()), "{} became {:?}", wish, config);
+                let checked = check(&entry, &request, &config, &root);
+                prop_assert_eq!(checked, Ok(()), "{} became {:?}", request, config);
             }
         }
         Ok(())
     });
     result.unwrap_or_else(|failure| panic!("{failure}"));
     let authorized = authorized.into_inner();
-    assert!(authorized > cases / 8, "the model says little: {authorized} were authorized");
+    assert!(authorized > cases / 8, "only {authorized} requests were authorized");
 }

@@ -1,4 +1,4 @@
-//! Pages that watch the list of processes.
+//! Lists of processes for pages: a snapshot, then changes, and usage at an interval.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,21 +11,22 @@ use tauri::ipc::Channel;
 
 use crate::wire::WatchMessage;
 
-/// What processes use is measured no more often than this.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(250);
+/// The shortest interval between measurements of usage.
+const MIN_USAGE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Most lists that one window may watch at once: far more than a page needs.
-const MOST_WATCHES: usize = 32;
+/// Most lists that one window watches at once.
+const MAX_WATCHES: usize = 32;
 
-/// Which process a watcher may see.
+/// Whether a watcher may see the process with the given name.
 pub(crate) type MaySee = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// The tasks that watch for pages, by window and Channel.
+/// The tasks that send lists to pages, by window and Channel.
 #[derive(Default)]
 pub(crate) struct Watchers(Mutex<HashMap<String, BTreeMap<u32, JoinHandle<()>>>>);
 
 impl Watchers {
-    /// Tells `channel` about the processes that `may_see` covers, until the page is gone.
+    /// Sends the processes that `may_see` covers to `channel`, until the page is gone. `usage_ms` is the interval
+    /// of usage in milliseconds; without it, usage is not sent.
     pub(crate) fn watch(
         &self,
         label: &str,
@@ -37,28 +38,28 @@ impl Watchers {
         let mut watchers = self.lock();
         let own = watchers.entry(label.to_owned()).or_default();
         own.retain(|_, task| !task.inner().is_finished());
-        if own.len() >= MOST_WATCHES {
+        if own.len() >= MAX_WATCHES {
             return Err(crate::Error::invalid(format!(
-                "window '{label}' watches {MOST_WATCHES} lists of processes already; end some"
+                "window '{label}' watches {MAX_WATCHES} lists of processes already; unwatch some"
             )));
         }
         let id = channel.id();
-        let every = usage_ms.map(|ms| Duration::from_millis(ms).max(SHORTEST_INTERVAL));
-        let task = tauri::async_runtime::spawn(run(supervisor, channel, every, may_see));
-        if let Some(former) = own.insert(id, task) {
-            former.abort();
+        let interval = usage_ms.map(|ms| Duration::from_millis(ms).max(MIN_USAGE_INTERVAL));
+        let task = tauri::async_runtime::spawn(run(supervisor, channel, interval, may_see));
+        if let Some(replaced) = own.insert(id, task) {
+            replaced.abort();
         }
         Ok(())
     }
 
-    /// The page wants no more of it.
+    /// Ends a watch.
     pub(crate) fn unwatch(&self, label: &str, channel: u32) {
         if let Some(task) = self.lock().get_mut(label).and_then(|own| own.remove(&channel)) {
             task.abort();
         }
     }
 
-    /// The page of this window was left.
+    /// The window has left its page.
     pub(crate) fn page_gone(&self, label: &str) {
         self.windows_gone(|window| window == label);
     }
@@ -81,13 +82,13 @@ impl Watchers {
 async fn run(
     supervisor: Arc<Supervisor>,
     channel: Channel<WatchMessage>,
-    every: Option<Duration>,
+    interval: Option<Duration>,
     may_see: MaySee,
 ) {
     let mut changes = supervisor.changes();
-    let mut known = BTreeMap::new();
+    let mut sent = BTreeMap::new();
     let mut is_first = true;
-    let mut ticks = tokio::time::interval(every.unwrap_or(Duration::MAX / 4));
+    let mut ticks = tokio::time::interval(interval.unwrap_or(Duration::MAX / 4));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         let now: Vec<ProcessInfo> =
@@ -95,17 +96,17 @@ async fn run(
         let messages = if std::mem::take(&mut is_first) {
             vec![WatchMessage::Snapshot { processes: now.clone() }]
         } else {
-            differences(&known, &now)
+            differences(&sent, &now)
         };
-        known = now.into_iter().map(|process| (process.name.clone(), process)).collect();
+        sent = now.into_iter().map(|process| (process.name.clone(), process)).collect();
         for message in messages {
-            // A Channel cannot tell that its page is gone; Tauri's events do.
+            // Errors are ignored: Tauri's events report that a page is gone.
             let _ = channel.send(message);
         }
         tokio::select! {
             biased;
-            goes_on = changes.changed() => if !goes_on { return },
-            _ = ticks.tick(), if every.is_some() => {
+            is_open = changes.changed() => if !is_open { return },
+            _ = ticks.tick(), if interval.is_some() => {
                 let mut usage = supervisor.usage().await;
                 usage.retain(|usage| may_see(&usage.name));
                 if !usage.is_empty() {
@@ -116,11 +117,11 @@ async fn run(
     }
 }
 
-/// What has to be told to somebody who knows `known`.
-fn differences(known: &BTreeMap<String, ProcessInfo>, now: &[ProcessInfo]) -> Vec<WatchMessage> {
-    let is_new = |process: &&ProcessInfo| known.get(&process.name) != Some(process);
+/// The messages that turn the list `sent` into the list `now`.
+fn differences(sent: &BTreeMap<String, ProcessInfo>, now: &[ProcessInfo]) -> Vec<WatchMessage> {
+    let is_new = |process: &&ProcessInfo| sent.get(&process.name) != Some(process);
     let is_gone = |name: &&String| now.iter().all(|process| process.name != **name);
-    let removed = known.keys().filter(is_gone).cloned().map(|name| WatchMessage::Removed { name });
+    let removed = sent.keys().filter(is_gone).cloned().map(|name| WatchMessage::Removed { name });
     let changed = now.iter().filter(is_new).cloned();
     removed
         .chain(changed.map(|process| WatchMessage::Process { process: Box::new(process) }))
@@ -133,7 +134,7 @@ mod tests {
     use js_runtime::State;
 
     #[test]
-    fn only_what_is_new_changed_or_gone_is_told() {
+    fn only_differences_are_sent() {
         let process = |name: &str, generation| ProcessInfo {
             name: name.to_owned(),
             pid: None,
@@ -145,10 +146,10 @@ mod tests {
             start_ms: None,
             started_at: None,
         };
-        let known = [process("gone", 1), process("same", 1), process("again", 1)];
-        let known = known.map(|process| (process.name.clone(), process)).into();
+        let sent = [process("gone", 1), process("same", 1), process("again", 1)];
+        let sent = sent.map(|process| (process.name.clone(), process)).into();
         let now = [process("same", 1), process("again", 2), process("new", 1)];
-        let told: Vec<String> = differences(&known, &now)
+        let messages: Vec<String> = differences(&sent, &now)
             .iter()
             .map(|message| serde_json::to_value(message).expect("JSON"))
             .map(|value| {
@@ -156,6 +157,6 @@ mod tests {
                 format!("{} {}", value["kind"].as_str().unwrap_or(""), name.unwrap_or(""))
             })
             .collect();
-        assert_eq!(told, ["removed gone", "process again", "process new"]);
+        assert_eq!(messages, ["removed gone", "process again", "process new"]);
     }
 }
