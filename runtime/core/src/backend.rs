@@ -1,17 +1,9 @@
-//! The choice of a backend for a process, and the types that all kinds of backends share.
+//! The choice of a backend for a process, its start, and its usage.
 
 pub(crate) mod bundled;
 mod candidates;
-pub(crate) mod launch;
-pub(crate) mod paths;
-pub(crate) mod plan;
 pub(crate) mod running;
 pub(crate) mod start;
-pub(crate) mod stop;
 pub(crate) mod usage;
-pub(crate) mod validate;
 
 pub use start::find_sidecar;
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,8 @@
 //! A child process in its own process group (a job object on Windows).
 //!
-//! One task owns the child from start to reaping: it alone signals, kills and waits. The group is killed
-//! as soon as its leader has ended, whatever ended it, and then what has left the group but not the session:
-//! what a backend started never outlives it. The guardian does the same when the application is gone.
+//! One task owns the child from start to reaping: only this task signals, kills and waits. When the child ends, the
+//! rest of its process group is killed, and then the processes that left the group but not the session. So programs
+//! that a backend started never outlive it. The guardian does the same when the application is gone.
 
 pub(crate) mod close_on_exec;
 pub(crate) mod command_line;
@@ -13,9 +13,8 @@ pub(crate) mod node_typescript;
 mod reader;
 pub(crate) mod spawner;
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
@@ -27,53 +26,52 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::reader::{DRAIN, Reader};
-use crate::backend::running::Exit;
-use crate::backend::stop::StopRequest;
 use crate::child::command_line::CommandLine;
 use crate::child::guardian::Mark;
+use crate::generation::Exit;
+use crate::generation::plan::Plan;
+use crate::generation::stop::StopRequest;
 use crate::io::event::Stream;
 use crate::io::line_writer::LineWriters;
 use crate::io::stdin_queue::StdinQueue;
 use crate::wire::{Detached, ExitReason, Runtime};
 
-/// A writer fills a pipe in one go.
+/// The default capacity of a pipe: so much is written at once.
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// What a child's stdout may hold: four times what is usual. A user's pipes may hold 64 MiB in all before the
-/// system makes their new ones small.
+/// Capacity of a child's stdout: four times the default. Above 64 MiB for all pipes of a user, the system makes new
+/// pipes small.
 #[cfg(target_os = "linux")]
 const WIDE_PIPE_BYTES: i32 = 256 * 1024;
 
-/// Writes of up to this many bytes are all or nothing (`PIPE_BUF`).
+/// Writes of up to this many bytes are atomic (`PIPE_BUF`).
 const ATOMIC_WRITE: usize = 4096;
 
-/// What a child is started with.
+/// The request for a child.
 pub(crate) struct ChildSpec {
     pub(crate) line: CommandLine,
     pub(crate) runtime: Option<Runtime>,
-    pub(crate) cwd: PathBuf,
-    pub(crate) env: BTreeMap<String, String>,
-    pub(crate) detached: Detached,
+    pub(crate) plan: Arc<Plan>,
     pub(crate) input: StdinQueue,
-    pub(crate) sinks: LineWriters,
-    /// Sources that the child reads when it starts.
+    pub(crate) writers: LineWriters,
+    /// A file that the child reads when it starts; removed with the child.
     pub(crate) sources: Option<TempPath>,
 }
 
-/// Starts the child: blocks until the system has loaded the program. The receiver resolves when it is reaped and
-/// its output was read to the end.
+/// Starts the child. Blocks until the system has loaded the program. The receiver resolves when the child is reaped
+/// and its output is read to the end.
 pub(crate) fn start(
-    start: ChildSpec,
+    spec: ChildSpec,
     stop: StopRequest,
 ) -> std::io::Result<(Option<u32>, oneshot::Receiver<Exit>)> {
-    let ChildSpec { line, runtime, cwd, env, detached, input, sinks, sources } = start;
-    let mark = Mark::new(detached == Detached::End);
+    let ChildSpec { line, runtime, plan, input, writers, sources } = spec;
+    let mark = Mark::new(plan.config.detached.unwrap_or_default() == Detached::End);
     let mut command = CommandWrap::with_new(&line.program, |command| {
         command
             .args(&line.args)
-            .current_dir(&cwd)
+            .current_dir(&plan.cwd)
             .envs(default_env(runtime, |name| std::env::var_os(name).is_some()))
-            .envs(&env)
+            .envs(&plan.config.env)
             .envs(mark.value().map(|value| (guardian::VARIABLE, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -91,73 +89,73 @@ pub(crate) fn start(
 
     let pid = child.id();
     if let Some(pid) = pid {
-        mark.group_began(pid);
+        mark.group_started(pid);
     }
-    let (leader_gone, gone) = watch::channel(None);
+    let (leader_exit, exited_at) = watch::channel(None);
     let mut readers = Vec::new();
     if let Some(pipe) = child.stdout().take() {
         #[cfg(target_os = "linux")]
-        widen(&pipe);
-        let reader = Reader::new(sinks.stream(Stream::Stdout), gone.clone());
+        enlarge(&pipe);
+        let reader = Reader::new(writers.stream(Stream::Stdout), exited_at.clone());
         #[cfg(unix)]
-        let reader = reader.let_subscribers_fetch(&pipe);
+        let reader = reader.let_subscribers_pull(&pipe);
         readers.push(tokio::spawn(reader.read(pipe)));
     }
     if let Some(pipe) = child.stderr().take() {
-        let reader = Reader::new(sinks.stream(Stream::Stderr), gone);
+        let reader = Reader::new(writers.stream(Stream::Stderr), exited_at);
         readers.push(tokio::spawn(reader.read(pipe)));
     }
-    let writer = child.stdin().take().map(|pipe| {
+    let feeder = child.stdin().take().map(|pipe| {
         #[cfg(unix)]
-        shorten(&input, &pipe);
+        enable_direct_write(&input, &pipe);
         tokio::spawn(feed(input.clone(), pipe))
     });
 
     let (ended, exit) = oneshot::channel();
-    let keeper = ChildTask {
+    let task = ChildTask {
         child,
         leader: pid,
         mark,
         input,
-        sinks,
-        writer,
+        writers,
+        feeder,
         readers,
-        leader_gone,
+        leader_exit,
         group_ended: false,
         _sources: sources,
     };
     tokio::spawn(async move {
-        // Nobody listens any more when the supervisor has been dropped.
-        let _ = ended.send(keeper.keep(stop).await);
+        // The receiver is gone when the supervisor has been dropped.
+        let _ = ended.send(task.run(stop).await);
     });
     Ok((pid, exit))
 }
 
-/// Deno colours errors on stderr even when that is a pipe, and here it is a log. Whoever has said what
-/// they want gets it.
+/// Deno colours errors on stderr even when that is a pipe, and here it is a log. A choice of the user takes
+/// precedence.
 fn default_env(
     runtime: Option<Runtime>,
     is_set: impl Fn(&str) -> bool,
 ) -> Option<(&'static str, &'static str)> {
-    let is_silent = !is_set("NO_COLOR") && !is_set("FORCE_COLOR");
-    (runtime == Some(Runtime::Deno) && is_silent).then_some(("NO_COLOR", "1"))
+    let is_unset = !is_set("NO_COLOR") && !is_set("FORCE_COLOR");
+    (runtime == Some(Runtime::Deno) && is_unset).then_some(("NO_COLOR", "1"))
 }
 
-/// A host that crashes sends no kill; the kernel does.
+/// The kernel kills the child when the application crashes.
 fn die_with_the_host(command: &mut tokio::process::Command) {
     #[cfg(target_os = "linux")]
     {
         let host = nix::unistd::Pid::this();
         let arm = move || {
             nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
-            // The host may have died before the signal was armed.
+            // The application may have died before the call.
             if nix::unistd::Pid::parent() != host {
                 return Err(std::io::Error::from_raw_os_error(nix::libc::ESRCH));
             }
             crate::child::close_on_exec::seal_this_child()
         };
-        // SAFETY: the closure runs between fork and exec and makes async-signal-safe system calls
-        // only; it allocates nothing and takes no lock.
+        // SAFETY: `arm` runs between fork and exec. It and `seal_this_child` make only async-signal-safe system calls
+        // (prctl, getppid, close_range, fcntl), allocate nothing and take no lock.
         unsafe { command.pre_exec(arm) };
     }
     #[cfg(not(target_os = "linux"))]
@@ -174,17 +172,17 @@ struct ChildTask {
     leader: Option<u32>,
     mark: Mark,
     input: StdinQueue,
-    sinks: LineWriters,
-    writer: Option<JoinHandle<()>>,
+    writers: LineWriters,
+    feeder: Option<JoinHandle<()>>,
     readers: Vec<JoinHandle<()>>,
-    leader_gone: watch::Sender<Option<Instant>>,
+    leader_exit: watch::Sender<Option<Instant>>,
     group_ended: bool,
-    /// Removed with it, should the child not have done so.
+    /// Removes the file, unless the child has removed it.
     _sources: Option<TempPath>,
 }
 
 impl ChildTask {
-    async fn keep(mut self, mut stop: StopRequest) -> Exit {
+    async fn run(mut self, mut stop: StopRequest) -> Exit {
         let (status, killed) = tokio::select! {
             biased;
             status = self.child.wait() => (status, false),
@@ -192,9 +190,9 @@ impl ChildTask {
         };
         self.end_input();
         self.end_group();
-        // What has left the group still has the mark.
+        // Processes that left the group still have the mark.
         self.mark.end_marked().await;
-        self.leader_gone.send_replace(Some(Instant::now()));
+        self.leader_exit.send_replace(Some(Instant::now()));
         self.finish_output(stop, killed).await;
         exit_of(status, killed)
     }
@@ -207,22 +205,22 @@ impl ChildTask {
         }
         #[cfg(unix)]
         {
-            // Fails when it has just ended, which the wait below notices.
+            // Fails if the child has just ended, which the wait below notices.
             let _ = self.child.signal(nix::libc::SIGTERM);
             tokio::select! {
                 status = self.child.wait() => return status,
                 () = request.time_to_force() => {}
             }
         }
-        self.sinks.cut_off();
+        self.writers.cut_off();
         self.child.start_kill()?;
         self.child.wait().await
     }
 
-    /// The leader is gone, or is to go now, and all that it started with it.
+    /// Kills the process group.
     fn end_group(&mut self) {
         if !std::mem::replace(&mut self.group_ended, true) {
-            // An error says that the group is empty.
+            // Fails if the group is empty.
             let _ = self.child.start_kill();
             if let Some(leader) = self.leader {
                 self.mark.group_ended(leader);
@@ -230,17 +228,17 @@ impl ChildTask {
         }
     }
 
-    /// The writer may hang in a full pipe; dropping it drops the pipe.
+    /// Aborts the feeder, which may wait for space in the pipe, and so closes the pipe.
     fn end_input(&mut self) {
         self.input.break_pipe();
-        if let Some(writer) = self.writer.take() {
-            writer.abort();
+        if let Some(feeder) = self.feeder.take() {
+            feeder.abort();
         }
     }
 
-    /// Output that a slow subscriber has not taken yet is waited for, unless somebody wants an end.
+    /// Waits until subscribers have received all output; after a kill, for [`DRAIN`].
     async fn finish_output(&mut self, mut stop: StopRequest, killed: bool) {
-        let patience = async {
+        let deadline = async {
             if !killed {
                 stop.requested().await;
             }
@@ -250,14 +248,14 @@ impl ChildTask {
         tokio::select! {
             biased;
             _ = &mut readers => return,
-            () = patience => self.sinks.cut_off(),
+            () = deadline => self.writers.cut_off(),
         }
         readers.await;
     }
 }
 
 impl Drop for ChildTask {
-    /// Dropped before its end only with the supervisor's thread: nobody else would end the group.
+    /// Kills the group when the supervisor's thread ends before the child.
     fn drop(&mut self) {
         self.end_group();
     }
@@ -294,24 +292,23 @@ fn signal_of(_: ExitStatus) -> Option<i32> {
     None
 }
 
-/// Lets the child write a long line without being held up for every part of it that we read.
+/// Enlarges the pipe, so that a child can write a long line with fewer waits.
 #[cfg(target_os = "linux")]
-fn widen(pipe: &impl std::os::fd::AsFd) {
+fn enlarge(pipe: &impl std::os::fd::AsFd) {
     use nix::fcntl::{FcntlArg, fcntl};
 
-    // Fails for a user who has many pipes, and then it stays as it is.
+    // Fails if the user's pipes take too much memory; then the pipe keeps its size.
     let _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(WIDE_PIPE_BYTES));
 }
 
-/// Lets small writes go into the pipe on the thread that writes, when the feeder waits: a turn of the
-/// supervisor's thread takes longer than some scripts take to answer. What does not fit in whole is
-/// left to the feeder.
+/// Lets the writing thread write small data to the pipe itself while the queue is empty: waking the supervisor's
+/// thread takes longer than some scripts take to answer. The feeder task writes all other data.
 #[cfg(unix)]
-fn shorten(input: &StdinQueue, pipe: &ChildStdin) {
+fn enable_direct_write(input: &StdinQueue, pipe: &ChildStdin) {
     use std::io::{PipeWriter, Write};
     use std::os::fd::AsFd;
 
-    // Without a descriptor to spare everything goes through the feeder.
+    // Fails without a free descriptor; then the feeder writes everything.
     let Ok(pipe) = pipe.as_fd().try_clone_to_owned() else { return };
     let pipe = PipeWriter::from(pipe);
     input.set_direct_write(Box::new(move |data| {
@@ -320,7 +317,7 @@ fn shorten(input: &StdinQueue, pipe: &ChildStdin) {
     }));
 }
 
-/// Feeds stdin until the process stops reading it or no more comes.
+/// Copies the queue to the child's stdin until either is closed.
 async fn feed(input: StdinQueue, mut pipe: ChildStdin) {
     let mut buffer = vec![0; PIPE_BYTES];
     loop {
@@ -332,8 +329,8 @@ async fn feed(input: StdinQueue, mut pipe: ChildStdin) {
     input.break_pipe();
 }
 
-/// A pipe that always ends at a character hands its reader whole characters, as long as the reader
-/// takes all there is: kkrpc's adapters decode every chunk by itself.
+/// Writes `data` so that a reader that reads all available bytes gets whole characters: kkrpc's adapters decode each
+/// chunk separately.
 async fn write_whole_chars(pipe: &mut ChildStdin, mut data: &[u8]) -> std::io::Result<()> {
     if data.is_ascii() {
         return pipe.write_all(data).await;
@@ -351,21 +348,21 @@ async fn write_whole_chars(pipe: &mut ChildStdin, mut data: &[u8]) -> std::io::R
     Ok(())
 }
 
-/// Waits until the child has taken all that the pipe holds. A pipe of Windows joins what was written to it, and
-/// a reader with a smaller buffer would get a part of a character.
+/// Waits until the child has read everything from the pipe. A pipe on Windows joins writes, so that a reader with a
+/// smaller buffer would get a part of a character.
 #[cfg(windows)]
 async fn read_empty(pipe: &ChildStdin) -> std::io::Result<()> {
     use std::os::windows::io::{AsRawHandle, BorrowedHandle};
 
-    // SAFETY: the handle is the pipe's, which stays open until its copy is made.
+    // SAFETY: `pipe` owns the handle and is borrowed until `try_clone_to_owned` has returned.
     let handle = unsafe { BorrowedHandle::borrow_raw(pipe.as_raw_handle()) };
     let handle = handle.try_clone_to_owned()?;
-    // Of a pipe `sync_all` waits for its reader (`FlushFileBuffers`); it fails when the child is gone.
-    let emptied = tokio::task::spawn_blocking(move || std::fs::File::from(handle).sync_all());
-    emptied.await.map_err(std::io::Error::other)?
+    // `FlushFileBuffers` waits for the reader of a pipe; it fails when the child is gone.
+    let flushed = tokio::task::spawn_blocking(move || std::fs::File::from(handle).sync_all());
+    flushed.await.map_err(std::io::Error::other)?
 }
 
-/// Pipes of Unix keep each write of up to [`ATOMIC_WRITE`] bytes in a page of its own.
+/// On Unix, a pipe keeps each write of up to [`ATOMIC_WRITE`] bytes in a page of its own.
 #[cfg(not(windows))]
 #[allow(clippy::unused_async)] // The same shape as on Windows.
 async fn read_empty(_: &ChildStdin) -> std::io::Result<()> {
@@ -377,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deno_alone_is_told_not_to_colour_and_only_if_nobody_has_said_anything() {
+    fn only_deno_gets_no_color_and_only_if_the_user_set_nothing() {
         let nothing_set = |_: &str| false;
         assert_eq!(default_env(Some(Runtime::Deno), nothing_set), Some(("NO_COLOR", "1")));
         assert_eq!(default_env(Some(Runtime::Deno), |name| name == "FORCE_COLOR"), None);

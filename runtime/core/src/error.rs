@@ -137,7 +137,7 @@ impl Error {
     /// The error for a request for the embedded engine in a build without it.
     #[cfg(not(feature = "embedded"))]
     pub(crate) fn no_engine() -> Self {
-        let runtime = crate::wire::Runtime::Embedded.to_string();
+        let runtime = "embedded".to_owned();
         Self::RuntimeUnavailable { runtime, message: NO_ENGINE.to_owned() }
     }
 

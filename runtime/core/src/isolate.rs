@@ -10,7 +10,7 @@ mod sandbox;
 mod stdio;
 
 pub(crate) use self::lifecycle::pool::Pool;
-pub(crate) use self::lifecycle::start::begin;
+pub(crate) use self::lifecycle::start::start;
 pub(crate) use self::limits::usage_probe::Meter;
 pub(crate) use self::modules::Entry;
 

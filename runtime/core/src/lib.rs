@@ -11,7 +11,8 @@
 //! - [`wire`]: the types that cross IPC.
 //! - `supervisor`: the public API; names, one actor per process, restarts, the thread of all actors.
 //! - `io`: the stdin queue, the line splitter, the history of output and its subscriptions.
-//! - `backend`: the choice of a backend, and the types that all kinds of backends share.
+//! - `generation`: the plan, launch, stop and exit of a generation, which `backend`, `child` and `isolate` share.
+//! - `backend`: the choice of a backend, its start and its usage.
 //! - `child`: child processes: command lines, detection of runtimes, process groups, the guardian.
 //! - `isolate`: the embedded engine.
 //! - `typescript`: TypeScript, JSX and the project files that configure how they are compiled.
@@ -57,6 +58,7 @@ pub mod wire;
 mod backend;
 mod child;
 mod error;
+mod generation;
 mod io;
 #[cfg(feature = "embedded")]
 mod isolate;

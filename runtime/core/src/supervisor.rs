@@ -21,11 +21,10 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub use self::builder::Builder;
 use self::names::{Names, Reserved};
-use crate::backend::plan;
-use crate::backend::plan::Plan;
 use crate::backend::start::Host;
 use crate::backend::usage::UsageMeter;
 use crate::error::Error;
+use crate::generation::plan::{self, Plan};
 use crate::io::history::{Backpressure, Subscription};
 use crate::supervisor::actor::Actor;
 use crate::supervisor::changes::{ChangeNotifier, Changes};
@@ -199,7 +198,7 @@ impl Supervisor {
     }
 
     /// The plan of the last start. Waits for a start in progress.
-    async fn last_plan(&self, name: &str) -> Result<Plan, Error> {
+    async fn last_plan(&self, name: &str) -> Result<Arc<Plan>, Error> {
         let process = self.process(name)?;
         if process.last_plan().is_none() {
             process.request(ActorMessage::AwaitIdle).await.map(drop)?;
@@ -246,7 +245,7 @@ impl Supervisor {
     /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] before its first start.
     pub fn config(&self, name: &str) -> Result<SpawnConfig, Error> {
         let plan = self.process(name)?.last_plan();
-        plan.map(|plan| plan.config).ok_or_else(|| Error::NotRunning(name.to_owned()))
+        plan.map(|plan| plan.config.clone()).ok_or_else(|| Error::NotRunning(name.to_owned()))
     }
 
     /// Notifies about changes of [`Supervisor::list`].
@@ -318,7 +317,11 @@ impl Supervisor {
     }
 
     /// Checks the name and the configuration of a start, and reserves the name.
-    fn prepare(&self, name: &str, config: SpawnConfig) -> Result<(ProcessHandle, Plan), Error> {
+    fn prepare(
+        &self,
+        name: &str,
+        config: SpawnConfig,
+    ) -> Result<(ProcessHandle, Arc<Plan>), Error> {
         plan::check_name(name)?;
         let plan = Plan::new(config)?;
         Ok((self.reserve(name)?, plan))
@@ -345,7 +348,7 @@ impl Supervisor {
 
     async fn send_start(
         process: &ProcessHandle,
-        plan: Plan,
+        plan: Arc<Plan>,
         replace: bool,
     ) -> Result<ProcessInfo, Error> {
         process

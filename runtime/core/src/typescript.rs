@@ -1,4 +1,4 @@
-//! TypeScript and JSX, and what a project says about its modules: for the embedded engine and for Node children.
+//! Compiling TypeScript and JSX, and the project files that configure it: for the embedded engine and Node children.
 
 pub(crate) mod project;
 pub(crate) mod transpile;

@@ -137,7 +137,7 @@ fn isolates_that_were_prepared_go_with_their_supervisor() {
     let opening = files.windows(2).filter(|files| files[1] > files[0]).count();
     assert!(opening < files.len() - 1, "open files after each life: {files:?}");
     assert!(last.memory_kb.saturating_sub(first.memory_kb) < SLACK_KB, "memory");
-    assert!(!own::threads().iter().any(|name| name.starts_with("js-vacant")));
+    assert!(!own::threads().iter().any(|name| name.starts_with("js-warm")));
 }
 
 /// Does `act` while this program can open only so many files more.

@@ -1,7 +1,7 @@
 //! Modules that are compiled into the application, by name.
 //!
-//! The embedded engine takes them as they are. A child runtime wants a file, so that they are written
-//! to a folder when one first asks, and verified each time: what lies there is run.
+//! The embedded engine loads them from memory. Child runtimes need files: a module is written to a folder when it
+//! is first used, and verified at every start.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,23 +15,23 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::error::Error;
 
-/// Longest part of a module's name that is found again in its file's.
+/// Longest part of a module's name that its file name contains, in characters.
 const LONGEST_NAME: usize = 48;
 
-/// Immutable but for the folder.
+/// The bundled modules and the folder that their files are written to.
 pub(crate) struct Bundled {
     modules: HashMap<String, Arc<str>>,
     folder: Mutex<Folder>,
 }
 
 enum Folder {
-    /// The application's own, which keeps the files for the next time.
+    /// Set by the application. The files stay for the next run.
     Given(PathBuf),
-    /// To be made in the system's folder for temporary files.
+    /// A temporary folder that is not created yet.
     Temporary,
-    /// Removed when it is dropped.
+    /// A temporary folder; removed when dropped.
     Made(TempDir),
-    /// Nothing is started any more.
+    /// The supervisor has shut down.
     Removed,
 }
 
@@ -45,17 +45,18 @@ impl Bundled {
         self.modules.get(name).cloned()
     }
 
-    /// The file with `source`, which is the module of this name. Blocks the thread.
+    /// The path of a file with `source`, the module `name`. Blocks the thread.
     pub(crate) fn file(&self, name: &str, source: &str) -> Result<PathBuf, Error> {
-        // Held meanwhile, so that nothing is written to a folder that is being removed.
+        // Locked until the file is written, so that `remove` cannot run in between.
         let mut folder = self.folder();
-        let place = folder.open()?;
-        let path = place.join(file_name(name, source));
-        put(&place, &path, source).map_err(|source| failed(path.clone(), source))?;
+        let folder_path = folder.open()?;
+        let path = folder_path.join(file_name(name, source));
+        write_if_changed(&folder_path, &path, source)
+            .map_err(|source| failed(path.clone(), source))?;
         Ok(path)
     }
 
-    /// Removes what was written to a folder of the supervisor's own.
+    /// Removes the temporary folder.
     pub(crate) fn remove(&self) {
         *self.folder() = Folder::Removed;
     }
@@ -66,7 +67,7 @@ impl Bundled {
 }
 
 impl Folder {
-    /// Where it is, after it was made if need be.
+    /// The path of the folder, which is created if it does not exist.
     fn open(&mut self) -> Result<PathBuf, Error> {
         match self {
             Self::Given(path) => {
@@ -74,7 +75,7 @@ impl Folder {
                 Ok(path.clone())
             }
             Self::Temporary => {
-                // Only its owner may look into it.
+                // `tempdir` makes it private to the user.
                 let made = tempfile::Builder::new()
                     .prefix(&format!("js-runtime-{}-", std::process::id()))
                     .tempdir()
@@ -101,7 +102,7 @@ fn create_private(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// A name for people, and a hash that tells contents apart: an older version may still be running.
+/// A readable name and a hash of the content. An older version of the module may still be running.
 fn file_name(name: &str, source: &str) -> String {
     let stem = name.strip_suffix(".mjs").or(name.strip_suffix(".js")).unwrap_or(name);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -109,13 +110,13 @@ fn file_name(name: &str, source: &str) -> String {
     let stem: String = stem.chars().map(plain).take(LONGEST_NAME).collect();
     let hash = Sha256::digest(source);
     let hash = u64::from_be_bytes(std::array::from_fn(|index| hash[index]));
-    // Nothing hidden, and nothing that means another folder.
+    // A leading dot would hide the file or name another folder.
     format!("{}-{hash:016x}.mjs", stem.trim_start_matches('.'))
 }
 
-/// Makes `path` a file with exactly this content, whatever was there.
-fn put(folder: &Path, path: &Path, source: &str) -> io::Result<()> {
-    // A link is replaced: what it points to may change.
+/// Makes `path` a regular file with exactly this content.
+fn write_if_changed(folder: &Path, path: &Path, source: &str) -> io::Result<()> {
+    // A symbolic link is replaced: its target may change.
     let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
     if is_file && fs::read(path).is_ok_and(|found| found == source.as_bytes()) {
         return Ok(());
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_a_given_folder_is_used_only_if_it_is_the_module() {
+    fn a_file_in_a_given_folder_is_reused_only_if_its_content_matches() {
         let above = tempfile::tempdir().expect("a folder");
         let folder = above.path().join("made/for/it");
         let path = bundled(Some(folder.clone())).file("a", "right").expect("a file");
@@ -154,17 +155,17 @@ mod tests {
         let later = bundled(Some(folder.clone()));
         assert_eq!(later.file("a", "right").expect("the same file"), path);
         let found = fs::metadata(&path).and_then(|file| file.modified()).expect("a time");
-        assert_eq!(found, written, "written anew");
+        assert_eq!(found, written, "written again");
         fs::write(&path, "wrong").expect("writable");
         later.file("a", "right").expect("the same file");
         assert_eq!(read(), "right");
         later.remove();
-        assert_eq!(fs::read_dir(&folder).expect("it is kept").count(), 1);
+        assert_eq!(fs::read_dir(&folder).expect("the folder stays").count(), 1);
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_folder_is_made_for_its_owner_only_and_a_link_in_it_is_not_followed() {
+    fn a_new_folder_is_private_and_a_link_in_it_is_not_followed() {
         use std::os::unix::fs::PermissionsExt;
 
         let above = tempfile::tempdir().expect("a folder");
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_folder_goes_with_the_supervisor_and_does_not_come_back() {
+    fn a_removed_temporary_folder_is_not_created_again() {
         let bundled = bundled(None);
         let path = bundled.file("a", "right").expect("a file");
         assert!(path.is_file());

@@ -1,12 +1,12 @@
-//! Which runtimes to try for a request, and which error to report when none could be started.
+//! The runtimes to try for a request, and the error to report when none starts.
 
 use crate::error::Error;
 use crate::wire::{Runtime, SpawnConfig};
 
-/// What `auto` tries, in order, after the embedded engine.
+/// The runtimes that `auto` tries, in order, in a build without the embedded engine.
 const AUTO: [Runtime; 3] = [Runtime::Deno, Runtime::Bun, Runtime::Node];
 
-/// What to try, in order. Without the engine `auto` and `fallback` often name the same runtime twice.
+/// The runtimes to try, in order, each once.
 pub(super) fn candidates(config: &SpawnConfig) -> Vec<Runtime> {
     let first = config.runtime.unwrap_or(Runtime::Auto);
     let mut candidates = Vec::new();
@@ -25,12 +25,12 @@ pub(super) fn candidates(config: &SpawnConfig) -> Vec<Runtime> {
     candidates
 }
 
-/// The error to report when no candidate started: the first. For `auto` a missing runtime counts last: the
-/// request did not name it.
-pub(super) fn failure(asked: Runtime, mut errors: Vec<Error>) -> Error {
+/// The error to report when no candidate started: the first. With `auto`, an error other than a missing runtime
+/// comes first, because the request did not name a runtime.
+pub(super) fn failure(requested: Runtime, mut errors: Vec<Error>) -> Error {
     let is_missing = |error: &Error| matches!(error, Error::RuntimeUnavailable { .. });
-    match errors.iter().position(|error| asked != Runtime::Auto || !is_missing(error)) {
-        Some(telling) => errors.swap_remove(telling),
+    match errors.iter().position(|error| requested != Runtime::Auto || !is_missing(error)) {
+        Some(first) => errors.swap_remove(first),
         None => nothing_to_choose(),
     }
 }
@@ -47,7 +47,7 @@ fn nothing_to_choose() -> Error {
     }
 }
 
-/// With the engine `auto` always has one candidate, which is never missing.
+/// Unreachable with the engine: `auto` is then the embedded runtime, which is never missing.
 #[cfg(feature = "embedded")]
 fn nothing_to_choose() -> Error {
     Error::RuntimeUnavailable {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_the_engine_auto_is_the_children_and_each_is_tried_once() {
+    fn without_the_engine_auto_tries_each_child_runtime_once() {
         let tried = |runtime, fallback: &[Runtime]| {
             candidates(&SpawnConfig {
                 runtime,

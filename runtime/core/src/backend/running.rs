@@ -1,34 +1,28 @@
-//! A generation that runs, on whatever backend.
+//! A running generation, the same for every kind of backend.
 
 use tokio::sync::{oneshot, watch};
 
-use super::stop::Stopper;
 use super::usage::UsageSource;
-use crate::wire::{ExitReason, Runtime};
+use crate::generation::Exit;
+use crate::generation::stop::Stopper;
+use crate::wire::Runtime;
 
-/// How a generation ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Exit {
-    pub(crate) reason: ExitReason,
-    pub(crate) code: Option<i32>,
-}
-
-/// A generation that runs.
+/// A running generation.
 pub(crate) struct Running {
     pub(crate) pid: Option<u32>,
-    /// What was chosen; `None` for `command` and `sidecar`.
+    /// The chosen runtime; `None` for `command` and `sidecar`.
     pub(crate) runtime: Option<Runtime>,
-    /// `None` for a child that has ended already.
-    pub(crate) meter: Option<UsageSource>,
+    /// `None` for a child that has already exited.
+    pub(crate) usage_source: Option<UsageSource>,
     pub(crate) stopper: Stopper,
-    /// Resolves after the last line of output, when nothing of the generation is left.
+    /// Resolves after the last line of output, when the backend is gone.
     pub(crate) exit: oneshot::Receiver<Exit>,
-    /// Whether it does anything; `None` where nobody can tell.
+    /// Whether the event loop responds; `None` for children.
     pub(crate) responds: Option<watch::Receiver<bool>>,
 }
 
 impl Running {
-    /// Resolves when it stops to respond, or begins to again, with which of the two.
+    /// Resolves with the new value when the backend stops responding or responds again.
     pub(crate) async fn response_changes(responds: &mut Option<watch::Receiver<bool>>) -> bool {
         if let Some(responds) = responds
             && responds.changed().await.is_ok()

@@ -1,4 +1,4 @@
-//! Chooses what runs a process, and starts it.
+//! Chooses the backend of a process and starts it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,12 +6,7 @@ use std::sync::Arc;
 use tempfile::TempPath;
 
 use super::candidates::{candidates, failure};
-use crate::backend::launch::{Launch, StartedBackend};
-use crate::backend::paths;
-#[cfg(feature = "embedded")]
-use crate::backend::plan::Plan;
 use crate::backend::running::Running;
-use crate::backend::stop::stop_channel;
 use crate::backend::usage::UsageSource;
 use crate::child;
 use crate::child::command_line;
@@ -19,9 +14,13 @@ use crate::child::command_line::{CommandLine, Script};
 use crate::child::detect::Detector;
 use crate::child::spawner::Spawner;
 use crate::error::{Error, shown};
+#[cfg(feature = "embedded")]
+use crate::generation::plan::{EngineLimits, Plan};
+use crate::generation::stop::stop_channel;
+use crate::generation::{Launch, paths};
 use crate::wire::{Limits, Links, Runtime, SpawnConfig};
 
-/// What all processes of a supervisor share.
+/// State that all processes of a supervisor share.
 pub(crate) struct Host {
     pub(crate) detector: Detector,
     pub(crate) bundled: crate::backend::bundled::Bundled,
@@ -32,12 +31,12 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Has isolates prepared for starts with these limits.
+    /// Fills the pool with isolates that have these limits.
     #[cfg(feature = "embedded")]
     pub(crate) fn warm_up(&self, limits: Option<Limits>) -> Result<(), Error> {
         let script = SpawnConfig::script(Runtime::Embedded, "any");
-        let plan = Plan::new(SpawnConfig { limits, ..script })?;
-        self.pool.fill_for(Plan::engine(&plan.config).memory);
+        Plan::new(SpawnConfig { limits, ..script })?;
+        self.pool.fill_for(EngineLimits::new(limits).memory);
         Ok(())
     }
 
@@ -47,7 +46,7 @@ impl Host {
         Err(Error::no_engine())
     }
 
-    /// Ends what was prepared for processes to come.
+    /// Ends the warm isolates.
     #[cfg_attr(
         not(feature = "embedded"),
         expect(clippy::unused_async, reason = "the same shape as with the engine")
@@ -58,11 +57,11 @@ impl Host {
     }
 }
 
-/// Starts what the configuration asks for.
+/// Starts the configured program, or the first candidate runtime that can start.
 pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, Error> {
-    let config = &launch.config;
+    let config = &launch.plan.config;
     if config.links == Links::Refuse && config.cwd.is_some() {
-        let cwd = launch.cwd.clone();
+        let cwd = launch.plan.cwd.clone();
         blocking(move || paths::without_links("cwd", &cwd)).await??;
     }
     if let Some(name) = &config.sidecar {
@@ -71,7 +70,7 @@ pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, 
         return start_child(host, launch, program_line(program, config), None, None).await;
     }
     if let Some(command) = &config.command {
-        let program = host.detector.program(command, &launch.cwd).await?;
+        let program = host.detector.program(command, &launch.plan.cwd).await?;
         return start_child(host, launch, program_line(program, config), None, None).await;
     }
     let mut errors = Vec::new();
@@ -80,7 +79,7 @@ pub(crate) async fn start(host: &Arc<Host>, launch: &Launch) -> Result<Running, 
             Ok(running) => return Ok(running),
             Err(error) => errors.push(error),
         }
-        if launch.is_over() {
+        if launch.is_cancelled() {
             break;
         }
     }
@@ -92,22 +91,23 @@ async fn start_runtime(
     launch: &Launch,
     runtime: Runtime,
 ) -> Result<Running, Error> {
-    let script = launch.config.script.as_deref().unwrap_or_default();
+    let script = launch.plan.config.script.as_deref().unwrap_or_default();
     if runtime == Runtime::Embedded {
         return start_embedded(host, launch, script).await;
     }
     let script = script_file(host, launch, script).await?;
     let found = host.detector.find(runtime).await?;
+    let plan = &launch.plan;
     let mut line =
-        command_line::for_runtime(runtime, &found.path, &launch.config, &script, &launch.cwd)?;
+        command_line::for_runtime(runtime, &found.path, &plan.config, &script, &plan.cwd)?;
     let sources = match runtime {
-        Runtime::Node => prepare_types(host, launch, &script.path, &mut line).await?,
+        Runtime::Node => compile_types(host, launch, &script.path, &mut line).await?,
         _ => None,
     };
     start_child(host, launch, line, Some(runtime), sources).await
 }
 
-/// The file that a child is to run.
+/// The script file for a child; a bundled module is written to a file.
 async fn script_file(host: &Arc<Host>, launch: &Launch, name: &str) -> Result<Script, Error> {
     let Some(source) = host.bundled.get(name) else {
         let path = resolve_script(name, launch).await?;
@@ -126,7 +126,7 @@ async fn script_file(host: &Arc<Host>, launch: &Launch, name: &str) -> Result<Sc
 async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Result<Running, Error> {
     use crate::isolate::{self, Entry};
 
-    if !launch.config.runtime_args.is_empty() {
+    if !launch.plan.config.runtime_args.is_empty() {
         return Err(Error::InvalidConfig(
             "'runtimeArgs' needs a child runtime, and the embedded engine was chosen; name one in \
              'runtime'"
@@ -137,19 +137,15 @@ async fn start_embedded(host: &Arc<Host>, launch: &Launch, script: &str) -> Resu
         Some(source) => Entry::Bundled { name: script.to_owned(), source },
         None => Entry::File(resolve_script(script, launch).await?),
     };
-    let (stopper, stop) = stop_channel();
-    let begun = isolate::begin(&host.pool, &host.detector, entry, launch, stop).await?;
-    launch.has_begun(StartedBackend { stopper: stopper.clone(), may_run: false });
-    let started = begun.started().await;
-    launch.has_ended();
-    let (meter, kept) = started?;
+    let (stopper, meter, monitor) =
+        isolate::start(&host.pool, &host.detector, entry, launch).await?;
     Ok(Running {
         pid: None,
         runtime: Some(Runtime::Embedded),
-        meter: Some(UsageSource::Isolate(meter)),
+        usage_source: Some(UsageSource::Isolate(meter)),
         stopper,
-        exit: kept.exit,
-        responds: Some(kept.responds),
+        exit: monitor.exit,
+        responds: Some(monitor.responds),
     })
 }
 
@@ -159,29 +155,29 @@ async fn start_embedded(_: &Arc<Host>, _: &Launch, _: &str) -> Result<Running, E
     Err(Error::no_engine())
 }
 
-/// Node gets TypeScript as JavaScript, in a file that goes with the process.
+/// Compiles TypeScript for Node, into a file that is removed with the process.
 #[cfg(feature = "embedded")]
-async fn prepare_types(
+async fn compile_types(
     _: &Host,
     _: &Launch,
     script: &Path,
     line: &mut CommandLine,
 ) -> Result<Option<TempPath>, Error> {
-    let prepared = crate::child::node_typescript::prepare(script).await;
+    let compiled = crate::child::node_typescript::compile(script).await;
     let failed = |source| Error::Path {
         what: "folder for temporary files",
         path: std::env::temp_dir(),
         source,
     };
-    let Some(prepared) = prepared.map_err(failed)? else { return Ok(None) };
-    line.args.splice(..0, prepared.flags);
-    Ok(Some(prepared.file))
+    let Some(compiled) = compiled.map_err(failed)? else { return Ok(None) };
+    line.args.splice(..0, compiled.flags);
+    Ok(Some(compiled.file))
 }
 
-/// Only the engine's compiler can do that. Without it Node gets what it loads by itself, and the rest is
-/// refused: Node's own message would name neither the cause nor the remedy.
+/// Without the engine there is no compiler. A script that this version of Node cannot load is refused: Node's own
+/// message would name neither the cause nor the remedy.
 #[cfg(not(feature = "embedded"))]
-async fn prepare_types(
+async fn compile_types(
     host: &Host,
     launch: &Launch,
     script: &Path,
@@ -197,7 +193,7 @@ async fn prepare_types(
     if is_typed && version.as_deref().is_none_or(loads_types) {
         return Ok(None);
     }
-    let (what, others) = if is_typed {
+    let (language, alternatives) = if is_typed {
         ("TypeScript", "deno, bun, Node 22.18 or later")
     } else {
         ("JSX", "deno, bun")
@@ -205,7 +201,7 @@ async fn prepare_types(
     Err(Error::StartFailed {
         name: launch.name.clone(),
         message: format!(
-            "node {} does not load {what} ('{}'); use {others} or a bundled script. It would be compiled for \
+            "node {} does not load {language} ('{}'); use {alternatives} or a bundled script. It would be compiled for \
              Node, but {}",
             version.unwrap_or_default(),
             shown(script),
@@ -214,7 +210,7 @@ async fn prepare_types(
     })
 }
 
-/// Whether a Node of this version strips types without a flag: 22.18, 23.6, and all later ones.
+/// Whether this version of Node strips types without a flag: 22.18, 23.6 and later.
 #[cfg(not(feature = "embedded"))]
 fn loads_types(version: &str) -> bool {
     let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
@@ -235,31 +231,30 @@ async fn start_child(
 ) -> Result<Running, Error> {
     let (stopper, stop) = stop_channel();
     let program = line.program.clone();
-    let start = child::ChildSpec {
+    let spec = child::ChildSpec {
         line,
         runtime,
-        cwd: launch.cwd.clone(),
-        env: launch.config.env.clone(),
-        detached: launch.config.detached.unwrap_or_default(),
+        plan: launch.plan.clone(),
         input: launch.input.clone(),
-        sinks: launch.sinks.clone(),
+        writers: launch.writers.clone(),
         sources,
     };
-    launch.has_begun(StartedBackend { stopper: stopper.clone(), may_run: true });
-    // Given up meanwhile, it ends as soon as it has started: then the stopper is gone.
-    let started = host.spawner.run(move || child::start(start, stop)).await;
-    launch.has_ended();
+    launch.backend_starts(stopper.clone(), true);
+    // If this future is dropped meanwhile, the stopper is too, and the child is stopped as soon as it has started.
+    let started = host.spawner.run(move || child::start(spec, stop)).await;
+    launch.backend_started();
     let (pid, exit) = started.flatten().map_err(|source| Error::StartFailed {
         name: launch.name.clone(),
         message: format!("{}: {source}", shown(&program)),
     })?;
-    let meter = pid.map(UsageSource::Child);
-    Ok(Running { pid, runtime, meter, stopper, exit, responds: None })
+    let usage_source = pid.map(UsageSource::Child);
+    Ok(Running { pid, runtime, usage_source, stopper, exit, responds: None })
 }
 
-/// The script's file may lie in a network folder that does not answer.
+/// Runs off the supervisor's thread: a network folder may not answer.
 async fn resolve_script(script: &str, launch: &Launch) -> Result<PathBuf, Error> {
-    let (script, cwd, links) = (script.to_owned(), launch.cwd.clone(), launch.config.links);
+    let (script, cwd, links) =
+        (script.to_owned(), launch.plan.cwd.clone(), launch.plan.config.links);
     let resolve = move || {
         let path = paths::resolve_script(&script, &cwd)?;
         if links == Links::Refuse {
@@ -270,7 +265,6 @@ async fn resolve_script(script: &str, launch: &Launch) -> Result<PathBuf, Error>
     blocking(resolve).await?
 }
 
-/// Off the supervisor's thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
@@ -281,11 +275,11 @@ fn program_line(program: PathBuf, config: &SpawnConfig) -> CommandLine {
     CommandLine { program, args: config.args.iter().map(Into::into).collect() }
 }
 
-/// The program called `name` that lies beside the application's executable, under one of the names that
-/// bundlers give it.
+/// The path of the sidecar `name`: a program beside the application's executable, under one of the names that
+/// bundlers use.
 ///
 /// # Errors
-/// [`Error::InvalidConfig`] when there is none, or `name` is not a plain name.
+/// [`Error::InvalidConfig`] when there is no such program, or `name` is not a plain file name.
 pub fn find_sidecar(name: &str) -> Result<PathBuf, Error> {
     let exe = std::env::current_exe().map_err(|source| Error::Path {
         what: "executable",
@@ -300,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn node_loads_typescript_since_22_18_and_23_6() {
+    fn node_loads_typescript_from_22_18_and_23_6_on() {
         for version in ["22.18.0", "23.6.1", "24.0.0", "30.1.0-nightly", "unknown"] {
             assert!(loads_types(version), "{version}");
         }

@@ -1,6 +1,6 @@
-//! What processes take of the machine, measured when somebody asks and not otherwise.
+//! Processor time and memory of running processes, measured on request.
 //!
-//! A child is counted by the system; an isolate is part of the application there, and counts itself.
+//! The system measures a child. An isolate is part of the application's process and measures itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(crate) enum UsageSource {
 
 #[cfg(unix)]
 impl UsageSource {
-    /// Sends a signal to what is measured.
+    /// Sends a signal to the process.
     pub(crate) fn signal(&self, signal: i32) {
         match self {
             Self::Child(pid) => {
@@ -32,7 +32,7 @@ impl UsageSource {
                 if let (Ok(pid), Ok(signal)) = (pid, signal)
                     && is_child(pid)
                 {
-                    // Fails for one that has just ended, which is as good.
+                    // Fails if it has just exited.
                     let _ = nix::sys::signal::kill(pid, signal);
                 }
             }
@@ -42,34 +42,33 @@ impl UsageSource {
     }
 }
 
-/// Whether it is still a child of this process, alive or not yet reaped: one that was reaped has given its
-/// number back, which may be another program's by now.
+/// Whether `pid` is a child of this process that is not reaped. After that, the system may reuse the number.
 #[cfg(unix)]
 fn is_child(pid: nix::unistd::Pid) -> bool {
     let Ok(id) = nix::libc::id_t::try_from(pid.as_raw()) else { return false };
-    // Leaves it to be reaped by its keeper.
+    // `WNOWAIT`: the child task reaps it.
     let options = nix::libc::WEXITED | nix::libc::WNOHANG | nix::libc::WNOWAIT;
-    // SAFETY: all of a `siginfo_t` may be zero, which is what `waitid` leaves of one that runs.
+    // SAFETY: `siginfo_t` is a C struct for which all zeros are a valid value.
     let mut info = unsafe { std::mem::zeroed::<nix::libc::siginfo_t>() };
-    // SAFETY: `waitid` writes to nothing but `info`, which outlives the call.
+    // SAFETY: `waitid` writes only to `info`, which outlives the call.
     unsafe { nix::libc::waitid(nix::libc::P_PID, id, &raw mut info, options) == 0 }
 }
 
-/// A generation that is to be measured.
+/// A generation to measure.
 pub(crate) struct MeteredProcess {
     pub(crate) name: String,
     pub(crate) generation: u64,
-    pub(crate) meter: UsageSource,
+    pub(crate) source: UsageSource,
 }
 
-/// What was measured of one generation.
+/// A measurement of one generation.
 #[derive(Default)]
 struct Measured {
     cpu: Option<Duration>,
     memory: Option<u64>,
 }
 
-/// When a generation was last measured, and what its processor time was then.
+/// The time of the last measurement of a generation, and its processor time then.
 type Before = HashMap<(String, u64), (Instant, Duration)>;
 
 /// Remembers the last measurement; clones share it.
@@ -77,32 +76,32 @@ type Before = HashMap<(String, u64), (Instant, Duration)>;
 pub(crate) struct UsageMeter(Arc<Mutex<Before>>);
 
 impl UsageMeter {
-    /// Measures all of them at once. Never takes much longer than an isolate is waited for.
-    pub(crate) async fn read(&self, subjects: Vec<MeteredProcess>) -> Vec<Usage> {
-        let pids: Vec<Pid> = subjects.iter().filter_map(|subject| subject.meter.pid()).collect();
+    /// Measures all of them concurrently. Takes little longer than the time limit of an isolate's measurement.
+    pub(crate) async fn read(&self, processes: Vec<MeteredProcess>) -> Vec<Usage> {
+        let pids: Vec<Pid> = processes.iter().filter_map(|process| process.source.pid()).collect();
         let children = tokio::task::spawn_blocking(move || children(&pids));
-        let isolates = join_all(subjects.iter().map(|subject| subject.meter.isolate())).await;
-        // A panic there leaves the children without numbers.
+        let isolates = join_all(processes.iter().map(|process| process.source.isolate())).await;
+        // After a panic the children have no values.
         let children = children.await.unwrap_or_default();
         let now = Instant::now();
-        let measured = subjects.iter().zip(isolates).map(|(subject, isolate)| {
-            let child = subject.meter.pid().and_then(|pid| children.get(&pid));
+        let measured = processes.iter().zip(isolates).map(|(process, isolate)| {
+            let child = process.source.pid().and_then(|pid| children.get(&pid));
             child.map_or(isolate, |child| Measured { cpu: child.cpu, memory: child.memory })
         });
         let measured: Vec<_> = measured.collect();
-        self.compare(subjects, measured, now)
+        self.compare(processes, measured, now)
     }
 
     fn compare(
         &self,
-        subjects: Vec<MeteredProcess>,
+        processes: Vec<MeteredProcess>,
         measured: Vec<Measured>,
         now: Instant,
     ) -> Vec<Usage> {
         let mut before = self.0.lock();
         let earlier = std::mem::take(&mut *before);
-        let usage = subjects.into_iter().zip(measured).map(|(subject, measured)| {
-            let MeteredProcess { name, generation, meter } = subject;
+        let usage = processes.into_iter().zip(measured).map(|(process, measured)| {
+            let MeteredProcess { name, generation, source } = process;
             let key = (name.clone(), generation);
             let cpu_percent = match (earlier.get(&key), measured.cpu) {
                 (Some((then, was)), Some(is)) => percent(is.saturating_sub(*was), now - *then),
@@ -115,8 +114,8 @@ impl UsageMeter {
                 name,
                 cpu_percent,
                 memory_bytes: measured.memory,
-                memory_kind: meter.memory_kind(),
-                limit_bytes: meter.limit(),
+                memory_kind: source.memory_kind(),
+                limit_bytes: source.limit(),
             }
         });
         usage.collect()
@@ -127,7 +126,7 @@ fn percent(worked: Duration, elapsed: Duration) -> Option<f64> {
     (!elapsed.is_zero()).then(|| worked.div_duration_f64(elapsed) * 100.0)
 }
 
-/// Asked of the system anew each time: it is quick for a few, and nothing has to be kept for them.
+/// A new `System` for each call: quick for a few processes, and no state remains.
 fn children(pids: &[Pid]) -> HashMap<Pid, Measured> {
     if pids.is_empty() {
         return HashMap::new();
@@ -190,27 +189,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_counted_from_the_last_measurement_of_the_same_generation() {
-        let meters = UsageMeter::default();
+    fn processor_time_counts_from_the_last_measurement_of_the_generation() {
+        let meter = UsageMeter::default();
         let start = Instant::now();
         let read = |generation, seconds, cpu_ms| {
-            let subject =
-                MeteredProcess { name: "a".to_owned(), generation, meter: UsageSource::Child(1) };
+            let process =
+                MeteredProcess { name: "a".to_owned(), generation, source: UsageSource::Child(1) };
             let cpu = Some(Duration::from_millis(cpu_ms));
             let measured = Measured { cpu, memory: Some(5) };
             let now = start + Duration::from_secs(seconds);
-            meters.compare(vec![subject], vec![measured], now).remove(0).cpu_percent
+            meter.compare(vec![process], vec![measured], now).remove(0).cpu_percent
         };
         assert_eq!(read(1, 0, 100), None);
         assert_eq!(read(1, 2, 1_100), Some(50.0));
         assert_eq!(read(1, 2, 1_200), None, "no time has passed");
         assert_eq!(read(2, 3, 10), None, "another generation");
-        assert_eq!(read(1, 4, 1_300), None, "what was not asked for is forgotten");
+        assert_eq!(read(1, 4, 1_300), None, "it was not part of the last measurement");
     }
 
     #[cfg(unix)]
     #[test]
-    fn what_is_no_child_any_more_is_not_signalled() {
+    fn a_reaped_process_is_not_a_child() {
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().expect("started");
         let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
         assert!(is_child(pid), "it runs");
@@ -221,12 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_gone_is_not_measured() {
+    fn an_unknown_process_is_not_measured() {
         let own = Pid::from_u32(std::process::id());
-        // Above what any system numbers its processes with.
-        let nobody = Pid::from_u32(u32::MAX >> 1);
-        let measured = children(&[own, nobody]);
+        // Above the largest process id of every system.
+        let unknown = Pid::from_u32(u32::MAX >> 1);
+        let measured = children(&[own, unknown]);
         assert!(measured[&own].memory.is_some_and(|bytes| bytes > 0));
-        assert!(!measured.contains_key(&nobody));
+        assert!(!measured.contains_key(&unknown));
     }
 }

@@ -1,37 +1,37 @@
-//! Programs inherit the descriptors that their start names, and none of the application's.
+//! Marks the application's descriptors as close-on-exec, so that started programs do not inherit them.
 //!
-//! What Rust opens is closed when a program is started. Other code of the application may have opened something
-//! that is not, so that is seen to before every start.
+//! Rust opens descriptors close-on-exec. Other code of the application may not, so they are marked before every
+//! start.
 
-/// Sees that no descriptor of the application is inherited by a program that is started now, but for those that
-/// its start names.
+/// Marks all descriptors of the application but 0 to 2.
 #[cfg(all(target_os = "linux", feature = "embedded"))]
 pub(crate) fn seal() {
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
     for number in numbers() {
-        // SAFETY: the flag of a descriptor that has been closed meanwhile is set in vain, and of another one
-        // that has its number now it may be set as well.
+        // SAFETY: `descriptor` is used only for `fcntl` below. If the number was closed meanwhile, the call fails; if
+        // it was reused, setting the flag on the new descriptor is correct too.
         let descriptor = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
         let flags = fcntl(descriptor, FcntlArg::F_GETFD).map(FdFlag::from_bits_retain);
         if let Ok(flags) = flags
             && !flags.contains(FdFlag::FD_CLOEXEC)
         {
-            // Fails for one that has been closed meanwhile.
+            // Fails if it was closed meanwhile.
             let _ = fcntl(descriptor, FcntlArg::F_SETFD(flags | FdFlag::FD_CLOEXEC));
         }
     }
 }
 
-/// The same between fork and exec, where nothing else can open one meanwhile. Allocates nothing.
+/// Marks all descriptors but 0 to 2, between fork and exec: no other thread can open one. Allocates nothing.
 #[cfg(target_os = "linux")]
 pub(crate) fn seal_this_child() -> std::io::Result<()> {
     use nix::libc::{
         CLOSE_RANGE_CLOEXEC, EINVAL, ENOSYS, F_SETFD, FD_CLOEXEC, SYS_close_range, fcntl, syscall,
     };
     const FIRST: std::ffi::c_uint = 3;
-    // What a system without the call may be asked for one by one.
-    const FEW: std::ffi::c_int = 65_536;
-    // SAFETY: sets a flag of descriptors of this process, which is about to load a program.
+    // The end of the numbers that are marked one by one on systems without `close_range`.
+    const END: std::ffi::c_int = 65_536;
+    // SAFETY: `close_range` with `CLOSE_RANGE_CLOEXEC` only sets flags of this process's descriptors, and is
+    // async-signal-safe.
     if unsafe { syscall(SYS_close_range, FIRST, std::ffi::c_uint::MAX, CLOSE_RANGE_CLOEXEC) } == 0 {
         return Ok(());
     }
@@ -39,14 +39,14 @@ pub(crate) fn seal_this_child() -> std::io::Result<()> {
     if !matches!(error.raw_os_error(), Some(ENOSYS | EINVAL)) {
         return Err(error);
     }
-    for number in FIRST.cast_signed()..FEW {
-        // SAFETY: as above; fails for a number that is not open.
+    for number in FIRST.cast_signed()..END {
+        // SAFETY: `F_SETFD` only sets a flag, and fails for a number that is not open.
         unsafe { fcntl(number, F_SETFD, FD_CLOEXEC) };
     }
     Ok(())
 }
 
-/// All but the standard streams.
+/// The open descriptors but 0 to 2.
 #[cfg(all(target_os = "linux", feature = "embedded"))]
 pub(crate) fn numbers() -> impl Iterator<Item = i32> {
     let list = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
@@ -54,7 +54,7 @@ pub(crate) fn numbers() -> impl Iterator<Item = i32> {
     numbers.filter(|number| *number > 2)
 }
 
-/// Elsewhere there is no such list.
+/// Other systems have no `/proc/self/fd`.
 #[cfg(all(not(target_os = "linux"), feature = "embedded"))]
 pub(crate) fn seal() {}
 
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_descriptor_that_would_be_inherited_is_not() {
+    fn an_inheritable_descriptor_is_marked() {
         let (reader, _writer) = std::io::pipe().unwrap();
         fcntl(&reader, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
         seal();

@@ -1,8 +1,7 @@
-//! From a configuration to what is executed, and whether it can be at all.
+//! The command lines of child runtimes.
 //!
-//! Nothing here starts anything, and nothing is read but names of files: what stands on a command
-//! line decides what a script may do, so it has to be testable without running it. Whatever cannot
-//! be expressed exactly is an error here, because a runtime would read it as something else.
+//! Starts nothing and reads only file names: flags decide what a script may do, so they are tested without running
+//! them. A configuration that a command line cannot express exactly is an error.
 
 mod deno;
 
@@ -14,33 +13,31 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use crate::error::Error;
 use crate::wire::{Runtime, SpawnConfig};
 
-/// What to execute.
+/// A program and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommandLine {
     pub program: PathBuf,
     pub args: Vec<OsString>,
 }
 
-/// What a runtime is to run: an absolute path, as resolved by this module, cannot be taken for a flag,
-/// nor by Bun for a script of the same name in `package.json`.
+/// The script of a child runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Script {
+    /// Absolute: so it cannot be taken for a flag, nor by Bun for a script in `package.json`.
     pub path: PathBuf,
-    /// Whether it needs nothing of what lies around it. Bundled modules lie among others that are
-    /// none of their business.
+    /// Whether it needs no other file in its folder, as bundled modules do.
     pub is_self_contained: bool,
 }
 
-/// Runs before every script of Deno (2.4 or later) and Bun; the embedded engine runs it too.
-pub(crate) const PARK: &str = include_str!("kkrpc_eof_workaround.js");
+/// Runs before every script on Deno (2.4 or later), Bun and the embedded engine.
+pub(crate) const KKRPC_EOF_WORKAROUND: &str = include_str!("kkrpc_eof_workaround.js");
 
-/// A script as an address, for flags that want a file.
+/// `script` as a `data:` URL, for flags that take a file.
 pub(crate) fn data_url(script: &str) -> String {
     format!("data:text/javascript;base64,{}", BASE64_STANDARD.encode(script))
 }
 
-/// The command line that runs `script` with the runtime at `program`; `cwd` is as resolved by this
-/// module.
+/// The command line that runs `script` with the runtime at `program`; `cwd` is absolute.
 pub(crate) fn for_runtime(
     runtime: Runtime,
     program: &Path,
@@ -58,7 +55,7 @@ pub(crate) fn for_runtime(
         }
     }
     if matches!(runtime, Runtime::Deno | Runtime::Bun) {
-        args.extend(["--preload".into(), data_url(PARK).into()]);
+        args.extend(["--preload".into(), data_url(KKRPC_EOF_WORKAROUND).into()]);
     }
     args.extend(config.runtime_args.iter().map(OsString::from));
     args.push(script.path.clone().into());

@@ -1,9 +1,9 @@
-//! Which of Bun, Deno and Node this machine has.
+//! Finds Deno, Bun and Node on this machine.
 //!
-//! An application started from a desktop does not see the `PATH` its user sees in a terminal, so
-//! that a look-up on `PATH` alone finds nothing where everything is installed. This module looks in
-//! more places, in a fixed order, and remembers the answer. It must not start a runtime to find it:
-//! starting a process waits for [`Detector::find`], and only a list for people waits for versions.
+//! An application started from a desktop does not have the `PATH` of the user's terminal. So this module also searches
+//! the login shell's `PATH` and the usual folders of installers, in a fixed order, and caches the result.
+//! [`Detector::find`] starts no runtime, because starts of processes wait for it; only [`Detector::detect_all`] starts
+//! runtimes, for their versions.
 
 mod detections;
 mod login;
@@ -24,7 +24,7 @@ use self::login::LoginPath;
 use crate::error::Error;
 use crate::wire::{Runtime, RuntimeInfo};
 
-/// Finds runtimes and caches what it found. Clones share one cache.
+/// Finds runtimes and caches the results. Clones share one cache.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Detector {
     shared: Arc<Shared>,
@@ -35,7 +35,7 @@ struct Shared {
     known: Mutex<Known>,
     login: LoginPath,
     detections: Detections,
-    /// What the next question to the file system waits for.
+    /// Blocks the next access to the file system.
     #[cfg(test)]
     gate: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
 }
@@ -44,16 +44,16 @@ struct Shared {
 struct Known {
     overrides: BTreeMap<Runtime, PathBuf>,
     found: BTreeMap<Runtime, PathBuf>,
-    /// Keyed by executable and its time of change, so that an update in place is noticed.
+    /// By executable, with its modification time: an update in place invalidates the entry.
     versions: HashMap<PathBuf, (Option<SystemTime>, String)>,
 }
 
-/// An executable to start a runtime with.
+/// The executable of a runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Absolute.
     pub path: PathBuf,
-    /// `None` until [`Detector::detect_all`] has asked for it.
+    /// `None` until [`Detector::detect_all`] has determined it.
     pub version: Option<String>,
 }
 
@@ -62,8 +62,8 @@ impl Detector {
         Self::default()
     }
 
-    /// Uses `path` for `runtime` and looks no further; `None` goes back to looking. A path that
-    /// cannot work is refused and changes nothing.
+    /// Sets the path of `runtime`; `None` restores the search. A path that is not an executable file is an error and
+    /// changes nothing.
     pub(crate) fn set_path(&self, runtime: Runtime, path: Option<PathBuf>) -> Result<(), Error> {
         if !matches!(runtime, Runtime::Deno | Runtime::Bun | Runtime::Node) {
             return Err(Error::InvalidConfig(format!(
@@ -77,7 +77,7 @@ impl Detector {
             return Ok(());
         };
         let refused = |source| Error::Path { what: "runtime path", path: path.clone(), source };
-        // Children run in folders of their own, where a relative path would mean something else.
+        // Children run in other folders, where a relative path would be another file.
         let absolute = std::path::absolute(&path).map_err(refused)?;
         executable(&absolute).map_err(refused)?;
         let mut known = self.known();
@@ -87,20 +87,20 @@ impl Detector {
         Ok(())
     }
 
-    /// The paths set, by name of the runtime.
+    /// The paths that were set, by name of the runtime.
     pub(crate) fn paths(&self) -> BTreeMap<String, PathBuf> {
         let known = self.known();
         known.overrides.iter().map(|(name, path)| (name.to_string(), path.clone())).collect()
     }
 
-    /// Where `runtime` is, without starting it.
+    /// Finds `runtime` without starting it.
     pub(crate) async fn find(&self, runtime: Runtime) -> Result<Found, Error> {
         let path = self.locate(runtime).await?;
         let version = self.known_version(&path).await;
         Ok(Found { path, version })
     }
 
-    /// Where `runtime` is, if that is known or `PATH` has it. Nothing else is asked.
+    /// The path of `runtime` if it is set, cached or on `PATH`.
     #[cfg(feature = "embedded")]
     pub(crate) fn on_path(&self, runtime: Runtime) -> Option<PathBuf> {
         let known = {
@@ -113,7 +113,7 @@ impl Detector {
         search(runtime.as_str(), &std::env::var_os("PATH")?)
     }
 
-    /// The version of the runtime at `path`, which is started unless it was asked before.
+    /// The version of the runtime at `path`. Starts the runtime unless its version is cached.
     #[cfg(not(feature = "embedded"))]
     pub(crate) async fn version(&self, path: &Path) -> Option<String> {
         match self.known_version(path).await {
@@ -122,8 +122,8 @@ impl Detector {
         }
     }
 
-    /// Where a program is that is no runtime: a bare name is looked up like one, and a path is
-    /// relative to `cwd`, which operating systems do not agree on.
+    /// Finds the program of `SpawnConfig::command`. A bare name is searched like a runtime; a path is relative to `cwd`
+    /// on every system.
     pub(crate) async fn program(&self, command: &str, cwd: &Path) -> Result<PathBuf, Error> {
         let failed = |path, source| Error::Path { what: "command", path, source };
         if command.contains(std::path::is_separator) {
@@ -140,7 +140,7 @@ impl Detector {
         })
     }
 
-    /// Deno, Bun and Node, in this order, asked for their versions side by side.
+    /// Deno, Bun and Node, in this order. Their versions are determined concurrently.
     pub(crate) async fn detect_all(&self) -> Vec<RuntimeInfo> {
         let detect = async {
             let (deno, bun, node) = tokio::join!(
@@ -150,7 +150,7 @@ impl Detector {
             );
             vec![deno, bun, node]
         };
-        // Asking three programs takes a large future.
+        // The future is large.
         self.shared.detections.share(Box::pin(detect)).await
     }
 
@@ -199,7 +199,7 @@ impl Detector {
         self.ask_system(move || search(&name, &folders)).await.ok()?
     }
 
-    /// Asks the file system off the supervisor's thread: a network folder may not answer.
+    /// Runs `ask` off the supervisor's thread: a network folder may not answer.
     async fn ask_system<T: Send + 'static>(
         &self,
         ask: impl FnOnce() -> T + Send + 'static,
@@ -208,7 +208,7 @@ impl Detector {
         let ask = {
             let gate = self.shared.gate.lock().take();
             move || {
-                // Long enough for a thread that is not held up; else the test fails and does not hang.
+                // With a time limit, so that the test fails and does not hang.
                 gate.map(|gate| gate.recv_timeout(std::time::Duration::from_mins(2)));
                 ask()
             }
@@ -256,14 +256,13 @@ impl Detector {
         let in_usual_places = move || {
             let home = std::env::home_dir();
             let folders = places::usual(home.as_deref(), |name| std::env::var_os(name));
-            // A folder whose name holds the separator of `PATH` cannot be joined, and cannot matter.
+            // `join_paths` fails for a folder whose name contains the separator; such a folder is skipped.
             folders.iter().find_map(|folder| search(&name, &std::env::join_paths([folder]).ok()?))
         };
         self.ask_system(in_usual_places).await.ok()?
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        // Every change is a single insert or remove, so a panic elsewhere leaves it whole.
         self.shared.known.lock()
     }
 }
@@ -273,7 +272,7 @@ fn search(name: &str, folders: &OsStr) -> Option<PathBuf> {
     std::path::absolute(found).ok()
 }
 
-/// The program at this path, or with one of the extensions that the system knows.
+/// The program at this path, or at this path with an executable extension (Windows).
 fn program_at(path: PathBuf) -> Result<PathBuf, (PathBuf, io::Error)> {
     let found = which::which_in_global(&path, None::<&OsStr>);
     let first = found.ok().and_then(|mut paths| paths.next());
@@ -286,7 +285,7 @@ fn program_at(path: PathBuf) -> Result<PathBuf, (PathBuf, io::Error)> {
     }
 }
 
-/// Whether a file can be started, as far as the file system tells.
+/// Checks that `path` is an executable file.
 fn executable(path: &Path) -> io::Result<()> {
     let metadata = std::fs::metadata(path)?;
     if metadata.is_dir() {

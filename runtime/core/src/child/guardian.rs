@@ -1,10 +1,9 @@
-//! Ends what the application's processes have started, however the application ends.
+//! Kills the remaining children when the application is gone, also after SIGKILL or a crash.
 //!
-//! A small shell process, started with the first child, reads a pipe whose other end only the application holds.
-//! When the application is gone, by SIGKILL or a crash, the pipe ends, and the shell kills what is left: the
-//! process groups that it was told of, and on Linux everything that has the application's mark in its
-//! environment. A mark is inherited by all that a process starts, whatever group it joins; a session of its own
-//! is respected unless the mark says otherwise. On Windows job objects do the same.
+//! The guardian is a small shell process, started with the first child, that reads a pipe from the application. When
+//! the pipe ends, it kills the process groups that were reported to it, and on Linux every process that has the
+//! application's mark in its environment. Descendants inherit the mark, whatever group they join. Processes in other
+//! sessions are killed only if their mark says so. On Windows job objects do the same.
 
 #[cfg(target_os = "linux")]
 mod marked;
@@ -18,96 +17,96 @@ use self::shell::Guardian;
 #[cfg(unix)]
 pub(crate) use self::shell::GuardianHandle;
 
-/// The variable that carries a mark.
+/// The environment variable with the mark.
 pub(crate) const VARIABLE: &str = "JS_RUNTIME_APP";
 
-/// The mark of one process and all that it starts; made when something is about to be started. Clones share it.
+/// The mark of one process and its descendants. Registered with the guardian on first use. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Mark(Arc<Shared>);
 
 struct Shared {
-    /// Whether sessions of their own are no refuge.
+    /// Whether descendants in other sessions are killed too.
     reaches_sessions: bool,
-    made: OnceLock<Option<Made>>,
+    registration: OnceLock<Option<Registration>>,
 }
 
 impl Mark {
     pub(crate) fn new(reaches_sessions: bool) -> Self {
-        Self(Arc::new(Shared { reaches_sessions, made: OnceLock::new() }))
+        Self(Arc::new(Shared { reaches_sessions, registration: OnceLock::new() }))
     }
 
-    /// What the variable is set to; `None` where environments cannot be read. Starts the guardian.
+    /// The value of [`VARIABLE`]; `None` on systems other than Linux. Starts the guardian.
     pub(crate) fn value(&self) -> Option<String> {
-        let made = self.made()?;
-        cfg!(target_os = "linux").then(|| made.value())
+        let registration = self.registration()?;
+        cfg!(target_os = "linux").then(|| registration.value())
     }
 
-    /// The group of a child began. Starts the guardian.
-    pub(crate) fn group_began(&self, leader: u32) {
-        if let Some(made) = self.made() {
-            made.tell(&format!("group {leader}\n"));
+    /// Reports a new process group. Starts the guardian.
+    pub(crate) fn group_started(&self, leader: u32) {
+        if let Some(registration) = self.registration() {
+            registration.send(&format!("group {leader}\n"));
         }
     }
 
-    /// Everything in the group was ended.
+    /// Reports that the process group is gone.
     pub(crate) fn group_ended(&self, leader: u32) {
-        if let Some(Some(made)) = self.0.made.get() {
-            made.tell(&format!("ended {leader}\n"));
+        if let Some(Some(registration)) = self.0.registration.get() {
+            registration.send(&format!("ended {leader}\n"));
         }
     }
 
-    /// Kills everything that has the mark.
+    /// Kills every process with the mark.
     #[cfg_attr(
         not(target_os = "linux"),
         expect(clippy::unused_async, clippy::unused_self, reason = "the same shape as on Linux")
     )]
     pub(crate) async fn end_marked(&self) {
         #[cfg(target_os = "linux")]
-        if let Some(Some(made)) = self.0.made.get() {
-            let (value, reaches_sessions) = (made.value(), self.0.reaches_sessions);
-            let end = move || marked::end(VARIABLE, &value, reaches_sessions);
-            // An error says that the supervisor's thread is gone, and whoever waits with it.
-            let _ = tokio::task::spawn_blocking(end).await;
+        if let Some(Some(registration)) = self.0.registration.get() {
+            let (value, reaches_sessions) = (registration.value(), self.0.reaches_sessions);
+            let kill = move || marked::kill_all(VARIABLE, &value, reaches_sessions);
+            // An error means that the supervisor's executor has ended.
+            let _ = tokio::task::spawn_blocking(kill).await;
         }
     }
 
-    /// Without a guardian, for want of a shell or of descriptors, children start all the same.
-    fn made(&self) -> Option<&Made> {
-        self.0.made.get_or_init(|| Made::new(self.0.reaches_sessions).ok()).as_ref()
+    /// `None` if the guardian cannot start, without a shell or free descriptors; children start without it.
+    fn registration(&self) -> Option<&Registration> {
+        let register = || Registration::new(self.0.reaches_sessions).ok();
+        self.0.registration.get_or_init(register).as_ref()
     }
 }
 
 #[cfg(unix)]
-struct Made {
+struct Registration {
     guardian: Arc<Guardian>,
     number: u64,
 }
 
 #[cfg(unix)]
-impl Made {
+impl Registration {
     fn new(reaches_sessions: bool) -> std::io::Result<Self> {
         let guardian = Guardian::shared()?;
-        let made = Self { number: guardian.next_number(), guardian };
+        let registration = Self { number: guardian.next_number(), guardian };
         if reaches_sessions {
-            made.tell(&format!("sessions {}\n", made.number));
+            registration.send(&format!("sessions {}\n", registration.number));
         }
-        Ok(made)
+        Ok(registration)
     }
 
     fn value(&self) -> String {
         format!("{}.{}", self.guardian.token(), self.number)
     }
 
-    fn tell(&self, line: &str) {
-        self.guardian.tell(line);
+    fn send(&self, line: &str) {
+        self.guardian.send(line);
     }
 }
 
-/// Job objects need no help.
+/// Windows needs no guardian: job objects kill the children.
 #[cfg(not(unix))]
-struct Made;
+struct Registration;
 
-/// The same name as on Unix.
 #[cfg(not(unix))]
 pub(crate) struct GuardianHandle;
 
@@ -119,7 +118,7 @@ impl GuardianHandle {
 }
 
 #[cfg(not(unix))]
-impl Made {
+impl Registration {
     fn new(_: bool) -> std::io::Result<Self> {
         Ok(Self)
     }
@@ -130,5 +129,5 @@ impl Made {
     }
 
     #[expect(clippy::unused_self, reason = "the same shape as on Unix")]
-    fn tell(&self, _: &str) {}
+    fn send(&self, _: &str) {}
 }

@@ -1,6 +1,6 @@
-// kkrpc before 0.7 reads in a loop that takes the end of its input for "nothing yet": after stdin has
-// ended it asks again for ever, in microtasks, so that nothing else ever runs. Whoever has been told a
-// thousand times that a stream is over waits from then on: the loop is then idle and the program ends.
+// kkrpc before 0.7 treats the end of its input as "no data yet": after the end of stdin it reads again and again, in
+// microtasks, so that no other code runs. After a thousand reads at the end of a stream, the promise of a read never
+// settles. The loop is then idle and the program ends.
 ;(() => {
   const { prototype } = ReadableStreamDefaultReader
   const { read } = prototype
@@ -9,15 +9,15 @@
   prototype.read = function () {
     let state = readers.get(this)
     if (state === undefined && this instanceof ReadableStreamDefaultReader) {
-      state = { over: false, asked: 0 }
+      state = { ended: false, reads: 0 }
       readers.set(this, state)
       const watched = state
       this.closed.then(
-        () => (watched.over = true),
+        () => (watched.ended = true),
         () => {},
       )
     }
-    if (state?.over && ++state.asked > 1000) return never
+    if (state?.ended && ++state.reads > 1000) return never
     return read.call(this)
   }
 })()

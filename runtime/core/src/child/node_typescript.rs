@@ -1,13 +1,11 @@
-//! TypeScript and JSX for Node, so that a script runs there as it runs on the other runtimes.
+//! Compiles TypeScript and JSX for Node children.
 //!
-//! Node loads TypeScript by itself since 22.18 only, and even then neither JSX nor enums. So the host
-//! turns the modules of the script into JavaScript ahead, by the same rules as in the embedded engine,
-//! and leaves the result in a temporary file for a hook inside Node (20.6 or later).
+//! Node loads TypeScript since 22.18, without JSX and enums. So the modules of a script are compiled before the start,
+//! by the same rules as in the embedded engine, into a temporary file that a hook inside Node (20.6 or later) reads.
 //!
-//! Only what can be found without running the script is prepared: what it imports, directly or not,
-//! by a literal name or, for a computed one, from the folder that the name begins with. A script that
-//! is JavaScript itself is not looked into, so that it costs nothing; what that imports is Node's own
-//! business. A `.ts` file is an ES module, a `.cts` file is `CommonJS`.
+//! The modules are found without running the script: everything that it imports, directly or indirectly, by a literal
+//! name, and for a computed name the files of the folder that the name begins with. Nothing is compiled for a script
+//! that is JavaScript. A `.ts` file is an ES module, a `.cts` file is `CommonJS`.
 
 mod graph;
 mod imports;
@@ -25,26 +23,26 @@ use crate::child::command_line::data_url;
 
 const HOOK: &str = include_str!("node_typescript/hook.mjs");
 
-/// The sources of a script in a file that Node removes when it has read it. Dropping this removes it
-/// where Node did not come that far.
-pub(crate) struct Prepared {
+/// The compiled modules of a script.
+pub(crate) struct CompiledSources {
+    /// Node removes the file after reading it; dropping this removes it otherwise.
     pub(crate) file: TempPath,
-    /// What comes first on Node's command line.
+    /// The first flags of Node's command line.
     pub(crate) flags: [OsString; 3],
 }
 
-/// Prepares what Node needs for `script`; `None` if it is JavaScript.
-pub(crate) async fn prepare(script: &Path) -> io::Result<Option<Prepared>> {
+/// Compiles the modules of `script` for Node; `None` if the script is JavaScript.
+pub(crate) async fn compile(script: &Path) -> io::Result<Option<CompiledSources>> {
     if !MediaType::from_path(script).is_emittable() {
         return Ok(None);
     }
     let script = script.to_path_buf();
     let found = tokio::task::spawn_blocking(move || graph::sources(&script)).await;
-    // Written on this side: a task that nobody waits for any more could leave its file behind.
+    // Written here and not in the blocking task, which would leave the file behind if this future is dropped.
     write(&found.map_err(io::Error::other)?).map(Some)
 }
 
-fn write(sources: &Map<String, Value>) -> io::Result<Prepared> {
+fn write(sources: &Map<String, Value>) -> io::Result<CompiledSources> {
     let mut file = tempfile::Builder::new()
         .prefix(&format!("js-runtime-{}-", std::process::id()))
         .suffix(".json")
@@ -58,11 +56,11 @@ fn write(sources: &Map<String, Value>) -> io::Result<Prepared> {
         "--import".into(),
         format!("{}#{address}", data_url(HOOK)).into(),
     ];
-    Ok(Prepared { file, flags })
+    Ok(CompiledSources { file, flags })
 }
 
-/// The path as Node writes it: real, and without Windows' `\\?\`.
-fn real(path: &Path) -> Option<PathBuf> {
+/// The path as Node writes it: without symbolic links and without the prefix `\\?\` on Windows.
+fn canonical(path: &Path) -> Option<PathBuf> {
     Url::from_file_path(path.canonicalize().ok()?).ok()?.to_file_path().ok()
 }
 

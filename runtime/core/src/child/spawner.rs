@@ -1,8 +1,7 @@
 //! The threads that start children.
 //!
-//! Starting a program may wait for a network folder that does not answer, and the kernel's signal for a dead parent
-//! follows the thread that has started a child. So children are started on threads that may wait and live as long as
-//! the supervisor: on one that is idle, or on another one.
+//! Starting a program may block on a network folder, and the kernel's parent-death signal is sent when the *thread*
+//! that started a child ends. So children are started on threads that may block and live as long as the supervisor.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,13 +15,12 @@ type Job = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 pub(crate) struct Spawner {
-    /// A thread ends when its sender is dropped.
+    /// The idle threads; a thread ends when its sender is dropped.
     idle: Mutex<Vec<mpsc::Sender<Job>>>,
 }
 
 impl Spawner {
-    /// Does the work on one of the threads, within the caller's executor. It is done even if nobody waits for it any
-    /// more.
+    /// Runs `work` on one of the threads, in the context of the caller's executor, also if the future is dropped.
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce() -> T + Send + 'static,
@@ -36,13 +34,13 @@ impl Spawner {
         let (executor, spawner, next) = (Handle::current(), Arc::downgrade(self), thread.clone());
         let job: Job = Box::new(move || {
             let entered = executor.enter();
-            // A panic ends the work and not the thread, with which the kernel would end all its children.
-            let done_work = catch_unwind(AssertUnwindSafe(work));
+            // A panic must not end the thread: the kernel would kill its children.
+            let outcome = catch_unwind(AssertUnwindSafe(work));
             if let Some(spawner) = spawner.upgrade() {
                 spawner.idle().push(next);
             }
-            // What nobody waits for is dropped within the executor, too.
-            drop(done_work.map(|done_work| done.send(done_work)));
+            // A result without a receiver is dropped in the executor's context too.
+            drop(outcome.map(|result| done.send(result)));
             drop(entered);
         });
         let gone = "the thread that starts children is gone";
@@ -69,17 +67,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_start_that_waits_holds_up_no_other_and_an_idle_thread_is_taken_again() {
+    async fn a_blocked_start_blocks_no_other_and_idle_threads_are_reused() {
         let spawner = Arc::new(Spawner::default());
         let (release, released) = mpsc::channel::<()>();
         let waits = spawner.run(move || (released.recv().is_ok(), thread::current().id()));
-        let others = async {
+        let two_more = async {
             let first = spawner.run(|| thread::current().id()).await.expect("a thread");
             let second = spawner.run(|| thread::current().id()).await.expect("a thread");
             release.send(()).expect("it still waits");
             (first, second)
         };
-        let (waited, (first, second)) = tokio::join!(waits, others);
+        let (waited, (first, second)) = tokio::join!(waits, two_more);
         let (was_released, own) = waited.expect("a thread");
         assert!(was_released);
         assert_ne!(own, first);
@@ -87,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_error_and_its_thread_goes_on() {
+    async fn a_panic_is_an_error_and_its_thread_is_reused() {
         let spawner = Arc::new(Spawner::default());
         let before = spawner.run(|| thread::current().id()).await.expect("a thread");
         assert!(spawner.run(|| panic!("on purpose")).await.is_err());

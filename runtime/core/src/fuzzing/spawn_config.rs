@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde_json::{from_slice, from_value};
 
-use crate::backend::plan::{Plan, check_name};
-use crate::backend::{paths, validate};
 use crate::child::command_line;
 use crate::child::command_line::Script;
+use crate::generation::plan::{Plan, check_name};
+use crate::generation::{paths, validate};
 use crate::wire::{Grant, Permissions, Runtime, SpawnConfig};
 
 /// Checks that a configuration survives a round trip through JSON, and that it is either refused with a short

@@ -1,4 +1,4 @@
-//! The life of an isolate: V8 starts, threads, the pool of warm isolates, bootstrap, workers, exit.
+//! The lifecycle of an isolate: starting V8, threads, the pool of warm isolates, bootstrap, workers, exit.
 
 pub(crate) mod bootstrapped;
 pub(crate) mod engine;
@@ -13,4 +13,3 @@ pub(crate) mod process_context;
 pub(crate) mod shared_state;
 pub(crate) mod start;
 pub(crate) mod web_worker;
-pub(crate) mod worker_args;

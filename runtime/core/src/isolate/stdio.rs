@@ -1,8 +1,8 @@
-//! stdin, stdout and stderr of an embedded process: files that are no files.
+//! stdin, stdout and stderr of an embedded process, over in-process buffers.
 //!
-//! Put in place of resources and descriptors 0 to 2, so that every way a script has to reach them
-//! (`Deno.stdin`, `console`, `process.stdout`, `fs.writeSync(1)`, streams) ends here, in the same
-//! bounded buffers. Synchronous calls block the script's own thread, and a kill frees them.
+//! They replace the resources and descriptors 0 to 2, so that every API (`Deno.stdin`, `console`, `process.stdout`,
+//! `fs.writeSync(1)`, streams) uses the same bounded buffers. Synchronous calls block the script's thread; a kill
+//! unblocks them.
 
 mod file;
 pub(crate) mod frame_api;
@@ -25,53 +25,58 @@ use crate::io::line_writer::LineWriter;
 use crate::io::stdin_queue::StdinQueue;
 use crate::isolate::limits::control::Control;
 use crate::isolate::limits::watchdog::Paused;
-use crate::isolate::sandbox::children::inherit::{Inherited, Shared};
 use crate::isolate::stdio::partial_lines::PartialLines;
 
-/// One of the three.
+/// One standard stream.
 pub(crate) struct Stdio {
     end: End,
-    /// Whose event loop stands still while a synchronous call waits; `None` for that of a worker, which
-    /// nobody watches.
+    /// Its watchdog is paused while a synchronous call waits. `None` for workers, which have no watchdog.
     watched: Option<Arc<Control>>,
 }
 
 enum End {
     In(StdinQueue),
     Out {
-        /// Shared with who hands on text that waits for the end of its line.
-        sink: Arc<Mutex<LineWriter>>,
+        /// Shared with the task that flushes incomplete lines.
+        writer: Arc<Mutex<LineWriter>>,
         partial: Arc<PartialLines>,
-        /// Asynchronous writes wait for each other, so that no more than one is held here.
-        turn: tokio::sync::Mutex<()>,
+        /// Serialises asynchronous writes, so that at most one is buffered.
+        write_lock: tokio::sync::Mutex<()>,
     },
 }
 
-/// Where the line door writes.
+/// An output stream, for children that inherit it.
 #[derive(Clone)]
-pub(super) struct LineOut(pub(super) Rc<Stdio>);
-
-/// Where the engine's own words for whoever reads the log go.
-#[derive(Clone)]
-pub(super) struct Log(pub(super) Rc<Stdio>);
-
-thread_local! {
-    /// The streams of this thread's isolate by their numbers. Its tables own them.
-    static HERE: RefCell<[Weak<Stdio>; 3]> = const { RefCell::new([Weak::new(), Weak::new(), Weak::new()]) };
+pub(crate) struct OutputHandle {
+    pub(crate) writer: Arc<Mutex<LineWriter>>,
+    pub(crate) partial: Arc<PartialLines>,
 }
 
-/// A stream that is opened by its path, such as `/dev/stdin`.
-pub(super) fn of_this_thread(number: usize) -> FsResult<Rc<dyn File>> {
-    let stream = HERE.with_borrow(|streams| streams.get(number).and_then(Weak::upgrade));
+/// The stream that the frame API writes to.
+#[derive(Clone)]
+pub(super) struct FrameOutput(pub(super) Rc<Stdio>);
+
+/// The stream for warnings of the engine.
+#[derive(Clone)]
+pub(super) struct LogStream(pub(super) Rc<Stdio>);
+
+thread_local! {
+    /// The streams of this thread's isolate by descriptor. The isolate's tables own them.
+    static STREAMS: RefCell<[Weak<Stdio>; 3]> = const { RefCell::new([Weak::new(), Weak::new(), Weak::new()]) };
+}
+
+/// Opens a stream by its path, such as `/dev/stdin`.
+pub(super) fn open(number: usize) -> FsResult<Rc<dyn File>> {
+    let stream = STREAMS.with_borrow(|streams| streams.get(number).and_then(Weak::upgrade));
     let stream = stream.ok_or_else(|| {
         FsError::Io(io::Error::new(io::ErrorKind::NotFound, "the stream has been closed"))
     })?;
     Ok(stream)
 }
 
-/// What a stream looks like that is opened by its path.
+/// The metadata of a stream that is opened by its path.
 pub(super) fn stat(number: usize) -> FsResult<FsStat> {
-    of_this_thread(number)?.stat_sync()
+    open(number)?.stat_sync()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one signature for all")]
@@ -79,54 +84,49 @@ pub(super) fn path(number: usize) -> FsResult<PathBuf> {
     Ok(PathBuf::from(format!("/dev/fd/{number}")))
 }
 
-/// Says something on the stderr of this thread's isolate.
+/// Prints a line to the stderr of this thread's isolate.
 pub(super) fn warn(text: &str) {
-    let stderr = HERE.with_borrow(|streams| streams[2].upgrade());
+    let stderr = STREAMS.with_borrow(|streams| streams[2].upgrade());
     if let Some(stderr) = stderr {
-        stderr.say(&format!("{text}\n"));
+        stderr.write_text(&format!("{text}\n"));
     }
 }
 
-/// The three of one isolate.
+/// The standard streams of one isolate.
 pub(crate) struct Streams {
     pub(super) stdin: Rc<Stdio>,
     pub(super) stdout: Rc<Stdio>,
     pub(super) stderr: Rc<Stdio>,
-    /// What they are for children.
-    pub(super) inherited: Inherited,
 }
 
 impl Streams {
-    /// Replaces what the worker was built with.
+    /// Replaces the null devices that the worker was created with.
     pub(super) fn install(&self, state: &mut OpState) {
         let streams =
             [(0, "stdin", &self.stdin), (1, "stdout", &self.stdout), (2, "stderr", &self.stderr)];
-        state.put(LineOut(self.stdout.clone()));
-        state.put(Log(self.stderr.clone()));
-        HERE.set([&self.stdin, &self.stdout, &self.stderr].map(Rc::downgrade));
-        state.put(self.inherited.clone());
-        // Whatever the application inherited, a script has these.
+        state.put(FrameOutput(self.stdout.clone()));
+        state.put(LogStream(self.stderr.clone()));
+        STREAMS.set([&self.stdin, &self.stdout, &self.stderr].map(Rc::downgrade));
+        // The table has only these, not the descriptors of the application.
         state.put(FdTable::new());
         for (number, name, stream) in streams {
             let file: Rc<dyn File> = stream.clone();
             let resource = FileResource::new(file.clone(), name.to_owned());
             state.resource_table.replace(number, resource);
-            // The same three numbers, whatever type the table counts them in.
             let descriptor = i32::try_from(number).unwrap_or_default();
             state.borrow_mut::<FdTable>().register(descriptor, file);
         }
     }
 
-    /// Hands on what the script and its children left unfinished: a last line without a terminator.
+    /// Flushes the output, including a last line without a terminator.
     pub(super) fn finish(&self) {
-        self.inherited.finish();
         for stream in [&self.stdout, &self.stderr] {
-            stream.end();
+            stream.finish();
         }
     }
 }
 
-/// What the worker is built with: never the application's own.
+/// The streams that a worker is created with, in place of the application's own.
 pub(super) fn null_device() -> io::Result<deno_runtime::deno_io::Stdio> {
     let path = if cfg!(windows) { "NUL" } else { "/dev/null" };
     let open = || {
@@ -142,88 +142,90 @@ impl Stdio {
     }
 
     pub(super) fn output(
-        sink: LineWriter,
+        writer: LineWriter,
         partial: &Arc<PartialLines>,
         watched: Option<Arc<Control>>,
     ) -> Self {
-        let sink = Arc::new(Mutex::new(sink));
-        partial.watch(&sink);
-        let turn = tokio::sync::Mutex::default();
-        let end = End::Out { sink, partial: partial.clone(), turn };
+        let writer = Arc::new(Mutex::new(writer));
+        partial.add(&writer);
+        let write_lock = tokio::sync::Mutex::default();
+        let end = End::Out { writer, partial: partial.clone(), write_lock };
         Self { end, watched }
     }
 
-    /// What programs that inherit the stream write to; `None` for stdin.
-    pub(super) fn shared(&self) -> Option<Shared> {
+    /// The target of programs that inherit the stream; `None` for stdin.
+    pub(super) fn output_handle(&self) -> Option<OutputHandle> {
         match &self.end {
-            End::Out { sink, partial, .. } => {
-                Some(Shared { sink: sink.clone(), partial: partial.clone() })
+            End::Out { writer, partial, .. } => {
+                Some(OutputHandle { writer: writer.clone(), partial: partial.clone() })
             }
             End::In(_) => None,
         }
     }
 
-    /// While the guard lives, the thread waits for somebody else.
+    /// Pauses the watchdog while the guard lives.
     fn pause(&self) -> Option<Paused<'_>> {
         self.watched.as_ref().map(|control| control.pulse.pause())
     }
 
-    /// Appends text, as the engine itself does for an uncaught error.
-    pub(super) fn say(&self, text: &str) {
-        if let End::Out { sink, .. } = &self.end {
-            let mut sink = sink.lock();
-            sink.append(text.as_bytes());
-            // Cut off by a kill: nobody is to see it.
-            let _ = sink.flush_blocking();
+    /// Writes text of the engine, such as an uncaught error.
+    pub(super) fn write_text(&self, text: &str) {
+        if let End::Out { writer, .. } = &self.end {
+            let mut writer = writer.lock();
+            writer.append(text.as_bytes());
+            // Fails if a kill has cut off the output.
+            let _ = writer.flush_blocking();
         }
     }
 
-    fn end(&self) {
-        if let End::Out { sink, .. } = &self.end {
-            let mut sink = sink.lock();
-            sink.append_end();
-            let _ = sink.flush_blocking();
+    fn finish(&self) {
+        if let End::Out { writer, .. } = &self.end {
+            let mut writer = writer.lock();
+            writer.append_end();
+            let _ = writer.flush_blocking();
         }
     }
 
     fn write_now(&self, data: &[u8]) -> FsResult<()> {
-        let End::Out { sink, partial, .. } = &self.end else { return Err(bad_descriptor()) };
-        let mut sink = sink.lock();
-        sink.append(data);
-        if sink.holds_text() {
+        let End::Out { writer, partial, .. } = &self.end else { return Err(bad_descriptor()) };
+        let mut writer = writer.lock();
+        writer.append(data);
+        if writer.holds_text() {
             partial.notify();
         }
-        self.flush_now(&mut sink)
+        self.flush_now(&mut writer)
     }
 
     pub(super) fn write_line(&self, line: Frame) -> FsResult<()> {
-        let End::Out { sink, .. } = &self.end else { return Err(bad_descriptor()) };
-        let mut sink = sink.lock();
-        sink.append_frame(line);
-        self.flush_now(&mut sink)
+        let End::Out { writer, .. } = &self.end else { return Err(bad_descriptor()) };
+        let mut writer = writer.lock();
+        writer.append_frame(line);
+        self.flush_now(&mut writer)
     }
 
-    fn flush_now(&self, sink: &mut LineWriter) -> FsResult<()> {
-        if sink.try_flush().map_err(broken_pipe)? {
+    fn flush_now(&self, writer: &mut LineWriter) -> FsResult<()> {
+        if writer.try_flush().map_err(broken_pipe)? {
             return Ok(());
         }
         let _paused = self.pause();
-        sink.flush_blocking().map_err(broken_pipe)
+        writer.flush_blocking().map_err(broken_pipe)
     }
 
     async fn write_async(&self, data: &[u8]) -> FsResult<()> {
-        let End::Out { sink, partial, turn } = &self.end else { return Err(bad_descriptor()) };
-        let _turn = turn.lock().await;
+        let End::Out { writer, partial, write_lock } = &self.end else {
+            return Err(bad_descriptor());
+        };
+        let _write_guard = write_lock.lock().await;
         let output = {
-            let mut sink = sink.lock();
-            sink.append(data);
-            if sink.holds_text() {
+            let mut writer = writer.lock();
+            writer.append(data);
+            if writer.holds_text() {
                 partial.notify();
             }
-            sink.history()
+            writer.history()
         };
-        // The sink is locked for each attempt only: a synchronous write may come meanwhile.
-        output.retry_until_pushed(|| sink.lock().try_flush()).await.map_err(broken_pipe)
+        // Locked only for each attempt: a synchronous write may come in between.
+        output.retry_until_pushed(|| writer.lock().try_flush()).await.map_err(broken_pipe)
     }
 
     fn input_end(&self) -> FsResult<&StdinQueue> {

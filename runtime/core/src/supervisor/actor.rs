@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::backend::launch::Launch;
-use crate::backend::plan::Plan;
-use crate::backend::running::{Exit, Running};
+use crate::backend::running::Running;
 use crate::backend::start::{self, Host};
 use crate::error::Error;
+use crate::generation::plan::Plan;
+use crate::generation::{Exit, Launch};
 use crate::supervisor::handle::{ActorMessage, ProcessHandle, Reply, StartRequest};
 use crate::supervisor::restart::Retries;
 use crate::wire::{ExitReason, ProcessInfo, State};
@@ -41,7 +41,7 @@ pub(crate) struct Actor {
 enum Next {
     Start(Box<StartRequest>),
     /// Restarts by policy after a back-off.
-    Retry(Box<Plan>, Duration),
+    Retry(Arc<Plan>, Duration),
     Idle,
     End,
 }
@@ -110,7 +110,7 @@ impl Actor {
                     self.retries.reset();
                     self.run_generation(start.plan, Some(start.reply)).await
                 }
-                Next::Retry(plan, wait) => self.wait_to_retry(*plan, wait).await,
+                Next::Retry(plan, wait) => self.wait_to_retry(plan, wait).await,
                 Next::Idle => {
                     self.answer_idle_waiters(None);
                     match self.mailbox.recv().await {
@@ -140,7 +140,7 @@ impl Actor {
     }
 
     /// Waits for the back-off. Meanwhile the process can be killed or started.
-    async fn wait_to_retry(&mut self, plan: Plan, wait: Duration) -> Next {
+    async fn wait_to_retry(&mut self, plan: Arc<Plan>, wait: Duration) -> Next {
         let mut deadline = std::pin::pin!(tokio::time::sleep(wait));
         loop {
             let message = tokio::select! {
@@ -168,7 +168,7 @@ impl Actor {
     }
 
     /// Runs one generation, from `starting` to `exited`.
-    async fn run_generation(&mut self, plan: Plan, reply: Option<Reply<ProcessInfo>>) -> Next {
+    async fn run_generation(&mut self, plan: Arc<Plan>, reply: Option<Reply<ProcessInfo>>) -> Next {
         self.generation += 1;
         self.is_live = true;
         let requested_at = Instant::now();
@@ -220,7 +220,7 @@ impl Actor {
                     self.handle_while_live(message, pending);
                     if pending.stopping {
                         let grace = pending.grace(plan);
-                        if !launch.end(grace) {
+                        if !launch.cancel(grace) {
                             return Err(self.killed_error());
                         }
                         timeout.as_mut().reset(tokio::time::Instant::now() + grace + START_END_TIMEOUT);
@@ -327,7 +327,7 @@ impl Actor {
 
     fn finish(
         &mut self,
-        plan: Plan,
+        plan: Arc<Plan>,
         exit: Exit,
         pending: PendingRequests,
         uptime: Duration,
@@ -353,7 +353,7 @@ impl Actor {
         match (pending.is_last, pending.next_start, retry) {
             (true, ..) => Next::End,
             (_, Some(start), _) => Next::Start(start),
-            (_, None, Some(wait)) => Next::Retry(Box::new(plan), wait),
+            (_, None, Some(wait)) => Next::Retry(plan, wait),
             (_, None, None) => Next::Idle,
         }
     }

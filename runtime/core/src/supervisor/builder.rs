@@ -86,7 +86,7 @@ impl Builder {
         };
         let runtime_thread = RuntimeThread::start()?;
         #[cfg(feature = "embedded")]
-        runtime_thread.spawn(host.pool.clone().tend());
+        runtime_thread.spawn(host.pool.clone().refill_loop());
         let changes = ChangeNotifier::new();
         let names = Names::new(self.max_processes.unwrap_or(usize::MAX), changes.clone());
         Ok(Supervisor {

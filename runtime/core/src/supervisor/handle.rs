@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::backend::launch::Launch;
-use crate::backend::plan::Plan;
 use crate::backend::running::Running;
 use crate::backend::usage::{MeteredProcess, UsageSource};
 use crate::error::Error;
+use crate::generation::Launch;
+use crate::generation::plan::Plan;
 use crate::io::event::{Event, Stream};
 use crate::io::history::{Backpressure, History, Subscription};
 use crate::io::line_writer::LineWriters;
@@ -34,7 +34,7 @@ pub(crate) enum ActorMessage {
 }
 
 pub(crate) struct StartRequest {
-    pub(crate) plan: Plan,
+    pub(crate) plan: Arc<Plan>,
     /// Whether a live generation is ended first.
     pub(crate) replace: bool,
     /// Answered when the script runs.
@@ -63,7 +63,7 @@ struct Published {
     /// `Some` while the process runs.
     meter: Option<UsageSource>,
     /// For a restart without a configuration.
-    last_plan: Option<Plan>,
+    last_plan: Option<Arc<Plan>>,
 }
 
 impl ProcessHandle {
@@ -106,14 +106,14 @@ impl ProcessHandle {
         let published = self.published();
         let meter = published.meter.clone()?;
         let ProcessInfo { name, generation, .. } = &published.info;
-        Some(MeteredProcess { name: name.clone(), generation: *generation, meter })
+        Some(MeteredProcess { name: name.clone(), generation: *generation, source: meter })
     }
 
     pub(crate) fn name(&self) -> String {
         self.published().info.name.clone()
     }
 
-    pub(crate) fn last_plan(&self) -> Option<Plan> {
+    pub(crate) fn last_plan(&self) -> Option<Arc<Plan>> {
         self.published().last_plan.clone()
     }
 
@@ -202,7 +202,12 @@ impl ProcessHandle {
     // The methods below are only for the actor.
 
     /// Publishes `starting`, and creates the stdin queue and the line writers of the new generation.
-    pub(crate) fn start_generation(&self, generation: u64, restarts: u32, plan: &Plan) -> Launch {
+    pub(crate) fn start_generation(
+        &self,
+        generation: u64,
+        restarts: u32,
+        plan: &Arc<Plan>,
+    ) -> Launch {
         self.0.is_reserved.store(true, Ordering::Release);
         let input = StdinQueue::new(plan.config.framing, plan.stdin_buffer, plan.line_limit);
         self.0.history.start_generation(generation, plan.stdout_buffer);
@@ -220,20 +225,13 @@ impl ProcessHandle {
             info.name.clone()
         };
         self.set_state(generation, State::Starting);
-        Launch {
-            name,
-            config: plan.config.clone(),
-            cwd: plan.cwd.clone(),
-            input,
-            sinks: LineWriters {
-                history: self.0.history.clone(),
-                generation,
-                framing: plan.config.framing,
-                line_limit: plan.line_limit,
-            },
-            begun: parking_lot::Mutex::default(),
-            is_over: AtomicBool::new(false),
-        }
+        let writers = LineWriters {
+            history: self.0.history.clone(),
+            generation,
+            framing: plan.config.framing,
+            line_limit: plan.line_limit,
+        };
+        Launch::new(name, plan.clone(), input, writers)
     }
 
     pub(crate) fn set_running(&self, running: &Running, launch: &Launch, took: Duration) {
@@ -241,13 +239,13 @@ impl ProcessHandle {
         self.0.history.set_answering_threads(if running.pid.is_none() { 1 } else { 2 });
         {
             let mut published = self.published();
-            published.meter.clone_from(&running.meter);
+            published.meter.clone_from(&running.usage_source);
             published.info.pid = running.pid;
             published.info.runtime = running.runtime;
             published.info.start_ms = Some(took.as_secs_f64() * 1000.0);
             published.info.started_at = Some(unix_ms());
         }
-        self.set_state(launch.sinks.generation, State::Running);
+        self.set_state(launch.writers.generation, State::Running);
     }
 
     pub(crate) fn set_state(&self, generation: u64, state: State) {

@@ -1,8 +1,8 @@
-//! What a project's own files say about its modules: `tsconfig.json`, `deno.json`, import maps.
+//! The project files that configure a script's modules: `tsconfig.json`, `deno.json` and import maps.
 //!
-//! As for bundlers, the nearest file above a module counts for it, and none for packages. These files
-//! are the application's, like `package.json`: they are read without a permission, and nothing of them
-//! reaches a script but what they mean. Each folder is looked at once.
+//! As in bundlers, the nearest file above a module applies to it; none applies to packages. The files belong to the
+//! application, like `package.json`: they are read without a permission, and scripts do not see their text. Each
+//! folder is read once.
 
 mod compiler_options;
 mod deno_json;
@@ -26,9 +26,9 @@ pub(crate) use self::paths::Target;
 use self::tsconfig::TsConfig;
 use crate::typescript::transpile;
 
-/// What counts for the modules of one folder.
+/// The configuration of the modules in one folder.
 pub(crate) struct Project {
-    /// Import maps, the nearest one first. The others are those of its workspaces.
+    /// The nearest file first, then those of its workspaces. They contain the import maps.
     deno: Vec<Rc<DenoJson>>,
     paths: Paths,
     pub(crate) options: TranspileOptions,
@@ -41,7 +41,7 @@ impl Default for Project {
 }
 
 impl Project {
-    /// What an import map makes of a specifier.
+    /// Resolves a specifier by the import maps.
     pub(crate) fn mapped(
         &self,
         specifier: &str,
@@ -55,8 +55,7 @@ impl Project {
         Ok(None)
     }
 
-    /// What `paths` and `baseUrl` make of a specifier that is neither relative nor an address.
-    /// Files of which `may_look` says no are not looked for.
+    /// Resolves a bare specifier by `paths` and `baseUrl`. Files that `may_look` refuses are not searched.
     pub(crate) fn path(&self, specifier: &str, may_look: &dyn Fn(&Path) -> bool) -> Option<Target> {
         self.paths.find(specifier, may_look)
     }
@@ -64,15 +63,15 @@ impl Project {
 
 type Found = Result<Rc<Project>, ProjectError>;
 
-/// The projects that a script's modules belong to.
+/// The projects of a script's modules, cached by folder.
 pub(crate) struct Projects {
-    /// A script without a folder has no project.
+    /// `false` for a script without a folder.
     has_any: bool,
     folders: RefCell<HashMap<PathBuf, Found>>,
     files: RefCell<Files>,
 }
 
-/// What was found in single folders.
+/// The files found in single folders.
 #[derive(Default)]
 struct Files {
     tsconfig: HashMap<PathBuf, Option<Result<Rc<TsConfig>, ProjectError>>>,
@@ -84,7 +83,7 @@ impl Projects {
         Self { has_any, folders: RefCell::default(), files: RefCell::default() }
     }
 
-    /// The project of a module that is in no package.
+    /// The project of a module outside of packages.
     pub(crate) fn of(&self, module: &Url) -> Found {
         let path = module.to_file_path().ok().filter(|_| self.has_any);
         match path.as_deref().and_then(Path::parent) {
@@ -111,7 +110,7 @@ impl Files {
         let mut has_paths = false;
         for at in folder.ancestors() {
             if let Some(found) = self.deno_json(at)? {
-                // Beyond the nearest one only a workspace's map counts.
+                // Above the nearest file only workspaces apply.
                 if deno.is_empty() || found.is_workspace() {
                     options = options.or_else(|| found.compiler_options.clone());
                     if !has_paths && let Some(found) = &found.paths {

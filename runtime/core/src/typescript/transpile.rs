@@ -1,8 +1,8 @@
-//! TypeScript and JSX to JavaScript, and what a script exports: all that has to be parsed.
+//! Compiles TypeScript and JSX to JavaScript, and finds the exports of modules.
 //!
-//! Types are stripped, not checked. Options are Deno's defaults: classic JSX runtime unless the file
-//! has an `@jsxImportSource` pragma, standard decorators; a project may say otherwise. Serves the embedded
-//! engine and Node alike, so that one source means the same to both.
+//! Types are stripped, not checked. The defaults are Deno's: classic JSX runtime unless the file has an
+//! `@jsxImportSource` pragma, standard decorators. A project's `compilerOptions` override them. The embedded engine and
+//! Node children use the same rules.
 
 mod awaits;
 mod decorators;
@@ -36,7 +36,7 @@ pub(crate) enum Error {
     Internal { specifier: String, reason: String },
 }
 
-/// Whether a file is `CommonJS`, as far as is known without parsing it.
+/// Whether a file is `CommonJS`, as known without parsing it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cjs {
     No,
@@ -55,14 +55,14 @@ impl Cjs {
     }
 }
 
-/// JavaScript, and where each bit of it came from.
+/// JavaScript and its source map.
 pub(crate) struct Emitted {
     pub(crate) text: String,
     pub(crate) map: Option<String>,
     pub(crate) is_cjs: bool,
 }
 
-/// What is compiled where a project says nothing else.
+/// The options without a project.
 pub(crate) fn options() -> TranspileOptions {
     TranspileOptions { decorators: DecoratorsTranspileOption::Ecma, ..TranspileOptions::default() }
 }
@@ -76,13 +76,13 @@ pub(crate) fn emit(
 ) -> Result<Emitted, Error> {
     parse(url, media, text, move |parsed| {
         let is_cjs = cjs.decide(&parsed);
-        // The map is kept beside the text: inline it would be decoded for every stack trace.
+        // Separate, because an inline map is decoded for every stack trace.
         let emitted = strip(parsed, is_cjs, SourceMapOption::Separate, &options)?;
         Ok(Emitted { text: emitted.text, map: emitted.source_map, is_cjs })
     })
 }
 
-/// The JavaScript of what was parsed.
+/// Compiles a parsed module to JavaScript.
 pub(crate) fn strip(
     parsed: ParsedSource,
     is_cjs: bool,
@@ -94,13 +94,13 @@ pub(crate) fn strip(
     {
         return Err(Error::Decorator { at: format!("{}:{place}", parsed.specifier()) });
     }
-    // The sources are on the disk already.
+    // The sources are on disk.
     let emit = EmitOptions { source_map, inline_sources: false, ..EmitOptions::default() };
     let module = TranspileModuleOptions { module_kind: Some(ModuleKind::from_is_cjs(is_cjs)) };
     Ok(parsed.transpile(options, &module, &emit).map_err(syntax)?.into_source())
 }
 
-/// The names a script exports, and the modules it exports everything of.
+/// The exported names, and the modules that are re-exported as a whole.
 pub(crate) struct Exports {
     pub(crate) is_cjs: bool,
     pub(crate) names: Vec<String>,
@@ -121,14 +121,14 @@ pub(crate) fn exports(url: &Url, media: MediaType, text: &str, cjs: Cjs) -> Resu
     })
 }
 
-/// Parses `text` and hands it to `work`, both where there is room to recurse.
+/// Parses `text` and calls `work` with the result, both on a thread with a large stack.
 pub(crate) fn parse<T: Send + 'static>(
     url: &Url,
     media: MediaType,
     text: &str,
     work: impl FnOnce(ParsedSource) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    // A build with debug assertions panics at it.
+    // swc panics at a byte order mark in a build with debug assertions.
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let (specifier, source) = (url.clone(), Arc::from(text));
     deep::run(url.as_str(), text, move || {

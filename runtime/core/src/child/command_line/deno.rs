@@ -1,7 +1,6 @@
-//! Deno's command line: the same permissions as in the embedded engine, as flags.
+//! Deno's flags for the same permissions as in the embedded engine.
 //!
-//! A flag that says more than the configuration is a hole, so that nothing is left to Deno's
-//! defaults here. Checked against Deno 2.9.
+//! No flag may grant more than the configuration, so nothing is left to Deno's defaults. Checked against Deno 2.9.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -24,15 +23,15 @@ pub(super) fn flags(
     };
     // A lock file would appear next to the user's scripts.
     let mut flags = vec!["run".into(), "--quiet".into(), "--no-prompt".into(), "--no-lock".into()];
-    // What a self-contained script has around it is not there for it.
+    // A self-contained script has no access to its folder.
     let folder = (!script.is_self_contained).then(|| script.path.parent().unwrap_or(&script.path));
     if !given("--node-modules-dir") && folder.is_some_and(uses_node_modules) {
-        // Otherwise `npm:` asks the registry, unless there is a `package.json`.
+        // Otherwise Deno resolves `npm:` in the registry, unless there is a `package.json`.
         flags.push("--node-modules-dir=manual".into());
     }
     let default = Permissions::default();
     let permissions = config.permissions.as_ref().unwrap_or(&default);
-    // Deno refuses `-A` beside any other grant.
+    // Deno refuses `-A` together with another grant.
     if given("-A") || given("--allow-all") {
         return Ok(flags);
     }
@@ -66,8 +65,8 @@ pub(super) fn flags(
                     listed.iter().map(|text| entry(kind, text, cwd)).collect();
                 flags.push(format!("--allow-{kind}={}", listed?.join(",")).into());
             }
-            // Without this, Deno imports from a list of hosts of its own; `--deny-import` does not
-            // reach imports that it can see without running the script.
+            // By default Deno imports from a list of hosts, and `--deny-import` does not apply to static
+            // imports.
             _ if kind == "import" && !given("--allow-import") && !given("-I") => {
                 flags.push("--no-remote".into());
             }
@@ -77,9 +76,8 @@ pub(super) fn flags(
     Ok(flags)
 }
 
-/// One entry of a list that Deno splits at every comma. Its escape (`,,`) came with 2.0 and is gone
-/// by 2.9, so that `/a,/etc` would always grant `/etc` in one version or another. Only a path has
-/// another way to say it.
+/// One entry of a list that Deno splits at commas. Deno 2.0 has an escape (`,,`) and 2.9 does not, so `/a,/etc` would
+/// grant `/etc` in some version. A path can be written relative to `cwd` instead.
 fn entry(kind: &str, text: &str, cwd: &Path) -> Result<String, Error> {
     if !text.contains(',') {
         return Ok(text.to_string());
@@ -88,7 +86,7 @@ fn entry(kind: &str, text: &str, cwd: &Path) -> Result<String, Error> {
     let below_cwd = Path::new(text).strip_prefix(cwd).ok().and_then(Path::to_str);
     match below_cwd.filter(|_| is_path) {
         Some("") => Ok(".".to_string()),
-        // `./` because a file's name may look like anything.
+        // `./`, because a file name may begin with any character.
         Some(below) if !below.contains(',') => Ok(format!("./{below}")),
         _ => Err(Error::invalid(format!(
             "deno cannot be given a permission for '{}': it splits '--allow-{kind}' at the comma{}",
@@ -102,14 +100,13 @@ fn entry(kind: &str, text: &str, cwd: &Path) -> Result<String, Error> {
     }
 }
 
-/// Whether packages are installed for `folder`: the nearest project decides, not a `node_modules`
-/// left lying around further up.
+/// Whether packages are installed for `folder`. Only the nearest project counts, not a `node_modules` above it.
 fn uses_node_modules(folder: &Path) -> bool {
     for folder in folder.ancestors() {
         if folder.join("node_modules").is_dir() {
             return true;
         }
-        // One with a `package.json` only may be a member of a workspace.
+        // A folder with only a `package.json` may be a member of a workspace.
         if folder.join("deno.json").exists() || folder.join("deno.jsonc").exists() {
             return false;
         }

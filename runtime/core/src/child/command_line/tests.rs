@@ -1,18 +1,18 @@
-//! Command lines as text. That the runtimes read them so is for the conformance tests.
+//! Command lines as text; the conformance tests run them.
 
 use std::fs;
 use std::path::Path;
 
-use super::{PARK, Script, data_url, for_runtime};
+use super::{KKRPC_EOF_WORKAROUND, Script, data_url, for_runtime};
 use crate::wire::{Grant, Permissions, Runtime, SpawnConfig};
 
-/// The arguments for a script in `/app`, in one text, with what runs before it as `park`.
+/// The arguments for a script in `/app`, joined, with the preloaded script as `workaround`.
 fn line(runtime: Runtime, config: &SpawnConfig, script: &str) -> Result<String, String> {
     let script = Script { path: script.into(), is_self_contained: false };
     let line = for_runtime(runtime, Path::new("/bin/x"), config, &script, Path::new("/app"));
     let args = line.map_err(|error| error.to_string())?.args;
     let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
-    Ok(args.join(" ").replace(&data_url(PARK), "park"))
+    Ok(args.join(" ").replace(&data_url(KKRPC_EOF_WORKAROUND), "workaround"))
 }
 
 fn granted(permissions: Permissions) -> SpawnConfig {
@@ -34,11 +34,11 @@ fn runtime_args_come_before_the_script_and_args_after_it() {
     };
     for (runtime, expected) in [
         (Runtime::Node, "--inspect /app/-w.js -- -x --version".to_string()),
-        (Runtime::Bun, "run --preload park --inspect /app/-w.js -- -x --version".to_string()),
+        (Runtime::Bun, "run --preload workaround --inspect /app/-w.js -- -x --version".to_string()),
         (
             Runtime::Deno,
             format!(
-                "{DENO} --allow-read=/app --no-remote --preload park --inspect /app/-w.js -- -x --version"
+                "{DENO} --allow-read=/app --no-remote --preload workaround --inspect /app/-w.js -- -x --version"
             ),
         ),
     ] {
@@ -50,7 +50,7 @@ fn runtime_args_come_before_the_script_and_args_after_it() {
 }
 
 #[test]
-fn deno_gets_the_permissions_as_flags_and_nothing_else() {
+fn deno_gets_exactly_the_permissions_as_flags() {
     for (permissions, expected) in [
         (Permissions::default(), "--allow-read=/app --no-remote"),
         (Permissions::all(), "-A"),
@@ -85,17 +85,17 @@ fn deno_gets_the_permissions_as_flags_and_nothing_else() {
         ),
     ] {
         let config = granted(permissions);
-        let expected = format!("{DENO} {expected} --preload park /app/w.ts");
+        let expected = format!("{DENO} {expected} --preload workaround /app/w.ts");
         assert_eq!(line(Runtime::Deno, &config, "/app/w.ts"), Ok(expected));
     }
 }
 
 #[test]
-fn a_flag_of_the_configuration_is_not_contradicted() {
+fn a_flag_in_runtime_args_takes_precedence() {
     for (flag, expected) in [
-        ("--allow-import=x.com", "--allow-read=/app --preload park --allow-import=x.com"),
-        ("-A", "--preload park -A"),
-        ("--allow-all", "--preload park --allow-all"),
+        ("--allow-import=x.com", "--allow-read=/app --preload workaround --allow-import=x.com"),
+        ("-A", "--preload workaround -A"),
+        ("--allow-all", "--preload workaround --allow-all"),
     ] {
         let config = SpawnConfig { runtime_args: vec![flag.into()], ..SpawnConfig::default() };
         let expected = format!("{DENO} {expected} /app/w.ts");
@@ -104,7 +104,7 @@ fn a_flag_of_the_configuration_is_not_contradicted() {
 }
 
 #[test]
-fn a_comma_never_makes_one_permission_into_two() {
+fn a_comma_does_not_split_a_permission() {
     let permissions = |entry: &str| Permissions { read: some(&[entry]), ..Permissions::default() };
     let config = granted(permissions("/a,/etc"));
     let message = line(Runtime::Deno, &config, "/app/w.ts").expect_err("it would grant /etc");
@@ -114,13 +114,13 @@ fn a_comma_never_makes_one_permission_into_two() {
         let config = SpawnConfig::default();
         let script = Script { path: script.into(), is_self_contained: false };
         let line = for_runtime(Runtime::Deno, Path::new("d"), &config, &script, Path::new("/a,b"));
-        let args = line.expect("it can be said relative to the folder").args;
+        let args = line.expect("the path can be relative to the folder").args;
         assert!(args.contains(&format!("--allow-read={expected}").into()), "{args:?}");
     }
 }
 
 #[test]
-fn what_is_no_path_is_not_taken_relative_to_a_folder() {
+fn only_paths_are_made_relative_to_the_working_directory() {
     for permissions in [
         Permissions { env: some(&["/a,b/c"]), ..Permissions::default() },
         Permissions { net: some(&["/a,b/c"]), ..Permissions::default() },
@@ -128,13 +128,13 @@ fn what_is_no_path_is_not_taken_relative_to_a_folder() {
         let script = Script { path: "/app/w.ts".into(), is_self_contained: true };
         let config = granted(permissions);
         let line = for_runtime(Runtime::Deno, Path::new("d"), &config, &script, Path::new("/a,b"));
-        let message = line.expect_err("it would grant another one").to_string();
+        let message = line.expect_err("it has a comma").to_string();
         assert!(message.contains("'/a,b/c'"), "{message}");
     }
 }
 
 #[test]
-fn a_self_contained_script_may_read_what_is_listed_and_not_its_folder() {
+fn a_self_contained_script_may_not_read_its_folder() {
     let script = Script { path: "/bundles/w.mjs".into(), is_self_contained: true };
     for (read, expected) in [(Grant::default(), None), (some(&["/data"]), Some("/data"))] {
         let config = granted(Permissions { read, ..Permissions::default() });
@@ -146,7 +146,7 @@ fn a_self_contained_script_may_read_what_is_listed_and_not_its_folder() {
 }
 
 #[test]
-fn deno_uses_node_modules_of_the_project_and_of_no_other() {
+fn deno_uses_only_the_node_modules_of_the_nearest_project() {
     for (files, expected) in [
         (&["p/w.ts"][..], false),
         (&["p/w.ts", "p/node_modules/a/package.json"], true),
@@ -171,7 +171,7 @@ fn deno_uses_node_modules_of_the_project_and_of_no_other() {
 }
 
 #[test]
-fn the_message_about_a_comma_is_short_and_safe_to_print() {
+fn the_message_about_a_comma_is_short_and_free_of_control_characters() {
     let noise = format!("\u{1b}[2J{},", "😀\n".repeat(1000));
     let comma = Permissions { net: some(&[&noise]), ..Permissions::default() };
     let message = line(Runtime::Deno, &granted(comma), "/app/w.ts").expect_err("it has a comma");

@@ -1,6 +1,6 @@
-//! Lists of runtimes are made one after the other, and shared by those who ask meanwhile.
+//! Limits detection of runtimes to one at a time, with a result that concurrent callers share.
 //!
-//! Making a list starts each runtime that has not told its version. A page may ask as often as it likes.
+//! A detection starts each runtime without a cached version, and pages may call it at any rate.
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -10,47 +10,48 @@ use crate::wire::RuntimeInfo;
 
 #[derive(Debug)]
 pub(super) struct Detections {
-    /// One permit: for the list that is being made.
-    turn: Semaphore,
-    lists: Mutex<Lists>,
+    /// One permit: for the running detection.
+    permit: Semaphore,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Lists {
-    begun: u64,
-    /// The last that was finished, by its number.
+struct State {
+    /// How many detections have started.
+    started: u64,
+    /// The number of the last finished detection, and its result.
     last: Option<(u64, Vec<RuntimeInfo>)>,
 }
 
 impl Default for Detections {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1), lists: Mutex::default() }
+        Self { permit: Semaphore::new(1), state: Mutex::default() }
     }
 }
 
 impl Detections {
-    /// A list that was begun after the call: one that somebody else has made, or what `detect` makes.
+    /// The result of a detection that started after the call: that of a concurrent caller, or of `detect`.
     pub(super) async fn share(
         &self,
         detect: impl Future<Output = Vec<RuntimeInfo>>,
     ) -> Vec<RuntimeInfo> {
-        let before = self.lists().begun;
-        // It is never closed. An error would only mean that the list is made beside another.
-        let _turn = self.turn.acquire().await;
+        let before = self.state().started;
+        // The semaphore is never closed.
+        let _permit = self.permit.acquire().await;
         let number = {
-            let mut lists = self.lists();
-            if let Some((_, list)) = lists.last.as_ref().filter(|(number, _)| *number > before) {
+            let mut state = self.state();
+            if let Some((_, list)) = state.last.as_ref().filter(|(number, _)| *number > before) {
                 return list.clone();
             }
-            lists.begun += 1;
-            lists.begun
+            state.started += 1;
+            state.started
         };
         let list = detect.await;
-        self.lists().last = Some((number, list.clone()));
+        self.state().last = Some((number, list.clone()));
         list
     }
 
-    fn lists(&self) -> MutexGuard<'_, Lists> {
-        self.lists.lock()
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 }

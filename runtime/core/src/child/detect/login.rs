@@ -1,4 +1,4 @@
-//! `PATH` as the login shell sets it, asked once.
+//! The `PATH` of the user's login shell, cached.
 
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-/// A shell that has not answered is not asked again for so long: it takes its whole limit of time.
+/// The shell is not started again for so long after a failure, because a failure takes its whole time limit.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl LoginPath {
         Self { path: OnceCell::new(), failed: Mutex::default(), retry_after }
     }
 
-    /// What `ask` answered the first time that it did.
+    /// The first successful result of `ask`.
     pub(super) async fn get(&self, ask: impl Future<Output = Option<OsString>>) -> Option<&OsStr> {
         let answer = self.path.get_or_try_init(|| async {
             if self.has_just_failed() {
@@ -51,19 +51,19 @@ mod tests {
     use super::*;
 
     #[allow(clippy::unused_async)]
-    async fn unasked() -> Option<OsString> {
-        panic!("the shell is asked again")
+    async fn unused() -> Option<OsString> {
+        panic!("the shell is started again")
     }
 
     #[tokio::test]
-    async fn a_shell_that_did_not_answer_is_asked_again_later_and_one_that_did_is_not() {
+    async fn only_a_failed_shell_is_started_again_and_only_later() {
         let login = LoginPath::new(Duration::ZERO);
         assert_eq!(login.get(async { None }).await, None);
         assert_eq!(login.get(async { Some("/bin".into()) }).await, Some("/bin".as_ref()));
-        assert_eq!(login.get(unasked()).await, Some("/bin".as_ref()));
+        assert_eq!(login.get(unused()).await, Some("/bin".as_ref()));
 
         let login = LoginPath::new(Duration::from_hours(1));
         assert_eq!(login.get(async { None }).await, None);
-        assert_eq!(login.get(unasked()).await, None);
+        assert_eq!(login.get(unused()).await, None);
     }
 }

@@ -1,12 +1,11 @@
-//! Where installers put runtimes.
+//! The folders where installers put runtimes.
 //!
-//! Only names folders: whether one exists and holds anything is for the caller to see. Folders of a
-//! version manager come before those of the system, because who has one means it.
+//! The folders may not exist. Folders of version managers come before those of the system.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Variables that move an installer's folder, with the part below it that holds executables.
+/// Variables that set an installer's folder, with the path of the executables in it.
 const MOVED: &[(&str, &str)] = &[
     ("DENO_INSTALL", "bin"),
     ("DENO_INSTALL_ROOT", "bin"),
@@ -41,7 +40,7 @@ const SYSTEM: &[&str] = &[
     "/run/current-system/sw/bin",
 ];
 
-/// Folders below a variable on Windows, where the system's own folders have no fixed place.
+/// Variables with a folder on Windows, with the path of the executables in it.
 #[cfg(windows)]
 const SYSTEM: &[(&str, &str)] = &[
     ("NVM_SYMLINK", ""),
@@ -73,7 +72,7 @@ pub(super) fn usual(home: Option<&Path>, env: impl Fn(&str) -> Option<OsString>)
         managed.push((fnm.join("node-versions"), "installation/bin"));
     }
     if home_folders.is_empty() {
-        // Without a home there are no folders below it.
+        // There is no home folder.
     } else if cfg!(windows) {
         managed.push((home.join(r"AppData\Roaming\fnm\node-versions"), "installation"));
         managed.push((home.join(r"AppData\Roaming\nvm"), ""));
@@ -107,7 +106,7 @@ fn newest_first(parent: &Path) -> Vec<PathBuf> {
     versions.into_iter().map(|(_, path)| path).collect()
 }
 
-/// `v20.9.1` as `[20, 9, 1]`: as text it would come after `v20.10.0`.
+/// `v20.9.1` as `[20, 9, 1]`, which sorts before `[20, 10, 0]`.
 fn number(name: &str) -> Option<Vec<u64>> {
     let parts = name.strip_prefix('v').unwrap_or(name).split('.');
     parts.map(|part| part.parse().ok()).collect()
@@ -118,13 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_home_only_the_system_is_left() {
+    fn without_a_home_only_the_system_folders_remain() {
         let folders = usual(None, |_| None);
         assert_eq!(folders, SYSTEM.iter().map(PathBuf::from).collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_moved_installer_comes_before_everything() {
+    fn an_installer_set_by_a_variable_comes_first() {
         let folders =
             usual(Some(Path::new("/home/x")), |name| (name == "BUN_INSTALL").then(|| "/b".into()));
         assert_eq!(folders[0], Path::new("/b/bin"));
@@ -133,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_as_good_as_none() {
+    fn an_empty_variable_is_ignored() {
         assert_eq!(usual(None, |_| Some(OsString::new())), usual(None, |_| None));
     }
 
     #[test]
-    fn the_newest_version_of_a_manager_is_tried_first_and_other_names_never() {
+    fn versions_of_a_manager_come_newest_first_without_other_folders() {
         let home = std::env::temp_dir().join(format!("js-runtime-places-{}", std::process::id()));
         let versions = home.join(".nvm/versions/node");
         for name in ["v9.11.2", "v20.10.0", "v20.9.1", "system", "v"] {

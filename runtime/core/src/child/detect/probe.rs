@@ -1,8 +1,8 @@
-//! Asks a program one question, within a time limit, and leaves nothing of it behind.
+//! Runs a program for its output, within a time limit, and leaves no process behind.
 //!
-//! Profile scripts and version managers do as they like: they print, wait for input, start
-//! daemons, never end. So every program here gets no stdin and a session of its own, which is killed
-//! as a whole once the answer is there, the time is up, or nobody waits for the answer any more.
+//! Profile scripts and version managers may print, wait for input, start daemons or never end. So each program gets no
+//! stdin and a session of its own, which is killed when the output is complete, the time is up, or the future is
+//! dropped.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -14,28 +14,27 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStdout, Command};
 use tokio::time::timeout;
 
-/// How long a runtime gets to say its version, and the login shell to say its `PATH`: many times what either
-/// takes, for a machine that has just started or is busy. Only what never answers takes it all. VS Code gives
-/// the login shell as long.
+/// Time limit for the version of a runtime and the `PATH` of the login shell: many times what they take, for a busy
+/// machine. VS Code gives the login shell as long.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
-/// More than this is not an answer.
-const MOST: usize = 256 * 1024;
+/// Most bytes that are read of the output.
+const MAX_OUTPUT: usize = 256 * 1024;
 
-/// The version `program` prints, without a leading `v`; `None` when it fails or takes longer than `limit`.
+/// The version that `program` prints, without a leading `v`; `None` if it fails or takes longer than `limit`.
 pub(super) async fn version(program: &Path, limit: Duration) -> Option<String> {
     let mut command = Command::new(program);
     command.arg("--version");
-    let asked = async {
+    let read = async {
         let mut running = Running::start(command).await?;
         let line = running.read_through("\n").await;
         // A program that prints a version and then fails would fail for a script, too.
         running.child.as_mut()?.wait().await.ok()?.success().then(|| parse_version(&line))?
     };
-    timeout(limit, asked).await.ok()?
+    timeout(limit, read).await.ok()?
 }
 
-/// `PATH` as the login shell sets it up.
+/// The `PATH` of the user's login shell.
 #[cfg(unix)]
 pub(super) async fn login_path() -> Option<OsString> {
     let fallback = if cfg!(target_os = "macos") { "/bin/zsh" } else { "/bin/sh" };
@@ -43,7 +42,7 @@ pub(super) async fn login_path() -> Option<OsString> {
     shell_path(&shell.unwrap_or_else(|| fallback.into()), LIMIT).await
 }
 
-/// Windows gives every program the user's `PATH`.
+/// On Windows every program has the user's `PATH`.
 #[cfg(not(unix))]
 #[allow(clippy::unused_async)] // The same shape as on Unix.
 pub(super) async fn login_path() -> Option<OsString> {
@@ -60,16 +59,16 @@ pub(super) async fn shell_path(shell: &std::ffi::OsStr, limit: Duration) -> Opti
     use tokio::time::timeout_at;
 
     let deadline = tokio::time::Instant::now() + limit;
-    // Version managers write to the files of interactive shells; not every shell takes `-i` here.
-    // The script is the same in sh, bash, zsh, dash and fish, which a use of `$PATH` is not.
+    // Version managers edit the files of interactive shells; not every shell accepts `-i` with `-lc`.
+    // Unlike `$PATH`, `printenv PATH` prints the same in sh, bash, zsh, dash and fish.
     for flags in ["-ilc", "-lc"] {
         let mut command = Command::new(shell);
         command.arg(flags).arg(format!("echo {BEGIN}; printenv PATH; echo {END}"));
-        let asked = async {
+        let read = async {
             let mut running = Running::start(command).await?;
             parse_path(&running.read_through(&format!("\n{END}\n")).await)
         };
-        match timeout_at(deadline, asked).await {
+        match timeout_at(deadline, read).await {
             Ok(None) => {}
             Ok(found) => return found,
             Err(_) => return None,
@@ -78,25 +77,25 @@ pub(super) async fn shell_path(shell: &std::ffi::OsStr, limit: Duration) -> Opti
     None
 }
 
-/// A started program whose whole session ends with this value.
+/// A started program; dropping this kills its session.
 struct Running {
-    /// `None` when it is dropped.
+    /// `None` only while it is dropped.
     child: Option<Box<dyn ChildWrapper>>,
     stdout: ChildStdout,
 }
 
 impl Running {
-    /// Off the supervisor's thread: loading a program may wait for a network folder.
+    /// Starts `command` off the supervisor's thread: a network folder may not answer.
     async fn start(command: Command) -> Option<Self> {
-        // If the caller is dropped meanwhile, the result is dropped too, which kills the program.
+        // If this future is dropped, so is the result, which kills the program.
         tokio::task::spawn_blocking(|| Self::start_blocking(command)).await.ok()?
     }
 
     fn start_blocking(mut command: Command) -> Option<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut command = CommandWrap::from(command);
-        // A session and not only a group: an interactive shell in a mere background group of the
-        // terminal the application was started from would be stopped for touching it.
+        // A session, not only a group: an interactive shell in a background group is stopped when it uses the
+        // application's terminal.
         #[cfg(unix)]
         command.wrap(process_wrap::tokio::ProcessSession);
         #[cfg(windows)]
@@ -110,12 +109,12 @@ impl Running {
         Some(Self { child: Some(child), stdout })
     }
 
-    /// What it printed up to `last`, and perhaps a little more; all of it when it never says so.
+    /// Reads the output at least through `last`, or to its end.
     async fn read_through(&mut self, last: &str) -> Vec<u8> {
         let mut output = vec![];
         let mut seen = 0;
-        // A daemon started by a profile script may keep the pipe open, so the end may never come.
-        while output.len() < MOST && position(&output[seen..], last).is_none() {
+        // A daemon started by a profile script may keep the pipe open, so there may be no end.
+        while output.len() < MAX_OUTPUT && position(&output[seen..], last).is_none() {
             seen = output.len().saturating_sub(last.len());
             match self.stdout.read_buf(&mut output).await {
                 Ok(0) | Err(_) => break,
@@ -127,18 +126,18 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// Reaps the program on a thread, unless it is reaped. Tokio does so only while a runtime of its own runs, and
-    /// the supervisor's may have ended.
+    /// Kills the program and reaps it on a thread: Tokio reaps only while a runtime runs, and the supervisor's may have
+    /// ended.
     fn drop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
-        // It fails when nothing is left to kill.
+        // Fails if no process is left.
         let _ = child.start_kill();
         if matches!(child.try_wait(), Ok(None)) {
             let reaper = std::thread::Builder::new().name("js-reaper".to_owned());
-            // Without a thread to spare the program stays a zombie until a runtime of Tokio reaps it.
+            // Without a thread the program stays a zombie until a Tokio runtime reaps it.
             let _ = reaper.spawn(move || {
-                let give_up = Instant::now() + LIMIT;
-                while matches!(child.try_wait(), Ok(None)) && Instant::now() < give_up {
+                let deadline = Instant::now() + LIMIT;
+                while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
                     std::thread::sleep(Duration::from_millis(1));
                 }
             });
@@ -146,7 +145,7 @@ impl Drop for Running {
     }
 }
 
-/// `deno 2.9.6 (stable, …)`, `v20.20.2` or `1.4.5`, of which only the number is wanted.
+/// The number in `deno 2.9.6 (stable, …)`, `v20.20.2` or `1.4.5`.
 fn parse_version(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     let mut words = text.lines().next()?.split_whitespace();
@@ -158,8 +157,8 @@ fn parse_version(output: &[u8]) -> Option<String> {
     words.find_map(number)
 }
 
-/// What stands on the line between the markers. Only whole lines count: a shell that traces what it
-/// runs prints the markers in the middle of a line.
+/// The line between the markers. Only markers on lines of their own count: a shell that traces commands prints them
+/// within a line.
 #[cfg(unix)]
 fn parse_path(output: &[u8]) -> Option<OsString> {
     use std::os::unix::ffi::OsStringExt;
@@ -171,7 +170,7 @@ fn parse_path(output: &[u8]) -> Option<OsString> {
     (!path.is_empty()).then(|| OsString::from_vec(path.to_vec()))
 }
 
-/// Where `text` stands for the last time.
+/// The last position of `text` in `bytes`.
 fn position(bytes: &[u8], text: &str) -> Option<usize> {
     bytes.windows(text.len()).rposition(|window| window == text.as_bytes())
 }
@@ -185,7 +184,7 @@ mod tests {
     use crate::patience::eventually;
 
     #[test]
-    fn a_program_that_is_asked_is_reaped_when_the_runtime_is_gone() {
+    fn a_dropped_program_is_reaped_without_a_runtime() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
         let mut command = Command::new("sleep");
@@ -195,12 +194,12 @@ mod tests {
         drop(runtime);
         drop(running);
         let pid = Pid::from_raw(i32::try_from(pid).expect("a process id"));
-        // A zombie still takes signals.
+        // A zombie still accepts signals.
         assert!(eventually(|| kill(pid, None).is_err()), "{pid} is left behind");
     }
 
     #[test]
-    fn a_version_is_found_in_what_each_runtime_prints() {
+    fn the_version_of_each_runtime_is_parsed() {
         for (output, expected) in [
             ("deno 2.9.6 (stable, release, x86_64)\nv8 15.0\n", Some("2.9.6")),
             ("v20.20.2\n", Some("20.20.2")),
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_what_stands_between_the_markers_whatever_else_is_printed() {
+    fn the_path_is_the_line_between_the_markers() {
         for (output, expected) in [
             ("BEGIN\n/a:/b\nEND\n", Some("/a:/b")),
             ("Welcome!\nBEGIN\n/a b\nEND\nbye\n", Some("/a b")),

@@ -1,4 +1,4 @@
-//! Looks for runtimes in folders made for the purpose; the ones of this machine are not touched.
+//! Detection with shell scripts in place of runtimes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::patience::{LONGER_THAN_PATIENCE, PATIENCE, becomes, finishes};
 use crate::wire::Runtime;
 
-/// A folder of shell scripts that play runtimes, removed at the end.
+/// A folder of shell scripts that stand for runtimes, removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -28,8 +28,8 @@ impl Folder {
     fn script(&self, name: &str, body: &str) -> PathBuf {
         let draft = self.file("draft", &format!("#!/bin/sh\n{body}\n"));
         fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).expect("it is our file");
-        // Written by another process: a child that another test forks meanwhile would inherit our
-        // open file, and what is open for writing cannot be executed (`ETXTBSY`).
+        // Copied by another process: a child forked by another test would inherit the open file, and a file that is
+        // open for writing cannot be executed (`ETXTBSY`).
         let path = self.0.join(name);
         let copied = Command::new("cp").args([&draft, &path]).status();
         assert!(copied.expect("`cp` is everywhere").success());
@@ -70,7 +70,7 @@ fn windows_starts_a_file_by_its_extension() {
 }
 
 #[test]
-fn a_path_that_cannot_work_is_refused_and_changes_nothing() {
+fn a_path_that_is_not_executable_is_refused_and_changes_nothing() {
     let folder = Folder::new();
     let good = folder.script("good", "exit 0");
     let plain = folder.file("plain", "");
@@ -90,7 +90,7 @@ fn a_path_that_cannot_work_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn only_a_program_has_a_path_to_set() {
+fn only_deno_bun_and_node_have_a_path_to_set() {
     for runtime in [Runtime::Auto, Runtime::Embedded] {
         for path in [None, Some("/bin/sh".into())] {
             let refused = Detector::new().set_path(runtime, path).expect_err("it is no program");
@@ -102,7 +102,7 @@ fn only_a_program_has_a_path_to_set() {
 }
 
 #[tokio::test]
-async fn a_path_that_was_set_wins_until_it_is_removed() {
+async fn a_set_path_takes_precedence_until_it_is_removed() {
     let folder = Folder::new();
     let node = folder.script("my-node", "exit 1");
     let detector = set(Runtime::Node, &node);
@@ -115,7 +115,7 @@ async fn a_path_that_was_set_wins_until_it_is_removed() {
 }
 
 #[tokio::test]
-async fn a_path_that_was_set_and_then_deleted_is_an_error_and_not_another_runtime() {
+async fn a_set_path_whose_file_is_deleted_is_an_error() {
     let folder = Folder::new();
     let node = folder.script("node", "exit 0");
     let detector = set(Runtime::Node, &node);
@@ -138,10 +138,10 @@ async fn finding_does_not_wait_for_a_version() {
 }
 
 #[tokio::test]
-async fn versions_are_asked_for_side_by_side_and_remembered_until_the_file_changes() {
+async fn versions_are_determined_concurrently_and_cached_until_the_file_changes() {
     let folder = Folder::new();
     let log = folder.file("log", "");
-    // Each answers when all have been started.
+    // Each prints its version when all three have started.
     let answer = |text: &str| {
         let log = log.display();
         format!(
@@ -172,10 +172,10 @@ async fn versions_are_asked_for_side_by_side_and_remembered_until_the_file_chang
 }
 
 #[tokio::test]
-async fn however_many_ask_at_once_a_runtime_is_started_twice_at_the_most() {
+async fn concurrent_detections_start_each_runtime_at_most_twice() {
     let folder = Folder::new();
     let starts = folder.file("starts", "");
-    // It fails, so that no version is remembered.
+    // It fails, so that no version is cached.
     let body = format!("echo started >> '{}'; exit 1", starts.display());
     let script = folder.script("runtime", &body);
     let detector = Detector::new();
@@ -184,19 +184,20 @@ async fn however_many_ask_at_once_a_runtime_is_started_twice_at_the_most() {
         fs::hard_link(&script, &path).expect("a second name");
         detector.set_path(runtime, Some(path)).expect("it is executable");
     }
-    let asked = (0..50).map(|_| detector.detect_all());
-    for list in finishes(futures_util::future::join_all(asked)).await.expect("it answers") {
+    let detections = (0..50).map(|_| detector.detect_all());
+    let lists = finishes(futures_util::future::join_all(detections)).await;
+    for list in lists.expect("all detections end") {
         assert!(list.len() == 3 && !list[0].available, "{list:?}");
     }
     let count = || fs::read_to_string(&starts).expect("it is there").lines().count();
     assert!((3..=6).contains(&count()), "{} starts", count());
     let before = count();
     detector.detect_all().await;
-    assert_eq!(count(), before + 3, "who asks later gets a new list");
+    assert_eq!(count(), before + 3, "a later call detects again");
 }
 
 #[tokio::test]
-async fn what_fails_or_says_no_version_is_unavailable() {
+async fn a_runtime_that_fails_or_prints_no_version_is_unavailable() {
     let folder = Folder::new();
     let detector = Detector::new();
     for (runtime, body) in [(Runtime::Bun, "echo 1.2.3; exit 3"), (Runtime::Node, "echo hi")] {
@@ -209,7 +210,7 @@ async fn what_fails_or_says_no_version_is_unavailable() {
     }
 }
 
-/// A program that never answers. It writes its process id and that of its child.
+/// A program that never ends, and a file where it writes its process id and that of its child.
 fn program_that_hangs(folder: &Folder) -> (PathBuf, PathBuf) {
     let pids = folder.file("pids", "");
     let hang = format!("{LONGER_THAN_PATIENCE} & echo $$ $! >> '{}'; wait", pids.display());
@@ -222,11 +223,11 @@ fn started(pids: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_does_not_answer_in_time_leaves_no_process() {
+async fn a_program_over_its_time_limit_leaves_no_process() {
     let folder = Folder::new();
     let (program, pids) = program_that_hangs(&folder);
     let mut limit = Duration::from_millis(500);
-    // A busy machine may not have started it by then.
+    // A busy machine may not start it within the first limits.
     while started(&pids).is_empty() && limit < PATIENCE {
         let version = finishes(probe::version(&program, limit)).await;
         assert_eq!(version.expect("the time is limited"), None);
@@ -236,7 +237,7 @@ async fn what_does_not_answer_in_time_leaves_no_process() {
 }
 
 #[tokio::test]
-async fn giving_up_on_a_detection_leaves_no_process() {
+async fn a_dropped_detection_leaves_no_process() {
     let folder = Folder::new();
     let (program, pids) = program_that_hangs(&folder);
     tokio::select! {
@@ -248,18 +249,18 @@ async fn giving_up_on_a_detection_leaves_no_process() {
 
 async fn assert_gone(pids: &[String]) {
     assert_eq!(pids.len(), 2, "{pids:?}");
-    // A zombie that waits for its parent answers to `kill -0`, but not for long.
-    let is_there = |pid: &str| {
-        let asked = Command::new("kill").args(["-0", pid]).stderr(Stdio::null()).status();
-        asked.expect("`kill` is everywhere").success()
+    // `kill -0` succeeds for a zombie too, until it is reaped.
+    let exists = |pid: &str| {
+        let status = Command::new("kill").args(["-0", pid]).stderr(Stdio::null()).status();
+        status.expect("`kill` is everywhere").success()
     };
     for pid in pids {
-        assert!(becomes(|| !is_there(pid)).await, "{pid} is still there");
+        assert!(becomes(|| !exists(pid)).await, "{pid} still exists");
     }
 }
 
 #[tokio::test]
-async fn the_login_shell_is_understood_whatever_its_profile_does() {
+async fn the_path_of_the_login_shell_is_found_whatever_its_profile_does() {
     let folder = Folder::new();
     let daemon = format!("{LONGER_THAN_PATIENCE} & PATH=/a:/usr/bin:/bin; eval \"$2\"; wait");
     let brief = Duration::from_millis(1500);
@@ -290,7 +291,7 @@ async fn the_login_shell_is_understood_whatever_its_profile_does() {
 }
 
 #[test]
-fn a_search_takes_the_first_executable_and_skips_what_is_none() {
+fn a_search_takes_the_first_executable_file() {
     let (first, second) = (Folder::new(), Folder::new());
     first.file("bun", "not executable");
     let bun = second.script("bun", "exit 0");
@@ -300,7 +301,7 @@ fn a_search_takes_the_first_executable_and_skips_what_is_none() {
 }
 
 #[tokio::test]
-async fn a_command_is_a_name_to_look_up_or_a_path_from_the_working_directory() {
+async fn a_command_is_a_name_or_a_path_relative_to_the_working_directory() {
     let folder = Folder::new();
     let tool = folder.script("tool", "exit 0");
     folder.file("plain", "");
@@ -321,22 +322,22 @@ async fn a_command_is_a_name_to_look_up_or_a_path_from_the_working_directory() {
     }
 }
 
-/// A folder of `PATH` on a network that is down.
+/// For example a folder of `PATH` on a network that is down.
 #[tokio::test]
-async fn a_file_system_that_does_not_answer_holds_up_nothing_else() {
+async fn a_file_system_that_does_not_answer_does_not_block_the_thread() {
     let detector = Detector::new();
     for runtime in [Some(Runtime::Deno), None] {
         let (open, gate) = std::sync::mpsc::channel();
         *detector.shared.gate.lock() = Some(gate);
-        let asked = async {
+        let find = async {
             match runtime {
                 Some(runtime) => drop(detector.find(runtime).await),
                 None => drop(detector.program("./none", Path::new("/")).await),
             }
         };
-        // Only a thread that is not held up comes here, and lets the question go on.
-        let others = async { open.send(()).is_ok() };
-        let ((), goes_on) = tokio::join!(asked, others);
-        assert!(goes_on, "the question has held up its thread");
+        // Runs only if `find` does not block this thread.
+        let unblock = async { open.send(()).is_ok() };
+        let ((), unblocked) = tokio::join!(find, unblock);
+        assert!(unblocked, "the thread was blocked");
     }
 }

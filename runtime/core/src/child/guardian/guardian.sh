@@ -1,8 +1,8 @@
-# Ends what an application has started, when the application is gone: then this shell's input ends.
+# Kills the remaining children of an application when the application is gone. Then the input of this shell ends.
 #
-# Arguments: the application's token, its session, and the system (Linux alone tells of environments).
+# Arguments: the application's token, its session, and the system (environments can be read on Linux only).
 # Input: `group N` and `ended N` for process groups, `sessions N` for marks that reach into other sessions, and
-# `bye` when nothing is left to end.
+# `bye` when no process is left.
 trap '' HUP INT QUIT TERM TSTP TTIN TTOU
 mark="JS_RUNTIME_APP=$1."
 session=$2
@@ -26,17 +26,17 @@ done
 for group in $groups; do kill -KILL "-$group"; done
 [ "$system" = linux ] || exit 0
 
-# What has the mark in its environment, and is in the application's session, or in any session if its mark says
-# so. Again until a few looks in a row have found nothing: a program may be starting others meanwhile.
-looks=5
-most=200
-while [ $looks -gt 0 ] && [ $most -gt 0 ]; do
-  looks=$((looks - 1))
-  most=$((most - 1))
+# Kills the processes with the mark in the application's session, or in any session if the mark says so. Repeats
+# until several searches in a row find none: a process may be starting others.
+empty_searches_left=5
+searches_left=200
+while [ $empty_searches_left -gt 0 ] && [ $searches_left -gt 0 ]; do
+  empty_searches_left=$((empty_searches_left - 1))
+  searches_left=$((searches_left - 1))
   for file in $(grep -lF "$mark" /proc/[0-9]*/environ); do
     process=${file#/proc/}
     process=${process%/environ}
-    # The name may have line ends.
+    # The name may contain line feeds.
     stat=$(tr '\n' ' ' <"/proc/$process/stat") || continue
     [ -n "$stat" ] || continue
     # After the name, in parentheses: state, parent, group, session.
@@ -48,7 +48,7 @@ while [ $looks -gt 0 ] && [ $most -gt 0 ]; do
         *) continue ;;
       esac
     fi
-    kill -KILL "$process" && looks=5
+    kill -KILL "$process" && empty_searches_left=5
   done
   sleep 0.02 || sleep 1
 done

@@ -1,4 +1,4 @@
-//! The shell that ends what is left, and its pipe.
+//! The guardian's shell process and the pipe to it.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -15,37 +15,37 @@ use parking_lot::{Mutex, MutexGuard};
 
 const SCRIPT: &str = include_str!("guardian.sh");
 
-/// How long the shell may take to end once it was dismissed, in milliseconds.
-const DISMISSAL_MS: u32 = 1000;
+/// How long the shell may take to exit after `bye`, in milliseconds.
+const EXIT_MS: u32 = 1000;
 
-/// One for the application, as long as anything may have to be ended.
+/// The guardian of the application.
 pub(super) struct Guardian {
     token: String,
     numbers: AtomicU64,
     pipe: PipeWriter,
-    /// Lines for which the pipe had no room, in their order.
+    /// Lines for which the pipe had no space, in order.
     waiting: Mutex<VecDeque<String>>,
     shell: Mutex<Child>,
 }
 
-/// The guardian of all users, who are counted.
+/// The guardian, and the number of handles to it.
 struct Shared {
-    users: usize,
+    handles: usize,
     guardian: Option<Arc<Guardian>>,
 }
 
-static SHARED: Mutex<Shared> = Mutex::new(Shared { users: 0, guardian: None });
+static SHARED: Mutex<Shared> = Mutex::new(Shared { handles: 0, guardian: None });
 
 fn shared() -> MutexGuard<'static, Shared> {
     SHARED.lock()
 }
 
-/// While one lives, the guardian stays. Without any it goes with the last mark.
+/// Keeps the guardian running. Without a handle the guardian exits with the last mark.
 pub(crate) struct GuardianHandle(());
 
 impl GuardianHandle {
     pub(crate) fn new() -> Self {
-        shared().users += 1;
+        shared().handles += 1;
         Self(())
     }
 }
@@ -53,10 +53,10 @@ impl GuardianHandle {
 impl Drop for GuardianHandle {
     fn drop(&mut self) {
         let mut shared = shared();
-        shared.users -= 1;
-        let last = if shared.users == 0 { shared.guardian.take() } else { None };
+        shared.handles -= 1;
+        let last = if shared.handles == 0 { shared.guardian.take() } else { None };
         drop(shared);
-        // Waits for the shell.
+        // Without the lock, because this waits for the shell.
         drop(last);
     }
 }
@@ -68,21 +68,21 @@ impl Guardian {
         if let Some(guardian) = shared.guardian.as_ref().filter(|guardian| guardian.is_alive()) {
             return Ok(guardian.clone());
         }
-        // On a thread of its own: what an isolate's thread has started ends with the isolate.
+        // On a thread of its own: programs that an isolate's thread has started end with the isolate.
         let thread = std::thread::Builder::new().name("js-guardian".to_owned());
         let started = thread.spawn(Self::start)?.join();
         let started = started.map_err(|_| io::Error::other("the start panicked"))?;
         let guardian = Arc::new(started?);
-        if shared.users > 0 {
+        if shared.handles > 0 {
             shared.guardian = Some(guardian.clone());
         }
         Ok(guardian)
     }
 
     fn start() -> io::Result<Self> {
-        // Both ends are closed on exec: no child keeps the pipe open.
+        // Both ends are close-on-exec: no child keeps the pipe open.
         let (reader, pipe) = io::pipe()?;
-        // A shell that was stopped must not hold up whoever tells it something.
+        // A write to a stopped shell must not block.
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let random = RandomState::new().hash_one(std::process::id());
         let token = format!("{}-{random:016x}", std::process::id());
@@ -92,15 +92,15 @@ impl Guardian {
         command
             .args(["-c", SCRIPT, "js-runtime-guardian", &token])
             .args([&getsid(None)?.to_string(), system])
-            // An application that is itself marked leaves its mark to its children, not to this.
+            // The application itself may be marked; the guardian must not inherit that mark.
             .env_clear()
             .env("PATH", format!("/usr/bin:/bin:{path}"))
             .current_dir("/")
             .stdin(reader)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        // SAFETY: `setsid` may be called between fork and exec. What the terminal sends, and a kill of
-        // the application's group, does not reach a session of its own.
+        // In its own session the shell gets no signal of the terminal or of a kill of the application's group.
+        // SAFETY: `setsid` is async-signal-safe, and the closure neither allocates nor takes a lock.
         unsafe { command.pre_exec(|| Ok(setsid().map(drop)?)) };
         let shell = Mutex::new(command.spawn()?);
         let waiting = Mutex::default();
@@ -120,17 +120,17 @@ impl Guardian {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Writes one line, behind those that wait; so few bytes are written whole or not at all. What the pipe has no
-    /// room for, as the shell is slow or was stopped, goes with the next line.
-    pub(super) fn tell(&self, line: &str) {
+    /// Writes one line after the waiting lines. If the pipe is full, because the shell is slow or stopped, the line is
+    /// written with the next one. A line is short enough to be written atomically.
+    pub(super) fn send(&self, line: &str) {
         let mut waiting = self.waiting.lock();
         waiting.push_back(line.to_owned());
-        send(&self.pipe, &mut waiting);
+        write_lines(&self.pipe, &mut waiting);
     }
 }
 
-/// Writes as many lines as there is room for. All are dropped when the shell was killed: nothing reads them.
-fn send(mut pipe: impl Write, waiting: &mut VecDeque<String>) {
+/// Writes lines until the pipe is full. All are dropped if the shell was killed.
+fn write_lines(mut pipe: impl Write, waiting: &mut VecDeque<String>) {
     while let Some(line) = waiting.front() {
         match pipe.write(line.as_bytes()) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -141,17 +141,17 @@ fn send(mut pipe: impl Write, waiting: &mut VecDeque<String>) {
 }
 
 impl Drop for Guardian {
-    /// Nothing is left to be ended: whoever had a mark has ended what bears it.
+    /// Ends the shell. No marked process is left: each owner of a mark has killed its own.
     fn drop(&mut self) {
-        self.tell("bye\n");
+        self.send("bye\n");
         let shell = self.shell.get_mut();
-        for _ in 0..DISMISSAL_MS {
+        for _ in 0..EXIT_MS {
             if !matches!(shell.try_wait(), Ok(None)) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        // It was stopped, or the machine is very busy.
+        // The shell is stopped, or the machine is busy.
         let _ = shell.kill();
         let _ = shell.wait();
     }
@@ -164,27 +164,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_that_a_full_pipe_has_no_room_for_are_sent_later_in_their_order() {
+    fn lines_for_a_full_pipe_are_sent_later_in_order() {
         let (reader, pipe) = io::pipe().expect("a pipe");
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("its flags");
         let mut waiting = VecDeque::new();
-        let mut told = 0;
-        // More than a pipe holds.
+        let mut sent = 0;
+        // More than the capacity of a pipe.
         while waiting.len() < 3 {
-            waiting.push_back(format!("group {told}\n"));
-            told += 1;
-            send(&pipe, &mut waiting);
+            waiting.push_back(format!("group {sent}\n"));
+            sent += 1;
+            write_lines(&pipe, &mut waiting);
         }
         let mut reader = BufReader::new(reader);
-        let mut heard = Vec::new();
-        while heard.len() < told {
-            // As the next line does.
-            send(&pipe, &mut waiting);
+        let mut received = Vec::new();
+        while received.len() < sent {
+            write_lines(&pipe, &mut waiting);
             let mut line = String::new();
             reader.read_line(&mut line).expect("a line");
-            heard.push(line);
+            received.push(line);
         }
-        let expected: Vec<_> = (0..told).map(|number| format!("group {number}\n")).collect();
-        assert_eq!(heard, expected);
+        let expected: Vec<_> = (0..sent).map(|number| format!("group {number}\n")).collect();
+        assert_eq!(received, expected);
     }
 }

@@ -1,7 +1,7 @@
-//! All modules that a script may load, found by following its imports.
+//! The modules that a script may load, found by following its imports.
 //!
-//! Must not fail: what is missing, unreadable or no module is left to Node, which says so when, and
-//! only when, the script gets there. A syntax error is kept for the same moment.
+//! Does not fail: Node reports a module that is missing or unreadable if the script imports it. A syntax error is
+//! stored and reported at the same time.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use deno_ast::{MediaType, SourceMapOption};
 use deno_runtime::deno_core::url::Url;
 use serde_json::{Map, Value, json};
 
+use super::canonical;
 use super::imports::{self, Import};
-use super::real;
 use crate::typescript::project::Projects;
 use crate::typescript::transpile;
 
-/// How many files of a folder a computed import brings along: that many pages or jobs are plausible,
-/// and are made ready in the time Node needs to start.
-const MOST_OF_A_FOLDER: usize = 100;
+/// Most files of a folder that are compiled for a computed import. Compiling so many takes about as long as Node's
+/// start.
+const MAX_FILES_OF_FOLDER: usize = 100;
 
-/// Path to `{ source }` or `{ error }`, for each module that is not JavaScript already.
+/// Path to `{ source }` or `{ error }`, for each module that is not JavaScript.
 pub(super) fn sources(script: &Path) -> Map<String, Value> {
     let mut graph = Graph {
         sources: Map::new(),
@@ -43,9 +43,9 @@ struct Graph {
 
 impl Graph {
     fn add(&mut self, path: &Path) {
-        let Some(path) = real(path) else { return };
+        let Some(path) = canonical(path) else { return };
         let is_in_package = path.components().any(|part| part.as_os_str() == "node_modules");
-        // Reading what is no file, a pipe say, could take for ever.
+        // Reading a pipe could block forever.
         let is_source = is_module(&path) && path.is_file();
         if !is_in_package && is_source && self.seen.insert(path.clone()) {
             self.to_do.push(path);
@@ -58,7 +58,7 @@ impl Graph {
         let text = String::from_utf8_lossy(&bytes);
         let options = match self.projects.of(&url) {
             Ok(project) => project.options.clone(),
-            // Node comes to know of it when the script gets there.
+            // Reported when the script imports the module.
             Err(error) if media.is_emittable() => return self.fail(path, &error),
             Err(_) => transpile::options(),
         };
@@ -76,7 +76,7 @@ impl Graph {
                 }
                 stripped.map(|stripped| json!({ "source": stripped.text }))
             }
-            // Node finds the errors of JavaScript by itself.
+            // Node reports errors in JavaScript itself.
             Err(error) if media.is_emittable() => return self.fail(path, &error),
             Err(_) => None,
         };
@@ -109,7 +109,7 @@ impl Graph {
                 let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
                 files.retain(|path| MediaType::from_path(path).is_emittable());
                 files.sort_unstable();
-                files.truncate(MOST_OF_A_FOLDER);
+                files.truncate(MAX_FILES_OF_FOLDER);
                 for file in &files {
                     self.add(file);
                 }

@@ -1,6 +1,6 @@
-// Hands Node the JavaScript that the host made of a script's TypeScript and JSX. Node loads this twice:
-// before the script, with the file of sources as the fragment of its address, and, where hooks have a
-// thread of their own, there once more without one.
+// Gives Node the JavaScript that the application compiled from a script's TypeScript and JSX. Node loads this module
+// before the script, with the URL of the sources file as fragment of its own URL. Where hooks run on a thread of their
+// own, Node loads it there too, without a fragment.
 import { readFileSync, realpathSync, unlinkSync } from 'node:fs'
 import * as module from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -29,7 +29,7 @@ export function load(url, context, nextLoad) {
   throw new TypeError(`Cannot load '${path}': ${reason}`)
 }
 
-/** The sources, for whoever is the first to ask. A file that is gone was for a parent process. */
+/** Reads and removes the sources file. A missing file was for a parent process. */
 function take(file) {
   const key = 'js-runtime:types'
   if (!isMainThread) return getEnvironmentData(key)
@@ -37,7 +37,7 @@ function take(file) {
     const text = readFileSync(file, 'utf8')
     unlinkSync(file)
     const data = JSON.parse(text)
-    // Worker threads inherit the flag that loads this, and this.
+    // Worker threads inherit the flag that loads this module, and the environment data.
     setEnvironmentData(key, data)
     return data
   } catch (error) {

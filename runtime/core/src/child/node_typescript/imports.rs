@@ -1,4 +1,4 @@
-//! What a module may ask for, as far as its text tells.
+//! The modules that a module may import, found in its text.
 
 use deno_ast::ParsedSource;
 use deno_ast::swc::ast::{
@@ -10,13 +10,13 @@ use deno_ast::swc::ecma_visit::{Visit, VisitWith};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Import {
     Literal(String),
-    /// A name that is known when the script runs, and what it begins with.
+    /// A name that is computed at run time, and the text that it begins with.
     Computed {
         beginning: String,
     },
 }
 
-/// The imports of a module, without those of types alone.
+/// The imports of a module, without type-only imports.
 pub(super) fn of(module: &ParsedSource) -> Vec<Import> {
     let mut found = Found::default();
     module.program().visit_with(&mut found);
@@ -77,7 +77,7 @@ impl Visit for Found {
         call.visit_children_with(self);
     }
 
-    /// Worker threads are given the URL of their script.
+    /// `new Worker(new URL('./worker.ts', import.meta.url))`
     fn visit_new_expr(&mut self, new: &NewExpr) {
         if new.callee.is_ident_ref_to("URL") {
             self.argument(new.args.as_deref().unwrap_or_default(), false);

@@ -1,5 +1,4 @@
-//! Which modules are prepared, and that nothing is left of them. That Node takes them is for the
-//! conformance tests.
+//! The modules that are compiled, and their temporary file. The conformance tests run them on Node.
 
 use std::fs;
 use std::path::Path;
@@ -21,8 +20,8 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-/// The modules prepared for `main.ts`, relative to their folder.
-fn prepared(folder: &TempDir) -> Vec<String> {
+/// The modules compiled for `main.ts`, relative to their folder.
+fn compiled(folder: &TempDir) -> Vec<String> {
     let root = folder.path().canonicalize().expect("it exists");
     let name = |path: &String| {
         let below = Path::new(path).strip_prefix(&root).expect("nothing else was imported");
@@ -34,7 +33,7 @@ fn prepared(folder: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn whatever_a_module_names_is_prepared() {
+fn imported_modules_are_compiled() {
     let folder = folder(&[
         (
             "main.ts",
@@ -59,7 +58,7 @@ fn whatever_a_module_names_is_prepared() {
         ("node_modules/package/index.ts", ""),
     ]);
     assert_eq!(
-        prepared(&folder),
+        compiled(&folder),
         [
             "a.ts",
             "behind-javascript.ts",
@@ -75,7 +74,7 @@ fn whatever_a_module_names_is_prepared() {
 }
 
 #[test]
-fn a_computed_import_brings_the_folder_it_begins_with() {
+fn a_computed_import_includes_the_folder_it_begins_with() {
     let files = &[
         ("main.ts", "import './sub/x.ts'; import(`./pages/${n}.ts`)"),
         ("beside.ts", ""),
@@ -88,10 +87,10 @@ fn a_computed_import_brings_the_folder_it_begins_with() {
         ("sub/x.ts", "import('../jobs/' + n); import('package/' + n)"),
         ("sub/y.ts", ""),
     ];
-    let prepared = prepared(&folder(files));
+    let compiled = compiled(&folder(files));
     let expected =
         ["jobs/one.ts", "jobs/two.ts", "main.ts", "pages/one.ts", "pages/two.tsx", "sub/x.ts"];
-    assert_eq!(prepared, expected);
+    assert_eq!(compiled, expected);
 }
 
 #[test]
@@ -113,7 +112,7 @@ fn the_beginning_of_a_computed_name_is_found() {
 }
 
 #[test]
-fn types_are_gone_and_their_lines_are_not() {
+fn types_are_removed_and_line_numbers_stay() {
     let folder = folder(&[("main.ts", "\u{FEFF}interface A {}\nexport const a: A = {}")]);
     let sources = graph::sources(&folder.path().join("main.ts"));
     let source = sources.values().next().and_then(|module| module["source"].as_str());
@@ -122,9 +121,9 @@ fn types_are_gone_and_their_lines_are_not() {
 }
 
 #[test]
-fn a_syntax_error_waits_for_its_import() {
+fn a_syntax_error_is_stored_for_its_module() {
     let folder = folder(&[("main.ts", "import './bad.ts'"), ("bad.ts", "let a: number =\n  = 1")]);
-    assert_eq!(prepared(&folder), ["bad.ts", "main.ts"]);
+    assert_eq!(compiled(&folder), ["bad.ts", "main.ts"]);
     let sources = graph::sources(&folder.path().join("main.ts"));
     let error = sources.values().find_map(|module| module["error"].as_str());
     let error = error.expect("it is in there");
@@ -132,9 +131,9 @@ fn a_syntax_error_waits_for_its_import() {
 }
 
 #[test]
-fn the_sources_are_in_a_private_file_until_it_is_dropped() {
-    let prepared = write(&Map::new()).expect("the temporary folder is writable");
-    let path = prepared.file.to_path_buf();
+fn the_sources_file_is_private_and_removed_on_drop() {
+    let compiled = write(&Map::new()).expect("the temporary folder is writable");
+    let path = compiled.file.to_path_buf();
     let text = fs::read_to_string(&path).expect("it is there");
     assert!(serde_json::from_str::<Value>(&text).is_ok_and(|sources| sources.is_object()));
     #[cfg(unix)]
@@ -142,14 +141,14 @@ fn the_sources_are_in_a_private_file_until_it_is_dropped() {
         let mode = fs::metadata(&path).expect("it is there").permissions();
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
     }
-    drop(prepared);
+    drop(compiled);
     assert!(!path.exists());
 }
 
-/// A runtime that takes no notice of its flags but to print them.
+/// With a script in place of Node that only prints its flags.
 #[cfg(unix)]
 #[tokio::test]
-async fn nothing_is_left_when_node_did_not_read_the_sources() {
+async fn the_sources_file_is_removed_if_node_did_not_read_it() {
     use crate::{Backpressure, Event, Runtime, SpawnConfig, Supervisor};
 
     let folder =
@@ -183,7 +182,7 @@ async fn nothing_is_left_when_node_did_not_read_the_sources() {
 }
 
 #[test]
-fn a_projects_compiler_options_count() {
+fn the_compiler_options_of_a_project_are_used() {
     let text = "class A { constructor(@b c: string) {} }";
     let tsconfig = |text| ("tsconfig.json", text);
     for (options, expected) in [
@@ -194,7 +193,7 @@ fn a_projects_compiler_options_count() {
         let folder = folder(&[("main.ts", text), options]);
         let root = folder.path().canonicalize().expect("it exists");
         let sources = graph::sources(&root.join("main.ts"));
-        let module = sources.values().next().expect("the script is prepared").to_string();
+        let module = sources.values().next().expect("the script is compiled").to_string();
         assert!(module.contains(expected), "{module}");
     }
 }

@@ -1,10 +1,8 @@
-//! The thread from which every isolate's thread descends.
+//! The engine thread, which initialises V8 and starts all isolates' threads.
 //!
-//! On CPUs with memory protection keys, V8's code pages are open only to threads that descend from
-//! the one that initialised it. A library cannot claim the application's main thread for that, so
-//! this one initialises V8 and starts all the others. V8 cannot be shut down, so the thread stays for
-//! the life of the application; it sleeps. Some time after isolates have ended it gives back to the
-//! system what they had taken.
+//! On CPUs with memory protection keys, only descendants of the thread that initialised V8 can access its code pages. A
+//! library cannot use the application's main thread for that. V8 cannot be shut down, so the thread lives as long as
+//! the application. Some time after isolates have ended, it returns their memory to the system.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -20,20 +18,18 @@ use crate::isolate::limits::buffer_pages;
 use crate::isolate::sandbox::sqlite;
 use crate::system_memory;
 
-/// JavaScript recursion ends at V8's own limit long before; the room is for native recursion (deep
-/// JSON, deeply nested source), which has none. Only touched pages count.
+/// V8 limits the stack of JavaScript to much less. The rest is for native recursion (deep JSON, deeply nested source).
+/// Only used pages take memory.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
 
-/// The first word is taken for a program's name and skipped.
+/// V8 skips the first word, the name of a program.
 ///
-/// Unrolling: when V8 150 unrolls a short inner loop that has no interrupt check of its own, it drops
-/// the outer loop's instead (`for (;;) new Array(1000)`). Such a script could neither be killed nor
-/// stopped at its heap limit.
+/// Unrolling: when V8 150 unrolls a short inner loop without an interrupt check, it removes the check of the outer loop
+/// (`for (;;) new Array(1000)`). Such a script could neither be killed nor stopped at its heap limit.
 ///
-/// Pool: pages of an isolate that has ended are else kept for others, and for ever if none comes.
+/// Pool: by default, V8 retains the pages of ended isolates for later ones.
 ///
-/// WebAssembly: a module may fill its memory in one call, which nothing interrupts, so a memory has 1 GiB at the
-/// most.
+/// WebAssembly: a module can fill its memory in one call, which cannot be interrupted, so a memory is limited to 1 GiB.
 const V8_FLAGS: [&str; 4] = [
     "js-runtime",
     "--no-turboshaft-loop-unrolling",
@@ -41,8 +37,8 @@ const V8_FLAGS: [&str; 4] = [
     "--wasm-max-mem-pages=16384",
 ];
 
-/// From the end of an isolate until its memory is given back: so that many ends are one occasion.
-const SETTLES: Duration = Duration::from_secs(2);
+/// Delay from the end of an isolate until memory is returned to the system, once for many ends.
+const RELEASE_DELAY: Duration = Duration::from_secs(2);
 
 enum Task {
     Start(Job),
@@ -59,7 +55,7 @@ struct Job {
 /// `None` before the first start, and after one that failed.
 static ENGINE: Mutex<Option<mpsc::Sender<Task>>> = Mutex::new(None);
 
-/// The engine, started if it is not. A failure is not kept: the next call may find what was lacking.
+/// The engine thread, started if it is not running. After a failure the next call tries again.
 fn engine(
     engine: &Mutex<Option<mpsc::Sender<Task>>>,
     start: impl FnOnce() -> Result<mpsc::Sender<Task>, String>,
@@ -71,7 +67,7 @@ fn engine(
     Ok(engine.insert(start()?).clone())
 }
 
-/// Runs `body` on a new thread, called so.
+/// Runs `body` on a new thread with this name.
 pub(crate) async fn spawn(
     thread_name: &str,
     body: impl FnOnce() + Send + 'static,
@@ -93,11 +89,11 @@ pub(crate) async fn spawn(
     }
 }
 
-/// Calls this thread after the process that it now runs, for whoever lists the system's threads.
+/// Names this thread after its process, for tools that list threads.
 #[cfg(target_os = "linux")]
 pub(crate) fn name_thread(process: &str) {
     if let Ok(name) = std::ffi::CString::new(format!("js:{process}")) {
-        // The system takes what of it is not too long.
+        // The kernel truncates a long name.
         let _ = nix::sys::prctl::set_name(&name);
     }
 }
@@ -110,14 +106,14 @@ fn start() -> Result<mpsc::Sender<Task>, String> {
     thread::Builder::new()
         .name("js-engine".to_owned())
         .spawn(move || {
-            // An isolate's stderr is a log, never the terminal that the application may have.
+            // An isolate's stderr is a log, not the application's terminal.
             deno_runtime::colors::set_use_color(false);
             crash::enter_as_engine();
             v8_set_flags(V8_FLAGS.map(str::to_owned).to_vec());
             JsRuntime::init_platform(None);
             buffer_pages::count();
             sqlite::configure();
-            // Fails without threads or descriptors, and then what it would hold off is not.
+            // Fails without threads or descriptors; then native failures are not contained.
             let _ = crash::prepare();
             serve(&inbox);
         })
@@ -136,31 +132,31 @@ fn serve(inbox: &mpsc::Receiver<Task>) {
             Ok(Task::Start(job)) => job.start(),
             Ok(Task::Ended) => {
                 latest = Instant::now();
-                due.get_or_insert(latest + SETTLES);
+                due.get_or_insert(latest + RELEASE_DELAY);
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                // And again when the one that ended last has settled.
-                due = Some(latest + SETTLES).filter(|due| *due > Instant::now());
-                give_back();
+                // Once more if another isolate has ended meanwhile.
+                due = Some(latest + RELEASE_DELAY).filter(|due| *due > Instant::now());
+                release_memory();
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
-/// On a thread of its own: one that is parked may hold a lock of the allocator's for ever, and so may one
-/// that is parked meanwhile.
-fn give_back() {
-    static IS_UNDER_WAY: AtomicBool = AtomicBool::new(false);
-    if crash::parked() > 0 || IS_UNDER_WAY.swap(true, Ordering::AcqRel) {
+/// Returns free memory to the system, on a thread of its own: a crashed, parked thread may hold a lock of the allocator
+/// and block it.
+fn release_memory() {
+    static IS_RUNNING: AtomicBool = AtomicBool::new(false);
+    if crash::parked() > 0 || IS_RUNNING.swap(true, Ordering::AcqRel) {
         return;
     }
-    let giver = thread::Builder::new().name("js-memory".to_owned()).spawn(|| {
+    let thread = thread::Builder::new().name("js-memory".to_owned()).spawn(|| {
         system_memory::trim();
-        IS_UNDER_WAY.store(false, Ordering::Release);
+        IS_RUNNING.store(false, Ordering::Release);
     });
-    if giver.is_err() {
-        IS_UNDER_WAY.store(false, Ordering::Release);
+    if thread.is_err() {
+        IS_RUNNING.store(false, Ordering::Release);
     }
 }
 
@@ -168,7 +164,7 @@ impl Job {
     fn start(self) {
         let thread =
             thread::Builder::new().name(self.name).stack_size(STACK_BYTES).spawn(self.body);
-        // Nobody waits when the spawn was cancelled; the isolate ends by its own keeper.
+        // The receiver is gone if the spawn was cancelled; then the isolate gets no start message and ends.
         let _ = self.started.send(thread);
     }
 }
@@ -178,13 +174,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_start_that_failed_is_tried_again_and_one_that_did_not_is_kept() {
-        let place = Mutex::new(None);
-        let failed = engine(&place, || Err("no thread to spare".to_owned()));
-        assert_eq!(failed.err().as_deref(), Some("no thread to spare"));
+    fn only_a_failed_start_of_the_engine_is_tried_again() {
+        let slot = Mutex::new(None);
+        let failed = engine(&slot, || Err("no thread".to_owned()));
+        assert_eq!(failed.err().as_deref(), Some("no thread"));
         let (jobs, inbox) = mpsc::channel();
-        let started = engine(&place, || Ok(jobs)).expect("the second start succeeds");
-        let again = engine(&place, || panic!("it runs")).expect("it runs");
+        let started = engine(&slot, || Ok(jobs)).expect("the second start succeeds");
+        let again = engine(&slot, || panic!("it runs")).expect("it runs");
         for sender in [started, again] {
             sender.send(Task::Ended).expect("the inbox is there");
         }

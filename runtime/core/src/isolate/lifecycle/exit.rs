@@ -1,4 +1,4 @@
-//! How a script's end becomes an exit: codes as the Deno command line gives them.
+//! Maps the end of a script to an exit, with the codes of the Deno command line.
 
 use std::fmt::Write;
 
@@ -6,55 +6,56 @@ use deno_runtime::deno_core::error::{CoreError, CoreErrorKind};
 use deno_runtime::fmt_errors::format_js_error;
 use deno_runtime::worker::MainWorker;
 
-use crate::backend::running::Exit;
+use crate::generation::Exit;
 use crate::isolate::lifecycle::process_context::ProcessContext;
 use crate::isolate::limits::control::{Memory, SelfEnded};
 use crate::isolate::stdio::Stdio;
 use crate::wire::ExitReason;
 
-/// What an uncaught error ends with.
+/// Exit code after an uncaught error.
 const UNCAUGHT: i32 = 1;
 
-/// Tells why the event loop came to its end, or was left before it (`None`); an uncaught error is said
-/// on stderr.
+/// The exit of a script. `result` is that of the event loop; `None` if the loop was cancelled. Prints an uncaught error
+/// to stderr.
 pub(crate) fn of(
     result: Option<Result<(), CoreError>>,
     worker: &MainWorker,
-    program: &ProcessContext,
+    process: &ProcessContext,
     stderr: &Stdio,
 ) -> Exit {
-    match program.control.self_ended() {
+    match process.control.self_ended() {
         Some(SelfEnded::Exhausted(memory)) => {
-            stderr.say(&format!("error: {}\n", exhausted(memory)));
+            stderr.write_text(&format!("error: {}\n", exhausted(memory)));
             return of_exhausted(memory);
         }
         Some(SelfEnded::Signal(signal)) => {
             return Exit { reason: ExitReason::Killed { signal: Some(signal) }, code: None };
         }
         Some(SelfEnded::Exit(code)) => return completed(code),
-        Some(SelfEnded::Panicked) => return panicked(program.control.crash.message()),
+        Some(SelfEnded::Panicked) => return panicked(process.control.crash.message()),
         None => {}
     }
     match result {
         None => killed(),
         Some(Ok(())) => completed(worker.exit_code()),
-        Some(Err(_)) if program.control.is_asked() => killed(),
+        Some(Err(_)) if process.control.is_asked() => killed(),
         Some(Err(error)) => {
             let (message, stack) = describe(&error);
             let (message, stack) = (shortened(message), stack.map(shortened));
-            let (mut message, stack) = (in_own_words(&message), stack.as_deref().map(in_own_words));
-            if program.commons.buffers.have_refused()
+            let (mut message, stack) =
+                (with_permission_hint(&message), stack.as_deref().map(with_permission_hint));
+            if process.shared.buffers.have_refused()
                 && REFUSED.iter().any(|it| message.contains(it))
             {
                 message.push_str(" (limits.arrayBufferMb)");
             }
-            stderr.say(&format!("error: {}\n", stack.as_deref().unwrap_or(&message)));
+            stderr.write_text(&format!("error: {}\n", stack.as_deref().unwrap_or(&message)));
             Exit { reason: ExitReason::Error { message, stack }, code: Some(UNCAUGHT) }
         }
     }
 }
 
-/// What V8 throws when there is no memory for a buffer, or for WebAssembly.
+/// Messages that V8 throws when memory for a buffer or for WebAssembly is refused.
 const REFUSED: [&str; 5] = [
     "Array buffer allocation failed",
     "Cannot allocate Wasm memory",
@@ -85,17 +86,17 @@ fn completed(code: i32) -> Exit {
     Exit { reason: ExitReason::Completed, code: Some(code) }
 }
 
-/// Something of it hangs, and was given up.
+/// The exit of a process with a thread that does not end.
 pub(crate) fn unresponsive() -> Exit {
     Exit { reason: ExitReason::Unresponsive, code: None }
 }
 
-/// Ended from outside while it waited for something.
+/// The exit of a process that was killed.
 pub(crate) fn killed() -> Exit {
     Exit { reason: ExitReason::Killed { signal: None }, code: None }
 }
 
-/// A panic on the isolate's thread, contained.
+/// The exit after a contained panic on the isolate's thread.
 pub(crate) fn panicked(message: String) -> Exit {
     Exit { reason: ExitReason::Error { message, stack: None }, code: None }
 }
@@ -113,7 +114,7 @@ fn describe(error: &CoreError) -> (String, Option<String>) {
     }
 }
 
-/// The longest message and the longest stack in bytes: they are kept with the process, and sent to all that listen.
+/// The longest message and stack in bytes: they are stored with the process and sent to all subscribers.
 const LONGEST_TEXT: usize = 64 << 10;
 
 pub(crate) fn shortened(mut text: String) -> String {
@@ -126,23 +127,22 @@ pub(crate) fn shortened(mut text: String) -> String {
     text
 }
 
-/// Deno tells of its command line's flags. A process is granted `permissions`; `jsproc` has the flags
-/// too.
-fn in_own_words(text: &str) -> String {
+/// Replaces Deno's hint to a command-line flag by one to `permissions`; `jsproc` has the flags too.
+fn with_permission_hint(text: &str) -> String {
     let mut parts = text.split("run again with the --allow-");
-    let mut said = parts.next().unwrap_or_default().to_owned();
+    let mut replaced = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         match part.split_once(" flag") {
             Some((kind, rest)) => {
                 let _ = write!(
-                    said,
+                    replaced,
                     "which permissions.{kind} grants (--allow-{kind} of jsproc){rest}"
                 );
             }
-            None => said.push_str(part),
+            None => replaced.push_str(part),
         }
     }
-    said
+    replaced
 }
 
 #[cfg(test)]
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_is_cut_between_two_characters() {
+    fn a_long_text_is_cut_between_characters() {
         let short = "x".repeat(LONGEST_TEXT);
         assert_eq!(shortened(short.clone()), short);
         let long = format!("x{}", "ü".repeat(LONGEST_TEXT));
@@ -160,12 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_permission_that_allows_it() {
+    fn a_refusal_names_the_permission_that_is_missing() {
         let refusal =
             "NotCapable: Requires net access to \"a.b:443\", run again with the --allow-net flag";
         let expected = "NotCapable: Requires net access to \"a.b:443\", \
             which permissions.net grants (--allow-net of jsproc)\n at x";
-        assert_eq!(in_own_words(&format!("{refusal}\n at x")), expected);
-        assert_eq!(in_own_words("no refusal"), "no refusal");
+        assert_eq!(with_permission_hint(&format!("{refusal}\n at x")), expected);
+        assert_eq!(with_permission_hint("no refusal"), "no refusal");
     }
 }

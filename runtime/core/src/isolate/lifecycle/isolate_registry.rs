@@ -1,7 +1,7 @@
-//! The isolates of one process: that of its script, and those of the workers it started.
+//! The isolates of one process: that of its script and those of its workers.
 //!
-//! Each joins from its own thread when it can be interrupted and leaves when that thread ends, so that
-//! what is done to a process is done to all of it, and its end can be waited for.
+//! Each isolate joins on its own thread when it can be interrupted, and leaves when the thread ends. So the whole
+//! process can be interrupted, and its end can be awaited.
 
 use std::time::Duration;
 
@@ -11,110 +11,110 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use crate::isolate::limits::interrupt::Interrupt;
 use crate::isolate::sandbox::children::child_processes::ChildProcesses;
 
-/// The isolates that live, the script's own first.
+/// The running isolates, the script's own first.
 #[derive(Default)]
 pub(crate) struct IsolateRegistry {
-    list: Mutex<Vec<Member>>,
+    list: Mutex<Vec<Registered>>,
     left: Condvar,
 }
 
-struct Member {
+struct Registered {
     interrupt: Interrupt,
-    /// It is to end, whatever becomes of the others.
+    /// Only this isolate is to end.
     ends: bool,
-    offspring: ChildProcesses,
+    child_processes: ChildProcesses,
 }
 
 impl IsolateRegistry {
-    /// Called on the isolate's thread. Not before its bootstrap: an interrupted bootstrap is a panic.
+    /// Called on the isolate's thread after its bootstrap: an interrupted bootstrap would panic.
     pub(crate) fn join(&self, runtime: &mut JsRuntime) {
-        // Before the lock is taken: a failure of the engine must find it free.
-        let member = Member {
+        // Without the lock: a native failure of the engine must not leave it locked.
+        let isolate = Registered {
             interrupt: Interrupt::of(runtime),
             ends: false,
-            offspring: ChildProcesses::of_this_thread(),
+            child_processes: ChildProcesses::of_this_thread(),
         };
-        self.lock().push(member);
+        self.lock().push(isolate);
     }
 
-    /// Called on the isolate's thread, as the last thing it does. The programs that it started end.
+    /// Called on the isolate's thread as its last action. Kills the programs that it started.
     pub(crate) fn leave(&self) {
         let mut list = self.lock();
-        if let Some(at) = list.iter().position(|member| member.interrupt.is_of_this_thread()) {
-            list.remove(at).offspring.kill();
+        if let Some(at) = list.iter().position(|isolate| isolate.interrupt.is_of_this_thread()) {
+            list.remove(at).child_processes.kill();
         }
         drop(list);
         self.left.notify_all();
     }
 
-    /// How many there are, the script's own included.
+    /// The number of isolates, including the script's own.
     pub(crate) fn count(&self) -> usize {
         self.lock().len()
     }
 
-    /// Interrupts running JavaScript, everywhere. To be called again while any goes on.
+    /// Interrupts JavaScript in all isolates. Call it repeatedly until they have ended.
     pub(crate) fn terminate(&self) {
-        for member in &mut *self.lock() {
-            member.interrupt.ask();
+        for isolate in &mut *self.lock() {
+            isolate.interrupt.ask();
         }
     }
 
-    /// The same from within V8, as while it collects garbage.
+    /// [`Self::terminate`] for calls from within V8, such as during garbage collection.
     pub(crate) fn terminate_from_within(&self) {
-        for member in &*self.lock() {
-            member.interrupt.ask_from_within();
+        for isolate in &*self.lock() {
+            isolate.interrupt.ask_from_within();
         }
     }
 
-    /// The same for the isolate of this thread alone. To be followed by [`Self::terminate_ending`].
+    /// Marks the isolate of this thread as ending and interrupts it, from within V8. Call [`Self::terminate_ending`]
+    /// afterwards.
     pub(crate) fn end_this_from_within(&self) {
         let mut list = self.lock();
-        if let Some(this) = list.iter_mut().find(|member| member.interrupt.is_of_this_thread()) {
+        if let Some(this) = list.iter_mut().find(|isolate| isolate.interrupt.is_of_this_thread()) {
             this.ends = true;
             this.interrupt.ask_from_within();
         }
     }
 
-    /// Interrupts those that are to end by themselves; whether there are any.
+    /// Interrupts the isolates that are marked as ending; returns whether there are any.
     pub(crate) fn terminate_ending(&self) -> bool {
         let mut list = self.lock();
-        let mut ending = list.iter_mut().filter(|member| member.ends).peekable();
+        let mut ending = list.iter_mut().filter(|isolate| isolate.ends).peekable();
         let are_there = ending.peek().is_some();
-        ending.for_each(|member| member.interrupt.ask());
+        ending.for_each(|isolate| isolate.interrupt.ask());
         are_there
     }
 
-    /// The same at once, whatever the engine is at.
+    /// Interrupts all isolates once, without their cooperation.
     pub(crate) fn terminate_now(&self) {
-        for member in &*self.lock() {
-            member.interrupt.isolate().terminate_execution();
+        for isolate in &*self.lock() {
+            isolate.interrupt.isolate().terminate_execution();
         }
     }
 
     /// Kills the programs that the script and its workers have started.
-    pub(crate) fn end_offspring(&self) {
-        for member in &*self.lock() {
-            member.offspring.kill();
+    pub(crate) fn kill_children(&self) {
+        for isolate in &*self.lock() {
+            isolate.child_processes.kill();
         }
     }
 
-    /// Calls `act` with the script's own isolate, if that has come so far.
+    /// Calls `act` with the script's own isolate, if it has joined.
     pub(crate) fn with_main(&self, act: impl FnOnce(&v8::IsolateHandle)) {
         if let Some(main) = self.lock().first() {
             act(main.interrupt.isolate());
         }
     }
 
-    /// Waits on the script's own thread until all the others have left; ends them if they do not, and
-    /// tells whether they did: for `patience` none has left of those that are still there. While some leave the
-    /// others may yet have their turn.
-    pub(crate) fn wait_for_others(&self, patience: Duration) -> bool {
+    /// Ends the workers and waits for them, on the script's own thread. Returns `false` if none has ended for
+    /// `patience` and some are left.
+    pub(crate) fn wait_for_workers(&self, patience: Duration) -> bool {
         const TERMINATE_AGAIN: Duration = Duration::from_millis(50);
         let mut waited = Duration::ZERO;
         let mut list = self.lock();
         while list.len() > 1 {
             if waited >= patience {
-                // Nobody asks again: a script that loops must not go on, whatever the engine is at.
+                // The last interruption: it must stop a script in a loop without its cooperation.
                 for worker in &list[1..] {
                     worker.interrupt.isolate().terminate_execution();
                 }
@@ -123,7 +123,7 @@ impl IsolateRegistry {
             let before = list.len();
             for worker in &mut list[1..] {
                 worker.interrupt.ask();
-                worker.offspring.kill();
+                worker.child_processes.kill();
             }
             let timeout = self.left.wait_for(&mut list, TERMINATE_AGAIN);
             if list.len() < before {
@@ -135,7 +135,7 @@ impl IsolateRegistry {
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Member>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Registered>> {
         self.list.lock()
     }
 }

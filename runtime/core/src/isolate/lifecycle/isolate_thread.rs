@@ -1,4 +1,4 @@
-//! What an isolate's thread does: prepare it, run the script to its end, take it all down.
+//! The thread of an isolate: bootstraps it, runs the script and drops everything.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,95 +12,94 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 
 use super::{engine, exit};
-use crate::backend::running::Exit;
+use crate::generation::Exit;
 use crate::isolate::crash;
-use crate::isolate::lifecycle::bootstrapped::{Bootstrapped, StartedWorker};
-use crate::isolate::lifecycle::process_context::ProcessContext;
+use crate::isolate::lifecycle::bootstrapped::Bootstrapped;
+use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext};
 use crate::isolate::lifecycle::shared_state::SharedState;
 use crate::isolate::limits::control::Control;
 use crate::wire::ExitReason;
 
-/// Blocking work of one isolate (files, name look-ups) runs on so many threads at the most.
+/// Most threads for blocking work of one isolate (files, DNS).
 const BLOCKING_THREADS: usize = 8;
 
-/// How long a worker has to end after its script, or after the last that has ended: longer than it takes, unless
-/// it hangs in native code.
-const WORKERS_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a worker may take to end after its script, or after the last worker that ended. Only native code takes
+/// longer.
+const WORKER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The same when a worker has failed, which never ends: as long as it takes to end the others.
-const WORKERS_PATIENCE_CRASHED: Duration = Duration::from_millis(800);
+/// The same after a native failure of a worker, which never ends: time for the other workers.
+const WORKER_TIMEOUT_CRASHED: Duration = Duration::from_millis(800);
 
-/// What a thread is to run, and whom it tells.
-pub(crate) struct IsolateStart {
-    pub(crate) name: String,
-    pub(crate) program: Arc<ProcessContext>,
+/// The message that starts a process on a bootstrapped isolate.
+pub(crate) struct StartMessage {
+    pub(crate) process: Arc<ProcessContext>,
     /// Resolves when the script is about to run.
     pub(crate) ready: oneshot::Sender<Result<(), String>>,
-    /// Sent when nothing is left to do but to return.
+    /// Sent as the last action of the thread.
     pub(crate) report: oneshot::Sender<Exit>,
 }
 
-/// The body of the thread. It may be told what to run at any time; when it no longer can be, it ends.
-/// `prepared` is set when nothing is left to do until then.
+/// The body of the thread. Ends when the sender of `start` is dropped. Sets `is_ready` when the isolate is ready for
+/// the message.
 pub(crate) fn run(
-    commons: &Arc<SharedState>,
-    order: oneshot::Receiver<IsolateStart>,
-    prepared: &watch::Sender<bool>,
+    shared: &Arc<SharedState>,
+    start: oneshot::Receiver<StartMessage>,
+    is_ready: &watch::Sender<bool>,
 ) {
-    // Also for what the executor drops when the isolate is gone.
-    let _entered = crash::enter(&commons.control);
+    // Lives until the executor has dropped its tasks.
+    let _entered = crash::enter(&shared.control);
     let mut report = None;
-    commons.control.threads.join();
+    shared.control.threads.join();
     let exit = catch_unwind(AssertUnwindSafe(|| {
-        let Some((executor, order)) = with_executor(&commons.control, order, prepared) else {
+        let Some((executor, start)) = with_executor(&shared.control, start, is_ready) else {
             return exit::killed();
         };
-        let exit = executor.block_on(live(commons, order, prepared, &mut report));
-        // A blocking operation that hangs must not hold the thread.
+        let exit = executor.block_on(bootstrap_and_run(shared, start, is_ready, &mut report));
+        // A blocking operation that does not end must not block the thread.
         executor.shutdown_background();
         exit
     }));
-    let mut exit = exit.unwrap_or_else(|_| exit::panicked(commons.control.crash.message()));
-    commons.control.threads.leave();
-    let members = &commons.control.members;
-    let has_failed = commons.control.crash.has_happened();
-    let patience = if has_failed { WORKERS_PATIENCE_CRASHED } else { WORKERS_PATIENCE };
+    let mut exit = exit.unwrap_or_else(|_| exit::panicked(shared.control.crash.message()));
+    shared.control.threads.leave();
+    let isolates = &shared.control.members;
+    let has_crashed = shared.control.crash.has_happened();
+    let timeout = if has_crashed { WORKER_TIMEOUT_CRASHED } else { WORKER_TIMEOUT };
     let is_exhausted = matches!(exit.reason, ExitReason::HeapLimit | ExitReason::MemoryLimit);
-    if !members.wait_for_others(patience) && !is_exhausted {
-        // A worker that fills its heap inside one call cannot be ended, and is parked some time later.
+    if !isolates.wait_for_workers(timeout) && !is_exhausted {
+        // A worker that fills its heap inside one call cannot be interrupted, and is parked later.
         exit = exit::unresponsive();
     } else {
-        commons.clear();
+        shared.clear_blobs();
     }
-    members.leave();
+    isolates.leave();
     if let Some(report) = report {
-        // Nobody listens any more when the supervisor has been dropped.
+        // The receiver is gone when the supervisor has been dropped.
         let _ = report.send(exit);
     }
 }
 
-/// Makes the executor, again for whoever asks should it fail when nobody has yet: by then there may be
-/// what was not to be had, descriptors for one. `None` when all is told to whoever asked, if anybody did.
+/// Makes the executor. If that fails before the start message, tries again when the message comes: descriptors may be
+/// free by then. `None` if there is no message, or after the error was sent to its sender.
 fn with_executor(
     control: &Arc<Control>,
-    order: oneshot::Receiver<IsolateStart>,
-    prepared: &watch::Sender<bool>,
-) -> Option<(Executor, oneshot::Receiver<IsolateStart>)> {
+    start: oneshot::Receiver<StartMessage>,
+    is_ready: &watch::Sender<bool>,
+) -> Option<(Executor, oneshot::Receiver<StartMessage>)> {
     if let Ok(executor) = executor(control) {
-        return Some((executor, order));
+        return Some((executor, start));
     }
-    prepared.send_replace(true);
-    let order = order.blocking_recv().ok()?;
+    is_ready.send_replace(true);
+    let message = start.blocking_recv().ok()?;
     match executor(control) {
         Ok(executor) => {
             let (sender, receiver) = oneshot::channel();
-            sender.send(order).ok()?;
+            sender.send(message).ok()?;
             Some((executor, receiver))
         }
         Err(error) => {
-            let message = format!("could not start the event loop: {error}");
-            // Its receiver then drops everything else.
-            let _ = order.ready.send(Err(message));
+            let error = format!("could not start the event loop: {error}");
+            // The receiver then drops everything else.
+            let _ = message.ready.send(Err(error));
             None
         }
     }
@@ -119,53 +118,62 @@ fn executor(control: &Arc<Control>) -> std::io::Result<Executor> {
         .build()
 }
 
-async fn live(
-    commons: &Arc<SharedState>,
-    mut order: oneshot::Receiver<IsolateStart>,
-    is_prepared: &watch::Sender<bool>,
+async fn bootstrap_and_run(
+    shared: &Arc<SharedState>,
+    mut start: oneshot::Receiver<StartMessage>,
+    is_ready: &watch::Sender<bool>,
     report: &mut Option<oneshot::Sender<Exit>>,
 ) -> Exit {
-    let prepared = Bootstrapped::new(commons);
-    let (prepared, order) = match order.try_recv() {
-        Ok(order) => (prepared, Ok(order)),
-        // Nobody waits for it.
+    let bootstrapped = Bootstrapped::new(shared);
+    let (bootstrapped, message) = match start.try_recv() {
+        Ok(message) => (bootstrapped, Ok(message)),
+        // There is time: no process waits for this isolate.
         Err(TryRecvError::Empty) => {
-            let loaded = prepared.and_then(Bootstrapped::load);
-            is_prepared.send_replace(true);
-            let order = order.await;
-            // As for the executor.
-            (loaded.or_else(|_| Bootstrapped::new(commons)), order)
+            let preloaded = bootstrapped.and_then(Bootstrapped::preload);
+            is_ready.send_replace(true);
+            let message = start.await;
+            // A failed bootstrap is tried again, like the executor.
+            (preloaded.or_else(|_| Bootstrapped::new(shared)), message)
         }
         Err(TryRecvError::Closed) => return exit::killed(),
     };
-    let Ok(order) = order else { return exit::killed() };
-    *report = Some(order.report);
-    engine::name_thread(&order.name);
-    let program = order.program;
-    let mut begun = match prepared.and_then(|prepared| prepared.begin(&program)) {
-        Ok(begun) => begun,
+    let Ok(StartMessage { process, ready, report: reporter }) = message else {
+        return exit::killed();
+    };
+    *report = Some(reporter);
+    engine::name_thread(&process.name);
+    let started = bootstrapped.and_then(|mut isolate| {
+        let (main, streams) = isolate.start(&process)?;
+        Ok((isolate, main, streams))
+    });
+    let (mut isolate, main, streams) = match started {
+        Ok(started) => started,
         Err(message) => {
-            let _ = order.ready.send(Err(message));
+            let _ = ready.send(Err(message));
             return exit::killed();
         }
     };
-    program.control.members.join(&mut begun.worker.js_runtime);
-    program.control.gauge.publish(event_loop(&begun.worker));
-    if order.ready.send(Ok(())).is_err() {
-        // Whoever asked for it has gone away meanwhile.
+    process.control.members.join(&mut isolate.worker.js_runtime);
+    process.control.gauge.publish(event_loop(&isolate.worker));
+    if ready.send(Ok(())).is_err() {
+        // The start was cancelled.
         return exit::killed();
     }
-    run_to_end(&program, begun).await
+    run_to_end(&process, &mut isolate.worker, &main, &streams).await
 }
 
-/// How others have something done in the event loop.
+/// Runs tasks of other threads in the event loop.
 fn event_loop(worker: &MainWorker) -> V8CrossThreadTaskSpawner {
     worker.js_runtime.op_state().borrow().borrow::<V8CrossThreadTaskSpawner>().clone()
 }
 
-async fn run_to_end(program: &ProcessContext, mut begun: StartedWorker) -> Exit {
-    let control = &program.control;
-    let StartedWorker { worker, main, streams, .. } = &mut begun;
+async fn run_to_end(
+    process: &ProcessContext,
+    worker: &mut MainWorker,
+    main: &ModuleSpecifier,
+    streams: &IsolateStreams,
+) -> Exit {
+    let control = &process.control;
     let result = control.pulse.count(async {
         tokio::select! {
             biased;
@@ -174,13 +182,13 @@ async fn run_to_end(program: &ProcessContext, mut begun: StartedWorker) -> Exit 
         }
     });
     let result = result.await;
-    let exit = exit::of(result, worker, program, &streams.stderr);
-    control.members.end_offspring();
+    let exit = exit::of(result, worker, process, &streams.stdio.stderr);
+    control.members.kill_children();
     streams.finish();
     exit
 }
 
-/// The life of a script as the Deno command line runs it.
+/// Runs a script like the Deno command line.
 async fn run_script(worker: &mut MainWorker, main: &ModuleSpecifier) -> Result<(), CoreError> {
     worker.execute_main_module(main).await?;
     worker.dispatch_load_event()?;

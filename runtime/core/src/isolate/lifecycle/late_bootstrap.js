@@ -1,12 +1,12 @@
-// Runs before Deno's bootstrap, which hides what this needs. Leaves behind what loads beforehand what
-// most scripts ask for first, and what puts in at last what nobody knew when the isolate was made.
+// Runs before Deno's bootstrap, which hides the functions that this needs. Defines `preload`, which loads modules that
+// most scripts use, and `start`, which sets the values that are known only when a process starts.
 ;(() => {
   const { createLazyLoader, loadExtScript } = __bootstrap.core
   const { setTimeOrigin } = loadExtScript('ext:deno_web/15_performance.js')
   const loadProcess = createLazyLoader('node:process')
   let process
 
-  const begin = (path, args, executable) => {
+  const start = (path, args, executable) => {
     setTimeOrigin()
     Deno.args.push(...args)
     if (process) {
@@ -16,12 +16,15 @@
       process.argv.push(...args)
     }
   }
-  const load = () => {
+  const preload = () => {
     process = loadProcess().default
-    // V8 compiles what is called for the first time. Nobody sees what is printed here.
-    begin('', [], '')
+    // The first call of a function compiles it. This output is discarded.
+    start('', [], '')
     console.log('%s', {})
     clearTimeout(setTimeout(() => {}))
   }
-  Object.defineProperty(globalThis, 'jsRuntimeBegin', { configurable: true, value: [load, begin] })
+  Object.defineProperty(globalThis, 'jsRuntimeLateBootstrap', {
+    configurable: true,
+    value: [preload, start],
+  })
 })()

@@ -1,5 +1,4 @@
-//! Watches over one isolate from the supervisor's thread: sees whether it responds, ends it when
-//! asked, and tells how it ended.
+//! Monitors one isolate from the supervisor's thread: reports whether it responds, stops it, and reports its exit.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,138 +9,135 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exit;
-use crate::backend::running::Exit;
-use crate::backend::stop::StopRequest;
+use crate::generation::Exit;
+use crate::generation::stop::StopRequest;
 use crate::io::event::Stream;
 use crate::isolate::lifecycle::process_context::ProcessContext;
 use crate::isolate::limits::control::{Memory, SelfEnded};
 use crate::isolate::limits::memory_limit;
 use crate::wire::ExitReason;
 
-/// How often a script that does not stop is told again: a single request can be swallowed by a
-/// `catch` inside the engine.
+/// Interval of interruptions: a `catch` inside the engine can swallow one.
 const TERMINATE_AGAIN: Duration = Duration::from_millis(10);
 
-/// After this long of being told, and after the last worker has ended, a thread is given up: it hangs in native
-/// code.
+/// How long an interrupted thread may take to end, counted from the end of the last worker. After that it is given up:
+/// it is blocked in native code.
 const GIVE_UP: Duration = Duration::from_secs(5);
 
-/// The same after a crash: the thread that failed never ends, and if it was a worker's, the script's own
-/// has so long.
+/// The same after a crash. The crashed thread never ends; if it was a worker's, the script's own thread has so long.
 const GIVE_UP_CRASHED: Duration = Duration::from_secs(1);
 
-/// One that is awake and has worked for less has not had its turn on a busy machine: to end takes a part of it.
+/// Processor time in which a running thread could have ended. With less on a busy machine it is starved.
 const ENOUGH_WORK: Duration = Duration::from_secs(1);
 
-/// A thread that works for less of the time than this part sleeps.
+/// A thread that runs for less than this fraction of the time is asleep.
 const AWAKE: u32 = 20;
 
-/// The longest that is waited for it, as a multiple.
-const MOST_PATIENCE: u32 = 2;
+/// Longest wait for a starved thread, as a multiple of the patience.
+const MAX_PATIENCE: u32 = 2;
 
-/// What is known of an isolate that is kept.
+/// A monitored isolate.
 pub(crate) struct MonitorHandle {
     /// Resolves when the isolate is gone.
     pub(crate) exit: oneshot::Receiver<Exit>,
-    /// Whether its event loop turns.
+    /// Whether its event loop makes progress.
     pub(crate) responds: watch::Receiver<bool>,
 }
 
 pub(crate) struct IsolateMonitor {
-    program: Arc<ProcessContext>,
-    /// Taken when it is joined.
+    process: Arc<ProcessContext>,
+    /// `None` once it is joined or given up.
     thread: Option<JoinHandle<()>>,
     reported: oneshot::Receiver<Exit>,
     responds: watch::Sender<bool>,
 }
 
-/// Nothing comes from a thread that has panicked, or that was given up.
+/// An error means that the thread has panicked.
 type Report = Result<Exit, oneshot::error::RecvError>;
 
-/// What ended the wait for an isolate's end.
+/// Why the monitor stopped waiting for an isolate.
 enum Outcome {
     Ended(Report),
     Crashed,
-    /// It was made to end because it did not respond.
+    /// Killed because it did not respond.
     Unresponsive(Option<Report>),
-    /// It did not end.
-    Lost,
+    /// It could not be ended.
+    GivenUp,
 }
 
 impl IsolateMonitor {
     pub(crate) fn new(
-        program: Arc<ProcessContext>,
+        process: Arc<ProcessContext>,
         thread: JoinHandle<()>,
         reported: oneshot::Receiver<Exit>,
     ) -> Self {
-        Self { program, thread: Some(thread), reported, responds: watch::Sender::new(true) }
+        Self { process, thread: Some(thread), reported, responds: watch::Sender::new(true) }
     }
 
-    pub(crate) fn keep(self, stop: StopRequest) -> MonitorHandle {
+    pub(crate) fn spawn(self, stop: StopRequest) -> MonitorHandle {
         let (ended, exit) = oneshot::channel();
         let responds = self.responds.subscribe();
         tokio::spawn(async move {
-            // Nobody listens any more when the supervisor has been dropped.
-            let _ = ended.send(self.until_its_end(stop).await);
+            // The receiver is gone when the supervisor has been dropped.
+            let _ = ended.send(self.run(stop).await);
         });
         MonitorHandle { exit, responds }
     }
 
-    async fn until_its_end(mut self, stop: StopRequest) -> Exit {
-        let program = self.program.clone();
+    async fn run(mut self, stop: StopRequest) -> Exit {
+        let process = self.process.clone();
         let outcome = tokio::select! {
             biased;
-            () = program.control.crash.happened() => Outcome::Crashed,
-            outcome = self.attend(stop) => outcome,
+            () = process.control.crash.happened() => Outcome::Crashed,
+            outcome = self.supervise(stop) => outcome,
         };
         let (outcome, crashed) = match outcome {
             Outcome::Crashed => {
-                self.say_what_is_exhausted();
+                self.print_exhausted();
                 let report = self.force(GIVE_UP_CRASHED).await;
-                (report.map_or(Outcome::Lost, Outcome::Ended), true)
+                (report.map_or(Outcome::GivenUp, Outcome::Ended), true)
             }
             outcome => (outcome, false),
         };
         let exit = self.exit_of(outcome).await;
-        // What a program has started and left behind still has the mark.
-        program.mark.end_marked().await;
-        if crashed && let Some(memory) = program.control.exhausted() {
+        // Programs that the script started and left running have the mark.
+        process.mark.end_marked().await;
+        if crashed && let Some(memory) = process.control.exhausted() {
             return exit::of_exhausted(memory);
         }
         if crashed {
-            let message = program.control.crash.message();
+            let message = process.control.crash.message();
             return Exit { reason: ExitReason::Crashed { message }, code: None };
         }
         exit
     }
 
-    /// On stderr, as the script's own thread can no longer do it.
-    fn say_what_is_exhausted(&self) {
-        if let Some(memory) = self.program.control.exhausted() {
-            let mut stderr = self.program.sinks.stream(Stream::Stderr);
+    /// Prints which memory limit was reached; the script's own thread no longer can.
+    fn print_exhausted(&self) {
+        if let Some(memory) = self.process.control.exhausted() {
+            let mut stderr = self.process.writers.stream(Stream::Stderr);
             stderr.append(format!("error: {}\n", exit::exhausted(memory)).as_bytes());
-            // Cut off by a kill: nobody is to see it.
+            // Fails if a kill has cut off the output.
             let _ = stderr.try_flush();
         }
     }
 
-    /// Waits for the end, brings it about when somebody wants it, and sees whether the isolate
-    /// responds meanwhile.
-    async fn attend(&mut self, mut stop: StopRequest) -> Outcome {
-        let program = self.program.clone();
+    /// Waits for the end, stops the isolate on request or at a limit, and publishes whether it responds.
+    async fn supervise(&mut self, mut stop: StopRequest) -> Outcome {
+        let process = self.process.clone();
         let report = tokio::select! {
             biased;
             report = &mut self.reported => Some(report),
             () = stop.requested() => self.stop(&mut stop).await,
-            () = program.control.script_is_over() => self.insist(&mut stop).await,
-            () = memory_limit::exceeded(&program) => self.end_exhausted(&mut stop).await,
-            () = watch_pulse(&program, &self.responds) => {
+            () = process.control.script_is_over() => self.terminate_until_exit(&mut stop).await,
+            () = memory_limit::exceeded(&process.control, process.limits.all_memory as u64) => self.end_exhausted(&mut stop).await,
+            () = watch_event_loop(&process, &self.responds) => {
                 return Outcome::Unresponsive(self.force(GIVE_UP).await);
             }
-            never = end_workers(&program) => match never {},
-            never = program.partial_lines.hand_on() => match never {},
+            never = end_workers(&process) => match never {},
+            never = process.partial_lines.flush_loop() => match never {},
         };
-        report.map_or(Outcome::Lost, Outcome::Ended)
+        report.map_or(Outcome::GivenUp, Outcome::Ended)
     }
 
     async fn exit_of(&mut self, outcome: Outcome) -> Exit {
@@ -149,27 +145,27 @@ impl IsolateMonitor {
         let (report, thread) = match (outcome, self.thread.take()) {
             (Outcome::Ended(report), Some(thread)) => (report, thread),
             (Outcome::Unresponsive(Some(_)), Some(thread)) => (Ok(unresponsive), thread),
-            // It will not end: the thread is left to itself.
-            _ => return self.program.control.exhausted().map_or(unresponsive, exit::of_exhausted),
+            // The thread does not end and is detached.
+            _ => return self.process.control.exhausted().map_or(unresponsive, exit::of_exhausted),
         };
-        // The report is the thread's last act but returning; what it drops then may still hang.
+        // After its report the thread only drops values, which may still block.
         let joined = tokio::task::spawn_blocking(move || thread.join().is_err());
         let panicked = timeout(GIVE_UP, joined).await;
-        report.unwrap_or_else(|_| lost(matches!(panicked, Ok(Ok(true)))))
+        report.unwrap_or_else(|_| without_report(matches!(panicked, Ok(Ok(true)))))
     }
 
     async fn stop(&mut self, request: &mut StopRequest) -> Option<Report> {
-        let program = self.program.clone();
-        let reads_input = program.input.has_been_read();
-        program.input.break_pipe();
-        // Without a reader or a listener nothing in it can act on the request.
-        if program.control.signal_end() || reads_input {
+        let process = self.process.clone();
+        let reads_input = process.input.has_been_read();
+        process.input.break_pipe();
+        // Only a script that reads stdin or listens for SIGTERM can react.
+        if process.control.signal_end() || reads_input {
             tokio::select! {
                 report = &mut self.reported => return Some(report),
                 () = request.time_to_ask() => {}
             }
         }
-        program.control.ask_to_end();
+        process.control.ask_to_end();
         tokio::select! {
             report = &mut self.reported => return Some(report),
             () = request.time_to_force() => {}
@@ -177,53 +173,53 @@ impl IsolateMonitor {
         self.force(GIVE_UP).await
     }
 
-    /// Ends it whatever it does; `None` when that does not help.
+    /// Interrupts the isolate until it ends; `None` if it does not.
     async fn force(&mut self, patience: Duration) -> Option<Report> {
-        let ProcessContext { control, input, sinks, .. } = &*self.program;
+        let ProcessContext { control, input, writers, .. } = &*self.process;
         input.break_pipe();
-        sinks.cut_off();
-        let began = Instant::now();
-        let (mut waits_since, mut members) = (began, control.members.count());
+        writers.cut_off();
+        let start = Instant::now();
+        let (mut waits_since, mut isolates) = (start, control.members.count());
         let worked_before = control.gauge.worked();
         loop {
-            // A script may hang in waiting for a program that it started.
-            control.members.end_offspring();
+            // The script may be blocked waiting for a program that it started.
+            control.members.kill_children();
             control.terminate();
             let again = Instant::now() + TERMINATE_AGAIN;
             if let Ok(report) = timeout_at(again, &mut self.reported).await {
                 return Some(report);
             }
             let left = control.members.count();
-            if left < members {
+            if left < isolates {
                 waits_since = Instant::now();
             }
-            members = left;
+            isolates = left;
             let worked = worked_before
                 .and_then(|before| control.gauge.worked().map(|now| now.saturating_sub(before)));
-            let is_over = waits_since.elapsed() >= patience && !is_starved(worked, began.elapsed());
-            if is_over || began.elapsed() >= patience * MOST_PATIENCE {
+            let is_over = waits_since.elapsed() >= patience && !is_starved(worked, start.elapsed());
+            if is_over || start.elapsed() >= patience * MAX_PATIENCE {
                 return None;
             }
         }
     }
 
-    /// The process as a whole has more memory than it may have. Who reads its last output has so long.
+    /// Ends a process that is over `limits.memoryMb`. Subscribers have [`GIVE_UP`] to take its last output.
     async fn end_exhausted(&mut self, request: &mut StopRequest) -> Option<Report> {
-        self.program.control.end_of_script(SelfEnded::Exhausted(Memory::Process));
-        if let Ok(report) = timeout(GIVE_UP, self.insist(request)).await {
+        self.process.control.end_of_script(SelfEnded::Exhausted(Memory::Process));
+        if let Ok(report) = timeout(GIVE_UP, self.terminate_until_exit(request)).await {
             return report;
         }
-        self.say_what_is_exhausted();
+        self.print_exhausted();
         self.force(GIVE_UP_CRASHED).await
     }
 
-    /// The script has called `exit`, or is out of memory, and is to run no further. How long it then
-    /// takes is up to whoever reads its last output.
-    async fn insist(&mut self, request: &mut StopRequest) -> Option<Report> {
-        let control = self.program.control.clone();
+    /// Interrupts a script that has called `exit` or is out of memory until it ends. There is no time limit, because
+    /// subscribers may still take its last output.
+    async fn terminate_until_exit(&mut self, request: &mut StopRequest) -> Option<Report> {
+        let control = self.process.control.clone();
         loop {
             if control.exhausted().is_some() {
-                // The engine's code may be the one that takes the memory.
+                // The memory may be taken by native code of the engine.
                 control.members.terminate_from_within();
             }
             control.terminate();
@@ -238,46 +234,46 @@ impl IsolateMonitor {
 }
 
 impl Drop for IsolateMonitor {
-    /// Dropped before its end only with the supervisor's thread: nobody else would end the script.
+    /// Ends the script when the supervisor's thread ends before it.
     fn drop(&mut self) {
         if self.thread.is_some() {
-            self.program.input.break_pipe();
-            self.program.sinks.cut_off();
-            self.program.control.terminate_now();
+            self.process.input.break_pipe();
+            self.process.writers.cut_off();
+            self.process.control.terminate_now();
         }
     }
 }
 
-/// Whether a thread has had little of the processor in that time, though it does not sleep.
+/// Whether a thread that is not asleep got little processor time.
 fn is_starved(worked: Option<Duration>, passed: Duration) -> bool {
     worked.is_some_and(|worked| worked < ENOUGH_WORK && worked > passed / AWAKE)
 }
 
-/// Tells whether the event loop turns; resolves when it does not, and that is to be its end.
-async fn watch_pulse(program: &ProcessContext, responds: &watch::Sender<bool>) {
-    let Some(limit) = program.limits.unresponsive else { return std::future::pending().await };
+/// Publishes whether the event loop makes progress. Resolves when it does not and `killUnresponsive` is set.
+async fn watch_event_loop(process: &ProcessContext, responds: &watch::Sender<bool>) {
+    let Some(limit) = process.limits.unresponsive else { return std::future::pending().await };
     loop {
-        program.control.pulse.stuck(limit).await;
-        if program.limits.kill_unresponsive {
+        process.control.pulse.stuck(limit).await;
+        if process.limits.kill_unresponsive {
             return;
         }
         responds.send_replace(false);
-        program.control.pulse.moved().await;
+        process.control.pulse.moved().await;
         responds.send_replace(true);
     }
 }
 
-/// Ends workers that have filled heaps of their own, while the script goes on.
-async fn end_workers(program: &ProcessContext) -> Infallible {
+/// Ends workers that have filled their own heaps, while the script continues.
+async fn end_workers(process: &ProcessContext) -> Infallible {
     loop {
-        program.control.worker_is_over().await;
-        while program.control.members.terminate_ending() {
+        process.control.worker_is_over().await;
+        while process.control.members.terminate_ending() {
             tokio::time::sleep(TERMINATE_AGAIN).await;
         }
     }
 }
 
-fn lost(panicked: bool) -> Exit {
+fn without_report(panicked: bool) -> Exit {
     let message = if panicked { "the engine panicked" } else { "the engine's thread is gone" };
     Exit { reason: ExitReason::Error { message: message.to_owned(), stack: None }, code: None }
 }
@@ -287,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_is_starved_that_is_awake_and_has_hardly_worked() {
+    fn a_thread_that_is_awake_with_little_processor_time_is_starved() {
         let second = Duration::from_secs(1);
         for (worked_ms, passed, expected) in [
             (Some(0), 5 * second, false),

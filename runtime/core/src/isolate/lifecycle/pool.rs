@@ -1,7 +1,7 @@
-//! Isolates that were prepared before anybody asked, so that a start does not wait for it.
+//! The pool of warm isolates, which are bootstrapped before a start needs them.
 //!
-//! They are made when nothing has been started for a while, with the limits of memory that the last
-//! start had, and given up when the machine runs short of memory.
+//! They are made with the memory limits of the last start, when there has been no start for a while, and ended when the
+//! machine is short of memory.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -13,93 +13,92 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 
 use super::engine;
-use crate::backend::plan::MemoryLimits;
-use crate::isolate::lifecycle::isolate_thread::{self, IsolateStart};
+use crate::generation::plan::MemoryLimits;
+use crate::isolate::lifecycle::isolate_thread::{self, StartMessage};
 use crate::isolate::lifecycle::shared_state::SharedState;
 use crate::system_memory;
 
-/// How many wait unless somebody says otherwise.
-const SIZE: usize = 1;
+/// Default number of warm isolates.
+const DEFAULT_SIZE: usize = 1;
 
-/// Preparing takes the processor as a start does, and must not be in the way of one: so long after the
-/// last it begins.
+/// Delay from the last start until the pool is refilled: a bootstrap takes as much processor time as a start.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// How often to look whether memory is short, while any wait.
-const LOOK: Duration = Duration::from_secs(10);
+/// Interval of checks for memory pressure while isolates wait.
+const MEMORY_CHECK: Duration = Duration::from_secs(10);
 
-/// How long one has to end, which has nothing to do but that.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a warm isolate may take to end.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Heaps that are smaller are left to their scripts: what is loaded beforehand would be much of them.
-const LEAST_HEAP: usize = 64 << 20;
+/// Smallest heap of a warm isolate, in bytes: the preloaded modules would take much of a smaller one.
+const MIN_HEAP: usize = 64 << 20;
 
-/// An isolate's thread that was not told yet what to run.
+/// The thread of an isolate that waits for its start message.
 pub(crate) struct WarmIsolate {
-    pub(crate) commons: Arc<SharedState>,
-    pub(crate) order: oneshot::Sender<IsolateStart>,
+    pub(crate) shared: Arc<SharedState>,
+    pub(crate) start: oneshot::Sender<StartMessage>,
     pub(crate) thread: JoinHandle<()>,
-    /// Whether nothing is left to prepare; closed when it never will be.
-    prepared: watch::Receiver<bool>,
+    /// Whether the isolate is ready; closed if it has failed.
+    ready: watch::Receiver<bool>,
     /// Resolves when the thread is about to return.
     gone: oneshot::Receiver<()>,
 }
 
 impl WarmIsolate {
-    /// Begins to prepare one.
+    /// Starts a thread that bootstraps an isolate.
     pub(crate) async fn new(thread_name: &str, memory: MemoryLimits) -> Result<Self, String> {
-        let commons = SharedState::new(memory);
-        let (order, ordered) = oneshot::channel();
-        let (going, gone) = oneshot::channel::<()>();
-        let (done, prepared) = watch::channel(false);
-        let runs = commons.clone();
+        let shared = SharedState::new(memory);
+        let (start, message) = oneshot::channel();
+        let (guard, gone) = oneshot::channel::<()>();
+        let (is_ready, ready) = watch::channel(false);
+        let state = shared.clone();
         let body = move || {
-            let _going = going;
-            isolate_thread::run(&runs, ordered, &done);
+            let _guard = guard;
+            isolate_thread::run(&state, message, &is_ready);
         };
         let thread = engine::spawn(thread_name, body).await?;
-        Ok(Self { commons, order, thread, prepared, gone })
+        Ok(Self { shared, start, thread, ready, gone })
     }
 
-    /// Whether it still waits, and has not failed.
-    fn is_sound(&self) -> bool {
-        let control = &self.commons.control;
-        !self.order.is_closed() && !control.crash.has_happened() && control.self_ended().is_none()
+    /// Whether it waits for its start message and has not failed.
+    fn is_usable(&self) -> bool {
+        let control = &self.shared.control;
+        !self.start.is_closed() && !control.crash.has_happened() && control.self_ended().is_none()
     }
 
-    /// Ends it; returns when it is gone, or will never be.
+    /// Ends it. Returns when the thread is gone, has crashed, or after [`END_TIMEOUT`].
     async fn end(self) {
-        drop(self.order);
+        drop(self.start);
         tokio::select! {
-            () = self.commons.control.crash.happened() => {}
-            gone = timeout(PATIENCE, self.gone) => {
+            () = self.shared.control.crash.happened() => {}
+            gone = timeout(END_TIMEOUT, self.gone) => {
                 if gone.is_ok() {
-                    // What a panic said was printed. What the thread drops at its end may still hang.
+                    // The thread may still block in dropping values.
                     let joined = tokio::task::spawn_blocking(|| self.thread.join());
-                    let _ = timeout(PATIENCE, joined).await;
+                    let _ = timeout(END_TIMEOUT, joined).await;
                 }
             }
         }
     }
 }
 
-/// The isolates that wait for one supervisor's starts. Clones share them.
+/// The warm isolates of one supervisor. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Shared>);
 
 struct Shared {
     size: usize,
     state: Mutex<State>,
-    /// Something was started or asked for.
-    stirred: Notify,
-    /// How many times there was an attempt to make as many as are wanted.
+    /// Notified by a start or a request for warm isolates.
+    changed: Notify,
+    /// Number of attempts to fill the pool.
     attempts: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct State {
     waiting: Vec<WarmIsolate>,
-    /// What the next ones are to have; none are wanted before the first start.
+    /// The limits of the next isolates; `None` before the first start.
     memory: Option<MemoryLimits>,
     closed: bool,
 }
@@ -107,52 +106,52 @@ struct State {
 impl Pool {
     pub(crate) fn new(size: Option<usize>) -> Self {
         Self(Arc::new(Shared {
-            size: size.unwrap_or(SIZE),
+            size: size.unwrap_or(DEFAULT_SIZE),
             state: Mutex::default(),
-            stirred: Notify::new(),
+            changed: Notify::new(),
             attempts: watch::Sender::new(0),
         }))
     }
 
-    /// One that was prepared for as much memory, if there is one. From now on such are wanted.
+    /// Takes an isolate with these limits, if there is one. The pool is refilled with the same limits.
     pub(crate) fn take(&self, memory: MemoryLimits) -> Option<WarmIsolate> {
-        if memory.heap < LEAST_HEAP {
+        if memory.heap < MIN_HEAP {
             return None;
         }
         let mut state = self.lock();
         state.memory = Some(memory);
-        state.waiting.retain(WarmIsolate::is_sound);
-        let found = state.waiting.iter().position(|vacant| vacant.commons.memory == memory);
+        state.waiting.retain(WarmIsolate::is_usable);
+        let found = state.waiting.iter().position(|warm| warm.shared.memory == memory);
         let found = found.map(|at| state.waiting.remove(at));
         drop(state);
-        self.0.stirred.notify_one();
+        self.0.changed.notify_one();
         found
     }
 
-    /// Has some prepared for as much memory, without waiting for the first start.
+    /// Fills the pool with isolates with these limits, unless a start has set others.
     pub(crate) fn fill_for(&self, memory: MemoryLimits) {
-        if memory.heap < LEAST_HEAP {
+        if memory.heap < MIN_HEAP {
             return;
         }
         self.lock().memory.get_or_insert(memory);
-        self.0.stirred.notify_one();
+        self.0.changed.notify_one();
     }
 
-    /// Keeps as many as there are to be, for ever. Runs beside everything else.
-    pub(crate) async fn tend(self) {
+    /// Keeps the pool full. Never returns unless the size is 0.
+    pub(crate) async fn refill_loop(self) {
         if self.0.size == 0 {
             return;
         }
         loop {
             if self.lock().waiting.is_empty() {
-                self.0.stirred.notified().await;
-            } else if timeout(LOOK, self.0.stirred.notified()).await.is_err() {
+                self.0.changed.notified().await;
+            } else if timeout(MEMORY_CHECK, self.0.changed.notified()).await.is_err() {
                 if system_memory::is_short() {
                     self.empty().await;
                 }
                 continue;
             }
-            while timeout(IDLE, self.0.stirred.notified()).await.is_ok() {}
+            while timeout(IDLE, self.0.changed.notified()).await.is_ok() {}
             if !system_memory::is_short() {
                 self.fill().await;
             }
@@ -160,61 +159,61 @@ impl Pool {
         }
     }
 
-    /// Waits until as many are prepared as are wanted, or cannot be now.
+    /// Waits until the pool is full and its isolates are ready, or an attempt to fill it has failed.
     pub(crate) async fn filled(&self) {
         let mut attempts = self.0.attempts.subscribe();
-        // The one that is under way may be for other limits.
+        // A running attempt may be for other limits.
         for _ in 0..2 {
             if self.is_filled() {
                 break;
             }
-            self.0.stirred.notify_one();
+            self.0.changed.notify_one();
             // The sender is this pool's own.
             let _ = attempts.changed().await;
         }
-        let prepared = |vacant: &WarmIsolate| vacant.prepared.clone();
-        let all: Vec<_> = self.lock().waiting.iter().map(prepared).collect();
-        for mut prepared in all {
-            // An error says that it never will be.
-            let _ = prepared.wait_for(|is_prepared| *is_prepared).await;
+        let ready = |warm: &WarmIsolate| warm.ready.clone();
+        let all: Vec<_> = self.lock().waiting.iter().map(ready).collect();
+        for mut ready in all {
+            // An error means that the isolate has failed.
+            let _ = ready.wait_for(|is_ready| *is_ready).await;
         }
     }
 
-    /// Whether no more are to be made: none are wanted, or all that are.
+    /// Whether no isolates are to be made.
     fn is_filled(&self) -> bool {
         let state = self.lock();
         let Some(memory) = state.memory.filter(|_| self.0.size > 0 && !state.closed) else {
             return true;
         };
-        let wanted = state.waiting.iter().filter(|vacant| vacant.commons.memory == memory);
+        let wanted = state.waiting.iter().filter(|warm| warm.shared.memory == memory);
         wanted.count() >= self.0.size
     }
 
     async fn fill(&self) {
-        let Some(memory) = self.unwanted_gone().await else { return };
+        let Some(memory) = self.end_unwanted().await else { return };
         while !self.is_full() {
-            // Without threads there are none that wait, and starts say why.
-            let Ok(vacant) = WarmIsolate::new("js-vacant", memory).await else { return };
-            if let Some(late) = self.add(vacant) {
+            // Fails without a free thread; a start then reports the error.
+            let Ok(warm) = WarmIsolate::new("js-warm", memory).await else { return };
+            if let Some(late) = self.add(warm) {
                 late.end().await;
             }
         }
     }
 
-    /// Gives it back when no more are wanted.
-    fn add(&self, vacant: WarmIsolate) -> Option<WarmIsolate> {
+    /// Adds it; returns it if the pool is closed.
+    fn add(&self, warm: WarmIsolate) -> Option<WarmIsolate> {
         let mut state = self.lock();
         if state.closed {
-            return Some(vacant);
+            return Some(warm);
         }
-        state.waiting.push(vacant);
+        state.waiting.push(warm);
         None
     }
 
-    /// Ends those with other limits than are wanted, which are returned.
-    async fn unwanted_gone(&self) -> Option<MemoryLimits> {
+    /// Ends the isolates with other limits than the next ones. Returns the limits of the next ones.
+    async fn end_unwanted(&self) -> Option<MemoryLimits> {
         let memory = self.lock().memory?;
-        let is_unwanted = |vacant: &mut WarmIsolate| vacant.commons.memory != memory;
+        let is_unwanted = |warm: &mut WarmIsolate| warm.shared.memory != memory;
         let unwanted: Vec<_> = self.lock().waiting.extract_if(.., is_unwanted).collect();
         join_all(unwanted.into_iter().map(WarmIsolate::end)).await;
         Some(memory)
@@ -230,7 +229,7 @@ impl Pool {
         join_all(all.into_iter().map(WarmIsolate::end)).await;
     }
 
-    /// Ends all, and prepares no more.
+    /// Ends all isolates and stops refilling.
     pub(crate) async fn close(&self) {
         self.lock().closed = true;
         self.empty().await;

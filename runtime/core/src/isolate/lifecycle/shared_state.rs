@@ -1,10 +1,10 @@
-//! What all isolates of one process have in common, from before it is known which process that will be.
+//! The state that all isolates of one process share. Created before the process is known.
 //!
-//! Nothing here is shared with another process: not blobs, not broadcasts, not shared memory.
+//! Blobs, broadcasts and shared memory are not shared with other processes.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
 
 use deno_runtime::FeatureChecker;
 use deno_runtime::deno_core::{
@@ -17,9 +17,8 @@ use deno_runtime::deno_permissions::PermissionsContainer;
 use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel};
 use deno_runtime::worker::WorkerServiceOptions;
 
-use crate::backend::plan::MemoryLimits;
+use crate::generation::plan::MemoryLimits;
 use crate::isolate::crash::{self, Entered};
-use crate::isolate::lifecycle::process_context::ProcessContext;
 use crate::isolate::limits::array_buffers::ArrayBuffers;
 use crate::isolate::limits::blobs::BlobSlices;
 use crate::isolate::limits::control::{Control, Memory, SelfEnded};
@@ -36,32 +35,32 @@ use crate::isolate::sandbox::ops::originals::Originals;
 use crate::isolate::sandbox::sqlite;
 use crate::isolate::stdio::frame_api;
 
-/// How far what V8 holds may go over a heap's limit, whatever one call does: until the script is interrupted
-/// it needs some memory, and built-in functions cannot be interrupted.
-const MOST_OVER: usize = 64 << 20;
+/// How far a heap may grow beyond its limit, in bytes: until the script is interrupted it needs memory, and built-in
+/// functions cannot be interrupted.
+const MAX_OVER: usize = 64 << 20;
 
-/// So much of that is left when V8 interrupts the script without asking where it stands.
+/// The part of [`MAX_OVER`] that is left when the script is terminated without its cooperation.
 const LAST_OVER: usize = 8 << 20;
 
-/// How far it may go over, in steps, while it is not clear whether it is full.
+/// Step by which the limit grows while V8 handles a refused buffer.
 const LEEWAY: usize = 4 << 20;
 
-/// For new objects, at the most. V8 would take up to 96 MiB, and of pages that long lines were in it keeps
-/// 32 for the next ones: the rest would be memory that the system has to make anew for each.
-const MOST_YOUNG: usize = 24 << 20;
+/// Largest young generation, in bytes. V8 would take up to 96 MiB and retain only 32 MiB of free pages; the system would
+/// have to provide the rest again for each long line.
+const MAX_YOUNG: usize = 24 << 20;
 
-/// What scripts find already done, in this order.
-const PREPARATIONS: [(&str, &str); 2] = [
-    ("js-runtime:park", crate::child::command_line::PARK),
+/// Scripts that run in every isolate before the process's script, in this order.
+const PRELUDE: [(&str, &str); 2] = [
+    ("js-runtime:kkrpc-eof-workaround", crate::child::command_line::KKRPC_EOF_WORKAROUND),
     ("js-runtime:lines", frame_api::SCRIPT),
 ];
 
-/// Evaluates to where ops are, as `expose_ops.js` has left it behind, and takes it away.
+/// Evaluates to the ops that `expose_ops.js` has stored, and removes them from the global object.
 const TAKE_NATIVES: &str =
     "((natives) => { delete globalThis.jsRuntimeOps; return natives })(jsRuntimeOps)";
 
-/// Tells the engine's own modules whose isolate it is. Being a property that cannot be configured, it
-/// can be neither changed nor hidden by a variable.
+/// Defines the id of the process for Deno's own modules. Scripts can neither change nor shadow the property, because it
+/// is not configurable.
 const PROCESS: &str = "Object.defineProperty(globalThis, 'jsRuntimeProcess', { value: ";
 
 pub(crate) struct SharedState {
@@ -75,14 +74,13 @@ pub(crate) struct SharedState {
     pub(crate) certificates: Arc<Certificates>,
     shared_memory: SharedArrayBufferStore,
     wasm_modules: CompiledWasmModuleStore,
-    /// Tells this process from all others that ever were.
+    /// Unique for the lifetime of the application.
     id: u64,
-    program: OnceLock<Weak<ProcessContext>>,
 }
 
-/// What must live for longer than an isolate, on its thread.
-pub(crate) struct Around {
-    watch: Box<HeapLimit>,
+/// The state of an isolate's thread that must outlive the isolate.
+pub(crate) struct ThreadGuards {
+    heap_limit: Box<HeapLimit>,
     descriptors: FdGuard,
     entered: Entered,
 }
@@ -100,7 +98,7 @@ impl SharedState {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let control = Arc::<Control>::default();
         let buffers = ArrayBuffers::new(memory.array_buffers);
-        // It is new.
+        // `control` is new, so this cannot fail.
         let _ = control.buffers.set(buffers.clone());
         Arc::new(Self {
             memory,
@@ -114,33 +112,24 @@ impl SharedState {
             shared_memory: CrossIsolateStore::default(),
             wasm_modules: CrossIsolateStore::default(),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            program: OnceLock::new(),
         })
     }
 
-    /// Says which process it is.
-    pub(crate) fn belong_to(&self, program: &Arc<ProcessContext>) {
-        // There is only one.
-        let _ = self.program.set(Arc::downgrade(program));
-    }
-
-    /// The process, while it lives.
-    pub(crate) fn program(&self) -> Option<Arc<ProcessContext>> {
-        self.program.get()?.upgrade()
-    }
-
-    /// Drops what scripts have stored. Called on the script's own thread when its isolates are gone: whatever
-    /// dropping does, it does it there.
-    pub(crate) fn clear(&self) {
+    /// Drops stored blobs. Called on the script's own thread when its isolates are gone, so that a failure while
+    /// dropping belongs to the process.
+    pub(crate) fn clear_blobs(&self) {
         self.blobs.clear();
     }
 
-    /// Called on an isolate's thread before the isolate is made; its heap ends the process when it holds
-    /// more than so many bytes.
-    pub(crate) fn surround(&self, enter: fn(&Arc<Control>) -> Entered, heap: usize) -> Around {
+    /// Prepares an isolate's thread. Called before the isolate is created. More than `heap` bytes end the process.
+    pub(crate) fn enter_thread(
+        &self,
+        enter: fn(&Arc<Control>) -> Entered,
+        heap: usize,
+    ) -> ThreadGuards {
         let limits = MemoryLimits { heap, ..self.memory };
-        Around {
-            watch: Box::new(HeapLimit::new(&self.control, limits)),
+        ThreadGuards {
+            heap_limit: Box::new(HeapLimit::new(&self.control, limits)),
             descriptors: FdGuard::new(self.open_files.clone()),
             entered: enter(&self.control),
         }
@@ -149,29 +138,33 @@ impl SharedState {
     pub(crate) fn create_params(&self, heap: usize) -> v8::CreateParams {
         let params = v8::CreateParams::default()
             .heap_limits(0, heap)
-            // Of the heap as a whole V8 would keep a part for what is new.
+            // By default V8 subtracts the young generation from the limit.
             .set_max_old_generation_size_in_bytes(heap)
             .array_buffer_allocator(self.buffers.allocator().make_shared());
-        let young = params.max_young_generation_size_in_bytes().min(MOST_YOUNG);
+        let young = params.max_young_generation_size_in_bytes().min(MAX_YOUNG);
         params.set_max_young_generation_size_in_bytes(young)
     }
 
-    /// Puts in place what needs a live isolate, before any script runs in it.
-    pub(crate) fn furnish(&self, runtime: &mut JsRuntime, around: &Around) -> Result<(), String> {
-        around.descriptors.set_state(&runtime.op_state());
+    /// Installs the state that needs an isolate, before any script runs in it.
+    pub(crate) fn install(
+        &self,
+        runtime: &mut JsRuntime,
+        guards: &ThreadGuards,
+    ) -> Result<(), String> {
+        guards.descriptors.set_state(&runtime.op_state());
         {
             let state = runtime.op_state();
             let mut state = state.borrow_mut();
-            state.put(around.descriptors.clone());
+            state.put(guards.descriptors.clone());
             state.put(self.blob_slices.clone());
         }
         install_natives(runtime)?;
         let isolate = runtime.v8_isolate();
-        around.entered.has_isolate();
+        guards.entered.has_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);
         isolate.add_message_listener(ignore_message);
-        around.watch.over(isolate);
-        for (name, script) in PREPARATIONS {
+        guards.heap_limit.over(isolate);
+        for (name, script) in PRELUDE {
             runtime.execute_script(name, script).map_err(|error| error.to_string())?;
         }
         let process = format!("{PROCESS}'{}:' }})", self.id);
@@ -179,7 +172,7 @@ impl SharedState {
         prepared.map(drop).map_err(|error| error.to_string())
     }
 
-    /// Ends the whole process when the isolate's heap is full.
+    /// Ends the process when the isolate's heap is full.
     pub(crate) fn end_at_heap_limit(&self, runtime: &mut JsRuntime) {
         let control = self.control.clone();
         at_heap_limit(runtime, self.memory.heap, move || {
@@ -216,7 +209,7 @@ impl SharedState {
     }
 }
 
-/// Puts functions of Rust in the place of what scripts would else have natively.
+/// Replaces methods of native classes.
 fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
     let natives = runtime.execute_script("js-runtime:natives", TAKE_NATIVES);
     let natives = natives.map_err(|error| error.to_string())?;
@@ -235,20 +228,19 @@ fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
         key_sizes::install(scope, ops)?;
         sqlite::install(scope, ops)
     });
-    installed.ok_or_else(|| "the engine's native classes are not what they should be".to_owned())
+    installed.ok_or_else(|| "a native class of the engine has an unexpected shape".to_owned())
 }
 
-/// Calls `act` when the heap is nearly full, and leaves room for the script to be interrupted: twice, and the
-/// second time the interruption is one that V8 takes wherever it can. When the room is used up, V8 ends in
-/// [`crash::out_of_memory`].
+/// Calls `act` when the heap is nearly full and raises the limit, so that the script can be interrupted. The second time
+/// it also terminates execution. When that memory is used too, V8 calls [`crash::out_of_memory`].
 pub(crate) fn at_heap_limit(runtime: &mut JsRuntime, limit: usize, act: impl Fn() + 'static) {
     let isolate = runtime.v8_isolate().thread_safe_handle();
-    // New objects are not counted by the limit that V8 is given.
-    let most = limit.saturating_add(MOST_OVER - MOST_YOUNG);
+    // V8's limit does not include the young generation.
+    let most = limit.saturating_add(MAX_OVER - MAX_YOUNG);
     let first = most - LAST_OVER;
     runtime.add_near_heap_limit_callback(move |current, _| {
         if ArrayBuffers::is_all_about_a_refusal() {
-            // A little, so that a heap that is full as well is not the end of the script.
+            // A refused buffer alone must not end the script, also when the heap is nearly full.
             return (current + LEEWAY).min(most).max(current);
         }
         act();
@@ -260,6 +252,6 @@ pub(crate) fn at_heap_limit(runtime: &mut JsRuntime, limit: usize, act: impl Fn(
     });
 }
 
-/// Without a listener V8 prints what nothing has caught, such as an error that a script is ended in, on the
-/// application's stdout. Deno reports what is to be reported.
+/// Without a listener V8 prints uncaught errors, such as the termination of a script, to the application's stdout. Deno
+/// reports errors itself.
 extern "C" fn ignore_message(_: v8::Local<v8::Message>, _: v8::Local<v8::Value>) {}

@@ -1,8 +1,8 @@
-//! Workers that a script starts: `new Worker` and `node:worker_threads`.
+//! Workers of a script: `new Worker` and `node:worker_threads`.
 //!
-//! Deno gives each a thread, which descends from its parent's and so from the engine's. It gets what
-//! its parent has: the same guards, streams, environment and folder, a heap of the same size, its part
-//! of the same buffers, at most the same permissions. It ends with the script.
+//! Deno starts a thread for each worker, from its parent's thread and so from the engine thread. A worker has the op
+//! overrides, streams, environment and working directory of its parent, a heap limit of its own, the same buffer limit,
+//! and at most the same permissions. It ends with the script.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -21,106 +21,102 @@ use deno_runtime::worker::WorkerServiceOptions;
 
 use super::{exit, options};
 use crate::isolate::crash;
-use crate::isolate::lifecycle::process_context::ProcessContext;
-use crate::isolate::lifecycle::shared_state::{Around, Services, SharedState, at_heap_limit};
+use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext, ProcessSlot};
+use crate::isolate::lifecycle::shared_state::{Services, ThreadGuards, at_heap_limit};
 use crate::isolate::limits::heap_limit;
 use crate::isolate::modules::{Modules, WorkerEntry};
 use crate::isolate::sandbox::files::cwd::WorkingDirectory;
 use crate::isolate::sandbox::files::sandbox_fs;
 use crate::isolate::sandbox::module_patches;
-use crate::isolate::stdio::{Streams, null_device};
+use crate::isolate::stdio::null_device;
 
-/// Workers that may live at once, as each may fill a heap of its own.
-pub(crate) const MOST: usize = 16;
+/// Most workers of one process at a time: each may fill a heap of its own.
+pub(crate) const MAX_WORKERS: usize = 16;
 
-/// The engine itself needs this much, in MiB, whatever a script wants for its worker.
+/// Smallest heap of a worker in MiB: the engine itself needs so much.
 const SMALLEST_HEAP_MB: usize = 16;
 
-/// What the engine calls on the thread of each worker.
-pub(crate) fn creator(
-    commons: Arc<SharedState>,
-    folder: WorkingDirectory,
-) -> Arc<CreateWebWorkerCb> {
-    Arc::new(move |args| {
-        let program = commons.program().unwrap_or_else(|| panic!("its script has ended"));
-        create(&program, folder, args)
-    })
+/// The function that the engine calls on the thread of each new worker.
+pub(crate) fn creator(process: ProcessSlot, cwd: WorkingDirectory) -> Arc<CreateWebWorkerCb> {
+    Arc::new(move |args| create(&process, cwd, args))
 }
 
 thread_local! {
-    /// Dropped as the thread ends, when the engine has taken down everything else.
-    static LIFE: RefCell<Option<Life>> = const { RefCell::new(None) };
+    /// Dropped as the thread ends, after the worker.
+    static WORKER: RefCell<Option<WorkerThread>> = const { RefCell::new(None) };
 }
 
-/// A worker's time on its thread.
-struct Life {
-    program: Arc<ProcessContext>,
-    streams: Streams,
-    _around: Around,
+/// The state of a worker's thread.
+struct WorkerThread {
+    process: Arc<ProcessContext>,
+    streams: IsolateStreams,
+    _guards: ThreadGuards,
 }
 
-impl Drop for Life {
+impl Drop for WorkerThread {
     fn drop(&mut self) {
         self.streams.finish();
-        self.program.control.threads.leave();
-        self.program.control.members.leave();
+        self.process.control.threads.leave();
+        self.process.control.members.leave();
     }
 }
 
-/// A panic in here is an error in the parent: nothing else could be handed back.
+/// A panic in here becomes an error in the parent: Deno's callback cannot return one.
 fn create(
-    program: &Arc<ProcessContext>,
-    folder: WorkingDirectory,
+    slot: &ProcessSlot,
+    cwd: WorkingDirectory,
     args: CreateWebWorkerArgs,
 ) -> (WebWorker, SendableWebWorkerHandle) {
-    program.control.threads.join();
-    let heap = Heap::of(program, &args);
-    let around = program.commons.surround(crash::enter, heap.of_process());
-    let is_one_too_many = program.control.members.count() > MOST;
+    let process = &slot.get().unwrap_or_else(|| panic!("the script of the worker has ended"));
+    process.control.threads.join();
+    let heap = Heap::of(process, &args);
+    let guards = process.shared.enter_thread(crash::enter, heap.process_limit());
+    let is_one_too_many = process.control.members.count() > MAX_WORKERS;
     let entry = WorkerEntry {
         main: args.main_module.clone(),
         blob: args.maybe_main_module_blob.clone(),
         parent: args.parent_permissions.clone(),
-        most: is_one_too_many.then_some(MOST),
+        most: is_one_too_many.then_some(MAX_WORKERS),
         failed: report_text,
     };
     let permissions = args.permissions.clone();
     sandbox_fs::set_permissions(permissions.clone());
-    let modules = Modules::for_worker(&program.entry, entry, permissions, program.writable.clone())
+    let modules = Modules::for_worker(&process.entry, entry, permissions, process.writable.clone())
         .unwrap_or_else(|error| panic!("a worker has no modules: {error}"));
     let node = Some(modules.node_services());
-    let services = program.commons.services(modules.loader(), node, args.permissions.clone());
-    let options = worker_options(program, folder, args, &heap);
-    let (mut worker, handle) = WebWorker::bootstrap_from_options(reduced(services), options);
+    let services = process.shared.services(modules.loader(), node, args.permissions.clone());
+    let options = worker_options(process, slot, cwd, args, &heap);
+    let (mut worker, handle) =
+        WebWorker::bootstrap_from_options(worker_services(services), options);
     modules.install(&mut worker.js_runtime.op_state().borrow_mut());
-    let streams = program.connect(&mut worker.js_runtime, None);
-    program
-        .commons
-        .furnish(&mut worker.js_runtime, &around)
+    let streams = process.connect(&mut worker.js_runtime, None);
+    process
+        .shared
+        .install(&mut worker.js_runtime, &guards)
         .unwrap_or_else(|error| panic!("a worker could not be set up: {error}"));
-    heap.guard(program, &mut worker);
-    program.control.members.join(&mut worker.js_runtime);
-    let life = Life { program: program.clone(), streams, _around: around };
-    LIFE.with(|place| *place.borrow_mut() = Some(life));
+    heap.guard(process, &mut worker);
+    process.control.members.join(&mut worker.js_runtime);
+    let thread = WorkerThread { process: process.clone(), streams, _guards: guards };
+    WORKER.set(Some(thread));
     (worker, handle)
 }
 
-/// Whose limit the heap of a worker has.
+/// The heap limit of a worker, in bytes.
 enum Heap {
     /// Reaching it ends the process.
     Process(usize),
-    /// Its script gave it one of its own, and is told when it is reached.
+    /// Set by `resourceLimits`. Reaching it ends the worker and raises an error in its parent.
     Own(usize),
 }
 
 impl Heap {
-    fn of(program: &ProcessContext, args: &CreateWebWorkerArgs) -> Self {
+    fn of(process: &ProcessContext, args: &CreateWebWorkerArgs) -> Self {
         let wanted = args.resource_limits.as_ref();
         let wanted = wanted.and_then(|limits| limits.max_old_generation_size_mb);
         let wanted = wanted.map(|mb| mb.max(SMALLEST_HEAP_MB).saturating_mul(1 << 20));
         match wanted {
-            Some(own) if own < program.limits.memory.heap => Self::Own(own),
-            _ => Self::Process(program.limits.memory.heap),
+            Some(own) if own < process.limits.memory.heap => Self::Own(own),
+            _ => Self::Process(process.limits.memory.heap),
         }
     }
 
@@ -131,27 +127,27 @@ impl Heap {
         }
     }
 
-    /// Beyond which the worker ends, or the process.
+    /// The limit of the worker's heap.
     fn limit(&self) -> usize {
         match self {
             Self::Process(bytes) | Self::Own(bytes) => *bytes,
         }
     }
 
-    /// Beyond which the process ends.
-    fn of_process(&self) -> usize {
+    /// The limit that ends the process.
+    fn process_limit(&self) -> usize {
         match self {
             Self::Process(bytes) => *bytes,
             Self::Own(_) => usize::MAX,
         }
     }
 
-    fn guard(&self, program: &ProcessContext, worker: &mut WebWorker) {
+    fn guard(&self, process: &ProcessContext, worker: &mut WebWorker) {
         if let Self::Process(_) = self {
-            return program.commons.end_at_heap_limit(&mut worker.js_runtime);
+            return process.shared.end_at_heap_limit(&mut worker.js_runtime);
         }
         let is_full = worker.oom_triggered.clone();
-        let control = program.control.clone();
+        let control = process.control.clone();
         at_heap_limit(&mut worker.js_runtime, self.bytes(), move || {
             is_full.store(true, Ordering::SeqCst);
             control.end_of_worker();
@@ -159,8 +155,8 @@ impl Heap {
     }
 }
 
-/// An uncaught error, as the engine wants it for a log that nobody reads. It is said on stderr instead, as
-/// the Deno command line does, whether or not the script listens for it.
+/// Formats an uncaught error for the engine, and prints it to stderr. Like the Deno command line, it prints also when
+/// the script handles the error.
 pub(crate) fn report(error: &JsError) -> String {
     let text = format_js_error(error, None);
     report_text(text.trim_start_matches("Uncaught "));
@@ -168,15 +164,19 @@ pub(crate) fn report(error: &JsError) -> String {
 }
 
 fn report_text(error: &str) {
-    LIFE.with_borrow(|life| {
-        if let Some(life) = life {
+    WORKER.with_borrow(|thread| {
+        if let Some(thread) = thread {
             let error = exit::shortened(error.to_owned());
-            life.streams.stderr.say(&format!("error: Uncaught (in worker) {error}\n"));
+            thread
+                .streams
+                .stdio
+                .stderr
+                .write_text(&format!("error: Uncaught (in worker) {error}\n"));
         }
     });
 }
 
-/// What `resourceLimits` of `node:worker_threads` tells in the worker, and where V8 is told of it.
+/// The `resourceLimits` that `node:worker_threads` reports in the worker, and V8's parameters for them.
 fn resolve(
     args: &CreateWebWorkerArgs,
     heap: &Heap,
@@ -196,33 +196,34 @@ fn resolve(
 }
 
 fn worker_options(
-    program: &Arc<ProcessContext>,
-    folder: WorkingDirectory,
+    process: &ProcessContext,
+    slot: &ProcessSlot,
+    cwd: WorkingDirectory,
     args: CreateWebWorkerArgs,
     heap: &Heap,
 ) -> WebWorkerOptions {
     let fail = |error: String| panic!("a worker could not be made: {error}");
-    let (resolved, params) = resolve(&args, heap, program.commons.create_params(heap.bytes()));
+    let (resolved, params) = resolve(&args, heap, process.shared.create_params(heap.bytes()));
     let limits = Extension {
         name: "js_runtime_limits",
         op_state_fn: Some(Box::new(move |state| state.put(resolved))),
         ..Extension::default()
     };
-    let bootstrap = options::of_worker(program.config.args.clone(), &args);
+    let bootstrap = options::of_worker(process.plan.config.args.clone(), &args);
     WebWorkerOptions {
         name: args.name,
         worker_id: args.worker_id,
         bootstrap,
         main_module: args.main_module,
-        extensions: vec![program.guards(folder), limits],
+        extensions: vec![process.overrides(cwd), limits],
         startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
-        // The script's own isolate was made of the same.
+        // Cannot fail: the script's own isolate uses the same sources.
         residual_lazy_js_sources: module_patches::scripts().unwrap_or_else(fail),
         residual_lazy_esm_sources: module_patches::modules().unwrap_or_else(fail),
         unsafely_ignore_certificate_errors: None,
         create_params: Some(params),
         seed: None,
-        create_web_worker_cb: creator(program.commons.clone(), folder),
+        create_web_worker_cb: creator(slot.clone(), cwd),
         format_js_error_fn: Some(Arc::new(report)),
         worker_type: args.worker_type,
         cache_storage_dir: None,
@@ -240,8 +241,8 @@ fn worker_options(
     }
 }
 
-/// The services of a script, as the engine wants them for a worker.
-fn reduced(
+/// The services of a script in the type for workers.
+fn worker_services(
     services: Services,
 ) -> WebWorkerServiceOptions<
     deno_resolver::npm::DenoInNpmPackageChecker,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use deno_runtime::deno_core::v8;
 
 use super::control::{Control, Memory, SelfEnded};
-use crate::backend::plan::MemoryLimits;
+use crate::generation::plan::MemoryLimits;
 use crate::isolate::crash;
 
 /// What V8 counts as held outside of its heap before a script has taken anything, and more: what can be

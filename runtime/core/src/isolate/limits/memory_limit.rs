@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::footprint::{self, Sample, ratio};
-use crate::isolate::lifecycle::process_context::ProcessContext;
+use crate::isolate::limits::control::Control;
 
 /// Between two measurements while the process works.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -30,9 +30,7 @@ const PIECE: u64 = 4 << 20;
 
 /// Resolves when the process has more memory than it may have. Never resolves where the system does not tell
 /// what the application has.
-pub(crate) async fn exceeded(program: &ProcessContext) {
-    let control = &program.control;
-    let limit = program.limits.all_memory as u64;
+pub(crate) async fn exceeded(control: &Control, limit: u64) {
     let Some(sample) = Sample::take(control) else { return std::future::pending().await };
     let mut account = Account::new(limit, sample);
     let (mut interval, mut is_busy) = (INTERVAL, true);

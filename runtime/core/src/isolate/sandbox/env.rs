@@ -17,7 +17,7 @@ use deno_runtime::deno_permissions::{
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::isolate::sandbox::files::sandbox_fs;
-use crate::isolate::stdio::{Log, Stdio};
+use crate::isolate::stdio::{LogStream, Stdio};
 
 /// The variables of one process, shared by its isolates.
 #[derive(Clone)]
@@ -52,7 +52,7 @@ impl Env {
         let zone = self.lock().get(TIME_ZONE).cloned();
         let is_other = std::env::var(TIME_ZONE).ok() != zone;
         if is_other && !self.0.is_time_zone_warned.swap(true, Ordering::Relaxed) {
-            stderr.say(TIME_ZONE_WARNING);
+            stderr.write_text(TIME_ZONE_WARNING);
         }
     }
 
@@ -84,7 +84,7 @@ impl Env {
 
     fn on_change(state: &OpState, key: &str) {
         if key == TIME_ZONE {
-            state.borrow::<Self>().warn_about_time_zone(&state.borrow::<Log>().0);
+            state.borrow::<Self>().warn_about_time_zone(&state.borrow::<LogStream>().0);
         }
     }
 }

@@ -7,3 +7,4 @@ pub(crate) mod entry;
 pub(crate) mod originals;
 pub(crate) mod overrides;
 pub(crate) mod verdicts;
+pub(crate) mod worker_args;

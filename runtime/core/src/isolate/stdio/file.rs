@@ -1,7 +1,7 @@
-//! Deno's `File` trait for a stream: it can be read or written, and nothing else.
+//! Deno's `File` trait for a standard stream, which supports only reading or writing.
 //!
-//! Written without `async_trait`, whose expansion a macro cannot feed, so that the thirty things a
-//! pipe cannot do take a line each.
+//! Written without `async_trait`, which cannot be combined with a macro; so each of the thirty unsupported methods takes
+//! one line.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -20,10 +20,10 @@ use std::process::Stdio as ChildStdio;
 
 use super::Stdio;
 
-/// What `async_trait` makes of an async method's result.
+/// The result of an async method, as `async_trait` expands it.
 type Later<'a, T> = Pin<Box<dyn Future<Output = FsResult<T>> + 'a>>;
 
-/// How much `readAll` asks for at a time.
+/// Buffer size of `readAll` in bytes.
 const READ_ALL_STEP: usize = 64 * 1024;
 
 macro_rules! not_supported {
@@ -125,7 +125,7 @@ impl File for Stdio {
         Box::pin(async { Ok(pipe_stat()) })
     }
 
-    // Everything is handed on at once: there is nothing to sync.
+    // Writes are not buffered, so there is nothing to sync.
     fn datasync_sync(self: Rc<Self>) -> FsResult<()> {
         Ok(())
     }
@@ -183,7 +183,7 @@ impl File for Stdio {
     }
 }
 
-/// Looks like a pipe, which is what it stands for.
+/// The metadata of a pipe.
 fn pipe_stat() -> FsStat {
     FsStat {
         is_file: false,

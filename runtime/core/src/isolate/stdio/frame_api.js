@@ -1,16 +1,16 @@
-// Whole frames in and out, without their terminators; see backends/serve.ts for a user.
+// Reads and writes whole frames, without their terminators. Used by backends/serve.ts.
 ;(() => {
   const internals = Deno[Deno.internal]
   const { core } = internals
   const { op_desktop_recv_event: readLines, op_desktop_send_error_report: writeLine } = core.ops
 
-  // As it is: whoever puts another in its place may, but not here.
+  // Stored, because scripts can replace the global.
   const Native = Promise
 
-  // Lines that came with the one that was asked for, and the first of them that was not read yet.
+  // Received lines, and the index of the first unread one.
   let ahead = []
   let next = 0
-  // A promise while more is waited for: whoever reads meanwhile has their turn afterwards.
+  // The pending read of more lines, shared by concurrent readers.
   let more = null
 
   const readMore = async () => {
@@ -42,27 +42,27 @@
     return taken()
   }
   const read = (taken) => (next === ahead.length ? afterMore(taken) : Native.resolve(taken()))
-  const door = {
+  const frames = {
     /** The next line of stdin, or null at its end. */
     read: () => read(take),
-    /** All lines of stdin that have come, at least one, or null at its end. */
+    /** All available lines of stdin, at least one, or null at its end. */
     readAll: () => read(takeAll),
-    /** Writes one line to stdout; waits, as every write to stdout does, while a reader is behind. */
+    /** Writes one line to stdout. Blocks while the buffer is full, like every write to stdout. */
     write: (line) => writeLine(`${line}`),
-    /** The same for many, at the cost of one. */
+    /** Writes many lines in one call. */
     writeAll: (lines) => {
       if (lines.length > 0) writeLine(lines.join('\n'))
     },
   }
-  // Where node:module finds it.
-  internals.jsRuntimeLines = Object.freeze(door)
+  // node:module reads it from there.
+  internals.jsRuntimeLines = Object.freeze(frames)
 
-  // Deno's own modules have theirs. Left to scripts are such that end the application when they are
-  // called in the wrong way. Frozen, as the engine adds faster ones later.
+  // Deno's own modules have their references. Called with wrong arguments, some ops would end the application. Frozen,
+  // because the engine adds fast variants later.
   for (const name of Object.keys(core.ops)) delete core.ops[name]
   Object.freeze(core.ops)
 
-  // The rest of the engine's insides. Removed here, as this is the last that needs them.
+  // Removes the engine's internals; no later code needs them.
   delete Deno[Deno.internal]
   delete Deno.internal
 })()

@@ -1,8 +1,7 @@
-//! The line door: whole frames in and out, for code that knows about us.
+//! The frame API: reads and writes whole frames, for code that is written for this engine.
 //!
-//! The stream door (`stdio`) carries the same bytes for code that does not. This one skips the stream
-//! machinery, the encoder and the splitting: a frame is one string and one copy, and
-//! those that have come at the same time are one op.
+//! The standard streams (`stdio`) carry the same bytes for all other code. The frame API needs no streams, no encoding
+//! and no splitting: a frame is one string and one copy, and one op returns all frames that are available.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,18 +12,17 @@ use deno_runtime::deno_io::fs::FsError;
 
 use crate::io::line_splitter::Frame;
 use crate::io::stdin_queue::{Line, LineTooLong, StdinQueue};
-use crate::isolate::stdio::LineOut;
+use crate::isolate::stdio::FrameOutput;
 
-/// Installs the built-in module that `process.getBuiltinModule('js-runtime:lines')` returns. It grants nothing that
-/// standard input and output do not.
+/// Installs the built-in module that `process.getBuiltinModule('js-runtime:lines')` returns. It needs no permission,
+/// like stdin and stdout.
 pub(crate) const SCRIPT: &str = include_str!("frame_api.js");
 
-/// Lines are told as one text if they are no longer than this in all: V8 is quicker at cutting a text than
-/// at being told many. Of longer ones the copy would count.
-const TEXT_BYTES: usize = 64 << 10;
+/// Lines of up to so many bytes in total are returned as one string: V8 splits one string faster than it creates many.
+/// For longer lines the extra copy would cost more.
+const JOINED_BYTES: usize = 64 << 10;
 
-/// Lines that become a text with a line feed between each two, or an array of strings; what is not UTF-8 in
-/// them becomes U+FFFD.
+/// Converts to one string with line feeds between the lines, or to an array of strings. Invalid UTF-8 becomes U+FFFD.
 pub(crate) struct Lines(Vec<Line>);
 
 impl<'a> ToV8<'a> for Lines {
@@ -36,7 +34,7 @@ impl<'a> ToV8<'a> for Lines {
     ) -> Result<v8::Local<'a, v8::Value>, JsErrorBox> {
         let Self(lines) = self;
         let bytes = lines.iter().map(|line| line.text.len() + 1).sum::<usize>();
-        if lines.len() > 1 && bytes <= TEXT_BYTES {
+        if lines.len() > 1 && bytes <= JOINED_BYTES {
             let is_ascii = lines.iter().all(|line| line.is_ascii);
             let texts: Vec<_> = lines.into_iter().map(|line| line.text).collect();
             return string(scope, &texts.join(&b'\n'), is_ascii);
@@ -61,9 +59,8 @@ fn string<'a>(
     text.map(Into::into).ok_or_else(too_long)
 }
 
-/// Takes the place of `op_desktop_recv_event`, the one asynchronous op without arguments that the
-/// snapshot leaves within reach of scripts and that only `deno desktop` has a use for. An op of our
-/// own would need all ops bound anew at every start.
+/// Replaces `op_desktop_recv_event`, an asynchronous op without arguments that is in the snapshot and that only
+/// `deno desktop` uses. A new op would require binding all ops again at every start.
 #[op2]
 pub(crate) async fn op_host_read_lines(state: Rc<RefCell<OpState>>) -> Result<Lines, JsErrorBox> {
     let input = state.borrow().borrow::<StdinQueue>().clone();
@@ -75,19 +72,18 @@ pub(crate) async fn op_host_read_lines(state: Rc<RefCell<OpState>>) -> Result<Li
     }
 }
 
-/// Takes the place of `op_desktop_send_error_report` in the same way. The engine's own way of taking a
-/// string copies it twice.
+/// Replaces `op_desktop_send_error_report`, for the same reason. A `#[string]` argument would be copied twice.
 #[op2(fast)]
 pub(crate) fn op_host_write_line(
     scope: &mut v8::PinScope<'_, '_>,
     state: &mut OpState,
     line: v8::Local<'_, v8::String>,
 ) -> Result<(), JsErrorBox> {
-    let LineOut(stdout) = state.borrow::<LineOut>();
-    // V8 must not collect garbage while it is viewed.
+    let FrameOutput(stdout) = state.borrow::<FrameOutput>();
+    // Copied before writing, because V8 must not collect garbage while the view exists.
     let line = whole(&v8::ValueView::new(scope, line));
     match stdout.write_line(line) {
-        // As for everything that is printed: nobody is to see it any more.
+        // Like `console.log`, a write after a kill is ignored.
         Err(FsError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(JsErrorBox::from_err),
     }

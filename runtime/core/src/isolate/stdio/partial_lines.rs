@@ -1,6 +1,7 @@
-//! Text that an embedded script has written without the end of its line: handed on after a while.
+//! Flushes incomplete lines of embedded scripts after a while.
 //!
-//! The script's own thread may be busy, or wait for the answer to a prompt, so the supervisor's thread does it.
+//! A task on the supervisor's thread does it, because the script's own thread may be busy or wait for input after a
+//! prompt.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Weak};
@@ -13,32 +14,33 @@ use crate::io::line_writer::{LineWriter, TICK};
 /// The output streams of one process's isolates.
 #[derive(Default)]
 pub(crate) struct PartialLines {
-    sinks: Mutex<Vec<Weak<Mutex<LineWriter>>>>,
+    writers: Mutex<Vec<Weak<Mutex<LineWriter>>>>,
     written: Notify,
 }
 
 impl PartialLines {
-    pub(crate) fn watch(&self, sink: &Arc<Mutex<LineWriter>>) {
-        let mut sinks = self.sinks.lock();
-        // Workers come and go.
-        sinks.retain(|sink| sink.strong_count() > 0);
-        sinks.push(Arc::downgrade(sink));
+    pub(crate) fn add(&self, writer: &Arc<Mutex<LineWriter>>) {
+        let mut writers = self.writers.lock();
+        // Removes the streams of ended workers.
+        writers.retain(|writer| writer.strong_count() > 0);
+        writers.push(Arc::downgrade(writer));
     }
 
-    /// A stream holds text that waits for the end of its line.
+    /// Called when a stream has an incomplete line.
     pub(crate) fn notify(&self) {
         self.written.notify_one();
     }
 
-    /// Hands on what has waited. Runs beside everything else.
-    pub(crate) async fn hand_on(&self) -> Infallible {
+    /// Flushes incomplete lines that are old enough. Never returns.
+    pub(crate) async fn flush_loop(&self) -> Infallible {
         loop {
             self.written.notified().await;
             loop {
                 tokio::time::sleep(TICK).await;
-                let sinks: Vec<_> = self.sinks.lock().iter().filter_map(Weak::upgrade).collect();
-                // Each has its tick, whatever the others say.
-                if sinks.iter().filter(|sink| tick(sink)).count() == 0 {
+                let writers: Vec<_> =
+                    self.writers.lock().iter().filter_map(Weak::upgrade).collect();
+                // `any` would stop at the first.
+                if writers.iter().filter(|writer| tick(writer)).count() == 0 {
                     break;
                 }
             }
@@ -46,14 +48,14 @@ impl PartialLines {
     }
 }
 
-/// Whether there is something to look for again.
-fn tick(sink: &Mutex<LineWriter>) -> bool {
-    // One that is being written to may be held for as long as its writer waits for a reader.
-    let Some(mut sink) = sink.try_lock() else { return true };
-    if sink.holds_text() {
-        sink.tick();
+/// Returns whether the stream needs another tick.
+fn tick(writer: &Mutex<LineWriter>) -> bool {
+    // A writer holds the lock while it waits for a subscriber.
+    let Some(mut writer) = writer.try_lock() else { return true };
+    if writer.holds_text() {
+        writer.tick();
     }
-    // Cut off by a kill: nothing more is taken.
-    let is_flushed = sink.try_flush().unwrap_or(true);
-    sink.holds_text() || !is_flushed
+    // An error means that a kill has cut off the output.
+    let is_flushed = writer.try_flush().unwrap_or(true);
+    writer.holds_text() || !is_flushed
 }

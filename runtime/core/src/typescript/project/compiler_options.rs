@@ -1,4 +1,4 @@
-//! `compilerOptions`: what TypeScript and JSX are compiled to.
+//! `compilerOptions`: how TypeScript and JSX are compiled.
 
 use deno_ast::{
     DecoratorsTranspileOption, JsxAutomaticOptions, JsxClassicOptions, JsxPrecompileOptions,
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::error::ProjectError;
 use crate::typescript::transpile;
 
-/// Options with the file that gave them, for errors.
+/// The options and the file that contains them, for errors.
 #[derive(Clone, Default)]
 pub(super) struct CompilerOptions {
     file: String,
@@ -34,7 +34,7 @@ impl CompilerOptions {
         self.options.get(option).filter(|value| !value.is_null())
     }
 
-    /// Takes over what `other` has and this has not.
+    /// Adds the options of `other` that are not set here.
     pub(super) fn inherit(&mut self, other: Self) {
         for (option, value) in other.options {
             self.options.entry(option).or_insert(value);
@@ -76,7 +76,7 @@ impl CompilerOptions {
         let automatic =
             |development, import_source| JsxAutomaticOptions { development, import_source };
         Ok(match self.string("jsx")? {
-            // JSX that is to be kept is for a compiler that comes later. Here comes none.
+            // `preserve` leaves JSX to a later compiler; there is none here.
             Some("react-jsx" | "preserve" | "react-native") => {
                 JsxRuntime::Automatic(automatic(false, import_source))
             }

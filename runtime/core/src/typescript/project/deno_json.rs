@@ -1,4 +1,4 @@
-//! `deno.json` and the import map that it has or names.
+//! `deno.json` and its import map, in the file itself or in a file that it names.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ impl DenoJson {
     pub(super) fn read(path: &Path) -> Result<Self, ProjectError> {
         let name = file::name(path);
         let failed = |reason: String| ProjectError::Deno { file: name.clone(), reason };
-        // Says where the text is not valid.
+        // Its errors have the line and column.
         let object = file::object(path)?;
         let address =
             Url::from_file_path(path).map_err(|()| failed("its path is odd".to_owned()))?;
@@ -51,14 +51,14 @@ impl DenoJson {
         self.is_workspace
     }
 
-    /// `None` for what the map does not name.
+    /// `None` for a specifier that the map does not contain.
     pub(super) fn resolve(
         &self,
         specifier: &str,
         referrer: &Url,
     ) -> Result<Option<Url>, ProjectError> {
         let Some(map) = &self.map else { return Ok(None) };
-        // What the map does not name comes back as it would be without one.
+        // `ImportMap::resolve` returns this for a specifier that the map does not contain.
         let plain = if specifier.starts_with(['.', '/']) {
             referrer.join(specifier).ok()
         } else {
@@ -79,7 +79,7 @@ fn is_unmapped(error: &ImportMapErrorKind) -> bool {
     matches!(error, ImportMapErrorKind::UnmappedBareSpecifier(..))
 }
 
-/// The map in the file itself, or the one that it names.
+/// The import map in the file itself, or in the file that it names.
 fn import_map(config: &ConfigFile, name: &str) -> Result<Option<ImportMap>, ProjectError> {
     if config.is_an_import_map() {
         let value = config.to_import_map_value_from_imports();

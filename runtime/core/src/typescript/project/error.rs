@@ -1,6 +1,6 @@
-//! What is wrong with a project's own files, and what to do about it.
+//! Errors in project files, with their remedy.
 //!
-//! Only the place of an error in a file is told, and nothing of its text.
+//! Messages contain the position of an error in a file, and none of its text.
 
 #[derive(Debug, Clone, thiserror::Error, deno_error::JsError)]
 #[class(type)]

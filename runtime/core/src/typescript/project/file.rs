@@ -1,4 +1,4 @@
-//! Reading of JSON that people write: with comments, and with a limit to nesting.
+//! Reads JSON with comments, with a limit on nesting.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 
 use super::error::ProjectError;
 
-/// The parser descends once per level, on the stack of the isolate's thread.
+/// The parser recurses once per level, on the stack of the isolate's thread.
 const MAX_DEPTH: usize = 200;
 
 pub(super) fn name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// The text of a file, which a parser can descend into.
+/// The text of a file, nested no deeper than [`MAX_DEPTH`].
 pub(super) fn text(path: &Path) -> Result<String, ProjectError> {
     let text = read(path)
         .map_err(|error| ProjectError::Read { file: name(path), reason: error.to_string() })?;
@@ -23,10 +23,9 @@ pub(super) fn text(path: &Path) -> Result<String, ProjectError> {
     Ok(text)
 }
 
-/// As everywhere, bytes that are not UTF-8 become replacement characters, and a byte order mark is
-/// no part of a text.
+/// Replaces invalid UTF-8 by U+FFFD and removes a byte order mark.
 fn read(path: &Path) -> std::io::Result<String> {
-    // A pipe could keep the thread for ever.
+    // Reading a pipe could block forever.
     if !std::fs::metadata(path)?.is_file() {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "not a regular file"));
     }
@@ -53,7 +52,7 @@ pub(super) fn object(path: &Path) -> Result<Map<String, Value>, ProjectError> {
     }
 }
 
-/// How deeply brackets nest. Those in strings count too, which is far from mattering.
+/// How deeply brackets nest. Brackets in strings count too; the limit leaves enough room.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     for byte in text.bytes() {

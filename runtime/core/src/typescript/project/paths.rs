@@ -1,17 +1,17 @@
-//! `paths` and `baseUrl`: other names for a project's own files.
+//! `paths` and `baseUrl`: aliases for a project's files.
 //!
-//! As bundlers do it, and unlike Node, an extension or `index` may be left out.
+//! As in bundlers, and unlike in Node, the extension or `index` may be omitted.
 
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
-/// What may be left out, in the order of TypeScript.
+/// Extensions that may be omitted, in TypeScript's order.
 const EXTENSIONS: [&str; 9] = ["ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "json"];
 
-/// What a name stands for.
+/// The target of an alias.
 pub(crate) enum Target {
     File(PathBuf),
-    /// No file is where the pattern says, which `file` has.
+    /// `pattern` in `file` matches, and its target does not exist.
     Missing {
         pattern: String,
         file: String,
@@ -22,18 +22,18 @@ pub(crate) enum Target {
 pub(super) struct Paths {
     patterns: Rc<[Pattern]>,
     base: Option<PathBuf>,
-    /// Where this is said.
+    /// The file with these options.
     file: String,
 }
 
 struct Pattern {
-    /// As it is written.
+    /// As written, such as `@/*`.
     key: String,
     targets: Vec<PathBuf>,
 }
 
 impl Pattern {
-    /// What stands in place of the star; the whole length that the pattern fixes.
+    /// The text in place of the star, and the length of the pattern before the star.
     fn matched<'a>(&self, specifier: &'a str) -> Option<(&'a str, usize)> {
         match self.key.split_once('*') {
             None => (specifier == self.key).then_some(("", usize::MAX)),
@@ -46,7 +46,7 @@ impl Pattern {
 }
 
 impl Paths {
-    /// `patterns` by keys, with the paths that each stands for.
+    /// `patterns` are keys with their targets.
     pub(super) fn new(
         patterns: Vec<(String, Vec<PathBuf>)>,
         base: Option<PathBuf>,
@@ -56,8 +56,8 @@ impl Paths {
         Self { patterns: patterns.collect(), base, file }
     }
 
-    /// A file that may not be looked for stands for its pattern when no other is found: the error for it is
-    /// that of a file that may not be loaded, whether it is there or not.
+    /// If no file is found, returns a file that `may_look` refused: loading it then fails with the same error whether
+    /// it exists or not.
     pub(super) fn find(&self, specifier: &str, may_look: &dyn Fn(&Path) -> bool) -> Option<Target> {
         let matches = self.patterns.iter().filter_map(|pattern| {
             let (inserted, fixed) = pattern.matched(specifier)?;
@@ -65,7 +65,8 @@ impl Paths {
         });
         let best = matches.max_by_key(|(fixed, ..)| *fixed);
         let missing = best.map(|(_, pattern, inserted)| {
-            let mut paths = pattern.targets.iter().map(|target| plain(&insert(target, inserted)));
+            let mut paths =
+                pattern.targets.iter().map(|target| normalized(&insert(target, inserted)));
             let found = paths.clone().find_map(|path| probe(&path, may_look));
             match found.or_else(|| paths.find(|path| !may_look(path))) {
                 Some(path) => Target::File(path),
@@ -85,16 +86,16 @@ impl Paths {
 
 fn insert(target: &Path, inserted: &str) -> PathBuf {
     match target.to_str() {
-        // One star at most stands in a target.
+        // A target has at most one star.
         Some(text) => PathBuf::from(text.replacen('*', inserted, 1)),
         None => target.to_owned(),
     }
 }
 
-/// The file that a path means, which may lack its extension or its name.
+/// The file for a path without its extension or without `index`.
 fn probe(path: &Path, may_look: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
-    // A module has one name, and what it may import is decided by it.
-    let path = &plain(path);
+    // A module must have one name: its name decides what it may import.
+    let path = &normalized(path);
     let with = |extension: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(".");
@@ -109,27 +110,27 @@ fn probe(path: &Path, may_look: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
 }
 
 /// A path without `.` and `..`.
-pub(super) fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
+pub(super) fn normalized(path: &Path) -> PathBuf {
+    let mut normalized = PathBuf::new();
     for part in path.components() {
         match part {
             Component::CurDir => {}
             Component::ParentDir => {
-                plain.pop();
+                normalized.pop();
             }
-            part => plain.push(part),
+            part => normalized.push(part),
         }
     }
-    plain
+    normalized
 }
 
-/// Whether a file has types only, for the type checker.
+/// Whether a file contains only types.
 fn is_declaration(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     [".d.ts", ".d.mts", ".d.cts"].iter().any(|end| name.ends_with(end))
 }
 
-/// TypeScript imports its own files by the names that they have when they are compiled.
+/// TypeScript imports files by the names of their compiled files.
 fn source_of(path: &Path) -> impl Iterator<Item = PathBuf> {
     let extensions: &[&str] = match path.extension().and_then(|extension| extension.to_str()) {
         Some("js") => &["ts", "tsx"],
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_exact_pattern_counts() {
+    fn the_most_specific_pattern_applies() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for file in ["all.ts", "lib-x.mts", "one.js", "dir/index.tsx", "types.d.ts", "real.js"] {
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn names_start_at_the_base() {
+    fn names_are_relative_to_the_base_url() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("util.ts"), "").unwrap();
         let paths = Paths::new(Vec::new(), Some(folder.path().to_owned()), String::new());

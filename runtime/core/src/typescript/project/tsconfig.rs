@@ -1,4 +1,4 @@
-//! `tsconfig.json` and what it extends.
+//! `tsconfig.json` and the files that it extends.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::compiler_options::CompilerOptions;
 use super::error::ProjectError;
 use super::file;
-use super::paths::{Paths, plain};
+use super::paths::{Paths, normalized};
 
-/// A folder of the file that others extend.
+/// The folder of the extending file.
 const CONFIG_DIR: &str = "${configDir}";
 
 pub(super) struct TsConfig {
@@ -17,23 +17,23 @@ pub(super) struct TsConfig {
     pub(super) paths: Paths,
 }
 
-/// The paths in a file that extends none.
+/// The paths of a file without `extends`.
 pub(super) fn paths(options: &CompilerOptions, path: &Path) -> Result<Option<Paths>, ProjectError> {
     let merged = merged(options.clone(), path, &folder_of(path))?;
     let has_any = merged.base.is_some() || merged.paths.is_some();
     Ok(has_any.then(|| merged.paths(path, &folder_of(path))))
 }
 
-/// One file with all that it extends.
+/// A file merged with the files that it extends.
 #[derive(Default)]
 struct Merged {
     options: CompilerOptions,
     base: Option<PathBuf>,
-    paths: Option<Raw>,
+    paths: Option<WrittenPaths>,
 }
 
-/// `paths` as they are written, and where.
-struct Raw {
+/// `paths` as written, with their folder and file.
+struct WrittenPaths {
     patterns: Vec<(String, Vec<String>)>,
     folder: PathBuf,
     file: String,
@@ -51,20 +51,21 @@ impl TsConfig {
 impl Merged {
     /// `path` is the first file, in the folder `root`.
     fn paths(self, path: &Path, root: &Path) -> Paths {
-        let name = self.paths.as_ref().map_or_else(|| file::name(path), |raw| raw.file.clone());
-        let patterns = self.paths.map_or_else(Vec::new, |raw| {
-            let folder = self.base.as_deref().unwrap_or(&raw.folder);
+        let name =
+            self.paths.as_ref().map_or_else(|| file::name(path), |written| written.file.clone());
+        let patterns = self.paths.map_or_else(Vec::new, |written| {
+            let folder = self.base.as_deref().unwrap_or(&written.folder);
             let absolute = |targets: Vec<String>| {
                 targets.iter().map(|target| join(folder, root, target)).collect()
             };
-            raw.patterns.into_iter().map(|(key, targets)| (key, absolute(targets))).collect()
+            written.patterns.into_iter().map(|(key, targets)| (key, absolute(targets))).collect()
         });
         Paths::new(patterns, self.base, name)
     }
 }
 
-/// What `path` says, and for what it does not say the files that it extends, the last one first.
-/// `reading` are those that extend it.
+/// Merges `path` with the files that it extends: its own options come first, then those of the last file in `extends`.
+/// `reading` has the files that extend `path`.
 fn merge(path: &Path, root: &Path, reading: &mut Vec<PathBuf>) -> Result<Merged, ProjectError> {
     let name = file::name(path);
     if reading.iter().any(|other| other == path) {
@@ -89,12 +90,12 @@ fn merge(path: &Path, root: &Path, reading: &mut Vec<PathBuf>) -> Result<Merged,
     Ok(merged)
 }
 
-/// What the options of the file `path` say by themselves.
+/// The options of the file `path` alone.
 fn merged(options: CompilerOptions, path: &Path, root: &Path) -> Result<Merged, ProjectError> {
     let folder = folder_of(path);
     let base = options.string("baseUrl")?.map(|base| join(&folder, root, base));
     let paths = patterns(&options)?;
-    let paths = paths.map(|patterns| Raw { patterns, folder, file: file::name(path) });
+    let paths = paths.map(|patterns| WrittenPaths { patterns, folder, file: file::name(path) });
     Ok(Merged { options, base, paths })
 }
 
@@ -102,13 +103,13 @@ fn folder_of(path: &Path) -> PathBuf {
     path.parent().unwrap_or(path).to_owned()
 }
 
-/// A path of the file in `folder`, without `..` in it.
+/// `path` relative to `folder`, without `..`.
 fn join(folder: &Path, root: &Path, path: &str) -> PathBuf {
     let joined = match path.strip_prefix(CONFIG_DIR) {
         Some(rest) => root.join(rest.trim_start_matches('/')),
         None => folder.join(path),
     };
-    plain(&joined)
+    normalized(&joined)
 }
 
 fn extended<'a>(name: &str, value: Option<&'a Value>) -> Result<Vec<&'a str>, ProjectError> {
@@ -141,7 +142,7 @@ fn patterns(options: &CompilerOptions) -> Result<Option<Patterns>, ProjectError>
     read.collect::<Result<_, _>>().map(Some)
 }
 
-/// The file that `extends` names: a path, or a file of a package.
+/// The file that `extends` names: a path or a package.
 fn find(folder: &Path, target: &str) -> Option<PathBuf> {
     let is_path = Path::new(target).is_absolute() || target.starts_with('.');
     if is_path {
@@ -157,7 +158,7 @@ fn with_extension(path: &Path) -> Option<PathBuf> {
     [path.to_owned(), PathBuf::from(appended)].into_iter().find(|path| path.is_file())
 }
 
-/// A package names its configuration in `package.json`; without that it is called as everywhere.
+/// A package names its configuration in `package.json`; the default is `tsconfig.json`.
 fn in_package(path: &Path) -> Option<PathBuf> {
     let named = || {
         let package = file::object(&path.join("package.json")).ok()?;

@@ -1,4 +1,4 @@
-//! `await` outside of functions, which only ES modules have.
+//! Finds `await` outside of functions, which only ES modules allow.
 
 use deno_ast::ParsedSource;
 use deno_ast::swc::ast::{
@@ -7,7 +7,7 @@ use deno_ast::swc::ast::{
 };
 use deno_ast::swc::ecma_visit::{Visit, VisitWith};
 
-/// Whether there is one, however deep in other statements.
+/// Whether the module has a top-level `await`, also in nested statements.
 pub(super) fn at_top(parsed: &ParsedSource) -> bool {
     if !parsed.text().contains("await") {
         return false;
@@ -29,7 +29,7 @@ impl Visit for Finder {
         statement.visit_children_with(self);
     }
 
-    // Functions of every kind have an `await` of their own.
+    // An `await` in a function of any kind does not count.
     fn visit_function(&mut self, _: &Function) {}
 
     fn visit_arrow_expr(&mut self, _: &ArrowExpr) {}

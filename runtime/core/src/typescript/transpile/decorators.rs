@@ -1,10 +1,10 @@
-//! Decorators of parameters, which only TypeScript's own kind of decorators has.
+//! Finds decorators of parameters, which only `experimentalDecorators` supports.
 
 use deno_ast::swc::ast::{Decorator, Param, TsParamProp};
 use deno_ast::swc::ecma_visit::{Visit, VisitWith};
 use deno_ast::{ParsedSource, SourceRangedForSpanned};
 
-/// Where the first one stands: `1:2`. Only for sources that have an `@`, as it walks through all.
+/// The position of the first one, such as `1:2`. Sources without an `@` are not traversed.
 pub(super) fn of_a_parameter(parsed: &ParsedSource) -> Option<String> {
     if !parsed.text().contains('@') {
         return None;
@@ -18,7 +18,7 @@ pub(super) fn of_a_parameter(parsed: &ParsedSource) -> Option<String> {
 struct Finder(Option<deno_ast::SourcePos>);
 
 impl Finder {
-    fn note(&mut self, decorators: &[Decorator]) {
+    fn record(&mut self, decorators: &[Decorator]) {
         if let (None, Some(first)) = (self.0, decorators.first()) {
             self.0 = Some(first.start());
         }
@@ -27,12 +27,12 @@ impl Finder {
 
 impl Visit for Finder {
     fn visit_param(&mut self, param: &Param) {
-        self.note(&param.decorators);
+        self.record(&param.decorators);
         param.visit_children_with(self);
     }
 
     fn visit_ts_param_prop(&mut self, param: &TsParamProp) {
-        self.note(&param.decorators);
+        self.record(&param.decorators);
         param.visit_children_with(self);
     }
 }

@@ -1,9 +1,7 @@
-//! Room for the parser to recurse.
+//! Runs the parser on a thread with a large stack.
 //!
-//! swc descends once per level of nesting, and a thread that runs out of stack takes the whole
-//! application with it. So it runs on a stack of its own that is far larger than any source needs;
-//! only the part that is used costs memory. What is nested deeper still is refused: V8 would not
-//! compile it either.
+//! swc recurses once per level of nesting, and a stack overflow would end the application. The stack is larger than any
+//! ordinary source needs; only the used part takes memory. Deeper nesting is refused; V8 would not compile it either.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -21,8 +19,8 @@ use crate::isolate::crash;
 const STACK: usize = 256 << 20;
 const MAX_DEPTH: usize = 4000;
 
-/// How often a parser that does not answer is suspected to have failed.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often to check whether the parser's thread has crashed.
+const CRASH_CHECK: Duration = Duration::from_millis(20);
 
 /// Runs `work`, which parses `text`, and turns a panic in it into an error.
 pub(super) fn run<T: Send + 'static>(
@@ -41,30 +39,29 @@ pub(super) fn run<T: Send + 'static>(
     let parse = move || {
         let work = work.lock().take();
         let parsed = work.map(|work| panic::catch_unwind(AssertUnwindSafe(work)));
-        // Nobody waits any more when the process has failed elsewhere.
+        // The receiver is gone if another thread of the process has crashed.
         let _ = parsed.map(|parsed| done.send(parsed));
     };
     let here = parse.clone();
     let body = move || {
-        // What brackets do not show can nest too. Then this thread is lost, and the process that it works
-        // for with it.
+        // Nesting without brackets can still overflow the stack. Then only this thread and its process crash.
         let _entered = helped.as_ref().map(crash::enter);
         parse();
     };
     let thread = thread::Builder::new().name("js:parse".to_owned()).stack_size(STACK).spawn(body);
     if thread.is_err() {
-        // Where address space is rationed there is no such thread; ordinary sources need none.
+        // With limited address space the thread cannot start; ordinary sources need no large stack.
         here();
     }
     loop {
-        match result.recv_timeout(LOOK_AGAIN) {
+        match result.recv_timeout(CRASH_CHECK) {
             Ok(parsed) => {
-                // It has nothing left to do, and its panics were caught.
+                // The thread is about to return, and its panics were caught.
                 let _ = thread.map(JoinHandle::join);
                 return parsed.unwrap_or_else(|panic| Err(internal(panic_text(&*panic))));
             }
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(internal("the parser did not answer".to_owned()));
+                return Err(internal("the parser returned no result".to_owned()));
             }
             Err(RecvTimeoutError::Timeout) => {
                 if process.as_ref().is_some_and(|process| process.crash.has_happened()) {
@@ -76,12 +73,12 @@ pub(super) fn run<T: Send + 'static>(
 }
 
 fn too_deep(specifier: &str) -> Error {
-    // A data: URL is its own text.
+    // A `data:` URL contains the whole source.
     let at: String = specifier.chars().take(200).collect();
     Error::Syntax(format!("Nested too deeply at {at}"))
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     if let Some(text) = panic.downcast_ref::<String>() {
         text.clone()
@@ -90,7 +87,7 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     }
 }
 
-/// How deeply brackets nest. Those in strings count too, which is far from mattering.
+/// How deeply brackets nest. Brackets in strings count too; the limit leaves enough room.
 fn depth(text: &str) -> usize {
     let mut depth = 0_usize;
     let mut deepest = 0;
@@ -112,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn depth_is_that_of_the_deepest_bracket() {
+    fn the_depth_is_that_of_the_deepest_bracket() {
         assert_eq!(depth("f(a[{}], [])"), 3);
         assert_eq!(depth(")))("), 1);
     }
@@ -124,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_engine_would_compile_is_refused() {
+    fn deep_nesting_is_refused() {
         let text = "[".repeat(MAX_DEPTH + 1);
         assert!(matches!(run("file:///a.ts", &text, || Ok(())), Err(Error::Syntax(_))));
     }

@@ -12,13 +12,11 @@ use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 
 use deno_runtime::deno_core::{OpState, ResourceId, op2};
-use parking_lot::Mutex;
 
 use self::pipes::{PipePump, task};
-use crate::io::line_writer::LineWriter;
 use crate::io::stdin_queue::StdinQueue;
 use crate::isolate::limits::control::Control;
-use crate::isolate::stdio::partial_lines::PartialLines;
+use crate::isolate::stdio::OutputHandle;
 
 #[cfg(unix)]
 mod pipes;
@@ -26,17 +24,10 @@ mod pipes;
 #[path = "inherit/unsupported.rs"]
 mod pipes;
 
-/// An output stream of the script. Children append to it.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    pub(crate) sink: Arc<Mutex<LineWriter>>,
-    pub(crate) partial: Arc<PartialLines>,
-}
-
 /// The direction and content of one pipe.
 enum Transfer {
     /// From the child to an output stream of the script.
-    Output(Shared),
+    Output(OutputHandle),
     /// From the script's input to the child.
     Input {
         input: StdinQueue,
@@ -85,7 +76,7 @@ pub(crate) struct Inherited(Rc<RefCell<State>>);
 struct State {
     input: StdinQueue,
     /// stdout and stderr.
-    outputs: [Option<Shared>; 2],
+    outputs: [Option<OutputHandle>; 2],
     /// The watchdog is paused while the script waits for a child's output.
     watchdog: Option<Arc<Control>>,
     pipes: HashMap<i32, Pipe>,
@@ -99,7 +90,7 @@ struct State {
 impl Inherited {
     pub(crate) fn new(
         input: StdinQueue,
-        outputs: [Option<Shared>; 2],
+        outputs: [Option<OutputHandle>; 2],
         watchdog: Option<Arc<Control>>,
     ) -> Self {
         let (pipes, children) = (HashMap::new(), HashMap::new());

@@ -92,7 +92,7 @@ impl FileSystem for SandboxFs {
     fn open_sync(&self, path: &CheckedPath, options: OpenOptions) -> FsResult<Rc<dyn File>> {
         match opening::pin_for_open(path, options)? {
             OpenTarget::File(opening) => Ok(into_file(opening.open()?)),
-            OpenTarget::Stream(number) => stdio::of_this_thread(number),
+            OpenTarget::Stream(number) => stdio::open(number),
         }
     }
 
@@ -111,7 +111,7 @@ impl FileSystem for SandboxFs {
                 OpenTarget::File(opening) => {
                     Ok(into_file(spawn_blocking(|| opening.open()).await??))
                 }
-                OpenTarget::Stream(number) => stdio::of_this_thread(number),
+                OpenTarget::Stream(number) => stdio::open(number),
             }
         })
     }

@@ -13,8 +13,7 @@ use deno_runtime::deno_os::ExitCode;
 use deno_runtime::deno_permissions::PermissionsContainer;
 use serde::Deserialize;
 
-use super::{code_cache, originals, verdicts};
-use crate::isolate::lifecycle::worker_args;
+use super::{code_cache, originals, verdicts, worker_args};
 use crate::isolate::limits::control::{Control, SelfEnded};
 use crate::isolate::limits::{blobs, ports};
 use crate::isolate::modules::{self, native_addons};

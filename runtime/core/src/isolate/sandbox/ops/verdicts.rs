@@ -99,7 +99,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::backend::plan::Plan;
+    use crate::generation::plan::EngineLimits;
     use crate::isolate::lifecycle::bootstrapped::Bootstrapped;
     use crate::isolate::lifecycle::engine;
     use crate::isolate::lifecycle::shared_state::SharedState;
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn every_op_of_the_engine_is_listed_once() {
         let names = on_the_engine(|| {
-            let memory = Plan::engine(&SpawnConfig::default()).memory;
+            let memory = EngineLimits::new(None).memory;
             let isolate = Bootstrapped::new(&SharedState::new(memory)).expect("an isolate");
             isolate.op_names()
         });

@@ -11,7 +11,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
-use super::{DrainRequest, Shared, Transfer};
+use super::{DrainRequest, OutputHandle, Transfer};
 use crate::io::stdin_queue::StdinQueue;
 
 /// A child's end of a pipe.
@@ -24,7 +24,7 @@ const CHUNK: usize = 16 * 1024;
 const MAX_DRAIN: usize = 1 << 20;
 
 pub(super) enum Task {
-    Output { reader: PipeReader, output: Shared, inbox: UnboundedReceiver<DrainRequest> },
+    Output { reader: PipeReader, output: OutputHandle, inbox: UnboundedReceiver<DrainRequest> },
     Input { writer: PipeWriter, source: Source, inbox: UnboundedReceiver<DrainRequest> },
     Bytes { writer: PipeWriter, bytes: Vec<u8>, inbox: UnboundedReceiver<DrainRequest> },
 }
@@ -125,7 +125,7 @@ struct Output {
     pipe: Receiver,
     /// The same end, for reads that do not wait for readiness.
     unblocked: PipeReader,
-    shared: Shared,
+    shared: OutputHandle,
     buffer: Vec<u8>,
 }
 
@@ -176,17 +176,17 @@ impl Output {
         match read {
             Ok(0) => Some(false),
             Ok(count) => {
-                let Shared { sink, partial } = &self.shared;
+                let OutputHandle { writer, partial } = &self.shared;
                 let output = {
-                    let mut sink = sink.lock();
-                    sink.append(&self.buffer[..count]);
-                    if sink.holds_text() {
+                    let mut locked = writer.lock();
+                    locked.append(&self.buffer[..count]);
+                    if locked.holds_text() {
                         partial.notify();
                     }
-                    sink.history()
+                    locked.history()
                 };
                 // The lock is released here, because the script may write meanwhile.
-                Some(output.retry_until_pushed(|| sink.lock().try_flush()).await.is_ok())
+                Some(output.retry_until_pushed(|| writer.lock().try_flush()).await.is_ok())
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
             Err(error) => Some(error.kind() == ErrorKind::Interrupted),

@@ -1,24 +1,25 @@
-//! A spawn configuration that was checked, with every default filled in.
+//! A validated spawn configuration with every default filled in.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::{paths, validate};
+use super::{paths, validate};
 use crate::error::{Error, shown};
 use crate::wire::{Limits, MAX_NAME_BYTES, RestartPolicy, SpawnConfig};
 
 const MIB: usize = 1024 * 1024;
 
-/// Checked once, before the name is taken.
-#[derive(Debug, Clone)]
+/// The request for a process: made once, before the name is reserved, and used by every generation.
+#[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) config: SpawnConfig,
     pub(crate) cwd: PathBuf,
     /// Longest line in bytes.
     pub(crate) line_limit: usize,
-    /// Bytes of stdin that may wait.
+    /// Capacity of the stdin queue in bytes.
     pub(crate) stdin_buffer: usize,
-    /// Bytes of output that are kept.
+    /// Capacity of the output history in bytes.
     pub(crate) stdout_buffer: usize,
     pub(crate) kill_grace: Duration,
     pub(crate) start_timeout: Duration,
@@ -26,11 +27,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(config: SpawnConfig) -> Result<Self, Error> {
+    /// Validates `config` and fills in the defaults.
+    pub(crate) fn new(config: SpawnConfig) -> Result<Arc<Self>, Error> {
         validate::validate(&config)?;
         let cwd = paths::resolve_cwd(config.cwd.as_deref())?;
         let limits = config.limits.unwrap_or_default().or(Limits::standard());
-        Ok(Self {
+        Ok(Arc::new(Self {
             cwd,
             line_limit: bytes(limits.line_mb),
             stdin_buffer: bytes(limits.stdin_buffer_mb),
@@ -39,15 +41,38 @@ impl Plan {
             start_timeout: millis(limits.start_timeout_ms),
             restart: config.restart,
             config,
-        })
+        }))
     }
+}
 
-    /// What an isolate must keep to.
-    #[cfg(feature = "embedded")]
-    pub(crate) fn engine(config: &SpawnConfig) -> EngineLimits {
-        let limits = config.limits.unwrap_or_default().or(Limits::standard());
+/// The limits that an isolate is created with, in bytes.
+#[cfg(feature = "embedded")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemoryLimits {
+    pub(crate) heap: usize,
+    pub(crate) array_buffers: usize,
+}
+
+/// The limits of an embedded process.
+#[cfg(feature = "embedded")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EngineLimits {
+    pub(crate) memory: MemoryLimits,
+    /// Total memory of the process, in bytes.
+    pub(crate) all_memory: usize,
+    pub(crate) open_files: usize,
+    /// `None` disables the watchdog.
+    pub(crate) unresponsive: Option<Duration>,
+    pub(crate) kill_unresponsive: bool,
+}
+
+#[cfg(feature = "embedded")]
+impl EngineLimits {
+    /// The configured limits, with the defaults filled in.
+    pub(crate) fn new(limits: Option<Limits>) -> Self {
+        let limits = limits.unwrap_or_default().or(Limits::standard());
         let unresponsive = millis(limits.unresponsive_ms);
-        EngineLimits {
+        Self {
             memory: MemoryLimits {
                 heap: bytes(limits.heap_mb),
                 array_buffers: bytes(limits.array_buffer_mb),
@@ -60,28 +85,7 @@ impl Plan {
     }
 }
 
-/// The limits that an isolate is made with, in bytes.
-#[cfg(feature = "embedded")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MemoryLimits {
-    pub(crate) heap: usize,
-    pub(crate) array_buffers: usize,
-}
-
-/// The limits of an isolate.
-#[cfg(feature = "embedded")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EngineLimits {
-    pub(crate) memory: MemoryLimits,
-    /// Memory of the process as a whole, in bytes.
-    pub(crate) all_memory: usize,
-    pub(crate) open_files: usize,
-    /// `None` is never.
-    pub(crate) unresponsive: Option<Duration>,
-    pub(crate) kill_unresponsive: bool,
-}
-
-/// The standard limits leave no field out.
+/// `None` cannot occur: the standard limits set every field.
 fn bytes(mib: Option<u32>) -> usize {
     (mib.unwrap_or_default() as usize).saturating_mul(MIB)
 }
@@ -90,7 +94,7 @@ fn millis(millis: Option<u32>) -> Duration {
     Duration::from_millis(millis.unwrap_or_default().into())
 }
 
-/// Refuses names that could not be shown or would be a burden to carry around.
+/// Refuses names that are empty, too long or contain control characters.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let refuse = |message: String| Err(Error::InvalidConfig(message));
     if name.is_empty() {
@@ -116,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documented_defaults_are_the_ones_used() {
+    fn a_plan_has_the_documented_defaults() {
         let plan = Plan::new(SpawnConfig { script: Some("x.ts".to_owned()), ..Default::default() });
         let plan = plan.expect("a valid plan");
         assert_eq!(plan.line_limit, 64 * MIB);
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_cannot_be_shown_are_refused_and_named() {
+    fn bad_names_are_refused_with_a_short_message() {
         let long = "x".repeat(1024 * 1024);
         let noise = "\u{1b}[2J".repeat(100);
         let cases = [

@@ -1,4 +1,4 @@
-//! Configurations are validated, and their files and folders found, with errors that name the field.
+//! Validation of configurations and of the paths in them.
 
 use std::fs;
 use std::path::Path;
@@ -53,7 +53,7 @@ fn a_sidecar_is_found_under_the_names_bundlers_give_it() {
 }
 
 #[test]
-fn the_program_knows_its_own_target() {
+fn the_target_triple_is_that_of_this_build() {
     let triple = target_triple();
     assert!(triple.starts_with(std::env::consts::ARCH) || triple.starts_with("armv7-"), "{triple}");
     if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
@@ -62,7 +62,7 @@ fn the_program_knows_its_own_target() {
 }
 
 #[test]
-fn scripts_and_folders_are_made_absolute_and_must_be_what_they_are_used_for() {
+fn scripts_and_working_directories_are_made_absolute_and_checked() {
     let folder = folder(&["a/w.ts"]);
     let script = folder.path().join("a/w.ts");
     for (text, cwd) in
@@ -92,7 +92,7 @@ fn scripts_and_folders_are_made_absolute_and_must_be_what_they_are_used_for() {
 }
 
 #[test]
-fn bad_input_is_refused_in_words_that_name_the_field() {
+fn a_bad_configuration_is_refused_with_the_name_of_the_field() {
     let json = |text: &str| -> SpawnConfig { serde_json::from_str(text).expect("it is a config") };
     for (config, expected) in [
         ("{}", "'script' is required for runtime auto"),
@@ -150,7 +150,7 @@ fn bad_input_is_refused_in_words_that_name_the_field() {
 }
 
 #[test]
-fn messages_are_short_and_safe_to_print_whatever_they_quote() {
+fn messages_are_short_and_free_of_control_characters() {
     let noise = |end: &str| format!("\u{1b}[2J{}{end}", "😀\n".repeat(1000));
     let env = |key: String, value: &str| SpawnConfig {
         env: [(key, value.to_owned())].into(),

@@ -1,7 +1,7 @@
-//! What a script's worker is started with.
+//! The arguments of a new worker.
 //!
-//! A thread whose stack is smaller than V8 takes it for ends the program, and one that is very large cannot be had. So
-//! the limits are read once, bounded, and handed on in an object that no script has seen.
+//! A thread with a smaller stack than V8 assumes would end the application, and a very large stack cannot be allocated.
+//! So the limits are read once, clamped, and passed on in an object that the script cannot access.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::isolate::sandbox::files::fd_guard::FdGuard;
 use crate::isolate::sandbox::objects::{empty, own, set};
 use crate::isolate::sandbox::ops::originals::{Original, call};
 
-/// What a worker takes for its event loop.
+/// Descriptors of a worker's event loop.
 const DESCRIPTORS: usize = 8;
 
 const SMALLEST_STACK_MB: i32 = 4;
@@ -44,7 +44,7 @@ pub(crate) fn op_host_create_worker<'s>(
     FdGuard::ensure_room(&state.borrow(), DESCRIPTORS).map_err(JsErrorBox::from_err)?;
     let answer = checked(scope, given)
         .and_then(|given| call(scope, &state, Original::Worker, &[given.into(), metadata]));
-    // What was thrown stays thrown.
+    // `None` means that an exception is pending.
     Ok(answer.unwrap_or_else(|| v8::undefined(scope).into()))
 }
 

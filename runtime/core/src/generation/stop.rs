@@ -1,7 +1,7 @@
-//! Asking a running backend to end, and the steps that are taken.
+//! The steps that stop a backend.
 //!
-//! Every backend goes through the same steps: its stdin ends, then it is asked, then it is made to.
-//! Each step has its share of the grace, and the next follows only when the last did not help.
+//! Every backend goes through the same steps: its stdin ends, then it gets a request to exit (SIGTERM), then it is
+//! killed. The request follows after half of the grace period, the kill at its end.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ struct Steps {
     force: Instant,
 }
 
-/// Given to whoever may end a process; cheap to clone.
+/// Stops one backend; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Stopper(watch::Sender<Option<Steps>>);
 
-/// The backend's side.
+/// The backend's end of a [`Stopper`].
 pub(crate) struct StopRequest(watch::Receiver<Option<Steps>>);
 
 pub(crate) fn stop_channel() -> (Stopper, StopRequest) {
@@ -28,7 +28,7 @@ pub(crate) fn stop_channel() -> (Stopper, StopRequest) {
 }
 
 impl Stopper {
-    /// The whole `grace` is for ending without force. Asking again can only shorten it.
+    /// Stops the backend; after `grace` by force. A second call can only shorten the grace.
     pub(crate) fn stop(&self, grace: Duration) {
         let now = Instant::now();
         let asked = Steps { ask: now + grace / 2, force: now + grace };
@@ -42,17 +42,17 @@ impl Stopper {
 }
 
 impl StopRequest {
-    /// Resolves when somebody wants the end. A supervisor that is gone does.
+    /// Resolves when the backend is to stop, also when all stoppers are dropped.
     pub(crate) async fn requested(&mut self) {
         let _ = self.0.wait_for(Option::is_some).await;
     }
 
-    /// Resolves when the stdin's end has had its time.
+    /// Resolves when it is time for the request to exit.
     pub(crate) async fn time_to_ask(&mut self) {
         self.due(|steps| steps.ask).await;
     }
 
-    /// Resolves when asking has had its time.
+    /// Resolves when it is time for the kill.
     pub(crate) async fn time_to_force(&mut self) {
         self.due(|steps| steps.force).await;
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn asking_again_shortens_the_grace_and_never_lengthens_it() {
+    fn a_second_stop_shortens_the_grace_and_never_lengthens_it() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         runtime.expect("a runtime").block_on(async {
             let (stopper, mut request) = stop_channel();

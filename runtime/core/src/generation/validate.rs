@@ -1,26 +1,25 @@
-//! Whether a configuration can be meant seriously, before anything is looked up or started.
+//! Validation of a configuration, before any file is looked up or program is started.
 //!
-//! Each message names the field. Operating systems answer most of these cases too, but with
-//! `Invalid argument`, or by using something else than what was written.
+//! Each message names the field. Operating systems report most of these cases only as `Invalid argument`.
 
 use std::path::Path;
 
 use crate::error::{Error, shown};
 use crate::wire::{Grant, Runtime, SpawnConfig};
 
-/// V8 aborts the application when it cannot even set itself up; that takes about 10 MiB.
+/// V8 needs about 10 MiB to start, and aborts the application when it does not get them.
 const SMALLEST_HEAP_MB: u32 = 16;
 
-/// A process that does nothing has about half of it, and Node's modules take a part.
+/// An idle process takes about half of it; Node's modules take more.
 const SMALLEST_MEMORY_MB: u32 = 64;
 
-/// Refuses what no backend could run as written.
+/// Refuses configurations that no backend could run as written.
 pub(crate) fn validate(config: &SpawnConfig) -> Result<(), Error> {
     texts(config)?;
     env(config)?;
     permissions(config)?;
     limits(config)?;
-    // `sidecar` and `command` win over `runtime`, and what they do not use is ignored.
+    // `sidecar` and `command` take precedence over `runtime`; the fields that they do not use are ignored.
     if config.sidecar.is_some() || config.command.is_some() {
         return Ok(());
     }
@@ -91,7 +90,7 @@ fn permissions(config: &SpawnConfig) -> Result<(), Error> {
 
 fn limits(config: &SpawnConfig) -> Result<(), Error> {
     let Some(limits) = &config.limits else { return Ok(()) };
-    // No time at all to end by itself is a wish that can be granted; none to start is not.
+    // `killGraceMs` may be 0.
     for (field, limit) in [
         ("heapMb", limits.heap_mb),
         ("arrayBufferMb", limits.array_buffer_mb),

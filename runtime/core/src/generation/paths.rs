@@ -1,6 +1,6 @@
-//! The files and folders a configuration names, as absolute paths that exist.
+//! The files and folders that a configuration names, as absolute paths that exist.
 //!
-//! Only looks: the file may be gone when it is started, which is then an error of the start.
+//! A file that disappears after this check makes the start fail.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, shown};
 
-/// The program that lies beside the application under one of the names bundlers give it.
+/// The program beside the application's executable, under one of the names that bundlers use.
 pub(crate) fn sidecar(name: &str, exe_dir: &Path) -> Result<PathBuf, Error> {
     let mut components = Path::new(name).components();
     let is_plain =
@@ -31,7 +31,7 @@ pub(crate) fn sidecar(name: &str, exe_dir: &Path) -> Result<PathBuf, Error> {
     })
 }
 
-/// The target as bundlers write it. Cargo tells it to build scripts only.
+/// The target triple as bundlers write it. Cargo passes it to build scripts only.
 pub(crate) fn target_triple() -> String {
     let arch = match std::env::consts::ARCH {
         "x86" => "i686",
@@ -51,20 +51,20 @@ pub(crate) fn target_triple() -> String {
     format!("{arch}-{system}")
 }
 
-/// The folder a process is started in, absolute.
+/// The working directory of a process, absolute.
 pub(crate) fn resolve_cwd(cwd: Option<&Path>) -> Result<PathBuf, Error> {
     let cwd = cwd.unwrap_or(Path::new("."));
     let failed = |source| Error::Path { what: "cwd", path: cwd.to_path_buf(), source };
-    let path = normal(&std::path::absolute(cwd).map_err(failed)?);
+    let path = normalized(&std::path::absolute(cwd).map_err(failed)?);
     if fs::metadata(&path).map_err(failed)?.is_dir() {
         return Ok(path);
     }
     Err(failed(io::Error::new(io::ErrorKind::NotADirectory, "is not a folder")))
 }
 
-/// The script's file, absolute, as seen from an absolute `cwd`.
+/// The script's file, absolute; a relative path starts at the absolute `cwd`.
 pub(crate) fn resolve_script(script: &str, cwd: &Path) -> Result<PathBuf, Error> {
-    let path = normal(&cwd.join(script));
+    let path = normalized(&cwd.join(script));
     let failed = |source| Error::Path { what: "script", path: path.clone(), source };
     if fs::metadata(&path).map_err(failed)?.is_dir() {
         let source = io::Error::new(io::ErrorKind::IsADirectory, "is a folder, not a script");
@@ -73,7 +73,7 @@ pub(crate) fn resolve_script(script: &str, cwd: &Path) -> Result<PathBuf, Error>
     Ok(path)
 }
 
-/// Refuses a path that has a link in it, as one that was without when it was authorized.
+/// Refuses a path that contains a symbolic link: it contained none when the start was authorized.
 pub(crate) fn without_links(what: &'static str, path: &Path) -> Result<(), Error> {
     let is_link = |path: &&Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
     let Some(link) = path.ancestors().find(is_link) else { return Ok(()) };
@@ -82,18 +82,18 @@ pub(crate) fn without_links(what: &'static str, path: &Path) -> Result<(), Error
     Err(Error::Path { what, path: path.to_path_buf(), source })
 }
 
-/// `path` without `.` and `..`, as every runtime reads it, and unlike `canonicalize` without
-/// following links or Windows' `\\?\`, which runtimes do not understand.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
+/// `path` without `.` and `..`. Unlike `canonicalize` it keeps symbolic links, and has no `\\?\` prefix on Windows,
+/// which runtimes do not understand.
+fn normalized(path: &Path) -> PathBuf {
+    let mut normalized = PathBuf::new();
     for component in path.components() {
         match component {
             Component::CurDir => {}
             Component::ParentDir => {
-                normal.pop();
+                normalized.pop();
             }
-            component => normal.push(component),
+            component => normalized.push(component),
         }
     }
-    normal
+    normalized
 }
