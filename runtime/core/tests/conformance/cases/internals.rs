@@ -10,7 +10,7 @@ use crate::support::{Bench, Case, Outcome, cases};
 
 pub(crate) const CASES: &[Case] = cases![
     no_op_is_within_reach,
-    every_global_is_judged,
+    every_global_is_listed,
     compiled_code_of_a_script_is_never_run,
     no_script_inspects_its_own_engine,
     no_script_gets_a_gpu,
@@ -47,21 +47,21 @@ async fn no_op_is_within_reach(bench: &Bench) -> Outcome {
 /// The globals that a script finds, by verdict. The first line of a section has the verdict and its reason.
 const GLOBALS: &str = include_str!("../../../src/isolate/sandbox/ops/verdicts/globals.txt");
 
-async fn every_global_is_judged(bench: &Bench) -> Outcome {
+async fn every_global_is_listed(bench: &Bench) -> Outcome {
     let verdicts = ["harmless", "permission", "bounded", "replaced", "refused"];
-    let mut judged = BTreeSet::new();
+    let mut listed = BTreeSet::new();
     for section in GLOBALS.split("\n\n") {
         let (head, names) = section.split_once('\n').ok_or("a section without names")?;
         let verdict = head.strip_prefix('[').and_then(|head| head.split_once("] "));
         assert!(verdict.is_some_and(|(verdict, _)| verdicts.contains(&verdict)), "{head}");
         for name in names.lines() {
-            assert!(judged.insert(name.to_owned()), "{name} is judged twice");
+            assert!(listed.insert(name.to_owned()), "{name} is listed twice");
         }
     }
     let found: BTreeSet<String> = serde_json::from_value(said(bench, "globals.mjs").await?)?;
-    let missing: Vec<_> = found.difference(&judged).collect();
-    let gone: Vec<_> = judged.difference(&found).collect();
-    assert!(missing.is_empty(), "not judged in verdicts/globals.txt: {missing:#?}");
+    let missing: Vec<_> = found.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&found).collect();
+    assert!(missing.is_empty(), "not listed in verdicts/globals.txt: {missing:#?}");
     assert!(gone.is_empty(), "no longer there, but in verdicts/globals.txt: {gone:#?}");
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing workers_of_workers => Busy, "globalThis.code = 'onerror=(e)=>e.preventDefault();setInterval(()=>{},1000);'; const deep = (n) => n ? code + `new Worker(\"data:text/javascript,\" + ${JSON.stringify(encodeURIComponent(deep(n - 1)))}, {type:\"module\"}).onerror=(e)=>e.preventDefault()` : code; new Worker('data:text/javascript,' + encodeURIComponent(deep(6)), { type: 'module' })";
     Nothing worker_with_more_rights => Error("NotCapable"), "new Worker('data:text/javascript,', { type: 'module', deno: { permissions: { net: true } } })";
     Nothing worker_from_outside => Error("Unhandled error in child worker"), "new Worker('file:///etc/hostname.js', { type: 'module' }); setInterval(() => {}, 1000)";
-    Nothing message_to_foreign_thread => Error("by their numbers"), "const { postMessageToThread } = await import('node:worker_threads'); await postMessageToThread(0xffff, 'x')";
+    Nothing message_to_foreign_thread => Error("threads by ID"), "const { postMessageToThread } = await import('node:worker_threads'); await postMessageToThread(0xffff, 'x')";
     Nothing worker_floods => Busy, "new Worker('data:text/javascript,for(;;)console.log(1)', { type: 'module' })";
     Nothing worker_posts_without_end => HeapLimit, "const w = new Worker('data:text/javascript,for(;;)postMessage(new Array(1e4).fill(1.5))', { type: 'module' }); globalThis.all = []; w.onmessage = (e) => all.push(e.data)";
     Everything children_end_with_it => Code(0), "const { spawn } = await import('node:child_process'); for (let i = 0; i < 5; i++) spawn('sleep', ['60'], { detached: true }).unref(); new Deno.Command('sleep', { args: ['60'] }).spawn().unref(); Deno.exit(0)";
