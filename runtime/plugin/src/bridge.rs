@@ -17,7 +17,8 @@ use tokio::sync::mpsc;
 
 use crate::error::Error;
 pub(crate) use channel::PageChannel;
-use stream::{Message, Stream};
+pub(crate) use stream::Attach;
+use stream::{Mailbox, Message, Stream};
 pub(crate) use watchers::Watchers;
 
 /// The label of a window and the name of a process.
@@ -28,15 +29,6 @@ type Key = (String, String);
 pub(crate) struct Bridges(Arc<Mutex<Streams>>);
 
 type Streams = HashMap<Key, mpsc::UnboundedSender<Message>>;
-
-/// A page's request to attach to a process.
-pub(crate) struct Attach {
-    pub(crate) channel: PageChannel,
-    /// Distinguishes this attachment from later ones of the same page.
-    pub(crate) attachment: String,
-    /// The last event that the page handled before its reload.
-    pub(crate) after: Option<u64>,
-}
 
 /// The start of an attachment.
 #[derive(Debug, Clone, Copy)]
@@ -110,13 +102,16 @@ impl Bridges {
 
     fn start(&self, supervisor: Arc<Supervisor>, key: &Key) -> mpsc::UnboundedSender<Message> {
         let (sender, mailbox) = mpsc::unbounded_channel();
-        let stream = Stream::new(key.clone(), supervisor, self.clone(), mailbox);
+        let (bridges, key) = (self.clone(), key.clone());
+        let name = key.1.clone();
+        let remove_idle = Box::new(move |mailbox: &Mailbox| bridges.remove_idle(&key, mailbox));
+        let stream = Stream::new(name, supervisor, mailbox, remove_idle);
         tauri::async_runtime::spawn(stream.run());
         sender
     }
 
     /// Removes an idle stream unless its mailbox has messages. Returns whether the stream must end.
-    fn remove_idle(&self, key: &Key, mailbox: &mpsc::UnboundedReceiver<Message>) -> bool {
+    fn remove_idle(&self, key: &Key, mailbox: &Mailbox) -> bool {
         let mut streams = self.lock();
         // The window was closed. The entry under this key, if any, belongs to a later stream.
         if mailbox.is_closed() {

@@ -14,7 +14,7 @@ pub enum Error {
     NotAllowed {
         /// The process.
         name: String,
-        /// What the capability lacks.
+        /// The reason, and the missing permission.
         message: String,
     },
     /// The window has reached `maxProcessesPerWindow`.

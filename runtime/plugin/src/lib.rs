@@ -29,7 +29,7 @@
 //! | module | purpose |
 //! | --- | --- |
 //! | `config` | `plugins > js` of `tauri.conf.json`, and its paths |
-//! | `scope` | what the capability of a window allows |
+//! | `scope` | the processes and configurations that the capability of a window allows |
 //! | `commands` | the commands that pages call |
 //! | `js` | the plugin's state, and the API for Rust |
 //! | `bridge` | output and process lists for pages |

@@ -1,4 +1,4 @@
-//! What the capability of a window allows.
+//! Scopes: the processes and configurations that the capability of a window allows.
 //!
 //! Tauri decides whether a window may call a command. The scope entries of its capability, checked here,
 //! decide for which processes and configurations. Without an entry, nothing is allowed.
@@ -28,7 +28,7 @@ pub(crate) use window_scopes::{PAGE_HEADER, WindowScopes};
 /// Most bytes of a process name. Checked before a name from a page is repeated in an error.
 const MAX_NAME_BYTES: usize = 256;
 
-/// What one window may do with one command.
+/// The scope of one window for one command.
 #[derive(Clone, Default)]
 pub(crate) struct Scope {
     /// The label of the window.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::batch::{self, Batch};
-use super::{Attach, Bridges, Key, PageChannel};
+use super::channel::PageChannel;
 
 /// Most unacknowledged bytes. The stream then waits for the page.
 const MAX_UNACKED_BYTES: usize = 1024 * 1024;
@@ -29,6 +29,20 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a page attaches again, for each byte that was sent before and is not acknowledged. Each
 /// attachment sends the backlog again; the pause keeps the copies from piling up.
 const PAUSE_PER_BYTE: Duration = Duration::from_nanos(100);
+
+/// A page's request to attach to a process.
+pub(crate) struct Attach {
+    pub(crate) channel: PageChannel,
+    /// Distinguishes this attachment from later ones of the same page.
+    pub(crate) attachment: String,
+    /// The last event that the page handled before its reload.
+    pub(crate) after: Option<u64>,
+}
+
+pub(super) type Mailbox = mpsc::UnboundedReceiver<Message>;
+
+/// Removes the idle stream from the map of streams. Returns whether the stream must end.
+type RemoveIdle = Box<dyn Fn(&Mailbox) -> bool + Send + Sync>;
 
 pub(super) enum Message {
     Attach { attach: Attach, subscription: Subscription },
@@ -53,10 +67,11 @@ struct Page {
 }
 
 pub(super) struct Stream {
-    key: Key,
+    /// The name of the process.
+    name: String,
     supervisor: Arc<Supervisor>,
-    bridges: Bridges,
-    mailbox: mpsc::UnboundedReceiver<Message>,
+    mailbox: Mailbox,
+    remove_idle: RemoveIdle,
     page: Option<Page>,
     /// Holds the history after the page was left, until the given time.
     reloading: Option<(Subscription, Instant)>,
@@ -66,13 +81,13 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(
-        key: Key,
+        name: String,
         supervisor: Arc<Supervisor>,
-        bridges: Bridges,
-        mailbox: mpsc::UnboundedReceiver<Message>,
+        mailbox: Mailbox,
+        remove_idle: RemoveIdle,
     ) -> Self {
         let (page, reloading, paused_until) = (None, None, None);
-        Self { key, supervisor, bridges, mailbox, page, reloading, paused_until }
+        Self { name, supervisor, mailbox, remove_idle, page, reloading, paused_until }
     }
 
     pub(super) async fn run(mut self) {
@@ -99,7 +114,7 @@ impl Stream {
             }
             let is_idle =
                 self.page.is_none() && self.reloading.is_none() && self.paused_until.is_none();
-            if is_idle && self.bridges.remove_idle(&self.key, &self.mailbox) {
+            if is_idle && (self.remove_idle)(&self.mailbox) {
                 return;
             }
         }
@@ -112,7 +127,7 @@ impl Stream {
             if std::mem::replace(&mut page.generation, generation) != generation {
                 // Marks the generation as attached to; the result does not matter here.
                 let _ = page.subscription.is_first_to_hear(generation);
-                let config = self.supervisor.config(&self.key.1).unwrap_or_default();
+                let config = self.supervisor.config(&self.name).unwrap_or_default();
                 page.framing = config.framing;
             }
             let batch = batch::take(&mut page.pending, page.framing);
