@@ -150,7 +150,7 @@ fn a_carriage_return_at_the_end_is_part_of_the_last_line() {
 /// Writes `writes` and reads lines of at most 8 bytes.
 async fn lines_of(writes: &[&'static str]) -> Vec<String> {
     let input = StdinQueue::new(Framing::Lines, 4, 8);
-    let writer = async {
+    let all_writes = async {
         for write in writes {
             input.write(Bytes::from_static(write.as_bytes())).await.unwrap();
         }
@@ -170,7 +170,7 @@ async fn lines_of(writes: &[&'static str]) -> Vec<String> {
             }
         }
     };
-    tokio::join!(writer, reads).1
+    tokio::join!(all_writes, reads).1
 }
 
 /// A queue with a direct write of at most `most` bytes, and the bytes that it has written.
