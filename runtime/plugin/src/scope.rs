@@ -16,6 +16,7 @@ mod window_scopes;
 
 use std::sync::Arc;
 
+use js_runtime::MAX_NAME_BYTES;
 use tauri::Runtime;
 use tauri::ipc::{CommandArg, CommandItem, CommandScope, InvokeError};
 
@@ -24,9 +25,6 @@ pub(crate) use authorize::Request;
 pub(crate) use process_quota::{ProcessQuota, StartPermit};
 pub(crate) use rule::Rule;
 pub(crate) use window_scopes::{PAGE_HEADER, WindowScopes};
-
-/// Most bytes of a process name. Checked before a name from a page is repeated in an error.
-const MAX_NAME_BYTES: usize = 256;
 
 /// The scope of one window for one command.
 #[derive(Clone, Default)]
