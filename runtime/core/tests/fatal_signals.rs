@@ -1,6 +1,6 @@
-//! A failure outside of an isolate ends the application as it would without the engine.
+//! Tests that a failure outside of isolates ends the application exactly as it would without the engine.
 //!
-//! The application is this program, started again: with the engine and without, which is the yardstick.
+//! The application is this test program in a subprocess, once with and once without the engine.
 
 #![cfg(all(target_os = "linux", feature = "embedded"))]
 
@@ -18,27 +18,26 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 
 const FATAL: [c_int; 6] = [SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT];
 
-/// What the application has done about fatal signals before the engine starts.
+/// The application's actions for fatal signals before the engine starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Disposition {
-    /// Nothing. Rust handles SIGSEGV and SIGBUS, and leaves all but overflows to the system.
-    Rusts,
+    /// Rust's: handlers of SIGSEGV and SIGBUS that report stack overflows and leave all else to the system.
+    RustRuntime,
     Default,
     Ignored,
-    /// A handler that ends the application with a code of its own.
+    /// A handler that exits with [`HANDLED`].
     Exits,
     /// A handler that returns.
     Returns,
-    /// A handler for one time (`SA_RESETHAND`).
+    /// A handler for one signal (`SA_RESETHAND`).
     OneShot,
 }
 
-/// What goes wrong.
 #[derive(Debug, Clone, Copy)]
 enum Failure {
-    /// Another process sends the signal; twice where a handler returns.
+    /// Another process sends the signal; twice if the handler returns.
     Sent(c_int),
-    /// The same with `sigqueue`, by the application itself.
+    /// The application sends the signal with `sigqueue`.
     Queued(c_int),
     /// A thread sends the signal to itself.
     Raised(c_int),
@@ -46,19 +45,20 @@ enum Failure {
     IllegalInstruction,
     Breakpoint,
     NullPointer,
+    /// Reads a mapped page behind the end of the file.
     BeyondTheFile,
     DivisionByZero,
 }
 
-use Disposition::{Default, Exits, Ignored, OneShot, Returns, Rusts};
+use Disposition::{Default, Exits, Ignored, OneShot, Returns, RustRuntime};
 use Failure::{
     Abort, BeyondTheFile, Breakpoint, DivisionByZero, IllegalInstruction, NullPointer, Queued,
     Raised, Sent,
 };
 
-/// Faults that the instruction repeats when a handler returns are none for handlers that return.
+/// Handlers that return are not combined with faults that their instruction repeats.
 const CASES: &[(&[Disposition], &[Failure])] = &[
-    (&[Rusts], &[Abort, NullPointer, BeyondTheFile, IllegalInstruction]),
+    (&[RustRuntime], &[Abort, NullPointer, BeyondTheFile, IllegalInstruction]),
     (
         &[Default, Exits, Ignored],
         &[
@@ -78,11 +78,13 @@ const CASES: &[(&[Disposition], &[Failure])] = &[
     (&[Returns, OneShot], &[Sent(SIGABRT), Sent(SIGFPE), Raised(SIGTRAP), Abort, Breakpoint]),
 ];
 
-/// The exit codes of an application that goes on, and of its handler.
-const GOES_ON: i32 = 7;
+/// The exit code of an application that survives the failure.
+const SURVIVED: i32 = 7;
+
+/// The exit code of the handler [`Exits`].
 const HANDLED: i32 = 42;
 
-/// Which case the started program is to run.
+/// Set in the subprocess: row, column, and whether to start the engine.
 const CASE: &str = "JS_RUNTIME_TEST_FATAL_SIGNAL";
 
 #[test]
@@ -96,7 +98,7 @@ fn a_failure_of_the_application_ends_it_as_without_the_engine() {
         let run = |engine| run(folder.path(), row, column, engine);
         let (without, with) = (run(false), run(true));
         if case.0 == Default {
-            assert!(without.signal().is_some(), "{case:?} ends no program: {without}");
+            assert!(without.signal().is_some(), "{case:?} does not end a program: {without}");
         }
         if without != with {
             differs.push(format!("{case:?}: {without} without the engine, {with} with it"));
@@ -105,7 +107,7 @@ fn a_failure_of_the_application_ends_it_as_without_the_engine() {
     assert!(differs.is_empty(), "{differs:#?}");
 }
 
-/// Each with its numbers, by which the started program finds it.
+/// Each case with its row and column.
 fn cases() -> impl Iterator<Item = (usize, usize, (Disposition, Failure))> {
     let pairs =
         |(dispositions, failures): &'static (&'static [Disposition], &'static [Failure])| {
@@ -118,25 +120,25 @@ fn cases() -> impl Iterator<Item = (usize, usize, (Disposition, Failure))> {
 }
 
 fn run(folder: &Path, row: usize, column: usize, engine: bool) -> ExitStatus {
-    let this = std::env::current_exe().expect("a program");
+    let this = std::env::current_exe().expect("the test program");
     let name = std::thread::current().name().map(str::to_owned).expect("the test's name");
     let mut command = Command::new(this);
     command.args(["--exact", &name, "--nocapture"]).env(CASE, format!("{row} {column} {engine}"));
-    // A core dump is written where the program runs.
+    // Core dumps are written to the working directory.
     command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().expect("it starts")
+    command.status().expect("the test program starts")
 }
 
 /// The application; never returns.
 fn application(case: &str) -> ! {
     let words: Vec<_> = case.split(' ').collect();
     let [row, column, engine] = words[..] else { panic!("three words") };
-    let place = (row.parse(), column.parse());
-    let found = cases().find(|(row, column, _)| place == (Ok(*row), Ok(*column)));
+    let position = (row.parse(), column.parse());
+    let found = cases().find(|(row, column, _)| position == (Ok(*row), Ok(*column)));
     let (.., (disposition, failure)) = found.expect("a case");
-    // Dumps are truncated, and reported all the same.
-    let (_, most) = getrlimit(Resource::RLIMIT_CORE).expect("a limit");
-    setrlimit(Resource::RLIMIT_CORE, most.min(1 << 20), most).expect("less than the most");
+    // A truncated core dump is reported like a whole one.
+    let (_, max) = getrlimit(Resource::RLIMIT_CORE).expect("a limit");
+    setrlimit(Resource::RLIMIT_CORE, max.min(1 << 20), max).expect("at most the hard limit");
 
     set(disposition);
     let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -145,17 +147,17 @@ fn application(case: &str) -> ! {
     if engine == "true" {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/echo-lines.mjs");
         let config = SpawnConfig::script(Runtime::Embedded, script);
-        executor.block_on(supervisor.spawn("echo", config)).expect("it starts");
+        executor.block_on(supervisor.spawn("echo", config)).expect("the script starts");
     }
-    std::thread::spawn(move || fail(failure, disposition)).join().expect("it returns");
-    // SAFETY: ends the program without a word.
-    unsafe { libc::_exit(GOES_ON) }
+    std::thread::spawn(move || fail(failure, disposition)).join().expect("no panic");
+    // SAFETY: `_exit` has no preconditions.
+    unsafe { libc::_exit(SURVIVED) }
 }
 
 static HANDLED_TIMES: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn exits(_: c_int) {
-    // SAFETY: allowed in a handler.
+    // SAFETY: `_exit` is async-signal-safe.
     unsafe { libc::_exit(HANDLED) }
 }
 
@@ -165,7 +167,7 @@ extern "C" fn returns(_: c_int) {
 
 fn set(disposition: Disposition) {
     let (handler, flags) = match disposition {
-        Rusts => return,
+        RustRuntime => return,
         Default => (SigHandler::SigDfl, SaFlags::empty()),
         Ignored => (SigHandler::SigIgn, SaFlags::empty()),
         Exits => (SigHandler::Handler(exits), SaFlags::empty()),
@@ -175,13 +177,13 @@ fn set(disposition: Disposition) {
     let action = SigAction::new(handler, flags, SigSet::empty());
     for number in FATAL {
         let signal = Signal::try_from(number).expect("a signal");
-        // SAFETY: the handlers do nothing that a handler may not.
-        unsafe { sigaction(signal, &action) }.expect("it can be handled");
+        // SAFETY: the handlers only call `_exit` or add to an atomic, which is async-signal-safe.
+        unsafe { sigaction(signal, &action) }.expect("the signal can be handled");
     }
 }
 
 fn fail(failure: Failure, disposition: Disposition) {
-    // SAFETY: each call fails in the way that is wanted, or sends a signal.
+    // SAFETY: the calls send signals, or cause the fault under test on purpose; `mmap` gets a valid descriptor.
     unsafe {
         match failure {
             Sent(signal) => {
@@ -227,17 +229,17 @@ fn fail(failure: Failure, disposition: Disposition) {
     }
 }
 
-/// From another process: the shell's `kill`.
+/// Sends a signal from another process.
 fn send(signal: c_int) {
     let sent = Command::new("sh").args(["-c", &format!("kill -{signal} $PPID")]).status();
     assert!(sent.expect("every Unix has a shell").success());
 }
 
-/// Until the signal has done what it does; for a long time if that should be the end.
+/// Waits until the handler has run `times` times, or until the signal should have ended the program.
 fn await_signal(disposition: Disposition, times: usize) {
     let give_up = Instant::now()
         + match disposition {
-            // Nothing comes of it.
+            // An ignored signal has no effect to wait for.
             Ignored => Duration::from_millis(50),
             _ => Duration::from_secs(20),
         };

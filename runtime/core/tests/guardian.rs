@@ -1,13 +1,13 @@
-//! Nothing of what an application's processes have started outlives the application, however it ends.
+//! Tests that no descendant of an application's processes outlives the application, however it ends.
 //!
-//! The application is this program, started again: it starts a process of every runtime for every kind of tree,
-//! and is then made to end. Each tree has a number of its own in the arguments of all its programs.
+//! The application is this test program in a subprocess. It starts a process tree of every kind in every runtime, and is
+//! then ended. Each tree has a unique number in the arguments of its programs.
 //!
-//! `JS_RUNTIME_REQUIRE_ALL` makes a runtime that is missing a failure; without it, it is passed over.
+//! Runtimes that are not installed are skipped, unless `JS_RUNTIME_REQUIRE_ALL` is `1`.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test says what it passes over")]
-#![allow(clippy::exit, reason = "the application ends itself, as the table says")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "the test reports what it skips")]
+#![allow(clippy::exit, reason = "the application under test exits")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -23,34 +23,33 @@ const TREE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tree.mjs
 
 const RUNTIMES: [Runtime; 4] = [Runtime::Embedded, Runtime::Node, Runtime::Deno, Runtime::Bun];
 
-/// What each tree is, and how many of its programs sleep. `N` stands for its number.
+/// Name and shell command of each tree, and how many of its programs sleep. `N` stands for its number.
 const TREES: [(&str, &str, usize); 5] = [
     ("a child", "exec sleep N", 1),
     ("a grandchild", "sleep N & sleep N", 2),
     ("a pipeline", "sleep N | sleep N | sleep N", 3),
     ("a launcher that waits", "sh -c 'sleep N & wait' & wait", 1),
-    ("a launcher that is gone", "(sh -c 'sleep N & sleep N' &)", 2),
+    ("a launcher that has exited", "(sh -c 'sleep N & sleep N' &)", 2),
 ];
 
-/// Much longer than anything takes on a busy machine.
+/// Much longer than any step takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What an application prints that has dropped its supervisor.
+/// Printed by an application that has dropped its supervisor.
 const DROPPED: &str = "dropped";
 
-/// Tells the started program what it is to start, and how it is to end.
+/// Set in the subprocess: how it ends, and what it starts.
 const CASE: &str = "JS_RUNTIME_TEST_GUARDIAN";
 
 /// How an application ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
-    /// By this signal of somebody else's.
+    /// Another process sends this signal.
     Signal(Signal),
-    /// By what it does itself.
     Fault,
     Abort,
     Exit,
-    /// It goes on, without its supervisor.
+    /// It drops its supervisor and keeps running.
     Drop,
 }
 
@@ -93,24 +92,24 @@ fn nothing_outlives_a_supervisor_that_is_dropped() {
     nothing_is_left("drop");
 }
 
-/// What a process started as a session of its own lives on, unless its configuration says otherwise.
+/// A program that a child process starts in a new session survives, unless the configuration says otherwise.
 #[test]
-fn a_session_of_its_own_is_kept_or_ended_as_configured() {
+fn detached_programs_survive_or_end_as_configured() {
     for end in ["killed", "exit", "drop"] {
         let mut application = Application::start(end, "sessions");
         let started = application
             .trees(|runtime| vec![(format!("{runtime} keep"), 1), (format!("{runtime} end"), 1)]);
         application.end();
-        let (kept, ended): (Vec<_>, Vec<_>) = started
+        let (surviving, ended): (Vec<_>, Vec<_>) = started
             .iter()
             .partition(|(name, _)| name.ends_with("keep") && !name.starts_with("embedded"));
         for (name, number) in ended {
             assert!(eventually(|| having(number).is_empty()), "{end}: {name} is left");
         }
-        for (name, number) in kept {
+        for (name, number) in surviving {
             let left = having(number);
             for pid in &left {
-                kill(*pid, Signal::SIGKILL).expect("it is ours");
+                kill(*pid, Signal::SIGKILL).expect("a process of this user");
             }
             assert_eq!(left.len(), 1, "{end}: {name} was ended");
         }
@@ -136,12 +135,12 @@ fn nothing_is_left(end: &str) {
     }
 }
 
-/// A number of seconds that no other program sleeps for.
+/// A unique argument for `sleep`.
 fn number(tree: usize, test: u32) -> String {
     format!("1000.{test:07}{tree:03}")
 }
 
-/// How many processes sleep for that long.
+/// The number of processes that sleep with this argument.
 fn sleeping(number: &str) -> usize {
     let is_sleep = |pid: &Pid| {
         fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n")
@@ -149,7 +148,7 @@ fn sleeping(number: &str) -> usize {
     having(number).iter().filter(|pid| is_sleep(pid)).count()
 }
 
-/// The processes that have `number` among their arguments.
+/// The processes with `number` in their arguments.
 fn having(number: &str) -> Vec<Pid> {
     let processes = fs::read_dir("/proc").expect("procfs").flatten();
     let pids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
@@ -171,91 +170,92 @@ fn eventually(mut holds: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// The application, seen from outside.
+/// The subprocess.
 struct Application {
     process: Child,
     end: End,
 }
 
 impl Application {
-    fn start(end: &str, what: &str) -> Self {
-        let this = std::env::current_exe().expect("a program");
+    fn start(end: &str, mode: &str) -> Self {
+        let this = std::env::current_exe().expect("the test program");
         let mut command = Command::new(this);
-        // Any test that starts with looking for a case.
+        // Any test that calls `application` if `CASE` is set.
         command.args(["--exact", "nothing_outlives_an_application_that_exits", "--nocapture"]);
-        command.env(CASE, format!("{end} {what}")).current_dir(std::env::temp_dir());
+        command.env(CASE, format!("{end} {mode}")).current_dir(std::env::temp_dir());
         let process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let (_, end) = ENDS.into_iter().find(|(name, _)| *name == end).expect("an end");
-        Self { process: process.expect("it starts"), end }
+        Self { process: process.expect("the test program starts"), end }
     }
 
-    /// Waits until every tree of every runtime is there; their names and numbers.
+    /// Waits until every tree of every runtime has started. Returns numbers by name.
     fn trees(&self, of: impl Fn(Runtime) -> Vec<(String, usize)>) -> BTreeMap<String, String> {
         let mut started = BTreeMap::new();
         for (index, (name, count)) in runtimes().into_iter().flat_map(of).enumerate() {
             let number = number(index, self.process.id());
-            let is_there = eventually(|| sleeping(&number) == count);
-            assert!(is_there, "{name}: {count} and not {}", sleeping(&number));
+            let has_started = eventually(|| sleeping(&number) == count);
+            assert!(has_started, "{name}: {} programs, expected {count}", sleeping(&number));
             started.insert(name, number);
         }
         started
     }
 
-    /// Makes it end, or drop its supervisor, and waits for that.
+    /// Ends the application or makes it drop its supervisor, and waits for that.
     fn end(&mut self) {
         if let End::Signal(signal) = self.end {
             let pid = Pid::from_raw(self.process.id().try_into().expect("a pid"));
-            kill(pid, signal).expect("it lives");
+            kill(pid, signal).expect("the application runs");
         } else {
             let stdin = self.process.stdin.as_mut().expect("a pipe");
-            stdin.write_all(b"end\n").expect("it reads");
+            stdin.write_all(b"end\n").expect("the application reads");
         }
         if self.end == End::Drop {
             let stdout = self.process.stdout.as_mut().expect("a pipe");
             let mut lines = BufReader::new(stdout).lines();
-            assert!(lines.any(|line| line.is_ok_and(|line| line == DROPPED)), "it has ended");
+            let is_dropped = lines.any(|line| line.is_ok_and(|line| line == DROPPED));
+            assert!(is_dropped, "the application has ended");
         } else {
-            self.process.wait().expect("it ends");
+            self.process.wait().expect("the application ends");
         }
     }
 }
 
 impl Drop for Application {
     fn drop(&mut self) {
-        // Most have ended.
+        // Fails if the application has ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// The runtimes that this machine has.
+/// The installed runtimes.
 fn runtimes() -> Vec<Runtime> {
-    let must = std::env::var_os("JS_RUNTIME_REQUIRE_ALL").is_some_and(|value| value == "1");
+    let requires_all = std::env::var_os("JS_RUNTIME_REQUIRE_ALL").is_some_and(|value| value == "1");
     let executor = executor();
     let supervisor = Supervisor::new().expect("a thread");
-    let infos = executor.block_on(supervisor.detect_runtimes()).expect("it runs");
-    let found = |runtime: &Runtime| {
+    let infos = executor.block_on(supervisor.detect_runtimes()).expect("the supervisor runs");
+    let is_installed = |runtime: &Runtime| {
         let info = infos.iter().find(|info| info.name == runtime.to_string());
-        let is_there = info.is_some_and(|info| info.available);
+        let is_installed = info.is_some_and(|info| info.available);
         assert!(
-            is_there || !must || *runtime == Runtime::Embedded,
-            "not on this machine: {runtime}"
+            is_installed || !requires_all || *runtime == Runtime::Embedded,
+            "not installed: {runtime}"
         );
-        if !is_there {
-            eprintln!("passed over, not on this machine: {runtime}");
+        if !is_installed {
+            eprintln!("skipped, not installed: {runtime}");
         }
-        is_there
+        is_installed
     };
-    RUNTIMES.into_iter().filter(found).collect()
+    RUNTIMES.into_iter().filter(is_installed).collect()
 }
 
 fn executor() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an executor")
 }
 
-/// The application from inside; never returns.
+/// Runs in the subprocess; never returns.
 fn application(case: &str) -> ! {
-    let (end, what) = case.split_once(' ').expect("two words");
+    let (end, mode) = case.split_once(' ').expect("two words");
     let supervisor = Supervisor::new().expect("a thread");
     let executor = executor();
     let mut index = 0;
@@ -267,11 +267,11 @@ fn application(case: &str) -> ! {
             detached,
             ..SpawnConfig::script(runtime, TREE)
         };
-        executor.block_on(supervisor.spawn(&index.to_string(), config)).expect("it starts");
+        executor.block_on(supervisor.spawn(&index.to_string(), config)).expect("the script starts");
         index += 1;
     };
     for runtime in runtimes() {
-        if what == "trees" {
+        if mode == "trees" {
             for (_, tree, _) in TREES {
                 start(runtime, ["shell", tree], None);
             }
@@ -280,17 +280,17 @@ fn application(case: &str) -> ! {
             start(runtime, ["detached", "N"], Some(Detached::End));
         }
     }
-    // Until it is told to end.
+    // Waits for the request to end.
     let _ = std::io::stdin().read(&mut [0]);
     match ENDS.into_iter().find(|(name, _)| *name == end).expect("an end").1 {
-        // SAFETY: fails on purpose, as a program with a fault does.
+        // SAFETY: causes a segmentation fault on purpose.
         End::Fault => unsafe { std::ptr::null_mut::<u8>().write_volatile(1) },
         End::Abort => std::process::abort(),
         End::Exit | End::Signal(_) => std::process::exit(0),
         End::Drop => {
             drop(supervisor);
             println!("{DROPPED}");
-            // Goes on until nobody looks any more.
+            // Runs until the test closes the pipe.
             let _ = std::io::stdin().read_to_end(&mut Vec::new());
         }
     }

@@ -1,13 +1,13 @@
-//! House rules that a program can check: file length, module docs, nothing left undone, and nothing
-//! that names the machine it was written on.
+//! Checks rules of the repository: file length, module docs, no unfinished code, no local paths, and consistency of the
+//! documentation.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Longest file, in lines.
-const LONGEST: usize = 400;
+/// The maximum length of a file, in lines.
+const MAX_LINES: usize = 400;
 
-/// Every file that git knows or would take, with its text.
+/// Every tracked or untracked, not ignored file with its text.
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let listing = Command::new("git")
@@ -18,7 +18,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     let names = String::from_utf8(listing.stdout).expect("file names are UTF-8");
     names
         .split_terminator('\0')
-        // A file may be gone from the folder and not yet from the index.
+        // The index may list deleted files.
         .filter_map(|name| {
             Some((PathBuf::from(name), std::fs::read_to_string(root.join(name)).ok()?))
         })
@@ -30,7 +30,7 @@ fn is_code(path: &Path) -> bool {
     ["rs", "ts", "tsx", "js", "mjs", "cjs", "svelte"].contains(&ending)
 }
 
-/// Fails with one line for each file that `fault` finds something in.
+/// Fails with one line for each file in which `fault` finds something.
 fn assert_none(rule: &str, fault: impl Fn(&Path, &str) -> Option<String>) {
     let faults: Vec<String> = sources()
         .iter()
@@ -43,12 +43,12 @@ fn assert_none(rule: &str, fault: impl Fn(&Path, &str) -> Option<String>) {
 fn no_file_is_too_long() {
     assert_none("split by responsibility", |path, text| {
         let lines = text.lines().count();
-        (is_code(path) && lines > LONGEST).then(|| format!("{lines} lines"))
+        (is_code(path) && lines > MAX_LINES).then(|| format!("{lines} lines"))
     });
 }
 
 #[test]
-fn every_rust_file_says_what_it_is_for() {
+fn every_rust_file_has_module_docs() {
     assert_none("begin with a //! comment", |path, text| {
         let is_rust = path.extension().is_some_and(|ending| ending == "rs");
         (is_rust && !text.starts_with("//!")).then(|| "no module docs".to_owned())
@@ -56,8 +56,8 @@ fn every_rust_file_says_what_it_is_for() {
 }
 
 #[test]
-fn nothing_is_left_undone() {
-    // In two parts each, so that this file does not find itself.
+fn no_code_is_unfinished() {
+    // Concatenated, so that this file does not match.
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("un", "implemented!")];
     assert_none("do it, or say so in an issue", |path, text| {
         let found = marks.iter().find(|mark| text.contains(**mark))?;
@@ -66,22 +66,22 @@ fn nothing_is_left_undone() {
 }
 
 #[test]
-fn no_file_names_the_machine_it_was_written_on() {
+fn no_file_contains_a_local_path() {
     let home = std::env::var("HOME").unwrap_or_default();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = root.canonicalize().expect("the checkout exists").display().to_string();
-    assert_none("use a path relative to something", |_, text| {
-        let begins_a_path = |(at, _)| {
+    assert_none("use a relative path", |_, text| {
+        let starts_a_path = |(at, _)| {
             !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '}')
         };
         let named = [&home, &root].into_iter().find(|path| {
-            path.len() > 1 && text.match_indices(&format!("{path}/")).any(begins_a_path)
+            path.len() > 1 && text.match_indices(&format!("{path}/")).any(starts_a_path)
         })?;
         Some(named.clone())
     });
 }
 
-/// The numbered list in `text` that begins with `first`, on one line, without the marks of comments and code.
+/// The numbered list in `text` that starts with `first`, on one line, without comment and code markers.
 fn numbered_list(text: &str, first: &str) -> String {
     let plain = text.replace("//! ", "").replace("//!", "").replace('`', "");
     let list = plain.find(first).map(|start| &plain[start..]).expect(first);
@@ -90,7 +90,7 @@ fn numbered_list(text: &str, first: &str) -> String {
 }
 
 #[test]
-fn the_invariants_in_the_documentation_of_the_crates_are_those_of_the_architecture() {
+fn crate_docs_and_architecture_have_the_same_invariants() {
     let files = sources();
     let read = |name: &str| {
         let is_named = |(path, _): &&(PathBuf, String)| path == Path::new(name);
@@ -107,7 +107,7 @@ fn the_invariants_in_the_documentation_of_the_crates_are_those_of_the_architectu
 }
 
 #[test]
-fn the_tests_that_the_architecture_names_exist() {
+fn tests_named_in_the_architecture_exist() {
     let files = sources();
     let (_, page) =
         files.iter().find(|(path, _)| path == Path::new("ARCHITECTURE.md")).expect("the page");
@@ -136,7 +136,7 @@ fn the_tests_that_the_architecture_names_exist() {
 }
 
 #[test]
-fn every_limit_has_a_row_in_the_page_of_limits() {
+fn every_limit_is_documented() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| std::fs::read_to_string(root.join(path)).expect(path);
     let page = read("docs/limits.md");

@@ -1,6 +1,4 @@
-//! What this program has: threads and child processes.
-//!
-//! Read from `/proc`; where there is none, nothing is ever seen.
+//! Threads and child processes of this program, read from `/proc`. Empty on systems without it.
 
 use std::fs;
 
@@ -17,8 +15,7 @@ pub(crate) fn threads() -> Vec<String> {
         .collect()
 }
 
-/// The children of this program, with those that ended and were not waited for, as
-/// `/proc/<pid>/stat` tells: id, name, state, …
+/// The start of `/proc/<pid>/stat` (id, name, state, …) of each child of this program, including zombies.
 pub(crate) fn children() -> Vec<String> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -27,7 +24,7 @@ pub(crate) fn children() -> Vec<String> {
     processes
         .flatten()
         .filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok())
-        // The name is in parentheses, and may itself contain some.
+        // The name is in parentheses and may itself contain parentheses.
         .filter(|stat| {
             let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' '));
             fields.and_then(|mut fields| fields.nth(1)) == Some(&own)

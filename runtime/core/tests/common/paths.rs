@@ -1,13 +1,13 @@
-//! Where the scripts are that tests run.
+//! Paths of the scripts that tests run.
 
 use std::path::{Path, PathBuf};
 
-/// A script from `tests/fixtures` of the crate `js-runtime`, as an absolute path.
+/// The absolute path of a script in `tests/fixtures` of the crate `js-runtime`.
 pub(crate) fn fixture(name: &str) -> PathBuf {
     repository().join("runtime/core/tests/fixtures").join(name)
 }
 
-/// The repository, where `node_modules` and `backends` are.
+/// The root of the repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()

@@ -1,47 +1,45 @@
 //! Waiting in tests, on machines that may be very busy.
 //!
-//! A test may not judge by the clock: a busy machine takes ten times as long for anything. It waits for
-//! what is to happen, and fails after [`PATIENCE`]; or it counts; or it compares with a yardstick that is
-//! measured at the same time.
+//! Tests do not check durations, because a busy machine may take ten times as long. They wait for an event and fail
+//! after [`PATIENCE`], or count, or compare with a duration that is measured at the same time.
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
 use std::time::{Duration, Instant};
 
-/// Much longer than anything that works takes, however busy the machine is.
+/// Much longer than any successful step takes, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A program that sleeps this long has not ended by itself when [`PATIENCE`] is over.
+/// A command that does not end by itself within [`PATIENCE`].
 pub(crate) const LONGER_THAN_PATIENCE: &str = "sleep 600";
 
-/// Between two looks at a condition.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Waits on this thread until `holds` is true; whether it has become true.
+/// Blocks this thread until `holds` returns true. Returns `false` after [`PATIENCE`].
 pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
     let give_up = Instant::now() + PATIENCE;
     while !holds() {
         if Instant::now() > give_up {
             return false;
         }
-        std::thread::sleep(LOOK_AGAIN);
+        std::thread::sleep(POLL_INTERVAL);
     }
     true
 }
 
-/// The same in a task, whose executor must have timers: others run meanwhile.
+/// [`eventually`] without blocking the thread. The executor must have timers.
 pub(crate) async fn becomes(mut holds: impl FnMut() -> bool) -> bool {
     let give_up = Instant::now() + PATIENCE;
     while !holds() {
         if Instant::now() > give_up {
             return false;
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     true
 }
 
-/// What `future` resolves to; `None` when it does not.
+/// The output of `future`; `None` if it does not resolve within [`PATIENCE`].
 pub(crate) async fn finishes<T>(future: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(PATIENCE, future).await.ok()
 }

@@ -1,4 +1,4 @@
-//! What a thread gets done that never waits: a clock that is as slow as the machine is busy.
+//! A clock that slows down on a busy machine: the processor time of a thread that never waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,27 +9,27 @@ use nix::time::{ClockId, clock_gettime};
 
 /// A thread that spins until it is stopped.
 pub(crate) struct Yardstick {
-    stops: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
     thread: JoinHandle<Duration>,
 }
 
 impl Yardstick {
     pub(crate) fn start() -> Self {
-        let stops = Arc::<AtomicBool>::default();
-        let is_over = stops.clone();
+        let stop = Arc::<AtomicBool>::default();
+        let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
-            while !is_over.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 std::hint::spin_loop();
             }
             let clock = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
-            clock.expect("every Unix counts the time of a thread").into()
+            clock.expect("every Unix has thread clocks").into()
         });
-        Self { stops, thread }
+        Self { stop, thread }
     }
 
-    /// The processor time that the thread got since its start.
+    /// The processor time of the thread since its start.
     pub(crate) fn stop(self) -> Duration {
-        self.stops.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the thread only spins")
     }
 }

@@ -1,11 +1,9 @@
-//! Whatever an embedded script does, the application and its neighbours go on: one table, one line a
-//! hazard.
+//! Tests that hostile embedded scripts neither end nor block the application or other processes.
 //!
-//! The application is a program of its own, this one started again as `host`, so that one that dies is
-//! seen to die. It runs hazard after hazard beside a well-behaved embedded process and a child, which
-//! answer a ping every 10 ms; what came of each is printed as a table at the end. As `cycles N` it runs
-//! N short lives of good and hostile scripts, and prints what it holds meanwhile. As `storm TARGET SECONDS` it calls
-//! what there is with what it does not expect.
+//! The application is this test program in a subprocess (`host`), so that its death is detected. It runs each hazard of
+//! the table beside a well-behaved embedded process and a child process, which answer a ping every 10 ms, and prints a
+//! table of results. `cycles N` runs N short processes, good and hostile, and prints the resources in use.
+//! `storm TARGET SECONDS` runs scripts that call APIs with random arguments.
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test harness prints")]
 
@@ -30,7 +28,7 @@ use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     if !cfg!(target_os = "linux") {
-        println!("what an application holds is known on Linux only");
+        println!("skipped: the resources of an application are known on Linux only");
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -49,8 +47,7 @@ fn main() -> ExitCode {
     let reports = if runs { report::of(&names) } else { report::none(&names) };
     report::print(&reports);
     let mut trials: Vec<Trial> = reports.into_iter().map(report::Report::into_trial).collect();
-    trials
-        .push(Trial::test("three_hundred_lives_leave_everything_as_it_was", cycles::three_hundred));
-    trials.push(Trial::test("storms_leave_the_application_as_it_was", storms::short));
+    trials.push(Trial::test("three_hundred_processes_leak_nothing", cycles::three_hundred));
+    trials.push(Trial::test("storms_do_not_harm_the_application", storms::short));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,4 +1,4 @@
-//! A well-behaved process that is pinged all the time.
+//! Pings a well-behaved process continuously.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,21 +7,22 @@ use std::time::{Duration, Instant};
 
 use js_runtime::{Backpressure, Event, SpawnConfig, Supervisor};
 
-/// How long after one answer the next question comes.
-const EVERY: Duration = Duration::from_millis(10);
+/// The pause between an answer and the next ping.
+const INTERVAL: Duration = Duration::from_millis(10);
 
-/// The longest that an answer took, since somebody looked last.
+/// The answers of one process.
 #[derive(Clone, Default)]
 pub(crate) struct Pings {
+    /// The slowest answer since the last [`Pings::take`].
     worst: Rc<Cell<Duration>>,
-    /// When the question was asked that is not answered yet.
-    asked: Rc<Cell<Option<Instant>>>,
+    /// The time of the unanswered ping.
+    sent: Rc<Cell<Option<Instant>>>,
     has_answered: Rc<Cell<bool>>,
     failure: Rc<RefCell<Option<String>>>,
 }
 
 impl Pings {
-    /// Starts the neighbour `name` and pings it for as long as the executor runs.
+    /// Starts the process `name` and pings it for as long as the executor runs.
     pub(crate) async fn start(
         supervisor: &Arc<Supervisor>,
         name: &str,
@@ -29,13 +30,13 @@ impl Pings {
     ) -> Self {
         let pings = Self::default();
         let started = supervisor.spawn_subscribed(name, config, Backpressure::Wait).await;
-        let (_, mut events) = started.expect("a neighbour starts");
+        let (_, mut events) = started.expect("the script starts");
         let (task, supervisor, name) = (pings.clone(), supervisor.clone(), name.to_owned());
         tokio::task::spawn_local(async move {
             for number in 0_u64.. {
                 let ping = number.to_string();
-                let asked = Instant::now();
-                task.asked.set(Some(asked));
+                let sent = Instant::now();
+                task.sent.set(Some(sent));
                 let written = supervisor.write_stdin(&name, format!("{ping}\n")).await;
                 if let Err(error) = written {
                     return task.fail(format!("{name}: {error}"));
@@ -47,21 +48,21 @@ impl Pings {
                         other => return task.fail(format!("{name}: {other:?}")),
                     }
                 }
-                task.asked.set(None);
+                task.sent.set(None);
                 task.has_answered.set(true);
-                task.worst.set(task.worst.get().max(asked.elapsed()));
-                tokio::time::sleep(EVERY).await;
+                task.worst.set(task.worst.get().max(sent.elapsed()));
+                tokio::time::sleep(INTERVAL).await;
             }
         });
         pings
     }
 
-    /// The longest that an answer took since the last look; one that is still out counts.
+    /// Returns and resets the slowest answer. Counts the time of an unanswered ping so far.
     pub(crate) fn take(&self) -> Result<Duration, String> {
         if let Some(failure) = &*self.failure.borrow() {
             return Err(failure.clone());
         }
-        let waiting = self.asked.get().map_or(Duration::ZERO, |asked| asked.elapsed());
+        let waiting = self.sent.get().map_or(Duration::ZERO, |sent| sent.elapsed());
         Ok(self.worst.take().max(waiting))
     }
 
@@ -69,12 +70,12 @@ impl Pings {
         self.has_answered.get()
     }
 
-    fn fail(&self, what: String) {
-        *self.failure.borrow_mut() = Some(what);
+    fn fail(&self, failure: String) {
+        *self.failure.borrow_mut() = Some(failure);
     }
 }
 
-/// The script of all neighbours.
+/// The script of well-behaved processes.
 pub(crate) fn echo() -> String {
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/echo-lines.mjs").to_owned()
 }

@@ -1,4 +1,4 @@
-//! Runs the application and collects what came of each hazard, also of the one that killed it.
+//! Runs the application and collects the result of each hazard, including one that kills the application.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::host::OWN_INPUT;
 use crate::table::{self, Ends};
 
-/// What came of one hazard.
+/// The result of one hazard.
 pub(crate) struct Report {
     name: &'static str,
     end: String,
@@ -20,7 +20,7 @@ pub(crate) struct Report {
     failure: Option<String>,
 }
 
-/// Runs the hazards in one application, and in another one those that the first did not live to see.
+/// Runs the hazards in one application, and in a new one after it has died.
 pub(crate) fn of(names: &[&'static str]) -> Vec<Report> {
     let mut reports = Vec::new();
     while reports.len() < names.len() {
@@ -33,7 +33,7 @@ pub(crate) fn of(names: &[&'static str]) -> Vec<Report> {
                 let failure = format!("THE APPLICATION DIED: {}", ended.err().unwrap_or_default());
                 reports.push(Report::of(names[reports.len()], Some(failure)));
             }
-            // It has survived all hazards, but not its own end.
+            // It has survived all hazards, but failed when it exited.
             (Err(failure), true) => {
                 if let Some(last) = reports[before..].last_mut() {
                     last.failure.get_or_insert(failure);
@@ -44,8 +44,8 @@ pub(crate) fn of(names: &[&'static str]) -> Vec<Report> {
     reports
 }
 
-/// The first of the hazards that can share one application. One in which a thread may be parked has an
-/// application of its own, as the thread keeps its heap.
+/// The leading hazards that can share one application. A hazard that may park a thread runs alone, because the parked
+/// thread retains its heap.
 fn together<'a>(names: &'a [&'static str]) -> &'a [&'static str] {
     let parks = |name: &&str| {
         let hazard = table::all().find(|hazard| hazard.name == *name);
@@ -57,13 +57,13 @@ fn together<'a>(names: &'a [&'static str]) -> &'a [&'static str] {
     &names[..count.max(1)]
 }
 
-/// Empty ones, for when nothing is to be run.
+/// Empty reports, for listing tests.
 pub(crate) fn none(names: &[&'static str]) -> Vec<Report> {
     names.iter().map(|name| Report::of(name, None)).collect()
 }
 
 fn run(names: &[&'static str], reports: &mut Vec<Report>) -> Result<(), String> {
-    let this = std::env::current_exe().expect("a program knows where it is");
+    let this = std::env::current_exe().expect("the test program");
     let mut host = Command::new(this)
         .arg("host")
         .args(names)
@@ -77,20 +77,20 @@ fn run(names: &[&'static str], reports: &mut Vec<Report>) -> Result<(), String> 
     stdin.write_all(OWN_INPUT.as_bytes()).map_err(|error| error.to_string())?;
     drop(stdin);
     let errors = BufReader::new(host.stderr.take().ok_or("no stderr")?);
-    // What it says of itself is of interest when it dies, and else is V8's last words.
+    // The application's stderr is reported if it dies.
     let errors = std::thread::spawn(move || {
         let lines = errors.lines().map_while(Result::ok);
         lines.collect::<Vec<_>>()
     });
     let total = reports.len() + names.len();
-    let mut begun = names.iter();
+    let mut started = names.iter();
     let mut current = None;
     for line in BufReader::new(host.stdout.take().ok_or("no stdout")?).lines() {
         let line = line.map_err(|error| error.to_string())?;
         match serde_json::from_str::<Value>(&line) {
-            Ok(value) if value["begins"].is_string() => {
-                current = begun.next().copied();
-                // The table comes at the end; until then a reader sees how far the run is.
+            Ok(value) if value["started"].is_string() => {
+                current = started.next().copied();
+                // Progress, because the table is printed at the end.
                 let name = current.unwrap_or_default();
                 eprintln!("hazard {} of {total}: {name}", reports.len() + 1);
             }
@@ -98,17 +98,17 @@ fn run(names: &[&'static str], reports: &mut Vec<Report>) -> Result<(), String> 
                 reports.extend(current.map(|name| Report::read(name, &value)));
             }
             _ => {
-                // Nothing but the application writes to its stdout.
+                // Only the application itself may write to its stdout.
                 let _ = host.kill();
                 let _ = host.wait();
-                return Err(format!("a stranger wrote to its stdout: {line}"));
+                return Err(format!("a hazard wrote to the application's stdout: {line}"));
             }
         }
     }
     let status = host.wait().map_err(|error| error.to_string())?;
     let errors = errors.join().unwrap_or_default();
     if errors.iter().any(|line| line.contains("LEAK")) {
-        return Err("a stranger wrote to its stderr".to_owned());
+        return Err("a hazard wrote to the application's stderr".to_owned());
     }
     if status.success() {
         return Ok(());
@@ -141,8 +141,8 @@ impl Report {
     }
 }
 
-/// One line a hazard: how it ended, how long a kill took, by how much memory grew, the longest that each neighbour took to
-/// answer meanwhile.
+/// Prints one line per hazard: its end, the duration of a kill, the growth of memory, and the slowest answer of each
+/// neighbour.
 pub(crate) fn print(reports: &[Report]) {
     println!(
         "\n{:36} {:44} {:>6} {:>9} {:>9} {:>7}",

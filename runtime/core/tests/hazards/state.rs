@@ -1,4 +1,4 @@
-//! What of this program belongs to all of it, and must be the same after every hazard.
+//! Process-wide state of this program, which must be the same after every hazard.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use crate::own;
 use crate::patience::becomes;
 
-/// A moment's state, by what it is about.
+/// The state at one moment, by name.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct State(BTreeMap<&'static str, String>);
 
@@ -20,15 +20,15 @@ impl State {
         let mut env: Vec<_> =
             std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
         env.sort();
-        let is_the_engines =
-            |name: &String| ["js:", "worker-"].iter().any(|of| name.starts_with(of));
-        let mut threads: Vec<_> = own::threads().into_iter().filter(is_the_engines).collect();
+        let is_engine =
+            |name: &String| ["js:", "worker-"].iter().any(|prefix| name.starts_with(prefix));
+        let mut threads: Vec<_> = own::threads().into_iter().filter(is_engine).collect();
         threads.sort();
         let files = fs::read_dir("/proc/self/fd").expect("procfs").count();
         let stat = fs::read_to_string("/proc/self/stat").expect("procfs");
         let nice = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(16));
         Self(BTreeMap::from([
-            ("folder", format!("{:?}", std::env::current_dir().ok())),
+            ("working directory", format!("{:?}", std::env::current_dir().ok())),
             ("environment", env.join("\n")),
             ("umask", line("Umask:")),
             ("user", line("Uid:")),
@@ -44,19 +44,21 @@ impl State {
         ]))
     }
 
-    /// How many threads the engine has.
+    /// The number of the engine's threads.
     pub(crate) fn threads(&self) -> usize {
         self.0["threads"].split_whitespace().count()
     }
 
-    /// What is another than before, when things have had time to settle; `but` are left out.
-    pub(crate) async fn changes(&self, but: &[&str]) -> Vec<String> {
+    /// The changes since then that do not disappear in time. Does not report the names in `ignored`.
+    pub(crate) async fn changes(&self, ignored: &[&str]) -> Vec<String> {
         let mut changed = Vec::new();
         becomes(|| {
             let now = Self::now();
             let pairs = self.0.iter().zip(now.0.values());
-            let others = pairs.filter(|((about, was), is)| was != is && !but.contains(about));
-            changed = others.map(|((about, was), is)| format!("{about}: {was} -> {is}")).collect();
+            let differing =
+                pairs.filter(|((name, before), after)| before != after && !ignored.contains(name));
+            let text = |((name, before), after)| format!("{name}: {before} -> {after}");
+            changed = differing.map(text).collect();
             changed.is_empty()
         })
         .await;
@@ -64,14 +66,14 @@ impl State {
     }
 }
 
-/// All but the end of a child, which the executor listens for once a script has left one behind.
+/// The caught signals without SIGCHLD, which the executor handles once a script has left a child behind.
 fn caught(mask: &str) -> String {
     const CHILD: u64 = 1 << 16;
     let mask = u64::from_str_radix(mask, 16).expect("a mask");
     format!("{:x}", mask & !CHILD)
 }
 
-/// Sockets of this program that listen.
+/// The number of this program's listening sockets.
 fn listening() -> usize {
     const LISTEN: &str = "0A";
     let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(fs::read_to_string);

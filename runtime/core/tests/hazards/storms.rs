@@ -1,8 +1,8 @@
-//! Scripts that call what there is with what it does not expect, by chance: `storm TARGET SECONDS [SEED]` goes on for
-//! so long. What such a script does to itself is its own affair; the application and a new process go on.
+//! Runs scripts that call APIs with random arguments: `storm TARGET SECONDS [SEED]`. A script may crash its own isolate;
+//! the application and new processes must survive.
 //!
-//! The application is this program started again. One that dies is told with the seed of the script that it died of,
-//! and the next one goes on with the seed after it.
+//! The application is this test program in a subprocess. If it dies, the seed of the script is reported, and a new
+//! application continues with the next seed.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -20,27 +20,26 @@ use crate::pings::echo;
 
 pub(crate) const TARGETS: [&str; 5] = ["ops", "vm", "zlib", "handles", "buffers"];
 
-/// Calls of one script.
+/// Calls per script.
 const CALLS: u32 = 2000;
 
-/// After that a script is killed. Many hang.
-const SCRIPT: Duration = Duration::from_secs(8);
+/// A script is killed after this time. Many hang.
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// What a run of all tests has time for.
+/// Scripts per target, and calls per script, when all tests run.
 const SHORT: u32 = 2;
 const SHORT_CALLS: u32 = 300;
 
-/// What came of some scripts.
 #[derive(Default)]
-struct Came {
+struct Results {
     scripts: u32,
-    /// Scripts whose engine has failed, which the application survives.
+    /// Scripts that crashed their isolate, which the application must survive.
     crashed: Vec<String>,
-    /// The application has died, or hung.
+    /// Scripts that killed or blocked the application.
     failures: Vec<String>,
 }
 
-/// The command line.
+/// Runs the command line.
 pub(crate) fn print(words: &[String]) -> ExitCode {
     let [target, seconds, seed @ ..] = words else {
         println!("storm TARGET SECONDS [SEED], where TARGET is one of {TARGETS:?}");
@@ -49,8 +48,8 @@ pub(crate) fn print(words: &[String]) -> ExitCode {
     let seconds = Duration::from_secs(seconds.parse().expect("a number of seconds"));
     let seed = seed.first().map_or(1, |seed| seed.parse().expect("a seed"));
     let until = Instant::now() + seconds;
-    let came = rage(target, seed, CALLS, |_| Instant::now() < until);
-    let Came { scripts, crashed, failures } = &came;
+    let results = run(target, seed, CALLS, |_| Instant::now() < until);
+    let Results { scripts, crashed, failures } = &results;
     println!("{target}: {scripts} scripts, {} crashes of the engine", crashed.len());
     crashed.iter().chain(failures).for_each(|line| println!("{line}"));
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -59,68 +58,69 @@ pub(crate) fn print(words: &[String]) -> ExitCode {
 /// A few scripts of every target.
 pub(crate) fn short() -> Result<(), Failed> {
     for target in TARGETS {
-        let came = rage(target, 1, SHORT_CALLS, |scripts| scripts < SHORT);
-        if !came.failures.is_empty() {
-            return Err(came.failures.join("\n").into());
+        let results = run(target, 1, SHORT_CALLS, |scripts| scripts < SHORT);
+        if !results.failures.is_empty() {
+            return Err(results.failures.join("\n").into());
         }
     }
     Ok(())
 }
 
-fn rage(target: &str, mut seed: u32, calls: u32, goes_on: impl Fn(u32) -> bool) -> Came {
-    let mut came = Came::default();
-    while goes_on(came.scripts) {
-        seed = application(target, seed, calls, &mut came, &goes_on);
+/// Runs scripts while `continues` returns true for the number of scripts so far.
+fn run(target: &str, mut seed: u32, calls: u32, continues: impl Fn(u32) -> bool) -> Results {
+    let mut results = Results::default();
+    while continues(results.scripts) {
+        seed = run_application(target, seed, calls, &mut results, &continues);
     }
-    came
+    results
 }
 
-/// Runs scripts in one application until it dies or none is to follow; the seed that comes next.
-fn application(
+/// Runs scripts in one application until it dies or no more scripts follow. Returns the next seed.
+fn run_application(
     target: &str,
     mut seed: u32,
     calls: u32,
-    came: &mut Came,
-    goes_on: &impl Fn(u32) -> bool,
+    results: &mut Results,
+    continues: &impl Fn(u32) -> bool,
 ) -> u32 {
-    let this = std::env::current_exe().expect("a program knows where it is");
+    let this = std::env::current_exe().expect("the test program");
     let mut host = Command::new(this)
         .args(["storm-host", target, &seed.to_string(), &calls.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .expect("this program starts");
-    let lines = BufReader::new(host.stdout.take().expect("it is a pipe")).lines();
+        .expect("the test program starts");
+    let lines = BufReader::new(host.stdout.take().expect("a pipe")).lines();
     let mut is_over = false;
     for line in lines.map_while(Result::ok) {
         let Ok(value) = serde_json::from_str::<Value>(&line) else { continue };
-        came.scripts += 1;
+        results.scripts += 1;
         seed += 1;
         if let Some(crash) = value["crashed"].as_str() {
-            came.crashed.push(format!("{target} {}: {crash}", value["seed"]));
+            results.crashed.push(format!("{target} {}: {crash}", value["seed"]));
         }
         if let Some(failure) = value["failure"].as_str() {
-            came.failures.push(format!("{target} {}: {failure}", value["seed"]));
+            results.failures.push(format!("{target} {}: {failure}", value["seed"]));
             break;
         }
-        if !goes_on(came.scripts) {
+        if !continues(results.scripts) {
             is_over = true;
             break;
         }
     }
-    // Fails for one that has died.
+    // Fails if the application has died.
     let _ = host.kill();
-    let ended = host.wait().expect("it has been started");
-    if !is_over && came.failures.is_empty() {
-        came.scripts += 1;
-        came.failures.push(format!("{target} {seed}: THE APPLICATION DIED: {ended}"));
+    let ended = host.wait().expect("the application has started");
+    if !is_over && results.failures.is_empty() {
+        results.scripts += 1;
+        results.failures.push(format!("{target} {seed}: THE APPLICATION DIED: {ended}"));
         seed += 1;
     }
     seed
 }
 
-/// The application: it runs one script after the other until it is killed.
+/// Runs in the subprocess: one script after the other, until it is killed.
 pub(crate) fn host(words: &[String]) -> ExitCode {
     let [target, seed, calls] = words else { return ExitCode::FAILURE };
     let first = seed.parse().expect("a seed");
@@ -134,7 +134,7 @@ pub(crate) fn host(words: &[String]) -> ExitCode {
                 Some(Ok(Some(crash))) => line["crashed"] = json!(crash),
                 Some(Ok(None)) => {}
                 Some(Err(failure)) => line["failure"] = json!(failure),
-                None => line["failure"] = json!("it hangs"),
+                None => line["failure"] = json!("the application hangs"),
             }
             println!("{line}");
         }
@@ -142,7 +142,7 @@ pub(crate) fn host(words: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs one script to its end, and then one that does no harm. What is told is how the engine has failed.
+/// Runs one script, and then a well-behaved one. Returns the exit reason if the script crashed its isolate.
 async fn survive(
     supervisor: &Supervisor,
     cwd: &Path,
@@ -157,10 +157,10 @@ async fn survive(
         open_files: Some(200),
         ..Limits::default()
     };
-    // The network of this machine is needed for sockets, and nothing is listened for on it.
+    // Sockets need permission for the network; nothing listens on the loopback interface.
     let net = Grant::Some(vec!["127.0.0.1".to_owned()]);
     let run = Grant::Some(vec!["true".to_owned()]);
-    // And a folder for what takes files.
+    // A folder for APIs that take paths.
     let files = || Grant::Some(vec![cwd.to_string_lossy().into_owned()]);
     let permissions =
         Permissions { net, run, read: files(), write: files(), ..Permissions::default() };
@@ -174,16 +174,16 @@ async fn survive(
     let failed = |error: js_runtime::Error| error.to_string();
     let started = supervisor.spawn_subscribed(target, config, Backpressure::Drop).await;
     let (_, mut events) = started.map_err(failed)?;
-    let ended = tokio::time::timeout(SCRIPT, exit(&mut events)).await;
+    let ended = tokio::time::timeout(SCRIPT_TIMEOUT, exit(&mut events)).await;
     let reason = if let Ok(reason) = ended {
         reason
     } else {
-        // Fails for one that has ended meanwhile.
+        // Fails if the script has ended meanwhile.
         let _ = supervisor.kill(target).await;
         exit(&mut events).await
     };
     supervisor.remove(target).map_err(failed)?;
-    lives(supervisor).await?;
+    check_new_process(supervisor).await?;
     Ok(reason.filter(|reason| reason.starts_with("Crashed")))
 }
 
@@ -196,7 +196,7 @@ async fn exit(events: &mut Subscription) -> Option<String> {
     None
 }
 
-async fn lives(supervisor: &Supervisor) -> Result<(), String> {
+async fn check_new_process(supervisor: &Supervisor) -> Result<(), String> {
     const NAME: &str = "well-behaved";
     let failed = |error: js_runtime::Error| format!("a new process: {error}");
     let config = SpawnConfig::script(Runtime::Embedded, echo());

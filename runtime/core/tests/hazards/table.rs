@@ -1,4 +1,4 @@
-//! The table: every hazard is in one of these files, by what it is about.
+//! The table of hazards, by topic.
 
 mod buffers;
 mod descriptors;
@@ -15,53 +15,52 @@ mod threads;
 
 use js_runtime::{Grant, Permissions};
 
-/// Something that a script does and should better not.
+/// A hostile script.
 pub(crate) struct Hazard {
     pub(crate) name: &'static str,
-    /// What it may do besides reading its own folder.
     pub(crate) granted: Granted,
-    /// How it ends.
     pub(crate) ends: Ends,
     /// The script, an ES module.
     pub(crate) script: &'static str,
 }
 
+/// Permissions in addition to reading the script's own folder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Granted {
     Nothing,
     Everything,
 }
 
-/// How a hazard ends.
+/// The expected end of a hazard.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ends {
-    /// It was harmless: its last line is `fine`, and it completes.
+    /// It completes with `fine` as its last line.
     Fine,
-    /// It ends by itself with this code.
+    /// It exits with this code.
     Code(i32),
-    /// It ends with an error whose message has this in it.
+    /// It fails with an error whose message contains this.
     Error(&'static str),
-    /// A signal that it sent to itself ended it.
+    /// It ends by a signal that it sends to itself.
     Signal(i32),
-    /// It ends at a limit of its memory.
+    /// It ends at the heap limit.
     HeapLimit,
-    /// The same inside one call, whose thread may stay parked with what it held.
+    /// It ends at the heap limit inside one call. Its thread may stay parked with its resources.
     HeapLimitInOneCall,
-    /// The same where one array or string alone is larger than the limit, which V8 makes nevertheless.
+    /// The same, where V8 allocates a single array or string that is larger than the limit.
     HeapLimitOfOneObject,
-    /// It ends at the limit of all its memory, of which it had little more.
+    /// It ends at the memory limit, which it exceeds only slightly.
     MemoryLimit,
-    /// It ends at the limit of its heap or of its buffers, before it had more memory than that limit.
+    /// It ends at the limit of its heap or buffers before it exceeds the memory limit.
     SmallHeapLimit,
-    /// It ends with an error whose message has this in it, before it had more memory than that limit.
+    /// It fails with an error whose message contains this before it exceeds the memory limit.
     Refused(&'static str),
-    /// Its loop stands still, which is told; then it can be killed within a second of a machine that is not busy.
+    /// Its event loop is reported as unresponsive. Then it can be killed, within a second on an idle machine.
     Stuck,
-    /// It goes on and on; then it can be killed as soon.
+    /// It runs until it is killed, within a second on an idle machine.
     Busy,
-    /// The same, but what it was at, and the files of that, the system does not let go of.
-    BusyForGood,
-    /// The engine fails, and the message has this in it. The application does not.
+    /// The same, but the system call that it is in never returns, and its files stay open.
+    BusyForever,
+    /// The engine crashes, and the message contains this.
     Crashed(&'static str),
 }
 
@@ -76,7 +75,7 @@ impl Granted {
     }
 }
 
-/// One line a hazard: what it may do, its name, how it ends, its script.
+/// One line per hazard: permissions, name, expected end, script.
 macro_rules! hazards {
     ($($granted:ident $name:ident => $ends:expr, $script:expr;)+) => {
         &[$($crate::table::Hazard {

@@ -1,4 +1,4 @@
-//! Descriptors of every kind: all of them are closed when the process has ended, whatever opened them.
+//! Descriptors of every kind, which must be closed after the exit.
 
 use super::Ends::{Busy, Code};
 use super::{Hazard, hazards};
@@ -10,7 +10,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Everything sockets_of_node_and_exits => Code(0), "const net = await import('node:net'); globalThis.all = []; let accepted = 0; const server = net.createServer(() => { if (++accepted === 40) Deno.exit(0) }).listen(0, '127.0.0.1', () => { for (let i = 0; i < 50; i++) all.push(net.connect(server.address().port, '127.0.0.1')) })";
     Everything unix_sockets => Busy, "const net = await import('node:net'); globalThis.all = []; const path = `${Deno.makeTempDirSync()}/s`; const server = net.createServer((s) => all.push(s)).listen(path, () => { for (let i = 0; i < 50; i++) all.push(net.connect(path)); all[49].on('connect', () => Deno.removeSync(path)) })";
     Everything datagrams => Busy, "const dgram = await import('node:dgram'); for (let i = 0; i < 50; i++) dgram.createSocket('udp4').bind(0, '127.0.0.1'); globalThis.all = []; for (let i = 0; i < 50; i++) all.push(Deno.listenDatagram?.({ port: 0, hostname: '127.0.0.1', transport: 'udp' }))";
-    Everything numbers_of_files => Code(0), "const fs = await import('node:fs'); for (let i = 0; i < 200; i++) fs.openSync('/dev/null'); await Promise.all(Array.from({ length: 200 }, () => new Promise((done) => fs.open('/dev/null', done)))); Deno.exit(0)";
+    Everything file_descriptors => Code(0), "const fs = await import('node:fs'); for (let i = 0; i < 200; i++) fs.openSync('/dev/null'); await Promise.all(Array.from({ length: 200 }, () => new Promise((done) => fs.open('/dev/null', done)))); Deno.exit(0)";
     Everything databases => Busy, "const { DatabaseSync } = await import('node:sqlite'); globalThis.all = []; const folder = Deno.makeTempDirSync(); for (let i = 0; i < 20; i++) { const db = new DatabaseSync(`${folder}/${i}`); db.exec('create table t(x); begin; insert into t values (1)'); all.push(db) } setInterval(() => {}, 1000)";
     Everything many_watchers => Busy, "const fs = await import('node:fs'); globalThis.all = []; for (let i = 0; i < 10; i++) all.push(fs.watch(import.meta.dirname, () => {}), Deno.watchFs(import.meta.dirname)[Symbol.asyncIterator]().next()); setInterval(() => {}, 1000)";
     Everything web_sockets => Busy, "globalThis.all = []; const server = Deno.serve({ port: 0, hostname: '127.0.0.1', onListen() {} }, (request) => { const { socket, response } = Deno.upgradeWebSocket(request); all.push(socket); return response }); for (let i = 0; i < 20; i++) all.push(new WebSocket(`ws://127.0.0.1:${server.addr.port}`)); setInterval(() => {}, 1000)";

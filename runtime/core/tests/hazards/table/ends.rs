@@ -6,7 +6,7 @@ use super::{Hazard, hazards};
 pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing deno_exit => Code(7), "Deno.exit(7)";
     Nothing process_exit => Code(7), "process.exit(7)";
-    Nothing really_exit => Code(7), "process.exitCode = 7; process.reallyExit(7)";
+    Nothing process_really_exit => Code(7), "process.exitCode = 7; process.reallyExit(7)";
     Nothing exit_code => Code(7), "process.exitCode = 7";
     Nothing deno_exit_code => Code(7), "Deno.exitCode = 7";
     Nothing close => Code(0), "close(); setInterval(() => {}, 1000)";
@@ -23,7 +23,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing kill_own_pid => Signal(9), "process.kill(process.pid, 'SIGKILL')";
     Nothing deno_kill_own_pid => Signal(15), "Deno.kill(Deno.pid)";
     Nothing kill_own_group => Signal(15), "process.kill(0, 'SIGTERM')";
-    Everything kill_everybody => Signal(9), "process.kill(-1, 'SIGKILL')";
+    Everything kill_all => Signal(9), "process.kill(-1, 'SIGKILL')";
     Nothing kill_the_hosts_parent => Error("NotCapable"), "process.kill(process.ppid, 0); process.kill(process.ppid, 'SIGTERM')";
     Nothing throws => Error("Error: on purpose"), "throw new Error('on purpose')";
     Nothing throws_later => Error("Error: on purpose"), "setTimeout(() => { throw new Error('on purpose') })";
@@ -34,8 +34,8 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing throws_in_unhandled_rejection => Error("again"), "addEventListener('unhandledrejection', () => { throw new Error('again') }); Promise.reject(1)";
     Nothing throws_in_uncaught_exception => Error("again"), "process.on('uncaughtException', () => { throw new Error('again') }); throw new Error('on purpose')";
     Nothing throws_in_prepare_stack_trace => Error("on purpose"), "Error.prepareStackTrace = () => { throw 1 }; throw new Error('on purpose')";
-    Nothing throws_what_throws => Error(""), "throw new Proxy(new Error('x'), { get() { throw 1 }, has() { throw 2 }, getPrototypeOf() { throw 3 } })";
-    Nothing throws_a_circle => Error("around"), "class E extends Error { get cause() { return this } } throw new E('around')";
+    Nothing throws_an_object_that_throws => Error(""), "throw new Proxy(new Error('x'), { get() { throw 1 }, has() { throw 2 }, getPrototypeOf() { throw 3 } })";
+    Nothing throws_a_cycle => Error("around"), "class E extends Error { get cause() { return this } } throw new E('around')";
     Nothing throws_while_exiting => Error("on purpose"), "process.on('exit', () => { throw new Error('on purpose') })";
     Nothing loops_while_exiting => Stuck, "process.on('exit', () => { for (;;); })";
     Nothing handles_its_own_error => Fine, "process.on('uncaughtException', () => console.log('fine')); setTimeout(() => { throw 1 })";

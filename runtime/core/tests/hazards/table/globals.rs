@@ -1,4 +1,4 @@
-//! What belongs to the application's process. `state` sees that it is as it was.
+//! Attempts to change process-wide state of the application.
 
 use super::Ends::{Code, Error, Fine};
 use super::{Hazard, hazards};

@@ -1,6 +1,6 @@
-//! Ways to keep a thread for ever.
+//! Ways to block a thread forever.
 
-use super::Ends::{Busy, BusyForGood, Error, Fine, Stuck};
+use super::Ends::{Busy, BusyForever, Error, Fine, Stuck};
 use super::{Hazard, hazards};
 
 pub(super) const HAZARDS: &[Hazard] = hazards! {
@@ -46,7 +46,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing read_file_sync => Busy, "(await import('node:fs')).readFileSync(0)";
     Everything sleeps_in_a_child => Stuck, "(await import('node:child_process')).execSync('sleep 60')";
     Everything waits_for_a_child => Busy, "await new Deno.Command('sleep', { args: ['60'] }).output()";
-    Everything reads_a_fifo => BusyForGood, "const at = Deno.makeTempDirSync(); await new Deno.Command('mkfifo', { args: [at + '/f'] }).output(); setTimeout(() => Deno.removeSync(at, { recursive: true }), 20); await Deno.readFile(at + '/f')";
+    Everything reads_a_fifo => BusyForever, "const at = Deno.makeTempDirSync(); await new Deno.Command('mkfifo', { args: [at + '/f'] }).output(); setTimeout(() => Deno.removeSync(at, { recursive: true }), 20); await Deno.readFile(at + '/f')";
     Nothing hundred_thousand_timers => Busy, "for (let i = 0; i < 1e5; i++) setInterval(() => {}, 1000)";
     Nothing ten_thousand_promises => Fine, "await Promise.all(Array.from({ length: 1e4 }, () => new Promise((r) => setTimeout(r)))); console.log('fine')";
     Nothing stdout_flood => Busy, "for (;;) await Deno.stdout.write(new Uint8Array(65536).fill(10))";

@@ -1,4 +1,4 @@
-//! Ways to take all the memory.
+//! Ways to exhaust the heap and buffers.
 
 use super::Ends::{Crashed, Error, Fine, HeapLimit, HeapLimitOfOneObject};
 use super::{Hazard, hazards};
@@ -27,13 +27,13 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing buffers => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "const all = []; for (;;) all.push(new ArrayBuffer(2 ** 20))";
     Nothing shared_buffers => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "const all = []; for (;;) all.push(new SharedArrayBuffer(2 ** 20))";
     Nothing node_buffers => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "const { Buffer } = await import('node:buffer'); const all = []; for (;;) all.push(Buffer.alloc(2 ** 20))";
-    Nothing buffers_in_turns => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "const all = []; for (;;) { all.push(new Uint8Array(2 ** 22).fill(1)); await new Promise((r) => setTimeout(r)) }";
+    Nothing buffers_between_ticks => Error("Array buffer allocation failed (limits.arrayBufferMb)"), "const all = []; for (;;) { all.push(new Uint8Array(2 ** 22).fill(1)); await new Promise((r) => setTimeout(r)) }";
     Nothing buffers_that_grow => Error("Out of memory (limits.arrayBufferMb)"), "const all = []; for (;;) { const b = new ArrayBuffer(1, { maxByteLength: 2 ** 24 }); b.resize(2 ** 24); all.push(b); await new Promise((r) => setTimeout(r)) }";
     Nothing buffers_refused_and_caught => Fine, "for (let i = 0; i < 50; i++) try { new ArrayBuffer(2 ** 40); throw 'given' } catch (e) { if (!(e instanceof RangeError)) throw e } console.log('fine')";
-    Nothing buffers_given_back => Fine, "for (let i = 0; i < 200; i++) { new Uint8Array(2 ** 24).fill(1); await new Promise((r) => setTimeout(r)) } console.log('fine')";
+    Nothing released_buffers => Fine, "for (let i = 0; i < 200; i++) { new Uint8Array(2 ** 24).fill(1); await new Promise((r) => setTimeout(r)) } console.log('fine')";
     Nothing heap_after_refusals => HeapLimit, "for (let i = 0; i < 20; i++) try { new ArrayBuffer(2 ** 40) } catch {} const all = []; for (;;) all.push({})";
     Nothing images => Error("Invalid typed array length"), "new ImageData(50000, 50000)";
-    Nothing two_faced_images => Error("Invalid typed array length"), "let n = 1; const two = { valueOf: () => (n = n === 1 ? 50000 : 1) }; for (;;) new ImageData(two, '50000')";
+    Nothing images_with_changing_sizes => Error("Invalid typed array length"), "let n = 1; const two = { valueOf: () => (n = n === 1 ? 50000 : 1) }; for (;;) new ImageData(two, '50000')";
     Nothing clones => HeapLimit, "let all = []; for (;;) all = [structuredClone(all), structuredClone(all)]";
     Nothing wasm_memories => Error("could not allocate memory (limits.arrayBufferMb)"), "const all = []; for (;;) { const m = new WebAssembly.Memory({ initial: 100 }); new Uint8Array(m.buffer).fill(1); all.push(m) }";
     Nothing wasm_memory_that_grows => Error("Unable to grow instance memory (limits.arrayBufferMb)"), "const m = new WebAssembly.Memory({ initial: 1 }); for (;;) { m.grow(100); new Uint8Array(m.buffer).fill(1) }";

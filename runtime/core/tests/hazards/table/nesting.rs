@@ -1,4 +1,4 @@
-//! Ways to use up a stack that is not JavaScript's.
+//! Ways to overflow the native stack.
 
 use super::Ends::{Code, Crashed, Error, Fine};
 use super::{Hazard, hazards};

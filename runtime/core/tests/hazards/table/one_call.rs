@@ -1,4 +1,4 @@
-//! Ways to fill the heap inside one call of a built-in function, which V8 cannot interrupt.
+//! Ways to exhaust the heap inside one call of a built-in function, which V8 cannot interrupt.
 
 use super::Ends::{Error, Fine, HeapLimitInOneCall};
 use super::{Hazard, hazards};
@@ -30,7 +30,7 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing in_a_thread => HeapLimitInOneCall, "const { Worker } = await import('node:worker_threads'); new Worker(`JSON.parse('[' + '[1],'.repeat(2e7) + '1]')`, { eval: true }); await new Promise(() => {})";
     Nothing one_object_beyond_the_limit => HeapLimitInOneCall, "globalThis.x = []; for (;;) { const s = 'y'.repeat(6e7); /z/.test(s); x.push(s, { s }) }";
     Nothing in_a_worker => HeapLimitInOneCall, "new Worker(`data:text/javascript,JSON.parse('[' + '[1],'.repeat(2e7) + '1]')`, { type: 'module' }); await new Promise(() => {})";
-    Nothing caught_and_again => HeapLimitInOneCall, "for (;;) try { JSON.parse('[' + '[1],'.repeat(2e7) + '1]') } catch {}";
-    Nothing too_long_a_string => Error("Invalid string length"), "'x'.repeat(2 ** 30)";
+    Nothing exhausts_the_heap_again_after_a_catch => HeapLimitInOneCall, "for (;;) try { JSON.parse('[' + '[1],'.repeat(2e7) + '1]') } catch {}";
+    Nothing string_over_the_maximum_length => Error("Invalid string length"), "'x'.repeat(2 ** 30)";
     Nothing just_fits => Fine, "const all = new Array(4e6).fill(1); JSON.parse(JSON.stringify(all.slice(0, 1e6))); structuredClone(all.slice(0, 1e6)); console.log('fine')";
 };

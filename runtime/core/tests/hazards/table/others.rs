@@ -1,4 +1,4 @@
-//! What other processes might see, and what must be given back.
+//! Resources that processes share, and resources that must be released at exit.
 
 use super::Ends::{Busy, Code, Error, Fine};
 use super::{Hazard, hazards};
@@ -6,9 +6,9 @@ use super::{Hazard, hazards};
 pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing broadcasts => Busy, "const c = new BroadcastChannel('neighbours'); c.onmessage = () => { throw 1 }; setInterval(() => c.postMessage('x'), 1)";
     Nothing locks_of_others => Fine, "const { held } = await navigator.locks.query(); if (held.length === 0 && await navigator.locks.request('neighbours', { ifAvailable: true }, (l) => l !== null)) console.log('fine')";
-    Nothing locks_held_for_ever => Busy, "navigator.locks.request('neighbours', () => new Promise(() => {})); setInterval(() => {}, 1000)";
+    Nothing locks_held_forever => Busy, "navigator.locks.request('neighbours', () => new Promise(() => {})); setInterval(() => {}, 1000)";
     Nothing locks_stolen => Fine, "await navigator.locks.request('neighbours', { steal: true }, () => console.log('fine'))";
-    Nothing locks_by_trick => Fine, "globalThis.jsRuntimeProcess === undefined || (() => { 'use strict'; try { globalThis.jsRuntimeProcess = '1:' } catch {} try { Object.defineProperty(globalThis, 'jsRuntimeProcess', { value: '1:' }) } catch {} })(); const { held } = await navigator.locks.query(); if (held.length === 0) console.log('fine')";
+    Nothing locks_by_a_faked_process_id => Fine, "globalThis.jsRuntimeProcess === undefined || (() => { 'use strict'; try { globalThis.jsRuntimeProcess = '1:' } catch {} try { Object.defineProperty(globalThis, 'jsRuntimeProcess', { value: '1:' }) } catch {} })(); const { held } = await navigator.locks.query(); if (held.length === 0) console.log('fine')";
     Nothing caches => Error(""), "const cache = await caches.open('neighbours'); await cache.put('http://localhost/x', new Response('x'))";
     Nothing local_storage => Error(""), "localStorage.setItem('neighbours', 'x'); if (localStorage.getItem('neighbours') !== 'x') throw 1; throw new Error('in memory only')";
     Everything listens => Busy, "Deno.listen({ port: 0, hostname: '127.0.0.1' }); Deno.serve({ port: 0, hostname: '127.0.0.1', onListen() {} }, () => new Response()); (await import('node:net')).createServer().listen(0)";
