@@ -11,8 +11,8 @@ mod stdio;
 
 pub(crate) use self::lifecycle::pool::Pool;
 pub(crate) use self::lifecycle::start::start;
-pub(crate) use self::limits::usage_probe::Meter;
+pub(crate) use self::limits::control::Meter;
 pub(crate) use self::modules::Entry;
 
-/// The version of Deno that the engine is made of.
+/// The version of Deno that the engine is built from.
 pub(crate) const DENO_VERSION: &str = "2.9.8";

@@ -86,7 +86,7 @@ pub use wire::*;
 #[must_use]
 pub fn parked_threads() -> usize {
     #[cfg(feature = "embedded")]
-    return isolate::crash::parked();
+    return isolate::crash::parked_threads();
     #[cfg(not(feature = "embedded"))]
     0
 }

@@ -61,8 +61,10 @@ fn await_idle() {
 /// Starts a process, reads one echoed line, and kills it.
 async fn cycle(supervisor: &Supervisor, name: &str) {
     let config = SpawnConfig::script(Runtime::Embedded, SCRIPT);
-    let (_, mut events) =
-        supervisor.spawn_subscribed(name, config, Backpressure::Wait).await.expect("the script starts");
+    let (_, mut events) = supervisor
+        .spawn_subscribed(name, config, Backpressure::Wait)
+        .await
+        .expect("the script starts");
     supervisor.write_stdin(name, "hello\n").await.expect("the script runs");
     let mut echoed = false;
     while let Some(record) = events.recv().await {

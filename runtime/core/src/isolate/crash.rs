@@ -1,55 +1,80 @@
-//! The last resort: what would abort the application parks one thread instead.
+//! The last resort for native failures: parks the failed thread instead of aborting the application.
 //!
-//! A failed check in V8, memory that V8 cannot do without, a panic that cannot unwind because C++ is
-//! on the stack, a native stack that overflows: each ends in a signal to the thread that failed, by
-//! which the system would end the program. On the engine's threads that signal is handled: the
-//! failure is told, and the thread waits for ever, holding what it held. All other threads are left to
-//! whoever handled such signals before. On Windows there is no last resort.
+//! A failed check in V8, an allocation that V8 cannot do without, a panic that cannot unwind through C++, a native stack
+//! overflow: each raises a fatal signal on the failed thread. On the engine's threads a handler reports the failure to
+//! the process's monitor and parks the thread, with everything that it holds. Signals on other threads go to the handlers
+//! that were installed before. Windows has no such handler.
 //!
-//! A heap that is full inside one call of a built-in function needs no signal, and so is contained on every
-//! system: V8 calls a handler from which it must not return, and the thread is parked there.
+//! A heap that is exhausted inside one call of a built-in function raises no signal and is contained on every system: V8
+//! calls a handler that must not return, and that handler parks the thread.
 
-#[cfg(test)]
-pub(crate) mod own_program;
 #[cfg(unix)]
 mod owners;
 #[cfg(test)]
 pub(crate) mod panics;
 #[cfg(unix)]
 mod signals;
-mod words;
+#[cfg(test)]
+pub(crate) mod subprocess_test;
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, c_char};
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 #[cfg(unix)]
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::thread;
 
+use deno_runtime::deno_core::v8;
 use tokio::sync::Notify;
 
-pub(super) use self::words::out_of_memory;
-use crate::isolate::limits::control::{Control, SelfEnded};
+/// A process whose threads can fail.
+pub(crate) trait Process: Any + Send + Sync {
+    /// Called after a panic on the thread of the process's script.
+    fn on_panic(&self);
 
-/// Whether one of a process's threads has failed, and what is known of it.
+    /// Called on a thread that is about to be parked because its heap is exhausted. Must not take a lock that the thread
+    /// may hold.
+    fn on_heap_exhausted(&self);
+}
+
+/// The native failure of a process, if one has happened.
 #[derive(Default)]
 pub(crate) struct Crash {
+    process: Option<Weak<dyn Process>>,
     has_happened: AtomicBool,
-    told: Notify,
-    /// The last message of the engine. A mutex of std: a signal handler may take and release it, because neither allocates.
+    notified: Notify,
+    /// The last message of the engine. A `std` mutex, because a signal handler may lock and unlock it without
+    /// allocating.
     message: Mutex<Option<String>>,
-    /// Which the threads of the process have on Linux.
+    /// Identifies the process's threads on Linux, see [`owners`].
     #[cfg(unix)]
     number: OnceLock<usize>,
 }
 
 impl Crash {
+    pub(super) fn of(process: Weak<dyn Process>) -> Arc<Self> {
+        Arc::new(Self { process: Some(process), ..Self::default() })
+    }
+
+    /// The process; `None` for [`Crash::without_process`].
+    pub(super) fn process(&self) -> Option<Arc<dyn Process>> {
+        self.process.as_ref()?.upgrade()
+    }
+
+    /// For a thread that works for no process, such as one that prepares a script for a child: a failure is contained
+    /// to the thread. `None` if the handlers cannot be installed.
+    pub(crate) fn without_process() -> Option<Arc<Self>> {
+        install_handlers().ok().map(|()| Arc::default())
+    }
+
     /// Resolves when a thread of the process has failed.
     pub(super) async fn happened(&self) {
         while !self.has_happened() {
-            self.told.notified().await;
+            self.notified.notified().await;
         }
     }
 
@@ -62,179 +87,205 @@ impl Crash {
         message.unwrap_or_else(|| "the engine failed natively, as by a stack overflow".to_owned())
     }
 
-    fn note(&self, message: String) {
-        // Never waits: the thread that is about to fail may hold the lock itself.
-        if let Ok(mut place) = self.message.try_lock() {
-            *place = Some(message);
+    fn record(&self, message: String) {
+        // `try_lock`: the failing thread may hold the lock itself.
+        if let Ok(mut recorded) = self.message.try_lock() {
+            *recorded = Some(message);
         }
     }
 
-    /// The same unless something is known already.
     #[cfg(unix)]
-    fn note_if_silent(&self, message: &str) {
-        if let Ok(mut place) = self.message.try_lock() {
-            place.get_or_insert_with(|| message.to_owned());
+    fn record_if_empty(&self, message: &str) {
+        if let Ok(mut recorded) = self.message.try_lock() {
+            recorded.get_or_insert_with(|| message.to_owned());
         }
     }
 
-    /// Called when the thread that has failed will do nothing more.
-    pub(super) fn tell(&self) {
+    /// Reports that a thread of the process has failed and does nothing more.
+    fn notify(&self) {
         self.has_happened.store(true, Ordering::Release);
-        self.told.notify_one();
+        self.notified.notify_one();
     }
 }
 
-/// Threads that are parked, holding what they held.
 static PARKED: AtomicUsize = AtomicUsize::new(0);
 
-/// How many threads of the application are parked.
-pub(crate) fn parked() -> usize {
+/// The number of parked threads in the application.
+pub(crate) fn parked_threads() -> usize {
     PARKED.load(Ordering::Acquire)
 }
 
 thread_local! {
-    /// The process that this thread belongs to; null on threads that are none of the engine's. Of a
-    /// kind that a signal handler may read: it needs neither to be made nor to be dropped.
-    static HERE: Cell<*const Control> = const { Cell::new(ptr::null()) };
+    /// The process of this thread; null on threads that are not the engine's. Const-initialized and without a
+    /// destructor, so that a signal handler may read it.
+    static CURRENT: Cell<*const Crash> = const { Cell::new(ptr::null()) };
 
-    /// Whether a panic on this thread is the end of its script.
-    static IS_SCRIPTS: Cell<bool> = const { Cell::new(false) };
+    /// Whether a panic on this thread ends its script.
+    static ENDS_SCRIPT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While it lives, this thread's failures are those of one process. Those of one thread end in the order
-/// opposite to that in which they began.
+/// Attributes failures of this thread to a process until it is dropped. Guards of one thread must be dropped in reverse
+/// order.
 pub(crate) struct Entered {
-    control: Arc<Control>,
-    /// What the thread belonged to before.
-    outer: *const Control,
-    /// The address of the thread's isolate, once it has one.
+    crash: Arc<Crash>,
+    _process: Option<Arc<dyn Process>>,
+    /// The previous value of [`CURRENT`].
+    outer: *const Crash,
+    /// The address of the thread's isolate; 0 before it has one.
     isolate: Cell<usize>,
 }
 
-/// Called on a thread of the engine. Threads that descend from it are the process's too, where that can be known.
-pub(crate) fn enter(control: &Arc<Control>) -> Entered {
+/// Attributes failures of this thread to a process. On Linux also those of threads that it starts.
+pub(crate) fn enter(crash: &Arc<Crash>) -> Entered {
     #[cfg(unix)]
-    owners::number(control);
-    let outer = HERE.replace(Arc::as_ptr(control));
-    Entered { control: control.clone(), outer, isolate: Cell::default() }
+    owners::number_thread(crash);
+    let outer = CURRENT.replace(Arc::as_ptr(crash));
+    Entered { crash: crash.clone(), _process: crash.process(), outer, isolate: Cell::default() }
 }
 
 impl Entered {
-    /// Called when this thread has entered its isolate: V8's own threads say at times for which one they work.
-    pub(super) fn has_isolate(&self) {
+    /// Call when this thread has entered its isolate, so that failures of V8's own threads can be attributed to it.
+    pub(super) fn register_isolate(&self) {
         #[cfg(unix)]
-        self.isolate.set(owners::remember_isolate(&self.control));
-    }
-}
-
-thread_local! {
-    static HELPS: RefCell<Option<Entered>> = const { RefCell::new(None) };
-}
-
-/// Called as a thread begins that an isolate's executor has started: it is the process's until it ends.
-pub(super) fn begin_to_help(control: &Arc<Control>) {
-    HELPS.set(Some(enter(control)));
-}
-
-/// Called on the engine's first thread: V8's own threads descend from it.
-pub(super) fn enter_as_engine() {
-    #[cfg(unix)]
-    owners::mark_as_engines();
-}
-
-/// The same on the thread of a process's own script. A panic ends that, also one that the engine catches:
-/// whoever waits for an op that has panicked waits for ever.
-pub(super) fn enter_as_script(control: &Arc<Control>) -> Entered {
-    IS_SCRIPTS.set(true);
-    enter(control)
-}
-
-/// Runs what may panic, which is then the caller's affair.
-pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> thread::Result<T> {
-    let was = IS_SCRIPTS.replace(false);
-    let done = panic::catch_unwind(AssertUnwindSafe(work));
-    IS_SCRIPTS.set(was);
-    done
-}
-
-/// Whether this thread works for a process, or descends from one that does, where the system tells.
-pub(super) fn is_for_a_process() -> bool {
-    #[cfg(unix)]
-    let descends = owners::of_this_thread().is_some();
-    #[cfg(not(unix))]
-    let descends = false;
-    !HERE.get().is_null() || descends
-}
-
-/// The process that this thread belongs to, for the threads that help it.
-pub(crate) fn process_here() -> Option<Arc<Control>> {
-    let here = HERE.get();
-    if here.is_null() {
-        return None;
-    }
-    // SAFETY: made by `Arc::as_ptr`, and held by a guard as long as it is there.
-    unsafe {
-        Arc::increment_strong_count(here);
-        Some(Arc::from_raw(here))
+        self.isolate.set(owners::register_isolate(&self.crash));
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        debug_assert_eq!(HERE.get(), Arc::as_ptr(&self.control));
-        HERE.set(self.outer);
+        debug_assert_eq!(CURRENT.get(), Arc::as_ptr(&self.crash));
+        CURRENT.set(self.outer);
         #[cfg(unix)]
-        owners::forget_isolate(self.isolate.get());
+        owners::unregister_isolate(self.isolate.get());
     }
 }
 
-/// A process for a thread that works for none, such as one that prepares a script for a child: if the thread
-/// fails, it fails alone. `None` where there is no last resort.
-pub(crate) fn process_of_its_own() -> Option<Arc<Control>> {
-    prepare().ok().map(|()| Arc::default())
+thread_local! {
+    static HELPER: RefCell<Option<Entered>> = const { RefCell::new(None) };
 }
 
-/// Called before any isolate exists, and before anything else that may fail natively. Does its work once.
+/// Enters a thread that an isolate's executor has started, until the thread ends.
+pub(super) fn enter_helper(crash: &Arc<Crash>) {
+    HELPER.set(Some(enter(crash)));
+}
+
+/// Marks the engine's first thread, and thereby V8's own threads, which it starts.
+pub(super) fn mark_engine_thread() {
+    #[cfg(unix)]
+    owners::mark_as_engine();
+}
+
+/// Enters the thread of a process's own script. A panic then ends the script, even if the engine catches it: a panicked
+/// op never resolves.
+pub(super) fn enter_as_script(crash: &Arc<Crash>) -> Entered {
+    ENDS_SCRIPT.set(true);
+    enter(crash)
+}
+
+/// Runs `work`; a panic in it does not end the script.
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> thread::Result<T> {
+    let outer = ENDS_SCRIPT.replace(false);
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    ENDS_SCRIPT.set(outer);
+    result
+}
+
+/// Whether this thread works for a process, or on Linux was started by such a thread.
+pub(super) fn is_process_thread() -> bool {
+    #[cfg(unix)]
+    let is_numbered = owners::of_this_thread().is_some();
+    #[cfg(not(unix))]
+    let is_numbered = false;
+    !CURRENT.get().is_null() || is_numbered
+}
+
+/// The crash state that this thread has entered.
+pub(crate) fn current() -> Option<Arc<Crash>> {
+    let current = CURRENT.get();
+    if current.is_null() {
+        return None;
+    }
+    // SAFETY: `enter` sets `CURRENT` from `Arc::as_ptr`, and its guard owns that `Arc` until it resets `CURRENT`.
+    unsafe {
+        Arc::increment_strong_count(current);
+        Some(Arc::from_raw(current))
+    }
+}
+
+/// Installs the hooks and signal handlers. Call before any isolate exists, and before anything else that may fail
+/// natively. Later calls do nothing, or retry what has failed.
 #[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "only signals can fail"))]
-pub(super) fn prepare() -> std::io::Result<()> {
+pub(super) fn install_handlers() -> std::io::Result<()> {
     static HOOKS: Once = Once::new();
-    HOOKS.call_once(words::listen);
+    HOOKS.call_once(install_hooks);
     #[cfg(unix)]
     {
         static HANDLES_SIGNALS: Mutex<bool> = Mutex::new(false);
         let mut handles = HANDLES_SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
         if !*handles {
-            signals::listen()?;
+            signals::install()?;
             *handles = true;
         }
     }
     Ok(())
 }
 
-/// Called for each panic, with what it says if that is to be kept.
-fn panicked(text: Option<&str>) {
+/// Part of the message of the panic that follows one that cannot unwind. It does not contain the cause.
+const CANNOT_UNWIND: &str = "cannot unwind";
+
+/// Records panics and V8's fatal errors. The previous panic hook stays active.
+fn install_hooks() {
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        on_panic(panic.payload_as_str().filter(|text| !text.contains(CANNOT_UNWIND)));
+        previous(panic);
+    }));
+    v8::V8::set_fatal_error_handler(|_: &str, _: i32, message: &str| {
+        record(|| format!("V8 gave up: {message}"));
+    });
+}
+
+fn on_panic(text: Option<&str>) {
     if let Some(text) = text {
-        note(|| format!("the engine panicked: {text}"));
+        record(|| format!("the engine panicked: {text}"));
     }
-    if let (true, Some(control)) = (IS_SCRIPTS.get(), process_here()) {
-        control.end_of_script(SelfEnded::Panicked);
-    }
-}
-
-/// Keeps what the engine says when it is about to fail, for the process that this thread belongs to.
-fn note(message: impl FnOnce() -> String) {
-    // SAFETY: not null only while a guard holds the control.
-    if let Some(control) = unsafe { HERE.get().as_ref() } {
-        control.crash.note(message());
+    if ENDS_SCRIPT.get()
+        && let Some(process) = current().and_then(|crash| crash.process())
+    {
+        process.on_panic();
     }
 }
 
-/// Parks this thread for good: the heap of its isolate is full, and V8 cannot go on.
+/// Records a message of the engine for this thread's process.
+fn record(message: impl FnOnce() -> String) {
+    // SAFETY: null, or a pointer whose `Arc` the guard from `enter` owns until it resets `CURRENT`.
+    if let Some(crash) = unsafe { CURRENT.get().as_ref() } {
+        crash.record(message());
+    }
+}
+
+/// V8's out-of-memory handler of each isolate; V8 does not call the fatal error handler for it.
+pub(super) unsafe extern "C" fn out_of_memory(location: *const c_char, details: &v8::OomDetails) {
+    // SAFETY: V8 passes null or a NUL-terminated string that outlives the call.
+    let location = (!location.is_null()).then(|| unsafe { CStr::from_ptr(location) });
+    let location = location.map(CStr::to_string_lossy).unwrap_or_default();
+    record(|| format!("V8 could not go on without memory: {location}"));
+    if details.is_heap_oom {
+        // V8 aborts the application when this function returns.
+        park_exhausted();
+    }
+}
+
+/// Parks this thread forever: the heap of its isolate is exhausted, and V8 cannot continue.
 pub(super) fn park_exhausted() -> ! {
     PARKED.fetch_add(1, Ordering::AcqRel);
-    // V8 collects garbage on threads of its own too. Then the isolate's thread waits in vain, and is given up.
-    if let Some(control) = process_here() {
-        control.heap_is_lost();
+    // This may be one of V8's own threads, which have no process. The isolate's thread then waits for it, and the
+    // monitor abandons that thread.
+    if let Some(crash) = current() {
+        if let Some(process) = crash.process() {
+            process.on_heap_exhausted();
+        }
+        crash.notify();
     }
     loop {
         thread::park();

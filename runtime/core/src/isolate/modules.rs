@@ -1,25 +1,23 @@
-//! The modules of one isolate: what a specifier means, and the source behind it.
+//! Resolves and loads the modules of one isolate.
 //!
-//! Two kinds of script are served. A bundle is one ES module from memory that may import built-ins
-//! only. A file is run with everything Deno gives it that needs no network: TypeScript, JSX, JSON,
-//! WebAssembly, `CommonJS`, and the packages in `node_modules`.
+//! There are two kinds of script. A bundle is one ES module in memory that may import built-ins only. A file has all of
+//! Deno's module support that needs no network: TypeScript, JSX, JSON, WebAssembly, `CommonJS`, and packages in
+//! `node_modules`.
 //!
-//! Must not reach for the network, must not read what the permissions forbid, and must not panic:
-//! V8 calls in here, and unwinding through it aborts the application.
+//! This code must not use the network, must not read files without permission, and must not panic: V8 calls it, and
+//! unwinding through V8 aborts the application.
 
 mod access;
+mod builtin_code_cache;
 mod bundle;
 mod commonjs;
-mod compiled;
 mod errors;
 mod hooks;
 mod installed;
-mod missing;
+mod module_loader;
 pub(crate) mod native_addons;
-mod rejection;
 mod require;
 mod resolve;
-mod shared;
 mod source;
 mod specifier;
 
@@ -45,25 +43,24 @@ use self::errors::ImportedFrom;
 pub(crate) use self::errors::LoadError;
 use self::hooks::Hooks;
 pub(super) use self::hooks::{op_host_register_hooks, op_host_without_hooks};
-pub(super) use self::installed::package_name;
+pub(super) use self::module_loader::LoaderSlot;
 pub(super) use self::require::{op_host_require_resolve_exports, op_host_require_try_self};
 use self::resolve::Packages;
-pub(super) use self::shared::Place;
 use crate::isolate::sandbox::permissions::Writable;
 
-/// The file system and the environment as the resolver sees them.
+/// The resolver's access to the file system and the environment.
 pub(crate) type Sys = sys_traits::impls::RealSys;
 
-/// What the isolate runs.
+/// The script of a process.
 pub(crate) enum Entry {
-    /// A script on the disk, by its absolute path.
+    /// The absolute path of a file.
     File(PathBuf),
-    /// One ES module that is part of the application.
+    /// An ES module that is embedded in the application.
     Bundled { name: String, source: Arc<str> },
 }
 
 impl Entry {
-    /// Where the script lies; a bundle lies nowhere.
+    /// The folder of the script; `None` for a bundle, which has no path.
     pub(super) fn folder(&self) -> Option<&Path> {
         match self {
             Self::File(path) => path.parent(),
@@ -74,9 +71,9 @@ impl Entry {
     fn address(&self) -> Result<Url, LoadError> {
         match self {
             Self::File(path) => {
-                // The resolver panics on paths that are not UTF-8.
+                // `to_str`: the resolver panics on paths that are not UTF-8.
                 let url = path.to_str().and_then(|path| Url::from_file_path(path).ok());
-                // Parsing removes `..`, as V8's copy of the address will have it.
+                // Parsing removes `..`; V8 does the same to its copy of the URL.
                 let url = url.and_then(|url| Url::parse(url.as_str()).ok());
                 url.ok_or_else(|| LoadError::Entry(path.clone()))
             }
@@ -85,35 +82,35 @@ impl Entry {
     }
 }
 
-/// What a worker of a script runs.
+/// The script of a worker.
 pub(super) struct WorkerEntry {
     pub(super) main: Url,
-    /// What is behind `main`, where that is a blob.
+    /// The content of `main`, if that is a `blob:` URL.
     pub(super) blob: Option<Arc<Blob>>,
-    /// The permissions of whoever started it.
+    /// The permissions of the script that started the worker.
     pub(super) parent: PermissionsContainer,
-    /// It is not to run: there are as many as there may be.
-    pub(super) most: Option<usize>,
-    /// Told why it cannot run: the engine keeps to itself that a module could not be loaded.
-    pub(super) failed: fn(&str),
+    /// The maximum number of workers, if this one exceeds it and must not run.
+    pub(super) exceeded_limit: Option<usize>,
+    /// Called if a module cannot be loaded, which the engine does not report.
+    pub(super) on_error: fn(&str),
 }
 
 impl WorkerEntry {
     fn reporting(&self, response: ModuleLoadResponse) -> ModuleLoadResponse {
-        let failed = self.failed;
-        let tell = move |loaded: Result<ModuleSource, JsErrorBox>| {
-            loaded.inspect_err(|error| failed(&format!("{}: {error}", error.get_class())))
+        let on_error = self.on_error;
+        let report = move |loaded: Result<ModuleSource, JsErrorBox>| {
+            loaded.inspect_err(|error| on_error(&format!("{}: {error}", error.get_class())))
         };
         match response {
-            ModuleLoadResponse::Sync(loaded) => ModuleLoadResponse::Sync(tell(loaded)),
+            ModuleLoadResponse::Sync(loaded) => ModuleLoadResponse::Sync(report(loaded)),
             ModuleLoadResponse::Async(loading) => {
-                ModuleLoadResponse::Async(Box::pin(async move { tell(loading.await) }))
+                ModuleLoadResponse::Async(Box::pin(async move { report(loading.await) }))
             }
         }
     }
 }
 
-/// The modules of one isolate. Lives on its thread.
+/// The modules of one isolate, used on its thread.
 pub(crate) struct Modules {
     loader: Rc<Loader>,
 }
@@ -131,7 +128,7 @@ impl Modules {
         Ok(Self { loader: Rc::new(loader) })
     }
 
-    /// Those of a worker that the script `entry` started.
+    /// The modules of a worker that the script `entry` has started.
     pub(super) fn for_worker(
         entry: &Entry,
         worker: WorkerEntry,
@@ -142,18 +139,18 @@ impl Modules {
         Ok(Self { loader: Rc::new(Loader { worker: Some(worker), ..loader }) })
     }
 
-    /// The address of the main module. It is a `file:` URL for a bundle too.
+    /// The URL of the main module; a `file:` URL for bundles too.
     pub(crate) fn main_module(&self) -> &Url {
         &self.loader.main
     }
 
     pub(crate) fn loader(&self) -> Rc<dyn ModuleLoader> {
-        let place = Place::default();
-        place.take(self);
-        place.loader()
+        let slot = LoaderSlot::default();
+        slot.set(self);
+        slot.loader()
     }
 
-    /// Puts in place what `module.registerHooks()` works on.
+    /// Installs the state of `module.registerHooks()`.
     pub(super) fn install(&self, state: &mut OpState) {
         self.loader.install_hooks(state);
     }
@@ -173,19 +170,18 @@ impl Modules {
 struct Loader {
     main: Url,
     hooks: Hooks,
-    /// The application's own module and its address, if that is what the process runs.
+    /// URL and source of the bundle; `None` for a file.
     bundle: Option<(Url, Arc<str>)>,
     permissions: PermissionsContainer,
     worker: Option<WorkerEntry>,
     packages: Packages,
     commonjs: CommonJs,
-    /// What was loaded from the disk, with the real paths of the files. Its source may be shown and
-    /// required.
+    /// The resolved paths of files that were loaded. The script may require them and show their source.
     loaded: RefCell<HashMap<Url, PathBuf>>,
-    /// Source maps of what was transpiled.
+    /// Source maps of transpiled modules.
     maps: RefCell<HashMap<Url, String>>,
-    /// Who asked for a module by `import()`; the engine does not pass that on to `load`.
-    dynamic: RefCell<HashMap<Url, Url>>,
+    /// The referrers of modules that `import()` loads, by module; the engine does not pass them to `load`.
+    dynamic_referrers: RefCell<HashMap<Url, Url>>,
 }
 
 impl Loader {
@@ -197,7 +193,7 @@ impl Loader {
     ) -> Result<Self, LoadError> {
         let bundle = match entry {
             Entry::File(_) => None,
-            Entry::Bundled { source, .. } => Some((entry.address()?, without_mark(source))),
+            Entry::Bundled { source, .. } => Some((entry.address()?, without_bom(source))),
         };
         let packages = Packages::new(entry.folder(), writable);
         let commonjs = CommonJs::new(&packages);
@@ -211,11 +207,11 @@ impl Loader {
             commonjs,
             loaded: RefCell::default(),
             maps: RefCell::default(),
-            dynamic: RefCell::default(),
+            dynamic_referrers: RefCell::default(),
         })
     }
 
-    fn keep_map(&self, url: &Url, map: Option<String>) {
+    fn store_map(&self, url: &Url, map: Option<String>) {
         if let Some(map) = map {
             self.maps.borrow_mut().insert(url.clone(), map);
         }
@@ -230,16 +226,16 @@ impl Loader {
         if matches!(kind, ResolutionKind::MainModule) && specifier == self.main.as_str() {
             return Ok(self.main.clone());
         }
-        // Scripts without an address (eval, `new Function`) import as the main module does.
+        // Code without a URL (`eval`, `new Function`) imports like the main module.
         let referrer = Url::parse(referrer).unwrap_or_else(|_| self.main.clone());
-        // The engine's own modules, which import each other.
+        // The engine's own modules import each other.
         if matches!(referrer.scheme(), "ext" | "node")
             && let Ok(url) = Url::parse(specifier)
         {
             return Ok(url);
         }
-        self.may_ask(&referrer)?;
-        let url = self.packages.resolve(specifier, &referrer, &|path| self.may_look(path));
+        self.check_referrer(&referrer)?;
+        let url = self.packages.resolve(specifier, &referrer, &|path| self.may_probe(path));
         match (&self.bundle, url) {
             (Some((bundle, _)), Ok(url))
                 if matches!(url.scheme(), "node" | "data") || url == *bundle =>
@@ -255,9 +251,9 @@ impl Loader {
         }
     }
 
-    /// A script from `node:vm` may say that it lies anywhere, and where it lies decides which
-    /// `package.json` is read for it.
-    fn may_ask(&self, referrer: &Url) -> Result<(), PermissionCheckError> {
+    /// Fails if the script may not read the referrer. A script from `node:vm` may claim any path, and that decides
+    /// which `package.json` is read.
+    fn check_referrer(&self, referrer: &Url) -> Result<(), PermissionCheckError> {
         let is_known = self.bundle.is_some()
             || *referrer == self.main
             || self.loaded.borrow().contains_key(referrer);
@@ -268,7 +264,7 @@ impl Loader {
     }
 
     fn imported_from(&self, url: &Url, referrer: Option<&ModuleLoadReferrer>) -> ImportedFrom {
-        let dynamic = self.dynamic.borrow_mut().remove(url);
+        let dynamic = self.dynamic_referrers.borrow_mut().remove(url);
         match (referrer, dynamic) {
             (Some(referrer), _) => ImportedFrom::line(referrer),
             (None, Some(referrer)) => ImportedFrom::url(&referrer),
@@ -284,7 +280,7 @@ impl Loader {
     ) -> ModuleLoadResponse {
         let response = self.load_any(url, referrer, options);
         match &self.worker {
-            // What was imported by `import()` is the script's to see.
+            // Errors of `import()` reach the script itself.
             Some(worker) if !options.is_dynamic_import => worker.reporting(response),
             _ => response,
         }
@@ -299,8 +295,8 @@ impl Loader {
         #[cfg(test)]
         crate::isolate::crash::panics::in_loader(url);
         let from = self.imported_from(url, referrer);
-        if let Some(most) = self.worker.as_ref().and_then(|worker| worker.most) {
-            let error = JsErrorBox::from_err(LoadError::TooManyWorkers { most });
+        if let Some(limit) = self.worker.as_ref().and_then(|worker| worker.exceeded_limit) {
+            let error = JsErrorBox::from_err(LoadError::TooManyWorkers { limit });
             return ModuleLoadResponse::Sync(Err(error));
         }
         if let Some(blob) = self.blob(url) {
@@ -326,13 +322,13 @@ impl Loader {
         }
     }
 
-    /// What a worker runs that was started from a blob.
+    /// The main module of a worker that was started from a blob.
     fn blob(&self, url: &Url) -> Option<Arc<Blob>> {
         let worker = self.worker.as_ref().filter(|worker| worker.main == *url)?;
         worker.blob.clone()
     }
 }
 
-fn without_mark(source: &Arc<str>) -> Arc<str> {
-    source.strip_prefix(source::MARK).map_or_else(|| source.clone(), Arc::from)
+fn without_bom(source: &Arc<str>) -> Arc<str> {
+    source.strip_prefix(source::BOM).map_or_else(|| source.clone(), Arc::from)
 }

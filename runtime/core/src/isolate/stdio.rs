@@ -165,7 +165,7 @@ impl Stdio {
 
     /// Pauses the watchdog while the guard lives.
     fn pause(&self) -> Option<Paused<'_>> {
-        self.watched.as_ref().map(|control| control.pulse.pause())
+        self.watched.as_ref().map(|control| control.watchdog.pause())
     }
 
     /// Writes text of the engine, such as an uncaught error.

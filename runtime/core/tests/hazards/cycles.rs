@@ -4,7 +4,9 @@ use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use js_runtime::{Backpressure, Event, ExitReason, Limits, Runtime, SpawnConfig, State, Supervisor};
+use js_runtime::{
+    Backpressure, Event, ExitReason, Limits, Runtime, SpawnConfig, State, Supervisor,
+};
 use libtest_mimic::Failed;
 
 use crate::own;

@@ -1,90 +1,91 @@
-//! Whose thread has failed, where the thread itself does not say.
+//! Attributes threads to processes that have not entered one themselves.
 //!
-//! Deno and Tokio start threads of their own for an isolate: the blocking pool of a worker, for one. They
-//! descend from the isolate's thread, and on Linux a thread begins with the timer slack of the thread that
-//! started it. So each process has a number, and its threads a slack of their own: some microseconds more
-//! than the default, which no program notices. A child process inherits it too. V8's own threads descend from the
-//! engine's, which has the number 0: they work for all isolates, and say for which one only at times.
+//! Deno and Tokio start threads for an isolate, for example the blocking pool of a worker. On Linux a thread inherits
+//! the timer slack of the thread that starts it. So each process has a number, which its threads carry in their timer
+//! slack: a few microseconds more than the default, without a noticeable effect. Child processes inherit it too. V8's
+//! own threads are started by the engine's first thread, which has number 0. They work for all isolates and only
+//! sometimes have a current one.
 //!
-//! Elsewhere only the threads that say so are the engine's.
+//! On other systems only threads that have entered a process are attributed.
 
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::Control;
+use super::Crash;
 
-/// So many processes have numbers of their own. A thread that lives on for as many more is another's.
+/// The count of numbers before they repeat. A thread that outlives as many processes is attributed to a later one.
 const NUMBERS: usize = 4096;
 
-/// The number of threads that belong to all processes.
-const ENGINES: usize = 0;
+/// The number of threads that work for all processes.
+const ENGINE: usize = 0;
 
-/// The slack of number 0, in nanoseconds: by the default of 50 µs, and none that a program would choose.
+/// The timer slack of number 0, in nanoseconds: near the default of 50 µs, but unlikely to be set by a program.
 #[cfg(target_os = "linux")]
 const SLACK: usize = 50_017;
 
 struct Owners {
-    /// By their numbers.
-    processes: Vec<Weak<Control>>,
-    /// The number given last.
+    /// By number, from 1.
+    processes: Vec<Weak<Crash>>,
+    /// The latest assigned number.
     latest: usize,
-    /// By the address at which V8 has them.
-    isolates: Vec<(usize, Weak<Control>)>,
+    /// By address of the isolate.
+    isolates: Vec<(usize, Weak<Crash>)>,
 }
 
+/// A `std` mutex, like all state that is shared with signal handling.
 static OWNERS: Mutex<Owners> =
-    Mutex::new(Owners { processes: Vec::new(), latest: ENGINES, isolates: Vec::new() });
+    Mutex::new(Owners { processes: Vec::new(), latest: ENGINE, isolates: Vec::new() });
 
 fn with<T>(act: impl FnOnce(&mut Owners) -> T) -> T {
     act(&mut OWNERS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// What a signal handler finds out about a thread that does not know its process.
+/// The owner of a thread that has not entered a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// The process of this number, or all.
+    /// The process with this number; all processes for [`ENGINE`].
     Number(usize),
-    /// The process of V8's isolate at this address.
+    /// The process of the isolate at this address.
     Isolate(usize),
 }
 
-/// Gives the process its number, which all threads have that descend from this one.
-pub(super) fn number(control: &Arc<Control>) {
-    let number = *control.crash.number.get_or_init(|| with(|owners| owners.add(control)));
+/// Marks this thread, and thereby the threads that it starts, with the number of the process.
+pub(super) fn number_thread(crash: &Arc<Crash>) {
+    let number = *crash.number.get_or_init(|| with(|owners| owners.add(crash)));
     mark(number);
 }
 
-/// This thread and those that descend from it belong to the engine.
-pub(super) fn mark_as_engines() {
-    mark(ENGINES);
+/// Marks this thread, and thereby the threads that it starts, as the engine's.
+pub(super) fn mark_as_engine() {
+    mark(ENGINE);
 }
 
-/// Whether this thread descends from the engine's, and what is known of its owner. Allowed in a signal handler.
+/// The owner of this thread; `None` if it is not the engine's. Async-signal-safe.
 pub(super) fn of_this_thread() -> Option<Owner> {
     let number = marked()?;
-    if number != ENGINES {
+    if number != ENGINE {
         return Some(Owner::Number(number));
     }
     Some(match current_isolate() {
-        0 => Owner::Number(ENGINES),
+        0 => Owner::Number(ENGINE),
         isolate => Owner::Isolate(isolate),
     })
 }
 
 unsafe extern "C" {
-    /// `v8::Isolate::TryGetCurrent`. V8's threads set it for most of their work on garbage.
+    /// `v8::Isolate::TryGetCurrent`. V8's threads set it for most of their garbage collection.
     #[link_name = "_ZN2v87Isolate13TryGetCurrentEv"]
     fn try_get_current() -> *mut c_void;
 }
 
-/// The address of the isolate that this thread works for; 0 without one.
+/// The address of this thread's current isolate; 0 if there is none.
 fn current_isolate() -> usize {
-    // SAFETY: the function has no arguments and reads one variable of the thread.
+    // SAFETY: the function takes no arguments and only reads a thread-local variable.
     unsafe { try_get_current() }.addr()
 }
 
-/// The processes that the failure of a thread may have harmed.
-pub(super) fn processes_of(owner: Owner) -> Vec<Arc<Control>> {
+/// The processes that the failure of a thread affects.
+pub(super) fn processes_of(owner: Owner) -> Vec<Arc<Crash>> {
     with(|owners| match owner {
         Owner::Isolate(address) => {
             let found = owners.isolates.iter().find(|(isolate, _)| *isolate == address);
@@ -93,58 +94,58 @@ pub(super) fn processes_of(owner: Owner) -> Vec<Arc<Control>> {
                 None => owners.all(),
             }
         }
-        Owner::Number(ENGINES) => owners.all(),
+        Owner::Number(ENGINE) => owners.all(),
         Owner::Number(number) => {
             owners.processes.get(number - 1).and_then(Weak::upgrade).into_iter().collect()
         }
     })
 }
 
-/// Called on a thread that has entered its isolate; returns what [`forget_isolate`] takes.
-pub(super) fn remember_isolate(control: &Arc<Control>) -> usize {
+/// Registers the isolate that this thread has entered. Returns the argument for [`unregister_isolate`].
+pub(super) fn register_isolate(crash: &Arc<Crash>) -> usize {
     let isolate = current_isolate();
-    with(|owners| owners.isolates.push((isolate, Arc::downgrade(control))));
+    with(|owners| owners.isolates.push((isolate, Arc::downgrade(crash))));
     isolate
 }
 
-pub(super) fn forget_isolate(isolate: usize) {
+pub(super) fn unregister_isolate(isolate: usize) {
     with(|owners| owners.isolates.retain(|(address, _)| *address != isolate));
 }
 
 impl Owners {
-    fn add(&mut self, control: &Arc<Control>) -> usize {
+    fn add(&mut self, crash: &Arc<Crash>) -> usize {
         self.latest = self.latest % NUMBERS + 1;
-        let process = Arc::downgrade(control);
+        let process = Arc::downgrade(crash);
         match self.processes.get_mut(self.latest - 1) {
-            Some(place) => *place = process,
+            Some(slot) => *slot = process,
             None => self.processes.push(process),
         }
         self.latest
     }
 
-    fn all(&self) -> Vec<Arc<Control>> {
+    fn all(&self) -> Vec<Arc<Crash>> {
         self.processes.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
 #[cfg(target_os = "linux")]
 fn mark(number: usize) {
-    // Fails in a sandbox at the most, and then the thread is known only by what it says itself.
+    // May fail in a sandbox. Then only threads that have entered a process are attributed.
     let _ = nix::sys::prctl::set_timerslack((SLACK + number) as u64);
 }
 
 #[cfg(target_os = "linux")]
 fn marked() -> Option<usize> {
-    // SAFETY: reads a number of this thread.
+    // SAFETY: `PR_GET_TIMERSLACK` takes no further arguments and has no side effects.
     let slack = unsafe { nix::libc::prctl(nix::libc::PR_GET_TIMERSLACK) };
     let number = usize::try_from(slack).ok()?.checked_sub(SLACK)?;
     (number <= NUMBERS).then_some(number)
 }
 
-/// A thread that is none of a process's, and outlives all.
+/// Reverses the mark that this thread has inherited.
 #[cfg(target_os = "linux")]
 pub(super) fn unmark() {
-    // As above.
+    // May fail in a sandbox, where `mark` fails too.
     let _ = nix::sys::prctl::set_timerslack(50_000);
 }
 
@@ -165,19 +166,19 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn threads_have_the_number_of_the_process_that_they_descend_from() {
-        let (first, second) = (Arc::<Control>::default(), Arc::<Control>::default());
+    fn threads_inherit_the_number_of_their_process() {
+        let (first, second) = (Arc::<Crash>::default(), Arc::<Crash>::default());
         assert_eq!(of_this_thread(), None);
-        let child_of = |control: Arc<Control>| {
+        let child_of = |crash: Arc<Crash>| {
             let thread = std::thread::spawn(move || {
-                number(&control);
-                std::thread::spawn(of_this_thread).join().expect("it returns")
+                number_thread(&crash);
+                std::thread::spawn(of_this_thread).join().expect("no panic")
             });
-            thread.join().expect("it returns").expect("a number")
+            thread.join().expect("no panic").expect("a number")
         };
-        for control in [&first, &second] {
-            let found = processes_of(child_of(control.clone()));
-            assert!(found.len() == 1 && Arc::ptr_eq(&found[0], control));
+        for crash in [&first, &second] {
+            let found = processes_of(child_of(crash.clone()));
+            assert!(found.len() == 1 && Arc::ptr_eq(&found[0], crash));
         }
         let owner = child_of(first.clone());
         drop(first);
@@ -185,10 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_given_again_after_all_others() {
-        let mut owners = Owners { processes: Vec::new(), latest: ENGINES, isolates: Vec::new() };
-        let control = Arc::default();
-        let numbers: Vec<usize> = (0..=NUMBERS).map(|_| owners.add(&control)).collect();
+    fn a_number_is_reused_after_all_others() {
+        let mut owners = Owners { processes: Vec::new(), latest: ENGINE, isolates: Vec::new() };
+        let crash = Arc::default();
+        let numbers: Vec<usize> = (0..=NUMBERS).map(|_| owners.add(&crash)).collect();
         assert_eq!((numbers[0], numbers[NUMBERS - 1], numbers[NUMBERS]), (1, NUMBERS, 1));
         assert_eq!(owners.processes.len(), NUMBERS);
     }

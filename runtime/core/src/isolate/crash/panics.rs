@@ -1,21 +1,21 @@
-//! Panics of the engine, on purpose: they end one process and nothing else.
+//! Tests that a panic of the engine ends one process and nothing else.
 
 use std::time::Duration;
 
 use deno_runtime::deno_core::op2;
 use deno_runtime::deno_core::url::Url;
 
-use super::own_program::{self, ECHO, exit, line};
+use super::subprocess_test::{self, ECHO, exit, line};
 use crate::patience::{eventually, finishes};
 use crate::{Backpressure, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor};
 
-/// Behind `Deno.gid()`: nothing can unwind, as V8 is on the stack.
+/// Replaces the op of `Deno.gid()`. The panic cannot unwind, because V8 is on the stack.
 #[op2(nofast)]
 pub(crate) fn op_test_sync() {
     panic!("on purpose");
 }
 
-/// Behind `Deno.resolveDns()`: fails when it is polled again, from the event loop.
+/// Replaces the op of `Deno.resolveDns()`. Panics at its second poll, in the event loop.
 #[op2]
 pub(crate) async fn op_test_async(#[serde] _arguments: serde_json::Value) {
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -29,7 +29,7 @@ pub(crate) fn in_loader(url: &Url) {
 const PANICKED: &str = "the engine panicked: on purpose";
 const LOADER_FAILED: &str = "the module loader failed";
 
-/// What each is called, does, and ends with.
+/// Name, script, and part of the message of the exit reason.
 const CASES: [(&str, &str, &str); 7] = [
     ("sync op", "Deno.gid()", PANICKED),
     ("sync op in a promise", "await null; Deno.gid()", PANICKED),
@@ -44,7 +44,7 @@ const CASES: [(&str, &str, &str); 7] = [
     ),
 ];
 
-/// One fails; the other would never end by itself, and passes for the engine's own.
+/// One worker panics. The other never ends by itself and looks like the engine's own code.
 const WORKERS: &str = "
     const start = (code) => new Worker('data:text/javascript,' + encodeURIComponent(code), { type: 'module' });
     start('(0, eval)(\"for (;;);\\\\n//# sourceURL=ext:x\")');
@@ -52,26 +52,25 @@ const WORKERS: &str = "
     start('Deno.gid()');
     setInterval(() => {}, 1000)";
 
-/// Tells the test that it is to go through the cases itself.
-const INSIDE: &str = "JS_RUNTIME_TEST_PANICS";
+/// Set in the subprocess that runs the cases.
+const IN_SUBPROCESS: &str = "JS_RUNTIME_TEST_PANICS";
 
-/// In a program of its own, as the threads that are parked stay.
 #[test]
 fn a_panic_in_an_op_or_in_the_loader_ends_one_process_and_nothing_else() {
-    own_program::run(INSIDE, &["panics"], |_| goes_on_after_each());
+    subprocess_test::run(IN_SUBPROCESS, &["panics"], |_| other_processes_survive());
 }
 
-async fn goes_on_after_each() {
+async fn other_processes_survive() {
     let folder = tempfile::tempdir().expect("a folder");
-    let supervisor = Supervisor::new().expect("there is room for a thread");
+    let supervisor = Supervisor::new().expect("a thread starts");
     let neighbour = folder.path().join("neighbour.mjs");
-    std::fs::write(&neighbour, ECHO).expect("it is ours");
+    std::fs::write(&neighbour, ECHO).expect("the folder is writable");
     let config = SpawnConfig::script(Runtime::Embedded, neighbour.to_string_lossy());
     let spawned = supervisor.spawn_subscribed("neighbour", config, Backpressure::Wait).await;
-    let (_, mut answers) = spawned.expect("it starts");
-    for (case, script, ends) in CASES {
+    let (_, mut answers) = spawned.expect("the neighbour starts");
+    for (case, script, expected) in CASES {
         let file = folder.path().join(format!("{case}.mjs"));
-        std::fs::write(&file, script).expect("it is ours");
+        std::fs::write(&file, script).expect("the folder is writable");
         let config = SpawnConfig {
             permissions: Some(Permissions { all: true, ..Permissions::default() }),
             ..SpawnConfig::script(Runtime::Embedded, file.to_string_lossy())
@@ -79,23 +78,24 @@ async fn goes_on_after_each() {
         let spawned = supervisor.spawn_subscribed(case, config, Backpressure::Wait).await;
         let (_, mut events) = spawned.unwrap_or_else(|error| panic!("{case}: {error}"));
         let reason = finishes(exit(&mut events)).await;
-        let reason = reason.unwrap_or_else(|| panic!("{case}: no end"));
+        let reason = reason.unwrap_or_else(|| panic!("{case}: no exit"));
         let (ExitReason::Crashed { message } | ExitReason::Error { message, .. }) = &reason else {
             panic!("{case}: {reason:?}")
         };
-        assert!(message.contains(ends), "{case}: {message}");
+        assert!(message.contains(expected), "{case}: {message}");
         let is_parked = matches!(reason, ExitReason::Crashed { .. });
         assert_eq!(is_parked, case.starts_with("sync"), "{case}: {reason:?}");
 
-        supervisor.write_stdin("neighbour", format!("{case}\n")).await.expect("it lives");
+        let written = supervisor.write_stdin("neighbour", format!("{case}\n")).await;
+        written.expect("the neighbour runs");
         let answer = finishes(line(&mut answers)).await.expect("an answer");
         assert_eq!(answer, case);
     }
     supervisor.shutdown().await;
-    assert!(eventually(|| busy_workers() == 0), "a worker goes on");
+    assert!(eventually(|| busy_workers() == 0), "a worker still runs");
 }
 
-/// Workers that run, and are not parked; none is known of where there is no `/proc`.
+/// The number of workers that run and are not parked; 0 on systems without `/proc`.
 fn busy_workers() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());

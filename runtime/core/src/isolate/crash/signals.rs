@@ -1,6 +1,6 @@
-//! The signals by which the system ends a program that has failed, on the engine's threads.
+//! Handlers of fatal signals on the engine's threads.
 //!
-//! An overflowing stack is reported on an alternate stack, which Rust gives to every thread that it starts.
+//! Stack overflows are handled on the alternate signal stack that Rust gives to every thread it starts.
 
 use std::ffi::c_void;
 use std::io::{self, PipeReader, Read};
@@ -13,88 +13,88 @@ use nix::libc::{
 };
 
 use super::owners::{self, Owner};
-use super::{Control, HERE, PARKED};
+use super::{CURRENT, Crash, PARKED};
 
-/// What a program dies of by its own doing.
+/// The signals that a fault of the program itself raises.
 const FATAL: [c_int; 6] = [SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT];
 
-/// The codes of signals that `kill` and `sigqueue` send. The crate `libc` lacks them for Apple's systems.
+/// The `si_code` of signals from `kill` and `sigqueue`. The crate `libc` does not define them for Apple systems.
 #[cfg(target_vendor = "apple")]
 const SENT_BY_PROCESS: [c_int; 2] = [0x10001, 0x10002];
 #[cfg(not(target_vendor = "apple"))]
 const SENT_BY_PROCESS: [c_int; 2] = [libc::SI_USER, libc::SI_QUEUE];
 
-/// What is known of a failure on a thread that does not say what it did.
-const OTHERS_THREAD: &str = "a thread that the engine uses for the script failed natively";
+/// The message for a failed thread that has not entered a process.
+const UNENTERED_THREAD: &str = "a thread that the engine uses for the script failed natively";
 
-/// The pipe that handlers report to.
+/// The descriptor of the pipe that the handler writes reports to.
 static REPORTS: AtomicI32 = AtomicI32::new(-1);
 
-/// The disposition of each signal before the handler was installed. Null stands for the default.
-static EARLIER: [AtomicPtr<sigaction>; FATAL.len()] =
+/// The previous action for each signal; null for the default action.
+static PREVIOUS: [AtomicPtr<sigaction>; FATAL.len()] =
     [const { AtomicPtr::new(ptr::null_mut()) }; FATAL.len()];
 
-/// Called until it succeeds.
-pub(super) fn listen() -> io::Result<()> {
+/// Installs the handlers. May be called again after an error.
+pub(super) fn install() -> io::Result<()> {
     let (reader, writer) = io::pipe()?;
-    let listener = std::thread::Builder::new().name("js-crashes".to_owned());
-    listener.spawn(move || pass_on(reader))?;
+    let forwarder = std::thread::Builder::new().name("js-crashes".to_owned());
+    forwarder.spawn(move || forward_reports(reader))?;
     REPORTS.store(writer.as_raw_fd(), Ordering::Release);
-    // For the life of the application, like the handlers.
+    // Stays open: the handlers are never removed.
     std::mem::forget(writer);
 
-    // SAFETY: zeros are a valid action: the default one, with an empty mask.
+    // SAFETY: an all-zero `sigaction` is valid: the default action with an empty mask.
     let mut action: sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = on_fatal as extern "C" fn(_, _, _) as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-    for (number, earlier) in FATAL.into_iter().zip(&EARLIER) {
-        // Known before the handler is: a signal may come between the two calls. Another thread may
-        // change the action between them, so what was replaced is stored again.
+    for (number, previous) in FATAL.into_iter().zip(&PREVIOUS) {
+        // The first pass stores the previous action before the handler is installed, because a signal may arrive at
+        // once. Another thread may change the action between the passes, so the second pass stores it again.
         for new in [ptr::null(), &raw const action] {
             let replaced = exchange(number, new)?;
             if replaced.sa_sigaction == action.sa_sigaction {
-                // Installed by a call that failed after this signal.
+                // An earlier call has installed this handler and failed at a later signal.
                 continue;
             }
-            // For the life of the application: a handler may read it at any time.
-            earlier.store(Box::into_raw(Box::new(replaced)), Ordering::Release);
+            // Never freed: a handler may read it at any time.
+            previous.store(Box::into_raw(Box::new(replaced)), Ordering::Release);
         }
     }
     Ok(())
 }
 
-/// Sets the action, unless that is null; returns the one before.
+/// Sets the action unless `new` is null. Returns the previous action.
 fn exchange(number: c_int, new: *const sigaction) -> io::Result<sigaction> {
-    // SAFETY: zeros are a valid action.
-    let mut before: sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: both point to actions, or `new` is null, which is allowed. The handler of `new` does nothing
-    // that a handler may not.
-    match unsafe { sigaction(number, new, &raw mut before) } {
-        0 => Ok(before),
+    // SAFETY: an all-zero `sigaction` is valid.
+    let mut previous: sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: `previous` is writable; `new` is null or points to an action. Its handler `on_fatal` only makes
+    // async-signal-safe calls.
+    match unsafe { sigaction(number, new, &raw mut previous) } {
+        0 => Ok(previous),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// What a handler reports, in two words.
+/// The report of a handler, two words long.
 #[derive(Clone, Copy)]
 enum Report {
-    /// The thread held this.
-    Held(*const Control),
-    Unheld(Owner),
+    /// The thread has entered this process.
+    Entered(*const Crash),
+    Unentered(Owner),
 }
 
 const WORD: usize = size_of::<usize>();
 
 impl Report {
     fn to_bytes(self) -> [u8; 2 * WORD] {
-        let (kind, what) = match self {
-            Self::Held(control) => (0, control.addr()),
-            Self::Unheld(Owner::Number(number)) => (1, number),
-            Self::Unheld(Owner::Isolate(address)) => (2_usize, address),
+        let (kind, value) = match self {
+            Self::Entered(crash) => (0, crash.addr()),
+            Self::Unentered(Owner::Number(number)) => (1, number),
+            Self::Unentered(Owner::Isolate(address)) => (2_usize, address),
         };
         let mut bytes = [0; 2 * WORD];
         bytes[..WORD].copy_from_slice(&kind.to_ne_bytes());
-        bytes[WORD..].copy_from_slice(&what.to_ne_bytes());
+        bytes[WORD..].copy_from_slice(&value.to_ne_bytes());
         bytes
     }
 
@@ -105,26 +105,27 @@ impl Report {
             usize::from_ne_bytes(word)
         };
         match (word(0), word(1)) {
-            (0, address) => Self::Held(address as *const Control),
-            (1, number) => Self::Unheld(Owner::Number(number)),
-            (_, address) => Self::Unheld(Owner::Isolate(address)),
+            (0, address) => Self::Entered(address as *const Crash),
+            (1, number) => Self::Unentered(Owner::Number(number)),
+            (_, address) => Self::Unentered(Owner::Isolate(address)),
         }
     }
 }
 
-/// Wakes the keepers. A handler cannot: that takes a lock.
-fn pass_on(mut reports: PipeReader) {
-    // Started by the engine's thread, and no process's.
+/// Forwards reports to the monitors. The handler itself cannot: waking a task takes a lock.
+fn forward_reports(mut reports: PipeReader) {
+    // This thread outlives every process, but may have been started by a thread of one.
     owners::unmark();
     let mut bytes = [0; 2 * WORD];
     while reports.read_exact(&mut bytes).is_ok() {
         match Report::of_bytes(bytes) {
-            // SAFETY: the thread that reported this holds the control, and never lets go of it.
-            Report::Held(control) => unsafe { &*control }.crash.tell(),
-            Report::Unheld(owner) => {
-                for process in owners::processes_of(owner) {
-                    process.crash.note_if_silent(OTHERS_THREAD);
-                    process.crash.tell();
+            // SAFETY: the guard of the reporting thread owns the `Crash`. That thread is parked, so the guard is never
+            // dropped.
+            Report::Entered(crash) => unsafe { &*crash }.notify(),
+            Report::Unentered(owner) => {
+                for crash in owners::processes_of(owner) {
+                    crash.record_if_empty(UNENTERED_THREAD);
+                    crash.notify();
                 }
             }
         }
@@ -132,23 +133,23 @@ fn pass_on(mut reports: PipeReader) {
 }
 
 extern "C" fn on_fatal(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    let held = HERE.get();
-    // SAFETY: the system hands over a description of the signal.
+    let current = CURRENT.get();
+    // SAFETY: with `SA_SIGINFO` the system passes a valid `siginfo_t`.
     let code = unsafe { (*info).si_code };
     let report = if SENT_BY_PROCESS.contains(&code) {
         None
-    } else if held.is_null() {
-        owners::of_this_thread().map(Report::Unheld)
+    } else if current.is_null() {
+        owners::of_this_thread().map(Report::Unentered)
     } else {
-        Some(Report::Held(held))
+        Some(Report::Entered(current))
     };
-    let Some(report) = report else { return leave_to_others(number, info, context) };
+    let Some(report) = report else { return call_previous(number, info, context) };
     PARKED.fetch_add(1, Ordering::AcqRel);
     let report = report.to_bytes();
-    // SAFETY: a handler may block signals, write to a descriptor, and wait. The pipe has room: a thread
-    // reports once. `all` is filled before it is read.
+    // SAFETY: `sigfillset`, `pthread_sigmask`, `write` and `pause` are async-signal-safe. `sigfillset` initializes `all`.
+    // `report` is valid for `report.len()` bytes. The write does not block: each thread reports at most once.
     unsafe {
-        // A parked thread must run no other handler.
+        // A parked thread must not run other handlers.
         let mut all = std::mem::zeroed();
         libc::sigfillset(&raw mut all);
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
@@ -160,46 +161,47 @@ extern "C" fn on_fatal(number: c_int, info: *mut siginfo_t, context: *mut c_void
 }
 
 /// Does what would have happened without this handler.
-fn leave_to_others(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
+fn call_previous(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(slot) = FATAL.iter().position(|fatal| *fatal == number) else { return };
-    // SAFETY: null, or made by `listen` and never freed.
-    let Some(earlier) = (unsafe { EARLIER[slot].load(Ordering::Acquire).as_ref() }) else {
+    // SAFETY: null, or a leaked box from `install`.
+    let Some(previous) = (unsafe { PREVIOUS[slot].load(Ordering::Acquire).as_ref() }) else {
         return end(number, info);
     };
-    match earlier.sa_sigaction {
-        // SAFETY: the system hands over a description of the signal.
+    match previous.sa_sigaction {
+        // SAFETY: the caller passes the `siginfo_t` of its signal.
         libc::SIG_IGN if unsafe { is_sent((*info).si_code) } => return,
-        // The system does not let a program ignore its own failure.
+        // The system does not let a program ignore a fault of its own.
         libc::SIG_DFL | libc::SIG_IGN => return end(number, info),
         _ => {}
     }
-    if earlier.sa_flags & libc::SA_RESETHAND != 0 {
-        EARLIER[slot].store(ptr::null_mut(), Ordering::Release);
+    if previous.sa_flags & libc::SA_RESETHAND != 0 {
+        PREVIOUS[slot].store(ptr::null_mut(), Ordering::Release);
     }
-    // SAFETY: the flags say which of the two kinds the handler is. Its mask is restored when this returns.
+    // SAFETY: `sa_sigaction` is neither `SIG_DFL` nor `SIG_IGN`, so it is a handler; `SA_SIGINFO` determines its
+    // signature. The system restores the signal mask when the outer handler returns.
     unsafe {
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const earlier.sa_mask, ptr::null_mut());
-        if earlier.sa_flags & libc::SA_SIGINFO != 0 {
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const previous.sa_mask, ptr::null_mut());
+        if previous.sa_flags & libc::SA_SIGINFO != 0 {
             type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
-            std::mem::transmute::<usize, Handler>(earlier.sa_sigaction)(number, info, context);
+            std::mem::transmute::<usize, Handler>(previous.sa_sigaction)(number, info, context);
         } else {
-            std::mem::transmute::<usize, extern "C" fn(c_int)>(earlier.sa_sigaction)(number);
+            std::mem::transmute::<usize, extern "C" fn(c_int)>(previous.sa_sigaction)(number);
         }
     }
 }
 
-/// Whether a process or a thread sent the signal; else the system did, for what the thread has done.
+/// Whether a process or a thread sent the signal. Otherwise the system raised it for a fault of this thread.
 fn is_sent(code: c_int) -> bool {
     code <= 0 || SENT_BY_PROCESS.contains(&code)
 }
 
-/// Ends the program by this signal when the handler returns, with a core dump where one is due.
+/// Ends the program by this signal when the handler returns, with a core dump if they are enabled.
 ///
-/// To return without sending it again would do only for a fault that the same instruction repeats: a sent
-/// signal and `int3` would be lost.
+/// Sends the signal again. Without that, only a fault that its instruction repeats would end the program: a sent signal
+/// and `int3` would be lost.
 fn end(number: c_int, info: *mut siginfo_t) {
-    // SAFETY: both calls are allowed in a handler; zeros are the default action. The signal is blocked until
-    // the handler returns.
+    // SAFETY: `sigaction` and `raise` are async-signal-safe, and an all-zero `sigaction` is the default action. `info` is
+    // the `siginfo_t` of this signal. The signal stays blocked until the handler returns.
     unsafe {
         let default: sigaction = std::mem::zeroed();
         libc::sigaction(number, &raw const default, ptr::null_mut());
@@ -209,10 +211,10 @@ fn end(number: c_int, info: *mut siginfo_t) {
     }
 }
 
-/// Sends the signal to this thread with the same description, which the core dump keeps.
+/// Sends the signal to this thread with the same `siginfo_t`, which the core dump contains. `info` must be valid.
 #[cfg(target_os = "linux")]
 unsafe fn send_again(number: c_int, info: *mut siginfo_t) -> bool {
-    // SAFETY: a plain system call; the caller's `info` describes the signal.
+    // SAFETY: the calls are async-signal-safe, and the caller passes a valid `info`.
     unsafe {
         let (process, thread) = (libc::getpid(), libc::gettid());
         libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, number, info) == 0

@@ -20,7 +20,7 @@ use crate::isolate::crash;
 use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext, ProcessSlot};
 use crate::isolate::lifecycle::shared_state::{NodeServices, SharedState, ThreadGuards};
 use crate::isolate::limits::heap_limit;
-use crate::isolate::modules::{Modules, Place};
+use crate::isolate::modules::{LoaderSlot, Modules};
 use crate::isolate::sandbox::env::Env;
 use crate::isolate::sandbox::files::cwd::WorkingDirectory;
 use crate::isolate::sandbox::files::sandbox_fs;
@@ -49,7 +49,7 @@ pub(crate) struct Bootstrapped {
     preload_function: Function,
     start_function: Function,
     pub(super) worker: MainWorker,
-    modules: Place,
+    modules: LoaderSlot,
     cwd: WorkingDirectory,
     process: ProcessSlot,
     _guards: ThreadGuards,
@@ -60,7 +60,7 @@ impl Bootstrapped {
     pub(crate) fn new(shared: &Arc<SharedState>) -> Result<Self, String> {
         let cwd = WorkingDirectory::unshare();
         let guards = shared.enter_thread(crash::enter_as_script, shared.memory.heap);
-        let (modules, process) = (Place::default(), ProcessSlot::default());
+        let (modules, process) = (LoaderSlot::default(), ProcessSlot::default());
         let no_script = ModuleSpecifier::parse(NO_SCRIPT).map_err(|error| error.to_string())?;
         let nothing = permissions::container(&Permissions::default(), None, Links::Follow)?;
         let mut worker = MainWorker::bootstrap_from_options(
@@ -120,7 +120,7 @@ impl Bootstrapped {
         let main = modules.main_module().clone();
         let NodeServices { node_require_loader, node_resolver, pkg_json_resolver, sys } =
             modules.node_services();
-        self.modules.take(&modules);
+        self.modules.set(&modules);
 
         let runtime = &mut self.worker.js_runtime;
         {
@@ -186,7 +186,7 @@ fn worker_options(
         residual_lazy_js_sources: module_patches::scripts()?,
         residual_lazy_esm_sources: module_patches::modules()?,
         skip_op_registration: true,
-        create_params: Some(shared.create_params(heap_limit::with_room(shared.memory.heap))),
+        create_params: Some(shared.create_params(heap_limit::with_slack(shared.memory.heap))),
         create_web_worker_cb: web_worker::creator(process.clone(), cwd),
         format_js_error_fn: Some(Arc::new(web_worker::report)),
         stdio,

@@ -108,13 +108,13 @@ fn start() -> Result<mpsc::Sender<Task>, String> {
         .spawn(move || {
             // An isolate's stderr is a log, not the application's terminal.
             deno_runtime::colors::set_use_color(false);
-            crash::enter_as_engine();
+            crash::mark_engine_thread();
             v8_set_flags(V8_FLAGS.map(str::to_owned).to_vec());
             JsRuntime::init_platform(None);
-            buffer_pages::count();
+            buffer_pages::install();
             sqlite::configure();
             // Fails without threads or descriptors; then native failures are not contained.
-            let _ = crash::prepare();
+            let _ = crash::install_handlers();
             serve(&inbox);
         })
         .map(|_| jobs)
@@ -148,7 +148,7 @@ fn serve(inbox: &mpsc::Receiver<Task>) {
 /// and block it.
 fn release_memory() {
     static IS_RUNNING: AtomicBool = AtomicBool::new(false);
-    if crash::parked() > 0 || IS_RUNNING.swap(true, Ordering::AcqRel) {
+    if crash::parked_threads() > 0 || IS_RUNNING.swap(true, Ordering::AcqRel) {
         return;
     }
     let thread = thread::Builder::new().name("js-memory".to_owned()).spawn(|| {

@@ -38,7 +38,7 @@ pub(crate) fn of(
     match result {
         None => killed(),
         Some(Ok(())) => completed(worker.exit_code()),
-        Some(Err(_)) if process.control.is_asked() => killed(),
+        Some(Err(_)) if process.control.is_end_requested() => killed(),
         Some(Err(error)) => {
             let (message, stack) = describe(&error);
             let (message, stack) = (shortened(message), stack.map(shortened));

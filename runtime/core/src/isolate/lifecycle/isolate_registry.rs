@@ -55,14 +55,14 @@ impl IsolateRegistry {
     /// Interrupts JavaScript in all isolates. Call it repeatedly until they have ended.
     pub(crate) fn terminate(&self) {
         for isolate in &mut *self.lock() {
-            isolate.interrupt.ask();
+            isolate.interrupt.request();
         }
     }
 
     /// [`Self::terminate`] for calls from within V8, such as during garbage collection.
     pub(crate) fn terminate_from_within(&self) {
         for isolate in &*self.lock() {
-            isolate.interrupt.ask_from_within();
+            isolate.interrupt.request_from_within();
         }
     }
 
@@ -72,7 +72,7 @@ impl IsolateRegistry {
         let mut list = self.lock();
         if let Some(this) = list.iter_mut().find(|isolate| isolate.interrupt.is_of_this_thread()) {
             this.ends = true;
-            this.interrupt.ask_from_within();
+            this.interrupt.request_from_within();
         }
     }
 
@@ -81,7 +81,7 @@ impl IsolateRegistry {
         let mut list = self.lock();
         let mut ending = list.iter_mut().filter(|isolate| isolate.ends).peekable();
         let are_there = ending.peek().is_some();
-        ending.for_each(|isolate| isolate.interrupt.ask());
+        ending.for_each(|isolate| isolate.interrupt.request());
         are_there
     }
 
@@ -122,7 +122,7 @@ impl IsolateRegistry {
             }
             let before = list.len();
             for worker in &mut list[1..] {
-                worker.interrupt.ask();
+                worker.interrupt.request();
                 worker.child_processes.kill();
             }
             let timeout = self.left.wait_for(&mut list, TERMINATE_AGAIN);

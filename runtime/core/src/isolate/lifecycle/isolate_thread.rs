@@ -1,7 +1,10 @@
 //! The thread of an isolate: bootstraps it, runs the script and drops everything.
 
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use deno_runtime::deno_core::error::CoreError;
@@ -15,6 +18,7 @@ use super::{engine, exit};
 use crate::generation::Exit;
 use crate::isolate::crash;
 use crate::isolate::lifecycle::bootstrapped::Bootstrapped;
+use crate::isolate::lifecycle::event_loop_waker::EventLoopWaker;
 use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext};
 use crate::isolate::lifecycle::shared_state::SharedState;
 use crate::isolate::limits::control::Control;
@@ -47,7 +51,7 @@ pub(crate) fn run(
     is_ready: &watch::Sender<bool>,
 ) {
     // Lives until the executor has dropped its tasks.
-    let _entered = crash::enter(&shared.control);
+    let _entered = crash::enter(&shared.control.crash);
     let mut report = None;
     shared.control.threads.join();
     let exit = catch_unwind(AssertUnwindSafe(|| {
@@ -61,7 +65,7 @@ pub(crate) fn run(
     }));
     let mut exit = exit.unwrap_or_else(|_| exit::panicked(shared.control.crash.message()));
     shared.control.threads.leave();
-    let isolates = &shared.control.members;
+    let isolates = &shared.control.isolates;
     let has_crashed = shared.control.crash.has_happened();
     let timeout = if has_crashed { WORKER_TIMEOUT_CRASHED } else { WORKER_TIMEOUT };
     let is_exhausted = matches!(exit.reason, ExitReason::HeapLimit | ExitReason::MemoryLimit);
@@ -111,7 +115,7 @@ fn executor(control: &Arc<Control>) -> std::io::Result<Executor> {
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
         .on_thread_start(move || {
-            crash::begin_to_help(&starts);
+            crash::enter_helper(&starts.crash);
             starts.threads.join();
         })
         .on_thread_stop(move || stops.threads.leave())
@@ -153,8 +157,8 @@ async fn bootstrap_and_run(
             return exit::killed();
         }
     };
-    process.control.members.join(&mut isolate.worker.js_runtime);
-    process.control.gauge.publish(event_loop(&isolate.worker));
+    process.control.isolates.join(&mut isolate.worker.js_runtime);
+    process.control.usage.publish(event_loop(&isolate.worker));
     if ready.send(Ok(())).is_err() {
         // The start was cancelled.
         return exit::killed();
@@ -174,18 +178,35 @@ async fn run_to_end(
     streams: &IsolateStreams,
 ) -> Exit {
     let control = &process.control;
-    let result = control.pulse.count(async {
+    let result = control.watchdog.observe(async {
         tokio::select! {
             biased;
-            () = control.asked_to_end() => None,
+            () = control.end_requested() => None,
             result = run_script(worker, main) => Some(result),
         }
     });
-    let result = result.await;
+    let result = drive(result).await;
     let exit = exit::of(result, worker, process, &streams.stdio.stderr);
-    control.members.kill_children();
+    control.isolates.kill_children();
     streams.finish();
     exit
+}
+
+/// Runs an event loop with a waker of its own, see [`EventLoopWaker`].
+async fn drive<F: Future>(event_loop: F) -> F::Output {
+    let mut event_loop = pin!(event_loop);
+    let mut wakes = EventLoopWaker::default();
+    let waker = wakes.waker();
+    poll_fn(|context| {
+        loop {
+            wakes.start_iteration(context.waker());
+            let polled = event_loop.as_mut().poll(&mut Context::from_waker(&waker));
+            if polled.is_ready() || !wakes.poll_again() {
+                return polled;
+            }
+        }
+    })
+    .await
 }
 
 /// Runs a script like the Deno command line.

@@ -129,7 +129,7 @@ impl IsolateMonitor {
             biased;
             report = &mut self.reported => Some(report),
             () = stop.requested() => self.stop(&mut stop).await,
-            () = process.control.script_is_over() => self.terminate_until_exit(&mut stop).await,
+            () = process.control.script_has_ended() => self.terminate_until_exit(&mut stop).await,
             () = memory_limit::exceeded(&process.control, process.limits.all_memory as u64) => self.end_exhausted(&mut stop).await,
             () = watch_event_loop(&process, &self.responds) => {
                 return Outcome::Unresponsive(self.force(GIVE_UP).await);
@@ -165,7 +165,7 @@ impl IsolateMonitor {
                 () = request.time_to_ask() => {}
             }
         }
-        process.control.ask_to_end();
+        process.control.request_end();
         tokio::select! {
             report = &mut self.reported => return Some(report),
             () = request.time_to_force() => {}
@@ -179,23 +179,23 @@ impl IsolateMonitor {
         input.break_pipe();
         writers.cut_off();
         let start = Instant::now();
-        let (mut waits_since, mut isolates) = (start, control.members.count());
-        let worked_before = control.gauge.worked();
+        let (mut waits_since, mut isolates) = (start, control.isolates.count());
+        let worked_before = control.usage.cpu_time();
         loop {
             // The script may be blocked waiting for a program that it started.
-            control.members.kill_children();
+            control.isolates.kill_children();
             control.terminate();
             let again = Instant::now() + TERMINATE_AGAIN;
             if let Ok(report) = timeout_at(again, &mut self.reported).await {
                 return Some(report);
             }
-            let left = control.members.count();
+            let left = control.isolates.count();
             if left < isolates {
                 waits_since = Instant::now();
             }
             isolates = left;
             let worked = worked_before
-                .and_then(|before| control.gauge.worked().map(|now| now.saturating_sub(before)));
+                .and_then(|before| control.usage.cpu_time().map(|now| now.saturating_sub(before)));
             let is_over = waits_since.elapsed() >= patience && !is_starved(worked, start.elapsed());
             if is_over || start.elapsed() >= patience * MAX_PATIENCE {
                 return None;
@@ -220,7 +220,7 @@ impl IsolateMonitor {
         loop {
             if control.exhausted().is_some() {
                 // The memory may be taken by native code of the engine.
-                control.members.terminate_from_within();
+                control.isolates.terminate_from_within();
             }
             control.terminate();
             tokio::select! {
@@ -253,12 +253,12 @@ fn is_starved(worked: Option<Duration>, passed: Duration) -> bool {
 async fn watch_event_loop(process: &ProcessContext, responds: &watch::Sender<bool>) {
     let Some(limit) = process.limits.unresponsive else { return std::future::pending().await };
     loop {
-        process.control.pulse.stuck(limit).await;
+        process.control.watchdog.stuck(limit).await;
         if process.limits.kill_unresponsive {
             return;
         }
         responds.send_replace(false);
-        process.control.pulse.moved().await;
+        process.control.watchdog.resumed().await;
         responds.send_replace(true);
     }
 }
@@ -266,8 +266,8 @@ async fn watch_event_loop(process: &ProcessContext, responds: &watch::Sender<boo
 /// Ends workers that have filled their own heaps, while the script continues.
 async fn end_workers(process: &ProcessContext) -> Infallible {
     loop {
-        process.control.worker_is_over().await;
-        while process.control.members.terminate_ending() {
+        process.control.worker_has_ended().await;
+        while process.control.isolates.terminate_ending() {
             tokio::time::sleep(TERMINATE_AGAIN).await;
         }
     }

@@ -18,17 +18,17 @@ use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel
 use deno_runtime::worker::WorkerServiceOptions;
 
 use crate::generation::plan::MemoryLimits;
-use crate::isolate::crash::{self, Entered};
+use crate::isolate::crash::{self, Crash, Entered};
 use crate::isolate::limits::array_buffers::ArrayBuffers;
 use crate::isolate::limits::blobs::BlobSlices;
 use crate::isolate::limits::control::{Control, Memory, SelfEnded};
 use crate::isolate::limits::heap_limit::HeapLimit;
-use crate::isolate::limits::key_sizes;
 use crate::isolate::modules::Sys;
 use crate::isolate::sandbox::files::fd_guard::FdGuard;
 use crate::isolate::sandbox::files::open_files::OpenFiles;
 use crate::isolate::sandbox::files::sandbox_fs::SandboxFs;
 use crate::isolate::sandbox::native::handles;
+use crate::isolate::sandbox::native::key_sizes;
 use crate::isolate::sandbox::native::{compressors, http_parsers, http2_sessions, retained_memory};
 use crate::isolate::sandbox::network::certificates::Certificates;
 use crate::isolate::sandbox::ops::originals::Originals;
@@ -96,7 +96,7 @@ type NpmResolver = deno_resolver::npm::NpmResolver<Sys>;
 impl SharedState {
     pub(crate) fn new(memory: MemoryLimits) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let control = Arc::<Control>::default();
+        let control = Control::new();
         let buffers = ArrayBuffers::new(memory.array_buffers);
         // `control` is new, so this cannot fail.
         let _ = control.buffers.set(buffers.clone());
@@ -124,14 +124,14 @@ impl SharedState {
     /// Prepares an isolate's thread. Called before the isolate is created. More than `heap` bytes end the process.
     pub(crate) fn enter_thread(
         &self,
-        enter: fn(&Arc<Control>) -> Entered,
+        enter: fn(&Arc<Crash>) -> Entered,
         heap: usize,
     ) -> ThreadGuards {
         let limits = MemoryLimits { heap, ..self.memory };
         ThreadGuards {
             heap_limit: Box::new(HeapLimit::new(&self.control, limits)),
             descriptors: FdGuard::new(self.open_files.clone()),
-            entered: enter(&self.control),
+            entered: enter(&self.control.crash),
         }
     }
 
@@ -160,10 +160,10 @@ impl SharedState {
         }
         install_natives(runtime)?;
         let isolate = runtime.v8_isolate();
-        guards.entered.has_isolate();
+        guards.entered.register_isolate();
         isolate.set_oom_error_handler(crash::out_of_memory);
         isolate.add_message_listener(ignore_message);
-        guards.heap_limit.over(isolate);
+        guards.heap_limit.watch(isolate);
         for (name, script) in PRELUDE {
             runtime.execute_script(name, script).map_err(|error| error.to_string())?;
         }
@@ -239,7 +239,7 @@ pub(crate) fn at_heap_limit(runtime: &mut JsRuntime, limit: usize, act: impl Fn(
     let most = limit.saturating_add(MAX_OVER - MAX_YOUNG);
     let first = most - LAST_OVER;
     runtime.add_near_heap_limit_callback(move |current, _| {
-        if ArrayBuffers::is_all_about_a_refusal() {
+        if ArrayBuffers::is_about_a_refused_buffer() {
             // A refused buffer alone must not end the script, also when the heap is nearly full.
             return (current + LEEWAY).min(most).max(current);
         }

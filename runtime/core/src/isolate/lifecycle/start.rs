@@ -11,7 +11,7 @@ use crate::isolate::lifecycle::isolate_thread::StartMessage;
 use crate::isolate::lifecycle::monitor::{IsolateMonitor, MonitorHandle};
 use crate::isolate::lifecycle::pool::{Pool, WarmIsolate};
 use crate::isolate::lifecycle::process_context::ProcessContext;
-use crate::isolate::limits::usage_probe::Meter;
+use crate::isolate::limits::control::Meter;
 use crate::isolate::modules::Entry;
 use crate::isolate::sandbox::env::Env;
 

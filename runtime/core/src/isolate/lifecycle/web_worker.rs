@@ -57,7 +57,7 @@ impl Drop for WorkerThread {
     fn drop(&mut self) {
         self.streams.finish();
         self.process.control.threads.leave();
-        self.process.control.members.leave();
+        self.process.control.isolates.leave();
     }
 }
 
@@ -71,13 +71,13 @@ fn create(
     process.control.threads.join();
     let heap = Heap::of(process, &args);
     let guards = process.shared.enter_thread(crash::enter, heap.process_limit());
-    let is_one_too_many = process.control.members.count() > MAX_WORKERS;
+    let is_one_too_many = process.control.isolates.count() > MAX_WORKERS;
     let entry = WorkerEntry {
         main: args.main_module.clone(),
         blob: args.maybe_main_module_blob.clone(),
         parent: args.parent_permissions.clone(),
-        most: is_one_too_many.then_some(MAX_WORKERS),
-        failed: report_text,
+        exceeded_limit: is_one_too_many.then_some(MAX_WORKERS),
+        on_error: report_text,
     };
     let permissions = args.permissions.clone();
     sandbox_fs::set_permissions(permissions.clone());
@@ -95,7 +95,7 @@ fn create(
         .install(&mut worker.js_runtime, &guards)
         .unwrap_or_else(|error| panic!("a worker could not be set up: {error}"));
     heap.guard(process, &mut worker);
-    process.control.members.join(&mut worker.js_runtime);
+    process.control.isolates.join(&mut worker.js_runtime);
     let thread = WorkerThread { process: process.clone(), streams, _guards: guards };
     WORKER.set(Some(thread));
     (worker, handle)
@@ -122,7 +122,7 @@ impl Heap {
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Process(bytes) => heap_limit::with_room(*bytes),
+            Self::Process(bytes) => heap_limit::with_slack(*bytes),
             Self::Own(bytes) => *bytes,
         }
     }

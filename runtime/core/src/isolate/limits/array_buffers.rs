@@ -1,31 +1,34 @@
-//! Memory of `ArrayBuffer`s, which is no part of V8's heap: counted, and limited.
+//! Counts and limits the memory of `ArrayBuffer`s, which is not part of V8's heap.
 //!
-//! One allocator for all isolates of a process, as buffers go from one to another. What would be too
-//! much is refused, and becomes a `RangeError`. What V8 takes by pages (WebAssembly's memory, buffers that can be
-//! resized) is counted by [`super::buffer_pages`]; no buffer that can be resized is larger than all may be together
-//! (`largest`). Buffers that ops hand over are only seen afterwards, by [`crate::isolate::limits::heap_limit`] and [`super::memory_limit`].
+//! All isolates of a process share one allocator, because buffers move between them. A refused allocation becomes a
+//! `RangeError`. [`super::buffer_pages`] counts memory that V8 takes by pages: WebAssembly memory and resizable buffers.
+//! [`super::heap_limit`] and [`super::memory_limit`] see buffers that ops create, but only afterwards.
+//!
+//! The size of a single buffer has the same limit. V8 does not allocate resizable buffers through the allocator: it
+//! reserves addresses, and a script could then fill gigabytes in one uninterruptible call. But V8 asks
+//! `ArrayBuffer::Allocator::MaxAllocationSize` for every buffer, in every realm. The `v8` crate does not forward that
+//! call to an allocator written in Rust, so [`limit_size`] replaces it in the allocator's table of virtual functions. A
+//! test shows that V8 calls the replacement.
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use deno_runtime::deno_core::v8;
 
-mod largest;
-
-/// What V8 asks of the memory that it gets.
+/// The alignment that V8 requires of buffer memory, in bytes.
 const ALIGNMENT: usize = 16;
 
-/// How far V8 is with a buffer that it cannot have.
+/// The state of V8's attempts to allocate one buffer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Refusal {
     None,
     Refused,
-    /// It has said that memory is at its end.
-    Told,
+    /// V8 has reported the refusal as out of memory and retries once more.
+    Reported,
 }
 
 thread_local! {
@@ -44,40 +47,41 @@ impl ArrayBuffers {
         Arc::new(Self { used: 0.into(), limit, has_refused: false.into() })
     }
 
-    /// Whether the script was refused memory.
+    /// Whether any allocation of the process was refused.
     pub(crate) fn have_refused(&self) -> bool {
         self.has_refused.load(Ordering::Relaxed)
     }
 
     pub(crate) fn allocator(self: &Arc<Self>) -> v8::UniqueRef<v8::Allocator> {
-        // SAFETY: the handle is what the functions of the table expect, and the last of them drops it.
+        // SAFETY: the functions in `FUNCTIONS` take a pointer from `Arc::into_raw`, and `drop` there releases it.
         let mut allocator =
             unsafe { v8::new_rust_allocator(Arc::into_raw(self.clone()), &FUNCTIONS) };
-        largest::limit(&mut allocator);
+        limit_size(&mut allocator);
         allocator
     }
 
-    /// Whether V8 speaks of the end of its memory because of a buffer that this thread was refused, and
-    /// not of its heap: it does once for each, before it tries for the last time.
-    pub(crate) fn is_all_about_a_refusal() -> bool {
-        let is_so = REFUSAL.get() == Refusal::Refused;
-        if is_so {
-            REFUSAL.set(Refusal::Told);
+    /// Whether V8's out-of-memory report on this thread is about a refused buffer and not about the heap. V8 reports
+    /// each refused buffer once, before its last attempt.
+    pub(crate) fn is_about_a_refused_buffer() -> bool {
+        let is_refused = REFUSAL.get() == Refusal::Refused;
+        if is_refused {
+            REFUSAL.set(Refusal::Reported);
         }
-        is_so
+        is_refused
     }
 
-    /// Counts memory that native code takes for the script; whether it may.
+    /// Counts memory that native code allocates for the script. Returns `false` if that would exceed the limit.
     pub(crate) fn take_native(&self, size: usize) -> bool {
         self.count(size).is_ok()
     }
 
-    /// Counts memory for a new buffer, for which V8 tries again when it has collected garbage; whether it may.
+    /// Counts memory for a new buffer. Returns `false` if that would exceed the limit; V8 then collects garbage and
+    /// retries.
     pub(crate) fn take(&self, size: usize) -> bool {
         let taken = self.count(size);
         REFUSAL.set(match (taken, REFUSAL.get()) {
             (Err(_), Refusal::None | Refusal::Refused) => Refusal::Refused,
-            (Ok(_), _) | (Err(_), Refusal::Told) => Refusal::None,
+            (Ok(_), _) | (Err(_), Refusal::Reported) => Refusal::None,
         });
         taken.is_ok()
     }
@@ -92,7 +96,7 @@ impl ArrayBuffers {
         taken
     }
 
-    /// Of `take_native` too.
+    /// Reverses [`Self::take`] and [`Self::take_native`].
     pub(crate) fn give_back(&self, size: usize) {
         self.used.fetch_sub(size, Ordering::Relaxed);
     }
@@ -101,7 +105,7 @@ impl ArrayBuffers {
         let Some(layout) = layout(size).filter(|_| self.take(size)) else {
             return ptr::null_mut();
         };
-        // SAFETY: the layout is not empty.
+        // SAFETY: `layout` never returns a layout of size 0, the precondition of both allocation functions.
         let memory = unsafe { from_system(layout) };
         if memory.is_null() {
             self.give_back(size);
@@ -110,7 +114,7 @@ impl ArrayBuffers {
     }
 }
 
-/// `None` for more than there can be. V8 may ask for nothing, and gets something.
+/// `None` for a size that no allocation can have. Size 0 becomes 1, because V8 may allocate empty buffers.
 fn layout(size: usize) -> Option<Layout> {
     Layout::from_size_align(size.max(1), ALIGNMENT).ok()
 }
@@ -128,15 +132,56 @@ unsafe extern "C" fn allocate_uninitialized(buffers: &ArrayBuffers, size: usize)
 
 unsafe extern "C" fn free(buffers: &ArrayBuffers, memory: *mut c_void, size: usize) {
     if let Some(layout) = layout(size) {
-        // SAFETY: V8 gives back what it got from `allocate`, with the same size.
+        // SAFETY: V8 frees with the size that it allocated with, so the layout is that of the allocation.
         unsafe { dealloc(memory.cast(), layout) };
         buffers.give_back(size);
     }
 }
 
 unsafe extern "C" fn drop(buffers: *const ArrayBuffers) {
-    // SAFETY: `allocator` made this of an `Arc`, for here.
+    // SAFETY: `buffers` comes from `Arc::into_raw` in `allocator`, and V8 drops an allocator once.
     unsafe { Arc::from_raw(buffers) };
+}
+
+/// The index of `MaxAllocationSize` among the virtual functions of `v8::ArrayBuffer::Allocator` (`v8-array-buffer.h`):
+/// destructor (one with MSVC, two elsewhere), `Allocate`, `AllocateUninitialized`, `Free`, `MaxAllocationSize`,
+/// `GetPageAllocator`.
+const MAX_ALLOCATION_SIZE: usize = if cfg!(target_env = "msvc") { 4 } else { 5 };
+const VIRTUAL_FUNCTIONS: usize = MAX_ALLOCATION_SIZE + 2;
+
+/// The words before the first function: type information, and except with MSVC the offset of the object.
+const TABLE_HEADER: usize = if cfg!(target_env = "msvc") { 1 } else { 2 };
+
+type Word = usize;
+type Table = [Word; TABLE_HEADER + VIRTUAL_FUNCTIONS];
+
+/// The layout of `RustAllocator` in the `v8` crate.
+#[repr(C)]
+struct Object {
+    functions: *const Word,
+    buffers: *const ArrayBuffers,
+}
+
+/// Replaces `MaxAllocationSize` of an allocator.
+fn limit_size(allocator: &mut v8::Allocator) {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    let object = ptr::from_mut(allocator).cast::<Object>();
+    let table = TABLE.get_or_init(|| {
+        // SAFETY: the allocator was made by `new_rust_allocator`, so it has the layout of `Object`. `functions` points
+        // behind the `TABLE_HEADER` words of its table; the version of the `v8` crate is pinned.
+        let mut table = unsafe { (*object).functions.sub(TABLE_HEADER).cast::<Table>().read() };
+        let answer: unsafe extern "C" fn(*const Object) -> usize = max_allocation_size;
+        table[TABLE_HEADER + MAX_ALLOCATION_SIZE] = answer as usize;
+        table
+    });
+    // SAFETY: `allocator` is borrowed mutably, so nothing else uses it. The table is static and, except for the
+    // replaced function, a copy of the original.
+    unsafe { (*object).functions = table.as_ptr().add(TABLE_HEADER) };
+}
+
+unsafe extern "C" fn max_allocation_size(this: *const Object) -> usize {
+    // SAFETY: V8 calls this on an allocator that it has not dropped, which owns its `ArrayBuffers`.
+    unsafe { (*(*this).buffers).limit }
 }
 
 #[cfg(test)]
@@ -144,36 +189,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_given_up_to_the_limit_and_again_when_it_came_back() {
+    fn allocations_succeed_up_to_the_limit_and_again_after_a_free() {
         let buffers = ArrayBuffers::new(100);
         let first = buffers.allocate(60, alloc_zeroed);
         assert!(!first.is_null() && !buffers.have_refused());
         assert!(buffers.allocate(41, alloc_zeroed).is_null());
         assert!(buffers.have_refused());
-        // SAFETY: as V8 does.
+        // SAFETY: `first` was allocated above with this size.
         unsafe { free(&buffers, first, 60) };
         let second = buffers.allocate(100, alloc);
         assert!(!second.is_null());
-        // SAFETY: as V8 does.
+        // SAFETY: `second` was allocated above with this size.
         unsafe { free(&buffers, second, 100) };
         assert_eq!(buffers.used.load(Ordering::Relaxed), 0);
     }
 
     #[test]
-    fn the_end_of_memory_is_about_a_refusal_once_and_between_two_of_them() {
+    fn a_refused_buffer_is_reported_once_before_the_last_attempt() {
         let buffers = ArrayBuffers::new(0);
         let refuse = || assert!(buffers.allocate(1, alloc).is_null());
-        assert!(!ArrayBuffers::is_all_about_a_refusal());
+        assert!(!ArrayBuffers::is_about_a_refused_buffer());
         refuse();
         refuse();
-        assert!(ArrayBuffers::is_all_about_a_refusal());
-        assert!(!ArrayBuffers::is_all_about_a_refusal());
+        assert!(ArrayBuffers::is_about_a_refused_buffer());
+        assert!(!ArrayBuffers::is_about_a_refused_buffer());
         refuse();
-        assert!(!ArrayBuffers::is_all_about_a_refusal(), "the last attempt is over");
+        assert!(!ArrayBuffers::is_about_a_refused_buffer(), "the last attempt is still reported");
     }
 
     #[test]
-    fn what_no_machine_has_is_refused() {
+    fn an_impossible_size_is_refused() {
         let buffers = ArrayBuffers::new(usize::MAX);
         assert!(buffers.allocate(usize::MAX - 1, alloc).is_null());
         assert_eq!(buffers.used.load(Ordering::Relaxed), 0);

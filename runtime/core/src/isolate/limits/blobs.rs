@@ -1,7 +1,7 @@
-//! Slices of blobs, which refer to the memory of a whole part however often they were sliced.
+//! Slices of blobs that refer directly to the unsliced part.
 //!
-//! Deno keeps a slice of a slice of a slice, each of which holds the one before: dropping the last drops them all,
-//! one inside the other, and takes a stack as deep as the script likes.
+//! In Deno a slice of a slice references the outer slice. Dropping a long chain recurses, so a script could overflow
+//! the native stack.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -14,14 +14,14 @@ use parking_lot::{Mutex, MutexGuard};
 
 type Part = Arc<dyn BlobPart + Send + Sync>;
 
-/// The slices of one process, by the address of each. Whether a part is a slice is known from nothing else.
+/// The slices of one process by address. A `BlobPart` itself does not reveal that it is a slice.
 #[derive(Debug, Default)]
 pub(crate) struct BlobSlices(Mutex<HashMap<usize, Range>>);
 
-/// What a slice is of.
+/// The start of a slice in its part.
 #[derive(Debug, Clone)]
 struct Range {
-    /// No slice.
+    /// Never a slice itself.
     whole: Weak<dyn BlobPart + Send + Sync>,
     start: usize,
 }
@@ -31,7 +31,7 @@ struct Slice {
     whole: Part,
     start: usize,
     length: usize,
-    listed: Weak<BlobSlices>,
+    registry: Weak<BlobSlices>,
 }
 
 #[async_trait]
@@ -47,26 +47,26 @@ impl BlobPart for Slice {
 
 impl Drop for Slice {
     fn drop(&mut self) {
-        if let Some(slices) = self.listed.upgrade() {
+        if let Some(slices) = self.registry.upgrade() {
             slices.lock().remove(&std::ptr::from_ref(self).addr());
         }
     }
 }
 
 impl BlobSlices {
-    /// `None` for more than the part has.
+    /// Returns `None` if the range exceeds the part.
     fn slice(self: &Arc<Self>, part: Part, start: usize, length: usize) -> Option<Part> {
         let end = start.checked_add(length)?;
         if end > part.size() {
             return None;
         }
         let known = self.lock().get(&address(&part)).cloned();
-        // Held by `part`, which is its slice.
+        // `part` is a slice of `whole` and keeps it alive.
         let of_whole = known.and_then(|range| Some((range.whole.upgrade()?, range.start)));
         let (whole, before) = of_whole.unwrap_or((part, 0));
         let start = before + start;
         let range = Range { whole: Arc::downgrade(&whole), start };
-        let slice: Part = Arc::new(Slice { whole, start, length, listed: Arc::downgrade(self) });
+        let slice: Part = Arc::new(Slice { whole, start, length, registry: Arc::downgrade(self) });
         self.lock().insert(address(&slice), range);
         Some(slice)
     }
@@ -86,7 +86,7 @@ struct SliceOptions {
     len: usize,
 }
 
-/// `id` and the result are those of Deno's store, as text.
+/// Replaces Deno's op of the same purpose. `id` and the result are keys of Deno's store.
 #[op2]
 #[string]
 pub(crate) fn op_host_blob_slice_part(
@@ -112,16 +112,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_of_a_slice_is_one_of_the_whole() {
+    fn a_slice_of_a_slice_refers_to_the_whole_part() {
         let slices = Arc::<BlobSlices>::default();
         let whole: Part = Arc::new(InMemoryBlobPart::from(b"0123456789".to_vec()));
         let mut last = whole.clone();
         for length in (5..10).rev() {
-            let slice = slices.slice(last, 1, length).expect("it has as many");
+            let slice = slices.slice(last, 1, length).expect("the range fits");
             last = slice;
         }
         assert_eq!(last.read().now_or_never(), Some(&b"56789"[..]));
-        assert_eq!(slices.lock().len(), 1, "it holds no other slice");
+        assert_eq!(slices.lock().len(), 1, "the slice references another slice");
         assert!(slices.slice(last.clone(), 3, 3).is_none());
         assert!(slices.slice(last.clone(), usize::MAX, 2).is_none());
         drop(last);

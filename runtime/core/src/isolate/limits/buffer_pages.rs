@@ -1,13 +1,13 @@
-//! Memory of buffers that V8 takes by pages: that of WebAssembly, and of buffers that can be resized.
+//! Counts and limits buffer memory that V8 takes by pages: WebAssembly memory and resizable buffers.
 //!
-//! V8 does not ask an allocator of array buffers for it. It reserves addresses from the page allocator of its platform,
-//! and makes pages accessible when a memory is created or grows. It does so in every realm, for `WebAssembly.Memory`
-//! and for a memory that a module declares, and for the instruction `memory.grow`. So functions of Rust stand before
-//! three functions of the page allocator: accessible pages count as array buffers of the process whose thread takes
-//! them, and V8 throws a `RangeError` (or `memory.grow` returns -1) when they are refused.
+//! V8 does not allocate it through the array buffer allocator. It reserves addresses from its platform's page allocator
+//! and makes pages accessible when a memory is created or grows: in every realm, for `WebAssembly.Memory`, for memories
+//! that a module declares, and for the instruction `memory.grow`. This module wraps three functions of the page
+//! allocator. Accessible pages count as array buffers of the process that the calling thread belongs to. When they are
+//! refused, V8 throws a `RangeError`, or `memory.grow` returns -1.
 //!
-//! The `v8` crate has no way to pass a page allocator to V8, so the functions are put into the table of virtual
-//! functions of V8's own. Its version is fixed, and tests show that V8 calls them.
+//! The `v8` crate cannot pass a page allocator to V8, so the wrappers replace entries in the table of virtual functions
+//! of V8's own allocator. The version of V8 is pinned, and tests show that V8 calls the wrappers.
 
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
@@ -17,36 +17,35 @@ use std::sync::{Arc, OnceLock};
 use deno_runtime::deno_core::v8;
 use parking_lot::Mutex;
 
-use crate::isolate::crash;
-use crate::isolate::limits::array_buffers::ArrayBuffers;
+use super::array_buffers::ArrayBuffers;
+use super::control::Control;
 
-/// What the compiler keeps before the functions of a table: type information, and where there are two destructors the
-/// offset of the object.
-const BEFORE: usize = if cfg!(target_env = "msvc") { 1 } else { 2 };
+/// The words before the first function: type information, and except with MSVC the offset of the object.
+const TABLE_HEADER: usize = if cfg!(target_env = "msvc") { 1 } else { 2 };
 
-/// The destructors come first. Microsoft's compiler makes one, others two.
+/// Destructors come first: one with MSVC, two elsewhere.
 const DESTRUCTORS: usize = if cfg!(target_env = "msvc") { 1 } else { 2 };
 
-/// In `v8::Platform` of `v8-platform.h`.
+/// Index in `v8::Platform` (`v8-platform.h`).
 const GET_PAGE_ALLOCATOR: usize = DESTRUCTORS;
 
-/// In `v8::PageAllocator` of `v8-platform.h`. Microsoft's compiler puts overloaded functions in the reverse order.
+/// Indices in `v8::PageAllocator` (`v8-platform.h`). MSVC lays out overloaded functions in reverse order.
 const ALLOCATE_PAGES: usize = DESTRUCTORS + if cfg!(target_env = "msvc") { 5 } else { 4 };
 const FREE_PAGES: usize = DESTRUCTORS + 7;
 const SET_PERMISSIONS: usize = DESTRUCTORS + 9;
 const FUNCTIONS: usize = DESTRUCTORS + 17;
 
-/// Of `v8::PageAllocator::Permission`.
+/// Values of `v8::PageAllocator::Permission`.
 const NO_ACCESS: c_int = 0;
 const READ_WRITE: c_int = 2;
 
-/// Buffers are aligned to pages of the system or of WebAssembly, V8's heap to larger ones.
-const MOST_ALIGNED: usize = 64 << 10;
+/// The largest alignment of a buffer: a WebAssembly page, in bytes. Reservations for V8's heap have larger ones.
+const MAX_BUFFER_ALIGNMENT: usize = 64 << 10;
 
 type Word = usize;
-type Table = [Word; BEFORE + FUNCTIONS];
+type Table = [Word; TABLE_HEADER + FUNCTIONS];
 
-/// An object with virtual functions.
+/// A C++ object with virtual functions.
 #[repr(C)]
 struct Object {
     functions: *const Word,
@@ -58,7 +57,7 @@ type AllocatePages =
 type FreePages = unsafe extern "C" fn(*mut Object, *mut c_void, usize) -> bool;
 type SetPermissions = unsafe extern "C" fn(*mut Object, *mut c_void, usize, c_int) -> bool;
 
-/// The table with the functions of this module, and those that were there.
+/// The patched table, and the functions that it replaces.
 struct Patched {
     table: Table,
     allocate: AllocatePages,
@@ -68,26 +67,27 @@ struct Patched {
 
 static PATCHED: OnceLock<Patched> = OnceLock::new();
 
-/// Called when V8's platform is there, and before any isolate.
-pub(crate) fn count() {
+/// Installs the wrappers. Call after V8's platform is set and before the first isolate exists.
+pub(crate) fn install() {
     let platform = v8::V8::get_current_platform();
     let platform = ptr::from_ref(&*platform).cast_mut().cast::<Object>();
-    // SAFETY: an object with virtual functions begins with the address of the first of them, and this one has the type
-    // that the header tells. V8's default platform has a page allocator.
+    // SAFETY: a C++ object with virtual functions starts with the address of its first function. The entry at
+    // `GET_PAGE_ALLOCATOR` has the type that `v8-platform.h` declares. V8's default platform has a page allocator.
     let allocator = unsafe {
         let get = (*platform).functions.add(GET_PAGE_ALLOCATOR).cast::<GetPageAllocator>().read();
         get(platform)
     };
     let patched = PATCHED.get_or_init(|| {
-        // SAFETY: the functions are preceded by the words named above, and are as many as the header has.
+        // SAFETY: the table has `TABLE_HEADER` words and the `FUNCTIONS` functions that `v8-platform.h` declares, and
+        // the entries read have the declared types.
         unsafe {
             let functions = (*allocator).functions;
-            let mut table = functions.sub(BEFORE).cast::<Table>().read();
-            let (ours_allocate, ours_free): (AllocatePages, FreePages) = (allocate, free);
-            let ours_set: SetPermissions = set_permissions;
-            table[BEFORE + ALLOCATE_PAGES] = ours_allocate as usize;
-            table[BEFORE + FREE_PAGES] = ours_free as usize;
-            table[BEFORE + SET_PERMISSIONS] = ours_set as usize;
+            let mut table = functions.sub(TABLE_HEADER).cast::<Table>().read();
+            let (new_allocate, new_free): (AllocatePages, FreePages) = (allocate, free);
+            let new_set: SetPermissions = set_permissions;
+            table[TABLE_HEADER + ALLOCATE_PAGES] = new_allocate as usize;
+            table[TABLE_HEADER + FREE_PAGES] = new_free as usize;
+            table[TABLE_HEADER + SET_PERMISSIONS] = new_set as usize;
             Patched {
                 table,
                 allocate: functions.add(ALLOCATE_PAGES).cast::<AllocatePages>().read(),
@@ -96,41 +96,42 @@ pub(crate) fn count() {
             }
         }
     });
-    // SAFETY: the table is static, and has the functions that were there. No isolate uses the allocator yet.
-    unsafe { (*allocator).functions = patched.table.as_ptr().add(BEFORE) };
+    // SAFETY: the table is static and, except for the replaced functions, a copy of the original. No isolate exists
+    // yet, so nothing else uses the allocator.
+    unsafe { (*allocator).functions = patched.table.as_ptr().add(TABLE_HEADER) };
 }
 
-/// Only called by functions that are in the table.
+/// `PATCHED` is set before V8 can call a wrapper.
 fn patched() -> &'static Patched {
     let Some(patched) = PATCHED.get() else { std::process::abort() };
     patched
 }
 
-/// Addresses that a process has reserved.
+/// An address range that a process has reserved. Sizes are in bytes.
 struct Reservation {
     length: usize,
-    /// Bytes from the first on that are accessible, and count.
+    /// The length of the accessible, counted prefix.
     accessible: usize,
-    /// Whether garbage was collected for its first pages.
+    /// Whether garbage was already collected to make its first pages fit.
     has_collected: bool,
     owner: Arc<ArrayBuffers>,
 }
 
-/// What becomes of pages that are to be accessible.
+/// The result of a request to make pages accessible.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
-    /// So many bytes did not count, and do now.
+    /// Granted; this many bytes are newly counted.
     Taken(usize),
-    /// They may fit when garbage has been collected.
+    /// Refused; retry after a garbage collection.
     Collect,
     Refused,
 }
 
-/// Of all processes, by the first address.
+/// The reservations of all processes by first address.
 static RESERVED: Mutex<BTreeMap<usize, Reservation>> = Mutex::new(BTreeMap::new());
 
 fn reserve(address: usize, length: usize) {
-    let owner = crash::process_here().and_then(|process| process.buffers.get().cloned());
+    let owner = Control::of_this_thread().and_then(|control| control.buffers.get().cloned());
     if let Some(owner) = owner {
         RESERVED
             .lock()
@@ -138,7 +139,7 @@ fn reserve(address: usize, length: usize) {
     }
 }
 
-/// Makes the first `length` bytes of a reservation count. Garbage may be collected for it once more.
+/// Counts the first `length` bytes of a reservation. Returns [`Answer::Collect`] only if `may_collect`.
 fn take(address: usize, length: usize, may_collect: bool) -> Answer {
     let mut reserved = RESERVED.lock();
     let Some(reservation) = reserved.get_mut(&address) else { return Answer::Taken(0) };
@@ -153,7 +154,7 @@ fn take(address: usize, length: usize, may_collect: bool) -> Answer {
         reservation.accessible += more;
         return Answer::Taken(more);
     }
-    // V8 collects garbage itself for new memory, but not for memory that grows. The first pages may be either.
+    // V8 itself collects garbage for new memory, but not for memory that grows. First pages may belong to either.
     if may_collect && !(is_first && reservation.has_collected) {
         reservation.has_collected = true;
         return Answer::Collect;
@@ -162,15 +163,15 @@ fn take(address: usize, length: usize, may_collect: bool) -> Answer {
 }
 
 unsafe extern "C" {
-    /// `v8::Isolate::GetCurrent` and `LowMemoryNotification`, as the `v8` crate calls them.
+    /// The C bindings of `v8::Isolate::GetCurrent` and `LowMemoryNotification` in the `v8` crate.
     fn v8__Isolate__GetCurrent() -> *mut c_void;
     fn v8__Isolate__LowMemoryNotification(isolate: *mut c_void);
 }
 
-/// Collects all garbage of this thread's isolate, with the buffers that are garbage.
+/// Collects all garbage of this thread's isolate, including unreachable buffers.
 fn collect_garbage() {
-    // SAFETY: V8 makes pages of a buffer accessible on the thread of an isolate, at a moment when it may allocate on
-    // its heap: it makes a new buffer or an error right after.
+    // SAFETY: the isolate, if not null, is entered on this thread. V8 makes buffer pages accessible only where it may
+    // also allocate on the heap: it creates the buffer or an error right after.
     unsafe {
         let isolate = v8__Isolate__GetCurrent();
         if !isolate.is_null() {
@@ -179,7 +180,7 @@ fn collect_garbage() {
     }
 }
 
-/// The opposite for so many bytes at the end of what is accessible.
+/// Uncounts `bytes` at the end of the accessible prefix.
 fn give_back(address: usize, bytes: usize) {
     if let Some(reservation) = RESERVED.lock().get_mut(&address) {
         let bytes = bytes.min(reservation.accessible);
@@ -188,7 +189,7 @@ fn give_back(address: usize, bytes: usize) {
     }
 }
 
-/// Bytes from `address` on are not accessible any more.
+/// Uncounts the accessible bytes from `address` on, if `length` covers all of them.
 fn shrink(address: usize, length: usize) {
     let mut reserved = RESERVED.lock();
     let Some((first, reservation)) = reserved.range_mut(..=address).next_back() else { return };
@@ -207,18 +208,18 @@ unsafe extern "C" fn allocate(
     alignment: usize,
     access: c_int,
 ) -> *mut c_void {
-    // SAFETY: as V8 calls it.
+    // SAFETY: V8's own function with V8's own arguments.
     let memory = unsafe { (patched().allocate)(this, hint, length, alignment, access) };
-    if !memory.is_null() && access == NO_ACCESS && alignment <= MOST_ALIGNED {
+    if !memory.is_null() && access == NO_ACCESS && alignment <= MAX_BUFFER_ALIGNMENT {
         reserve(memory.addr(), length);
     }
     memory
 }
 
 unsafe extern "C" fn free(this: *mut Object, memory: *mut c_void, length: usize) -> bool {
-    // Before the addresses are somebody else's.
+    // First: another thread may reserve the same addresses as soon as they are free.
     let reservation = RESERVED.lock().remove(&memory.addr());
-    // SAFETY: as V8 calls it.
+    // SAFETY: V8's own function with V8's own arguments.
     let is_freed = unsafe { (patched().free)(this, memory, length) };
     if let Some(Reservation { accessible, owner, .. }) = reservation {
         owner.give_back(accessible);
@@ -242,7 +243,7 @@ unsafe extern "C" fn set_permissions(
         let Answer::Taken(bytes) = answer else { return false };
         taken = bytes;
     }
-    // SAFETY: as V8 calls it.
+    // SAFETY: V8's own function with V8's own arguments.
     let is_set = unsafe { (patched().set_permissions)(this, memory, length, access) };
     match (is_set, access) {
         (false, READ_WRITE) => give_back(memory.addr(), taken),
@@ -256,7 +257,7 @@ unsafe extern "C" fn set_permissions(
 mod tests {
     use super::*;
 
-    /// An address that no page has.
+    /// Registers a reservation at `address`, which must not be the address of a page.
     fn reserved(address: usize, length: usize, limit: usize) -> Arc<ArrayBuffers> {
         let owner = ArrayBuffers::new(limit);
         let reservation =
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn accessible_pages_count_once_and_until_they_are_not() {
+    fn accessible_pages_count_once_until_they_become_inaccessible() {
         let owner = reserved(1, 100, 60);
         assert_eq!(take(1, 40, true), Answer::Taken(40));
         assert_eq!(take(1, 30, true), Answer::Taken(0));
@@ -277,7 +278,7 @@ mod tests {
         shrink(1 + 10, 50);
         assert!(owner.take_native(50) && !owner.take_native(1));
         shrink(1 + 5, 2);
-        assert!(!owner.take_native(1), "these pages are not the last that are accessible");
+        assert!(!owner.take_native(1), "pages in the middle were uncounted");
         give_back(1, 10);
         assert!(owner.take_native(10));
         assert_eq!(take(2, 1000, true), Answer::Taken(0), "no reservation begins here");
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_collected_once_for_first_pages_and_each_time_for_more() {
+    fn garbage_is_collected_once_for_first_pages_and_always_for_growth() {
         let owner = reserved(1000, 100, 10);
         assert_eq!(take(1000, 11, true), Answer::Collect);
         assert_eq!(take(1000, 11, true), Answer::Refused);

@@ -1,33 +1,31 @@
-//! The memory of the application, and who takes it.
+//! Samples the application's memory and estimates the share of one process in its growth.
 //!
-//! On Linux the system counts for each thread the pages that it touches for the first time. Where memory grows
-//! by large pages there are too few of them to tell, and processor time stands for them: the system clears a
-//! page before it gives it away. V8's own threads work for all isolates, and are left out of the whole. Other
-//! systems tell neither; there a process is charged with all growth while it works.
+//! Linux counts page faults per thread. If memory grows by huge pages there are too few faults, and processor time is
+//! used instead: the kernel clears each page before it maps it. V8's own threads work for all isolates and are excluded
+//! from the total. Other systems count neither; there a process is charged with all growth while it works.
 
 use std::time::Duration;
 
-use super::control::Control;
-use super::process_threads::Work;
+use super::process_threads::{ProcessThreads, Work};
 
-/// The memory of the application at a moment, and what was done until then.
+/// The memory of the application at one moment, and the work done so far.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
-    /// Bytes of memory that the application holds.
-    pub(crate) held: u64,
-    /// By the threads of the process.
+    /// Memory of the application in bytes.
+    pub(crate) memory: u64,
+    /// Work of the threads of the process.
     pub(crate) own: Work,
-    /// By all threads of the application but V8's.
+    /// Work of all threads of the application except V8's.
     pub(crate) all: Work,
 }
 
 impl Sample {
-    /// `None` where the system does not tell.
-    pub(crate) fn take(control: &Control) -> Option<Self> {
-        Some(Self { held: held()?, own: control.threads.worked(), all: system::all_work() })
+    /// Returns `None` if the system does not report the application's memory.
+    pub(crate) fn take(threads: &ProcessThreads) -> Option<Self> {
+        Some(Self { memory: memory()?, own: threads.worked(), all: system::all_work() })
     }
 
-    /// The share of the process in what the application has grown by since.
+    /// The share of the process, from 0 to 1, in the application's growth by `grew` bytes since `before`.
     pub(crate) fn share_since(&self, before: &Self, grew: u64) -> f64 {
         let faults = |now: Work, then: Work| Some(now.faults?.saturating_sub(then.faults?));
         let (own, all) = (faults(self.own, before.own), faults(self.all, before.all));
@@ -41,25 +39,25 @@ impl Sample {
     }
 }
 
-/// Bytes; a page fault brings so many at the least.
+/// The least that one page fault adds, in bytes.
 const SMALL_PAGE: u64 = 4096;
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// At most 1. Of nothing a part is all.
+/// `part / whole`, at most 1. Returns 1 if `whole` is 0.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 1.0 } else { (part as f64 / whole as f64).min(1.0) }
 }
 
-/// Whether the system tells what a thread has done.
+/// Whether the system reports the work of a thread.
 pub(crate) const KNOWS_WORK: bool = cfg!(target_os = "linux");
 
-/// Bytes of memory that the application holds: no file is behind them, but they may be swapped out.
-pub(crate) fn held() -> Option<u64> {
-    system::held()
+/// Anonymous memory of the application in bytes, including swapped-out pages.
+pub(crate) fn memory() -> Option<u64> {
+    system::memory()
 }
 
 #[cfg(target_os = "linux")]
@@ -74,21 +72,21 @@ mod system {
     use super::super::process_threads::Work;
     use super::super::thread_clock::ThreadClock;
 
-    /// As the system knows V8's threads; it cuts names off.
+    /// The name of V8's threads, truncated by the kernel.
     const V8_THREADS: &str = "V8 DefaultWorke";
 
-    /// Longer than what is read.
-    const ROOM: usize = 4096;
+    /// More than the length of `/proc/self/status`.
+    const STATUS_BYTES: usize = 4096;
 
-    /// Is kept open: a script may open so many files that no other can be opened.
+    /// Stays open: a script may exhaust the descriptors.
     static STATUS: OnceLock<File> = OnceLock::new();
 
-    pub(crate) fn held() -> Option<u64> {
+    pub(crate) fn memory() -> Option<u64> {
         if STATUS.get().is_none() {
-            // Another thread may have been faster.
+            // Fails if another thread has set it meanwhile.
             let _ = STATUS.set(File::open("/proc/self/status").ok()?);
         }
-        let mut text = [0; ROOM];
+        let mut text = [0; STATUS_BYTES];
         let length = STATUS.get()?.read_at(&mut text, 0).ok()?;
         let text = text.get(..length)?;
         Some((kib(text, b"RssAnon:")? + kib(text, b"VmSwap:")?) * 1024)
@@ -99,7 +97,7 @@ mod system {
         std::str::from_utf8(line).ok()?.trim().strip_suffix(" kB")?.parse().ok()
     }
 
-    /// Of all threads, also of those that have ended.
+    /// Work of all threads, including those that have ended.
     pub(crate) fn all_work() -> Work {
         let faults = getrusage(UsageWho::RUSAGE_SELF).ok().map(|usage| usage.minor_page_faults());
         let faults = faults.and_then(|faults| u64::try_from(faults).ok());
@@ -114,13 +112,13 @@ mod system {
         }
     }
 
-    /// They are there before the first isolate, and stay.
+    /// V8's threads start before the first isolate and never end.
     fn v8_threads() -> &'static [ThreadClock] {
         static THREADS: OnceLock<Vec<ThreadClock>> = OnceLock::new();
         if THREADS.get().is_none() {
             let found = ThreadClock::of_threads_named(V8_THREADS);
             if !found.is_empty() {
-                // As above.
+                // Fails if another thread has set it meanwhile.
                 let _ = THREADS.set(found);
             }
         }
@@ -134,13 +132,13 @@ mod system {
 
     use super::super::process_threads::Work;
 
-    pub(crate) fn held() -> Option<u64> {
+    pub(crate) fn memory() -> Option<u64> {
         let this = Pid::from_u32(std::process::id());
         let mut system = System::new().ok()?;
         let kind = ProcessRefreshKind::nothing().with_memory();
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&[this]), true, kind);
         let process = system.process(this)?;
-        // On Windows this is what no other process shares and the system has promised.
+        // On Windows `virtual_memory` is the private committed memory.
         Some(if cfg!(windows) { process.virtual_memory() } else { process.memory() })
     }
 
@@ -154,29 +152,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_that_the_application_takes_is_held() {
-        let before = held().expect("the system tells");
+    fn allocated_memory_is_reported() {
+        let before = memory().expect("the system reports memory");
         let taken = std::hint::black_box(vec![1_u8; 64 << 20]);
-        let after = held().expect("the system tells");
+        let after = memory().expect("the system reports memory");
         assert!(after >= before + (32 << 20), "{before}, {after}");
         drop(taken);
     }
 
-    /// A sample by page faults and milliseconds of the process and of all.
+    /// A sample from page faults and milliseconds, each of the process and of all threads.
     fn sample(faults: [u64; 2], millis: [u64; 2]) -> Sample {
         let work =
             |at: usize| Work { faults: Some(faults[at]), time: Duration::from_millis(millis[at]) };
-        Sample { held: 0, own: work(0), all: work(1) }
+        Sample { memory: 0, own: work(0), all: work(1) }
     }
 
     #[test]
-    fn page_faults_tell_who_takes_the_memory_whoever_works() {
+    fn growth_is_shared_by_page_faults() {
         let share = sample([30, 100], [5, 100]).share_since(&sample([0, 0], [0, 0]), 100 * 4096);
         assert!((share - 0.3).abs() < 0.01, "{share}");
     }
 
     #[test]
-    fn processor_time_tells_it_where_pages_are_large_or_faults_unknown() {
+    fn growth_is_shared_by_processor_time_if_pages_are_large_or_faults_unknown() {
         let before = sample([0, 0], [0, 0]);
         let mut after = sample([1, 10], [50, 100]);
         let share = after.share_since(&before, 20 << 20);

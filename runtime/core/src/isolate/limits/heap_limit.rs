@@ -1,4 +1,4 @@
-//! What an isolate holds: looked at whenever V8 has collected all garbage, and limited.
+//! Limits an isolate's memory. It is measured after each full garbage collection.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -11,36 +11,39 @@ use super::control::{Control, Memory, SelfEnded};
 use crate::generation::plan::MemoryLimits;
 use crate::isolate::crash;
 
-/// What V8 counts as held outside of its heap before a script has taken anything, and more: what can be
-/// refused is to be refused first.
-const LEEWAY: usize = 32 << 20;
+/// Bytes of external memory above the buffer limit that end a script. Covers what V8 counts before a script runs,
+/// with a margin: allocations that can be refused are refused first.
+const EXTERNAL_SLACK: usize = 32 << 20;
 
-/// For so many collections in a row a heap over its limit may only be asked to end where its script stands.
-/// JavaScript hears of that before the next one, and so does not get here.
-const UNASKED: u32 = 3;
+/// From this many consecutive collections over the limit on, execution is terminated at once. Before, an interrupt ends
+/// the script at a safe place; running JavaScript handles it before the next collection.
+const TERMINATE_AFTER: u32 = 3;
 
-/// After so many it is inside one call that V8 does not interrupt. Each further collection takes time, and the
-/// heap has memory for few: its thread is parked at once.
-const HOPELESS: u32 = 5;
+/// From this many consecutive collections over the limit on, the isolate is inside one call that V8 does not
+/// interrupt. Further collections only take time until the heap is exhausted, so the thread is parked.
+const PARK_AFTER: u32 = 5;
 
-/// What V8 may have beyond the limit of a heap, at the most.
-const LARGEST_ROOM: usize = 24 << 20;
+/// The most that V8 may use beyond the heap limit, in bytes.
+const MAX_HEAP_SLACK: usize = 24 << 20;
 
-/// What V8 is to have for a heap of this limit. With less it would hardly do anything but collect garbage
-/// before the limit is reached, and could not be interrupted.
-pub(crate) fn with_room(heap: usize) -> usize {
-    heap.saturating_add((heap / 4).min(LARGEST_ROOM))
+/// The heap size to configure in V8 for a limit of `heap` bytes. Without slack V8 would spend its time collecting
+/// garbage near the limit, and could not be interrupted.
+pub(crate) fn with_slack(heap: usize) -> usize {
+    heap.saturating_add((heap / 4).min(MAX_HEAP_SLACK))
 }
 
-/// Looks at what an isolate holds whenever V8 has collected all garbage.
+/// Measures an isolate after each full garbage collection and ends a script that exceeds its limits.
 pub(crate) struct HeapLimit {
     control: Weak<Control>,
+    /// Bytes.
     heap: usize,
-    outside: usize,
-    /// How often in a row the heap was found to be over its limit.
-    over: AtomicU32,
-    /// Freed buffers are given back some time after they were found: once too much may be a mistake.
-    was_over: AtomicBool,
+    /// Bytes of external memory.
+    external: usize,
+    /// Consecutive measurements with the heap over its limit.
+    heap_over: AtomicU32,
+    /// Whether external memory was over its limit in the last measurement. V8 uncounts freed buffers late, so one
+    /// measurement is not enough.
+    external_over: AtomicBool,
 }
 
 impl HeapLimit {
@@ -48,14 +51,14 @@ impl HeapLimit {
         Self {
             control: Arc::downgrade(control),
             heap: limits.heap,
-            outside: limits.array_buffers.saturating_add(LEEWAY),
-            over: 0.into(),
-            was_over: false.into(),
+            external: limits.array_buffers.saturating_add(EXTERNAL_SLACK),
+            heap_over: 0.into(),
+            external_over: false.into(),
         }
     }
 
-    /// It must outlive the isolate, and stay where it is.
-    pub(crate) fn over(&self, isolate: &mut v8::Isolate) {
+    /// Measures this isolate from now on. `self` must outlive the isolate and must not move.
+    pub(crate) fn watch(&self, isolate: &mut v8::Isolate) {
         let this = ptr::from_ref(self).cast_mut().cast();
         isolate.add_gc_epilogue_callback(
             after_collection,
@@ -64,18 +67,18 @@ impl HeapLimit {
         );
     }
 
-    /// Returns for how many collections in a row the heap has been over its limit.
-    fn look(&self, heap: usize, outside: usize) -> u32 {
-        let over = if heap > self.heap { self.over.load(Ordering::Relaxed) + 1 } else { 0 };
-        self.over.store(over, Ordering::Relaxed);
+    /// Returns the number of consecutive measurements with the heap over its limit.
+    fn check(&self, heap: usize, external: usize) -> u32 {
+        let over = if heap > self.heap { self.heap_over.load(Ordering::Relaxed) + 1 } else { 0 };
+        self.heap_over.store(over, Ordering::Relaxed);
         if over > 0 {
             self.end(Memory::Heap);
         }
-        let is_over = outside > self.outside;
-        if is_over && self.was_over.swap(true, Ordering::Relaxed) {
+        let is_over = external > self.external;
+        if is_over && self.external_over.swap(true, Ordering::Relaxed) {
             self.end(Memory::Buffers);
         } else if !is_over {
-            self.was_over.store(false, Ordering::Relaxed);
+            self.external_over.store(false, Ordering::Relaxed);
         }
         over
     }
@@ -91,22 +94,23 @@ unsafe extern "C" fn after_collection(
     isolate: v8::UnsafeRawIsolatePtr,
     _: v8::GCType,
     flags: v8::GCCallbackFlags,
-    watch: *mut c_void,
+    limit: *mut c_void,
 ) {
-    // SAFETY: the isolate's owner keeps the watch for longer than the isolate. It is never borrowed
-    // mutably.
-    let watch = unsafe { &*watch.cast::<HeapLimit>() };
-    // SAFETY: V8 calls on the thread that has entered the isolate; counting neither allocates on its
-    // heap nor runs JavaScript.
+    // SAFETY: `limit` is the pointer that `HeapLimit::watch` registered, whose caller keeps it alive and in place for
+    // as long as the isolate exists. It is never borrowed mutably.
+    let limit = unsafe { &*limit.cast::<HeapLimit>() };
+    // SAFETY: V8 passes the isolate that is entered on this thread. Reading statistics neither allocates on its heap nor
+    // runs JavaScript.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
-    let holds = isolate.get_heap_statistics();
-    let over = watch.look(holds.used_heap_size(), holds.external_memory());
-    if over >= UNASKED {
+    let usage = isolate.get_heap_statistics();
+    let over = limit.check(usage.used_heap_size(), usage.external_memory());
+    if over >= TERMINATE_AFTER {
         isolate.terminate_execution();
     }
-    // While it collects all that it can, V8 keeps its own threads waiting, and those are everybody's.
+    // During a collection of all available garbage V8's own threads wait for this one. All isolates share them, so it
+    // must not be parked.
     let all = v8::GCCallbackFlags::kGCCallbackFlagCollectAllAvailableGarbage;
-    if over >= HOPELESS && flags.0 & all.0 == 0 {
+    if over >= PARK_AFTER && flags.0 & all.0 == 0 {
         crash::park_exhausted();
     }
 }
@@ -118,22 +122,22 @@ mod tests {
     const LIMITS: MemoryLimits = MemoryLimits { heap: 100, array_buffers: 100 };
 
     #[test]
-    fn what_is_held_outside_the_heap_is_too_much_when_it_is_twice() {
-        let control = Arc::new(Control::default());
-        let watch = HeapLimit::new(&control, LIMITS);
-        let over = LEEWAY + 101;
-        for held in [over, 100, over] {
-            watch.look(100, held);
+    fn external_memory_over_the_limit_twice_in_a_row_ends_the_script() {
+        let control = Control::new();
+        let limit = HeapLimit::new(&control, LIMITS);
+        let over = EXTERNAL_SLACK + 101;
+        for external in [over, 100, over] {
+            limit.check(100, external);
             assert!(control.self_ended().is_none());
         }
-        watch.look(100, over);
+        limit.check(100, over);
         assert!(matches!(control.self_ended(), Some(SelfEnded::Exhausted(Memory::Buffers))));
     }
 
     #[test]
-    fn what_is_left_on_the_heap_is_too_much_at_once() {
-        let control = Arc::new(Control::default());
-        HeapLimit::new(&control, LIMITS).look(101, 0);
+    fn a_heap_over_its_limit_ends_the_script_at_once() {
+        let control = Control::new();
+        HeapLimit::new(&control, LIMITS).check(101, 0);
         assert!(matches!(control.self_ended(), Some(SelfEnded::Exhausted(Memory::Heap))));
     }
 }

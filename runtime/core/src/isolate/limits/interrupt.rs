@@ -1,31 +1,30 @@
-//! How running JavaScript is interrupted from another thread: in the script's own code.
+//! Terminates running JavaScript from another thread, at a place where termination is safe.
 //!
-//! The engine fails when it is interrupted while it loads a module of its own, as it does for many an
-//! `import` and for much that is used for the first time. So an isolate is asked to look where it
-//! stands, and ends the script there if that is the script's code. If it is the engine's, or such a load
-//! is under way, whoever asked asks again soon. V8 ends it a few steps later, so no `import()` may begin
-//! a load from then on. One that has begun may look like the script's code, and is known by where it stands.
+//! Deno panics if it is terminated while it loads one of its own modules, which happens for many imports and on first
+//! use of many APIs. So an interrupt inspects the stack on the isolate's thread, and terminates only if the script's own
+//! code runs. Otherwise the caller repeats the request. V8 terminates a few steps after the interrupt, so from then on
+//! no `import()` may start a load. A started `import()` looks like the script's own code on the stack; it is recognized
+//! by its source position.
 //!
-//! # Why an interrupt may look at the stack
+//! # Why an interrupt callback may capture the stack
 //!
-//! V8 asks of an interrupt's callback that it does not re-enter the isolate, and does not say whether it may
-//! allocate. These facts of V8 150 (`src/execution`, `src/api`) show that it may do what is done here:
+//! V8 requires that an interrupt callback does not re-enter the isolate, and does not document whether it may allocate.
+//! These facts about V8 150 (`src/execution`, `src/api`) show that capturing the stack is sound:
 //!
 //! - The callback is an `API_INTERRUPT`, and only `StackGuard::HandleInterrupts` calls it. Its level is
-//!   `kNoHeapWrites`, as is that of `GC_REQUEST`: wherever V8 handles the one it may collect garbage for the
-//!   other, so that no caller holds an address of an object meanwhile. Code in which nothing may be
-//!   allocated, such as the fast way of `JSON.stringify`, handles the level `kNoGC` alone, which has no
-//!   callbacks.
+//!   `kNoHeapWrites`, like that of `GC_REQUEST`: where V8 handles one it may collect garbage for the other, so no
+//!   caller holds a raw address of an object. Code that must not allocate, such as the fast path of `JSON.stringify`,
+//!   handles only the level `kNoGC`, which has no callbacks.
 //! - `Isolate::InvokeApiInterruptCallbacks` opens a handle scope and leaves the state of running JavaScript, as
-//!   V8 does before every function of an embedder.
-//! - Optimised code keeps what it has loaded from objects across a check of the level `kNoHeapWrites`. A stack
-//!   trace is made of new objects. What else it writes are caches of scripts and functions (line ends, source
-//!   positions), which compiled JavaScript never loads.
+//!   V8 does before every embedder callback.
+//! - Optimized code keeps values that it has loaded from objects across a check of the level `kNoHeapWrites`. A stack
+//!   trace consists of new objects. It also writes caches of scripts and functions (line ends, source positions),
+//!   which compiled JavaScript never loads.
 //! - `StackTrace::CurrentStackTrace` forbids JavaScript and exceptions while it works
-//!   (`EnterV8NoScriptNoExceptionScope`), and the names of frames are only read. Entering a context sets the
-//!   isolate's current one until the scope is left.
+//!   (`EnterV8NoScriptNoExceptionScope`), and names of frames are only read. Entering a context sets the isolate's
+//!   current context until the scope ends.
 //!
-//! An isolate whose heap is so full that a stack trace does not fit ends as one whose heap is full.
+//! If the heap is too full for a stack trace, the isolate ends with a full heap.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -39,62 +38,61 @@ use deno_runtime::deno_core::{JsRuntime, v8};
 
 use super::thread_clock::ThreadClock;
 
-/// The engine's code may work for so long, and native code that does not answer: a multiple of what loading
-/// a module takes, and a part of the second within which a kill succeeds.
+/// Processor time of the thread after which it is terminated wherever it is, if no engine module was loading. Several
+/// times the duration of one load, and less than the second within which a kill succeeds.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// The same for a script that loads modules of the engine: it may load all of them, one after the other, and
-/// has hardly any code of its own in between. A busy machine makes each load several times as long.
+/// The same if an engine module was loading. A script may load all of them in a row with hardly any code of its own in
+/// between, and each load takes several times longer on a busy machine.
 const LOAD_PATIENCE: Duration = Duration::from_millis(1500);
 
-/// However little a thread has worked that sleeps: a part of the time after which it is given up.
-const LAST_PATIENCE: Duration = Duration::from_secs(3);
+/// Elapsed time after which a sleeping thread is terminated, however little it has worked. Less than the time after
+/// which the supervisor abandons it.
+const SLEEPING_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The same for a thread that waits for a processor: such a one is given up later.
-const LAST_PATIENCE_AWAKE: Duration = Duration::from_secs(8);
+/// The same for a thread that works or waits for a processor; the supervisor abandons it later.
+const RUNNABLE_PATIENCE: Duration = Duration::from_secs(8);
 
-/// So many answers show that a thread gets to run.
-const ANSWERS: u32 = 10;
+/// A thread with more than this many inspections is known to run.
+const MIN_INSPECTIONS: u32 = 10;
 
-/// One that sleeps now and then works for so large a part of the time at the least.
-const AWAKE: u32 = 20;
+/// A thread that works for less than 1/20 of the time sleeps on purpose.
+const MIN_WORK_DIVISOR: u32 = 20;
 
-/// What the names of the engine's own modules and scripts begin with.
-const ENGINES: [&str; 2] = ["ext:", "node:"];
+/// The prefixes of names of the engine's own modules and scripts.
+const ENGINE_PREFIXES: [&str; 2] = ["ext:", "node:"];
 
-/// What the engine calls its functions that load a module or a script. The code of a module itself has no
-/// name.
+/// The names of the engine's functions that load a module or a script. The top-level code of a module has no name.
 const LOADERS: [&str; 3] = ["lazyLoad", "loadExtScript", ""];
 
-/// Is there from the first, and has functions without a name that call the script.
+/// Part of the snapshot, so it never loads. Its unnamed functions call the script.
 const CORE: &str = "ext:core/01_core.js";
 
-/// More than fit on V8's stack.
+/// More frames than fit on V8's stack.
 const ALL_FRAMES: usize = 100_000;
 
 thread_local! {
-    /// The isolate of this thread.
-    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<CurrentIsolate>> = const { RefCell::new(None) };
 }
 
-struct Here {
-    /// Where its scripts run.
+/// The isolate of this thread.
+struct CurrentIsolate {
     context: v8::Global<v8::Context>,
-    answers: Arc<Answers>,
+    inspections: Arc<Inspections>,
     is_ending: Cell<bool>,
-    /// The latest `import()`.
-    import: Cell<Option<Spot>>,
+    /// The position of the latest `import()`.
+    import: Cell<Option<SourcePosition>>,
 }
 
-/// Where a call stands in the text of a script.
+/// The position of a call in the text of a script.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Spot {
+struct SourcePosition {
     script: usize,
     line: usize,
     column: usize,
 }
 
-impl Spot {
+impl SourcePosition {
     fn of(frame: &v8::StackFrame) -> Self {
         Self {
             script: frame.get_script_id(),
@@ -104,56 +102,58 @@ impl Spot {
     }
 }
 
-/// The means to interrupt one isolate.
+/// Interrupts one isolate.
 pub(crate) struct Interrupt {
     thread: ThreadId,
     isolate: v8::IsolateHandle,
     clock: ThreadClock,
-    first_asked: Option<Asked>,
-    answers: Arc<Answers>,
+    first_request: Option<Request>,
+    inspections: Arc<Inspections>,
 }
 
-/// What an isolate has said of where it stands. It says nothing while the engine compiles.
+/// Counts inspections of the stack. None happens while the engine compiles.
 #[derive(Default)]
-struct Answers {
+struct Inspections {
     count: AtomicU32,
-    /// One of them was that it loads a module of the engine.
-    has_loaded: AtomicBool,
+    /// Whether any of them found an engine module that was loading.
+    found_load: AtomicBool,
 }
 
-/// When an isolate was first asked.
-struct Asked {
+/// The first request to interrupt an isolate.
+struct Request {
     at: Instant,
-    /// What its thread had worked by then.
+    /// Processor time of the thread until then.
     worked: Option<Duration>,
 }
 
-impl Asked {
+impl Request {
     fn now(clock: &ThreadClock) -> Self {
         Self { at: Instant::now(), worked: clock.now() }
     }
 
-    /// A thread that answers, and works for hardly any of the time though it could, sleeps.
-    fn is_over(&self, patience: Duration, clock: &ThreadClock, has_answered: bool) -> bool {
+    /// `is_responsive` separates a thread that sleeps on purpose from one that rarely gets a processor.
+    fn has_expired(&self, patience: Duration, clock: &ThreadClock, is_responsive: bool) -> bool {
         let passed = self.at.elapsed();
         let worked = self.worked.zip(clock.now()).map(|(then, now)| now.saturating_sub(then));
         match worked {
             None => passed > patience,
             Some(worked) if worked > patience => true,
-            Some(_) if !clock.sleeps() => passed > LAST_PATIENCE_AWAKE,
-            Some(worked) if has_answered && worked <= passed / AWAKE => passed > patience,
-            Some(_) => passed > LAST_PATIENCE,
+            Some(_) if !clock.is_sleeping() => passed > RUNNABLE_PATIENCE,
+            Some(worked) if is_responsive && worked <= passed / MIN_WORK_DIVISOR => {
+                passed > patience
+            }
+            Some(_) => passed > SLEEPING_PATIENCE,
         }
     }
 }
 
 impl Interrupt {
-    /// Called on the isolate's thread.
+    /// Call on the isolate's thread.
     pub(crate) fn of(runtime: &mut JsRuntime) -> Self {
-        let answers = Arc::<Answers>::default();
-        HERE.set(Some(Here {
+        let inspections = Arc::<Inspections>::default();
+        CURRENT.set(Some(CurrentIsolate {
             context: runtime.main_context(),
-            answers: answers.clone(),
+            inspections: inspections.clone(),
             is_ending: Cell::default(),
             import: Cell::default(),
         }));
@@ -162,8 +162,8 @@ impl Interrupt {
             thread: thread::current().id(),
             isolate,
             clock: ThreadClock::of_this_thread(),
-            first_asked: None,
-            answers,
+            first_request: None,
+            inspections,
         }
     }
 
@@ -175,75 +175,76 @@ impl Interrupt {
         &self.isolate
     }
 
-    /// Ends what runs. To be called again while it goes on.
-    pub(crate) fn ask(&mut self) {
-        let asked = self.first_asked.get_or_insert_with(|| Asked::now(&self.clock));
-        let has_loaded = self.answers.has_loaded.load(Ordering::Relaxed);
-        let has_answered = self.answers.count.load(Ordering::Relaxed) > ANSWERS;
-        let patience = if has_loaded { LOAD_PATIENCE } else { PATIENCE };
-        if asked.is_over(patience, &self.clock, has_answered) || self.is_of_this_thread() {
+    /// Terminates the running code, at once if patience has run out or on the isolate's own thread. Must be repeated
+    /// until the code has ended.
+    pub(crate) fn request(&mut self) {
+        let first = self.first_request.get_or_insert_with(|| Request::now(&self.clock));
+        let found_load = self.inspections.found_load.load(Ordering::Relaxed);
+        let is_responsive = self.inspections.count.load(Ordering::Relaxed) > MIN_INSPECTIONS;
+        let patience = if found_load { LOAD_PATIENCE } else { PATIENCE };
+        if first.has_expired(patience, &self.clock, is_responsive) || self.is_of_this_thread() {
             self.isolate.terminate_execution();
         } else {
             self.isolate.request_interrupt(end_in_script, ptr::null_mut());
         }
     }
 
-    /// Ends what runs when V8 has done what it is at, where it can not be asked where it stands. To be
-    /// followed by [`Self::ask`].
-    pub(crate) fn ask_from_within(&self) {
+    /// The same from a callback of V8, such as that of a garbage collection, where the stack cannot be inspected.
+    /// Must be followed by [`Self::request`].
+    pub(crate) fn request_from_within(&self) {
         self.isolate.request_interrupt(end_between_loads, ptr::null_mut());
     }
 }
 
-/// To be called when an `import()` begins: whether it may, or the script is to end where it stands.
+/// Call when an `import()` starts. Returns `false` if the script is being terminated and must not load modules.
 pub(crate) fn may_import(scope: &mut v8::PinScope<'_, '_>) -> bool {
-    HERE.with_borrow(|here| {
-        let Some(here) = here else { return true };
+    CURRENT.with_borrow(|current| {
+        let Some(current) = current else { return true };
         let stack = v8::StackTrace::current_stack_trace(scope, 1);
         let stack = stack.filter(|stack| stack.get_frame_count() > 0);
         let latest = stack.and_then(|stack| stack.get_frame(scope, 0));
-        here.import.set(latest.map(|frame| Spot::of(&frame)));
-        !here.is_ending.get()
+        current.import.set(latest.map(|frame| SourcePosition::of(&frame)));
+        !current.is_ending.get()
     })
 }
 
-/// Called by V8 on the isolate's thread, between two steps of what runs there.
+/// Interrupt callback: terminates if the script's own code runs.
 unsafe extern "C" fn end_in_script(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_void) {
-    // SAFETY: V8 hands over the isolate that runs on this thread.
+    // SAFETY: V8 passes the isolate that is entered on this thread.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
-    end_unless(&mut isolate, |stack| stack.is_loading || stack.is_engines);
+    end_unless(&mut isolate, |stack| stack.is_loading || stack.is_in_engine);
 }
 
-/// Likewise; also in the engine's code, which may be the one that takes the memory.
+/// Interrupt callback: terminates also in the engine's code, which may be the code that allocates the memory.
 unsafe extern "C" fn end_between_loads(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_void) {
-    // SAFETY: as above.
+    // SAFETY: V8 passes the isolate that is entered on this thread.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
     end_unless(&mut isolate, |stack| stack.is_loading);
 }
 
-fn end_unless(isolate: &mut v8::Isolate, is_no_place: impl FnOnce(&Stack) -> bool) {
-    HERE.with_borrow(|here| {
-        let stack = here.as_ref().map_or_else(Stack::default, |here| here.look(isolate));
-        if !is_no_place(&stack) {
-            if let Some(here) = here {
-                here.is_ending.set(true);
+fn end_unless(isolate: &mut v8::Isolate, is_unsafe: impl FnOnce(&Stack) -> bool) {
+    CURRENT.with_borrow(|current| {
+        let stack = current.as_ref().map_or_else(Stack::default, |it| it.inspect(isolate));
+        if !is_unsafe(&stack) {
+            if let Some(current) = current {
+                current.is_ending.set(true);
             }
             isolate.terminate_execution();
         }
     });
 }
 
-/// What is told by the calls that are under way.
+/// The result of an inspection of the stack.
 #[derive(Default)]
 struct Stack {
-    /// The latest is one to the engine's code.
-    is_engines: bool,
-    /// One of them loads a module of the engine's own.
+    /// The innermost frame belongs to the engine.
+    is_in_engine: bool,
+    /// A frame loads one of the engine's own modules, or the innermost is a started `import()`.
     is_loading: bool,
 }
 
-impl Here {
-    fn look(&self, isolate: &mut v8::Isolate) -> Stack {
+impl CurrentIsolate {
+    fn inspect(&self, isolate: &mut v8::Isolate) -> Stack {
         v8::scope!(let scope, isolate);
         let context = v8::Local::new(scope, &self.context);
         let scope = &v8::ContextScope::new(scope, context);
@@ -254,24 +255,24 @@ impl Here {
         let text = |text: Option<v8::Local<v8::String>>| {
             text.map(|text| text.to_rust_string_lossy(scope)).unwrap_or_default()
         };
-        // Of deep recursion all frames are of one script.
+        // Read the name of a script once: in deep recursion all frames belong to the same script.
         let (mut script, mut source) = (None, String::new());
         for at in 0..stack.get_frame_count() {
             let Some(frame) = stack.get_frame(scope, at) else { continue };
-            found.is_loading |= at == 0 && self.import.get() == Some(Spot::of(&frame));
+            found.is_loading |= at == 0 && self.import.get() == Some(SourcePosition::of(&frame));
             if script.replace(frame.get_script_id()) != Some(frame.get_script_id()) {
                 source = text(frame.get_script_name_or_source_url(scope));
             }
-            if !ENGINES.iter().any(|engines| source.starts_with(engines)) {
+            if !ENGINE_PREFIXES.iter().any(|prefix| source.starts_with(prefix)) {
                 continue;
             }
-            found.is_engines |= at == 0;
+            found.is_in_engine |= at == 0;
             let function = text(frame.get_function_name(scope));
             let calls_the_script = function.is_empty() && source == CORE;
             found.is_loading |= LOADERS.contains(&function.as_str()) && !calls_the_script;
         }
-        self.answers.has_loaded.fetch_or(found.is_loading, Ordering::Relaxed);
-        self.answers.count.fetch_add(1, Ordering::Relaxed);
+        self.inspections.found_load.fetch_or(found.is_loading, Ordering::Relaxed);
+        self.inspections.count.fetch_add(1, Ordering::Relaxed);
         found
     }
 }

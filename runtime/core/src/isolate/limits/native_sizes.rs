@@ -1,4 +1,4 @@
-//! Native memory whose size a script names: it is asked first whether the process may have so much.
+//! Counts native memory of a size that a script chooses, before it is allocated.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use deno_error::JsErrorBox;
 use deno_runtime::deno_core::v8;
 use deno_runtime::deno_core::v8::cppgc::{GarbageCollected, Visitor};
 
-use crate::isolate::crash;
-use crate::isolate::limits::array_buffers::ArrayBuffers;
+use super::array_buffers::ArrayBuffers;
+use super::control::Control;
 
-/// Memory that native code has taken, or is about to; counted among the array buffers as long as this lives.
+/// A reservation of native memory, counted as array buffers until it is dropped.
 pub(crate) struct Taken {
     owner: Arc<ArrayBuffers>,
     bytes: usize,
@@ -21,7 +21,7 @@ impl Drop for Taken {
     }
 }
 
-// SAFETY: it has nothing of V8's.
+// SAFETY: the type contains no V8 or cppgc reference, so there is nothing to trace.
 unsafe impl GarbageCollected for Taken {
     fn trace(&self, _: &mut Visitor) {}
 
@@ -30,7 +30,8 @@ unsafe impl GarbageCollected for Taken {
     }
 }
 
-/// Takes so many bytes, if any. Where they are refused garbage is collected first.
+/// Reserves `bytes`; `None` for 0 or outside of a process. Collects garbage and retries before it fails with a
+/// `RangeError`.
 pub(crate) fn take(
     scope: &mut v8::PinScope<'_, '_>,
     bytes: f64,
@@ -38,10 +39,10 @@ pub(crate) fn take(
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "what is out of range becomes the nearest number"
+        reason = "the cast saturates"
     )]
     let count = bytes.ceil() as usize;
-    let owner = crash::process_here().and_then(|process| process.buffers.get().cloned());
+    let owner = Control::of_this_thread().and_then(|control| control.buffers.get().cloned());
     let Some(owner) = owner.filter(|_| count > 0) else {
         return Ok(None);
     };
@@ -55,7 +56,7 @@ pub(crate) fn take(
     Ok(Some(Taken { owner, bytes: count }))
 }
 
-/// Whether so many bytes could be taken.
+/// Fails if `bytes` cannot be reserved now.
 pub(crate) fn check(scope: &mut v8::PinScope<'_, '_>, bytes: f64) -> Result<(), JsErrorBox> {
     take(scope, bytes).map(drop)
 }

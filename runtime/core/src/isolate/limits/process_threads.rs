@@ -1,5 +1,5 @@
-//! The threads that work for one process, and what they have done: its script's, those of its workers, and those
-//! of its blocking operations.
+//! The threads that work for one process (its script's, its workers', and those of blocking operations), and their
+//! work.
 
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::thread_clock::ThreadClock;
 
-/// What threads have done so far.
+/// The work of threads so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Work {
-    /// Pages that they have touched for the first time; `None` where the system does not tell.
+    /// Page faults without disk access; `None` if the system does not report them.
     pub(crate) faults: Option<u64>,
-    /// Processor time; 0 where the system does not tell.
+    /// Processor time; 0 if the system does not report it.
     pub(crate) time: Duration,
 }
 
@@ -41,34 +41,34 @@ pub(crate) struct ProcessThreads(Mutex<Threads>);
 
 #[derive(Default)]
 struct Threads {
-    live: Vec<ThreadClock>,
-    /// The work of those that have ended.
+    running: Vec<ThreadClock>,
+    /// The work of threads that have left.
     ended: Work,
 }
 
 impl ProcessThreads {
-    /// Called on a thread that works for the process from now on.
+    /// Adds the calling thread.
     pub(crate) fn join(&self) {
         let thread = ThreadClock::of_this_thread();
-        self.lock().live.push(thread);
+        self.lock().running.push(thread);
     }
 
-    /// Called on the thread when it works for the process no longer.
+    /// Removes the calling thread; its work stays counted.
     pub(crate) fn leave(&self) {
         let this = ThreadClock::of_this_thread();
         let work = Work::of(&this);
         let mut threads = self.lock();
-        if let Some(at) = threads.live.iter().position(|thread| *thread == this) {
-            threads.live.swap_remove(at);
+        if let Some(at) = threads.running.iter().position(|thread| *thread == this) {
+            threads.running.swap_remove(at);
             threads.ended += work;
         }
     }
 
-    /// The work of all of them.
+    /// The work of all threads, including those that have left.
     pub(crate) fn worked(&self) -> Work {
         let threads = self.lock();
         let mut all = threads.ended;
-        threads.live.iter().for_each(|thread| all += Work::of(thread));
+        threads.running.iter().for_each(|thread| all += Work::of(thread));
         all
     }
 
@@ -83,29 +83,29 @@ mod tests {
 
     use super::*;
 
-    /// Touches so many bytes of new memory.
+    /// Writes to `bytes` of new memory.
     fn touch(bytes: usize) {
         std::hint::black_box(vec![1_u8; bytes]);
     }
 
     #[test]
-    fn the_work_of_a_thread_counts_while_it_lives_and_when_it_has_ended() {
+    fn the_work_of_a_thread_counts_while_it_runs_and_after_it_has_ended() {
         let threads = Arc::new(ProcessThreads::default());
         touch(8 << 20);
-        assert_eq!(threads.worked(), Work::default(), "this thread does not belong to them");
+        assert_eq!(threads.worked(), Work::default(), "this thread has not joined");
         let shared = threads.clone();
-        let while_it_lives = std::thread::spawn(move || {
+        let while_running = std::thread::spawn(move || {
             shared.join();
             touch(8 << 20);
             let worked = shared.worked();
             shared.leave();
             worked
         });
-        let while_it_lives = while_it_lives.join().expect("no panic");
-        assert!(while_it_lives.faults > Some(0) && while_it_lives.time > Duration::ZERO);
+        let while_running = while_running.join().expect("no panic");
+        assert!(while_running.faults > Some(0) && while_running.time > Duration::ZERO);
         let afterwards = threads.worked();
-        assert!(afterwards.faults >= while_it_lives.faults);
-        assert!(afterwards.time >= while_it_lives.time);
+        assert!(afterwards.faults >= while_running.faults);
+        assert!(afterwards.time >= while_running.time);
         touch(8 << 20);
         assert_eq!(threads.worked(), afterwards);
     }

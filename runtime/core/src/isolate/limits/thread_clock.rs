@@ -1,12 +1,10 @@
-//! The clock of one thread, which counts what it works: on a busy machine that is less than passes. And whether
-//! the thread sleeps, or works or waits for a processor.
+//! Processor time, page faults and state of one thread.
 
 use std::time::Duration;
 
-/// To be read by any thread.
+/// Identifies one thread; any thread may read its clock.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ThreadClock {
-    /// The thread as the system knows it.
     #[cfg(target_os = "linux")]
     id: nix::unistd::Pid,
 }
@@ -17,36 +15,34 @@ impl ThreadClock {
         Self { id: nix::unistd::gettid() }
     }
 
-    /// Processor time of the thread so far; `None` when it is gone.
+    /// Processor time of the thread so far; `None` after it has ended.
     pub(crate) fn now(&self) -> Option<Duration> {
-        // The clock of a thread is made of its number, as `pthread_getcpuclockid` does, which cannot
-        // be asked about a thread that may be gone.
-        const SCHEDULED_TIME_OF_A_THREAD: i32 = 0b110;
-        let clock = (!self.id.as_raw() << 3) | SCHEDULED_TIME_OF_A_THREAD;
+        // The formula of `pthread_getcpuclockid`, which must not be called for a thread that may have ended.
+        const CPUCLOCK_PERTHREAD_SCHED: i32 = 0b110;
+        let clock = (!self.id.as_raw() << 3) | CPUCLOCK_PERTHREAD_SCHED;
         nix::time::ClockId::from_raw(clock).now().ok().map(Duration::from)
     }
 
-    /// Whether the thread waits for anything but a processor; true as well where the system does not tell.
-    pub(crate) fn sleeps(&self) -> bool {
-        !self.state().is_some_and(|state| state.starts_with('R'))
+    /// Whether the thread neither runs nor waits for a processor. Also true if its state is unknown.
+    pub(crate) fn is_sleeping(&self) -> bool {
+        !self.stat().is_some_and(|stat| stat.starts_with('R'))
     }
 
-    /// Pages of memory that the thread has touched for the first time so far; `None` when it is gone, and when no
-    /// file can be opened.
+    /// Minor page faults of the thread so far; `None` after it has ended, or if no file can be opened.
     pub(crate) fn faults(&self) -> Option<u64> {
-        // The state and eight numbers come first, of which the eighth is this one.
+        // `minflt` is field 10 of `/proc/PID/stat`; `stat` starts with field 3.
         const AT: usize = 7;
-        self.state()?.split(' ').nth(AT)?.parse().ok()
+        self.stat()?.split(' ').nth(AT)?.parse().ok()
     }
 
-    /// What the system tells of the thread, from the letter of its state on.
-    fn state(&self) -> Option<String> {
+    /// The fields of `/proc/self/task/TID/stat` from the state on.
+    fn stat(&self) -> Option<String> {
         let stat = std::fs::read_to_string(format!("/proc/self/task/{}/stat", self.id)).ok()?;
-        // The name is in parentheses, and may itself contain some.
-        stat.rsplit_once(") ").map(|(_, state)| state.to_owned())
+        // The name of the thread is in parentheses and may itself contain parentheses.
+        stat.rsplit_once(") ").map(|(_, fields)| fields.to_owned())
     }
 
-    /// The threads of this application that have this name.
+    /// The threads of this application with this name.
     pub(crate) fn of_threads_named(name: &str) -> Vec<Self> {
         let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
         let is_named = |id: &i32| {
@@ -75,7 +71,7 @@ impl ThreadClock {
     }
 
     #[expect(clippy::unused_self, reason = "the same shape as on Linux")]
-    pub(crate) fn sleeps(&self) -> bool {
+    pub(crate) fn is_sleeping(&self) -> bool {
         true
     }
 }
@@ -89,7 +85,7 @@ mod tests {
     use crate::patience::eventually;
 
     #[test]
-    fn the_clock_of_a_thread_counts_its_work_and_not_its_sleep() {
+    fn a_thread_clock_counts_work_and_not_sleep() {
         const WHILE: Duration = Duration::from_millis(30);
         let thread = ThreadClock::of_this_thread();
         let before = thread.now().expect("a clock");
@@ -100,34 +96,34 @@ mod tests {
         while worked() < WHILE {}
         assert!(began.elapsed() >= WHILE / 2);
 
-        assert!(!thread.sleeps());
+        assert!(!thread.is_sleeping());
 
-        let gone = std::thread::spawn(ThreadClock::of_this_thread).join().expect("no panic");
-        assert_eq!(gone.now(), None);
-        assert!(gone.sleeps());
+        let ended = std::thread::spawn(ThreadClock::of_this_thread).join().expect("no panic");
+        assert_eq!(ended.now(), None);
+        assert!(ended.is_sleeping());
     }
 
     #[test]
-    fn pages_that_a_thread_touches_are_counted_as_its_own() {
+    fn page_faults_are_counted_per_thread() {
         let thread = ThreadClock::of_this_thread();
         let before = thread.faults().expect("procfs");
         std::thread::spawn(|| std::hint::black_box(vec![1_u8; 32 << 20])).join().expect("no panic");
         let by_another = thread.faults().expect("procfs") - before;
         std::hint::black_box(vec![1_u8; 32 << 20]);
         let by_itself = thread.faults().expect("procfs") - before - by_another;
-        // One is a large page at the most.
+        // One fault maps at most a huge page of 2 MiB.
         assert!(by_itself >= 16 && by_itself > by_another, "{by_itself}, {by_another}");
     }
 
     #[test]
-    fn threads_are_found_by_their_name() {
-        let (tell, told) = mpsc::channel();
+    fn threads_are_found_by_name() {
+        let (send_clock, clock) = mpsc::channel();
         let (end, ends) = mpsc::channel::<()>();
         let named = std::thread::Builder::new().name("found by name".to_owned()).spawn(move || {
-            tell.send(ThreadClock::of_this_thread()).expect("it is waited for");
+            send_clock.send(ThreadClock::of_this_thread()).expect("the test receives");
             ends.recv()
         });
-        let clock = told.recv().expect("it tells");
+        let clock = clock.recv().expect("the thread sends");
         assert_eq!(ThreadClock::of_threads_named("found by name"), [clock]);
         drop(end);
         named.expect("a thread").join().expect("no panic").expect_err("nothing was sent");
@@ -135,32 +131,32 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_waits_for_another_sleeps_and_one_that_waits_for_a_processor_does_not() {
-        let (tell, told) = mpsc::channel();
+    fn a_blocked_thread_sleeps_and_a_runnable_one_does_not() {
+        let (send_clock, clock) = mpsc::channel();
         let (end, ends) = mpsc::channel::<()>();
         let sleeping = std::thread::spawn(move || {
-            tell.send(ThreadClock::of_this_thread()).expect("it is waited for");
+            send_clock.send(ThreadClock::of_this_thread()).expect("the test receives");
             ends.recv()
         });
-        let clock = told.recv().expect("it tells");
-        assert!(eventually(|| clock.sleeps()));
+        let clock = clock.recv().expect("the thread sends");
+        assert!(eventually(|| clock.is_sleeping()));
         drop(end);
         sleeping.join().expect("no panic").expect_err("nothing was sent");
 
-        let (tell, told) = mpsc::channel();
-        let stops = AtomicBool::new(false);
+        let (send_clock, clock) = mpsc::channel();
+        let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                tell.send(ThreadClock::of_this_thread()).expect("it is waited for");
-                while !stops.load(Ordering::Relaxed) {
+                send_clock.send(ThreadClock::of_this_thread()).expect("the test receives");
+                while !stop.load(Ordering::Relaxed) {
                     std::hint::spin_loop();
                 }
             });
-            let clock = told.recv().expect("it tells");
-            // It may still be at telling.
-            assert!(eventually(|| !clock.sleeps()));
-            let slept = (0..100).filter(|_| clock.sleeps()).count();
-            stops.store(true, Ordering::Relaxed);
+            let clock = clock.recv().expect("the thread sends");
+            // The thread may still be inside `send`.
+            assert!(eventually(|| !clock.is_sleeping()));
+            let slept = (0..100).filter(|_| clock.is_sleeping()).count();
+            stop.store(true, Ordering::Relaxed);
             assert_eq!(slept, 0);
         });
     }

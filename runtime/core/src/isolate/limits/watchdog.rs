@@ -1,132 +1,122 @@
-//! Whether an event loop turns.
+//! Detects event loops that are stuck in one iteration ("tick").
 //!
-//! Nothing is asked of the loop: it notes when a turn begins and when it ends, so that one that waits
-//! is never woken for this, and one that is stuck is known by the turn that does not end.
+//! The loop records when a tick starts and ends. So an idle loop is never woken for a check, and a stuck one is
+//! recognized by a tick that does not end.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::Context;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::isolate::lifecycle::event_loop_waker::EventLoopWaker;
-
-/// Of one event loop; written on its thread, read by its keeper.
+/// Observes one event loop. Written on its thread, read by its monitor.
 #[derive(Default)]
 pub(crate) struct Watchdog {
-    /// Milliseconds on the clock when the turn began that is under way; 0 if none is.
+    /// The start of the current tick in milliseconds of [`now`]; 0 between ticks.
     since: AtomicU64,
-    /// The end of this turn is waited for.
-    is_awaited: AtomicBool,
+    /// A task waits for the end of this tick.
+    awaits_end: AtomicBool,
     ended: Notify,
-    /// The beginning of a turn is waited for.
-    is_begin_awaited: AtomicBool,
-    began: Notify,
+    /// A task waits for the start of a tick.
+    awaits_start: AtomicBool,
+    started: Notify,
 }
 
 impl Watchdog {
-    /// Counts every poll of `future` as a turn.
-    pub(crate) async fn count<F: Future>(&self, future: F) -> F::Output {
+    /// Runs `future` and records every poll as a tick.
+    pub(crate) async fn observe<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
-        let mut bell = EventLoopWaker::default();
-        let waker = bell.waker();
         poll_fn(|context| {
-            loop {
-                bell.start_iteration(context.waker());
-                self.begin(now());
-                let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
-                self.end();
-                if polled.is_ready() || !bell.poll_again() {
-                    return polled;
-                }
-            }
+            self.start(now());
+            let polled = future.as_mut().poll(context);
+            self.end();
+            polled
         })
         .await
     }
 
-    /// Stops the clock until the guard is dropped: the thread waits for somebody else.
+    /// Stops the clock until the guard is dropped, while the thread blocks on input or output.
     pub(crate) fn pause(&self) -> Paused<'_> {
-        let turned = self.turn().map(millis);
+        let elapsed = self.tick().map(millis);
         self.end();
-        Paused { pulse: self, turned }
+        Paused { watchdog: self, elapsed }
     }
 
-    /// For how long the turn that is under way has lasted.
-    pub(crate) fn turn(&self) -> Option<Duration> {
+    /// The duration of the current tick so far; `None` between ticks.
+    pub(crate) fn tick(&self) -> Option<Duration> {
         match self.since.load(Ordering::Acquire) {
             0 => None,
             since => Some(Duration::from_millis(now().saturating_sub(since))),
         }
     }
 
-    /// Resolves when one turn has lasted for `limit`.
+    /// Resolves when one tick has lasted for `limit`.
     pub(crate) async fn stuck(&self, limit: Duration) {
         loop {
-            let left = match self.turn() {
-                Some(turn) if turn >= limit => return,
-                Some(turn) => limit.saturating_sub(turn),
+            let left = match self.tick() {
+                Some(tick) if tick >= limit => return,
+                Some(tick) => limit.saturating_sub(tick),
                 None => limit,
             };
             tokio::time::sleep(left).await;
         }
     }
 
-    /// Resolves when the turn that is under way has ended.
-    pub(crate) async fn moved(&self) {
-        self.is_awaited.store(true, Ordering::SeqCst);
-        while self.since.load(Ordering::SeqCst) != 0 && self.is_awaited.load(Ordering::SeqCst) {
+    /// Resolves when the current tick has ended.
+    pub(crate) async fn resumed(&self) {
+        self.awaits_end.store(true, Ordering::SeqCst);
+        while self.since.load(Ordering::SeqCst) != 0 && self.awaits_end.load(Ordering::SeqCst) {
             self.ended.notified().await;
         }
     }
 
-    /// Resolves when a turn is under way, or was since this was called.
-    pub(crate) async fn begun(&self) {
-        self.is_begin_awaited.store(true, Ordering::SeqCst);
-        while self.since.load(Ordering::SeqCst) == 0 && self.is_begin_awaited.load(Ordering::SeqCst)
-        {
-            self.began.notified().await;
+    /// Resolves when a tick is in progress, or has started since this was first polled.
+    pub(crate) async fn tick_started(&self) {
+        self.awaits_start.store(true, Ordering::SeqCst);
+        while self.since.load(Ordering::SeqCst) == 0 && self.awaits_start.load(Ordering::SeqCst) {
+            self.started.notified().await;
         }
     }
 
-    fn begin(&self, since: u64) {
+    fn start(&self, since: u64) {
         self.since.store(since, Ordering::SeqCst);
-        // Nothing is written when nobody waits: this is on the way of each message.
-        if self.is_begin_awaited.load(Ordering::SeqCst)
-            && self.is_begin_awaited.swap(false, Ordering::SeqCst)
+        // Load first: without a waiter there is no write, because this runs for each message.
+        if self.awaits_start.load(Ordering::SeqCst)
+            && self.awaits_start.swap(false, Ordering::SeqCst)
         {
-            self.began.notify_one();
+            self.started.notify_one();
         }
     }
 
     fn end(&self) {
         self.since.store(0, Ordering::SeqCst);
-        if self.is_awaited.swap(false, Ordering::SeqCst) {
+        if self.awaits_end.swap(false, Ordering::SeqCst) {
             self.ended.notify_one();
         }
     }
 }
 
-/// While it lives, the clock of a turn stands still.
+/// Stops the clock of the current tick until it is dropped.
 pub(crate) struct Paused<'a> {
-    pulse: &'a Watchdog,
-    turned: Option<u64>,
+    watchdog: &'a Watchdog,
+    /// Milliseconds of the tick before the pause; `None` if none was in progress.
+    elapsed: Option<u64>,
 }
 
 impl Drop for Paused<'_> {
     fn drop(&mut self) {
-        if let Some(turned) = self.turned {
-            self.pulse.begin(now().saturating_sub(turned).max(1));
+        if let Some(elapsed) = self.elapsed {
+            self.watchdog.start(now().saturating_sub(elapsed).max(1));
         }
     }
 }
 
-/// Milliseconds since the first call, never 0.
+/// Milliseconds of a monotonic clock, never 0.
 fn now() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
-    // A second on top, so that a clock that was paused can be set back.
+    // Starts at one second, so that a resumed tick can start earlier than the first call.
     millis(START.get_or_init(Instant::now).elapsed()) + 1000
 }
 
@@ -148,89 +138,91 @@ mod tests {
         runtime.expect("a runtime").block_on(test)
     }
 
-    /// One turn that does `work`; how long it lasted, and what the pulse says of it at the end.
-    fn turn(work: impl FnOnce(&Watchdog)) -> (Duration, Duration) {
-        let pulse = Watchdog::default();
-        let began = Instant::now();
-        let turned = run(pulse.count(async {
-            work(&pulse);
-            pulse.turn().expect("a turn is under way")
+    /// Runs `work` in one tick. Returns its real duration, and the duration that the watchdog has measured.
+    fn tick(work: impl FnOnce(&Watchdog)) -> (Duration, Duration) {
+        let watchdog = Watchdog::default();
+        let started = Instant::now();
+        let measured = run(watchdog.observe(async {
+            work(&watchdog);
+            watchdog.tick().expect("a tick is in progress")
         }));
-        assert_eq!(pulse.turn(), None, "a turn that has ended goes on");
-        (began.elapsed(), turned)
+        assert_eq!(watchdog.tick(), None, "the tick has not ended");
+        (started.elapsed(), measured)
     }
 
     #[test]
-    fn a_turn_that_lasts_is_found_and_its_end_is_told() {
-        let pulse = &Watchdog::default();
+    fn a_long_tick_is_reported_and_its_end_is_notified() {
+        let watchdog = &Watchdog::default();
         let (end, ends) = mpsc::channel();
         std::thread::scope(|scope| {
-            let turning = scope.spawn(move || run(pulse.count(async { ends.recv() })));
+            let ticking = scope.spawn(move || run(watchdog.observe(async { ends.recv() })));
             run(async move {
-                finishes(pulse.stuck(LIMIT)).await.expect("it is found");
-                assert!(pulse.turn().is_some_and(|turn| turn >= LIMIT), "{:?}", pulse.turn());
-                end.send(()).expect("the turn waits for it");
-                finishes(pulse.moved()).await.expect("its end is told");
+                finishes(watchdog.stuck(LIMIT)).await.expect("the tick is reported");
+                let tick = watchdog.tick();
+                assert!(tick.is_some_and(|tick| tick >= LIMIT), "{tick:?}");
+                end.send(()).expect("the tick receives");
+                finishes(watchdog.resumed()).await.expect("its end is notified");
             });
-            turning.join().expect("no panic").expect("it was sent");
+            ticking.join().expect("no panic").expect("the test sends");
         });
-        assert_eq!(pulse.turn(), None, "a turn that has ended goes on");
-        let stuck = run(async { tokio::time::timeout(LIMIT * 3, pulse.stuck(LIMIT)).await });
-        assert!(stuck.is_err(), "no turn is under way");
+        assert_eq!(watchdog.tick(), None, "the tick has not ended");
+        let stuck = run(async { tokio::time::timeout(LIMIT * 3, watchdog.stuck(LIMIT)).await });
+        assert!(stuck.is_err(), "no tick is in progress");
     }
 
     #[test]
-    fn the_beginning_of_a_turn_is_told_also_when_it_has_ended_by_then() {
-        let pulse = Watchdog::default();
+    fn the_start_of_a_tick_is_notified_even_after_its_end() {
+        let watchdog = Watchdog::default();
         run(async {
-            let mut begun = pin!(pulse.begun());
-            assert!(futures_util::poll!(&mut begun).is_pending(), "no turn has begun");
-            pulse.count(async {}).await;
-            finishes(begun).await.expect("the beginning is told");
-            let mut next = pin!(pulse.begun());
-            assert!(futures_util::poll!(&mut next).is_pending(), "the next one has not begun");
-            let paused = pulse.pause();
+            let mut started = pin!(watchdog.tick_started());
+            assert!(futures_util::poll!(&mut started).is_pending(), "no tick has started");
+            watchdog.observe(async {}).await;
+            finishes(started).await.expect("the start is notified");
+            let mut next = pin!(watchdog.tick_started());
+            assert!(futures_util::poll!(&mut next).is_pending(), "the next tick has not started");
+            let paused = watchdog.pause();
             assert!(futures_util::poll!(&mut next).is_pending());
             drop(paused);
-            pulse.count(async {}).await;
-            finishes(next).await.expect("the next one is told");
-            pulse.count(async { finishes(pulse.begun()).await.expect("it is under way") }).await;
+            watchdog.observe(async {}).await;
+            finishes(next).await.expect("the next start is notified");
+            let during = async { finishes(watchdog.tick_started()).await.expect("in progress") };
+            watchdog.observe(during).await;
         });
     }
 
     #[test]
-    fn waiting_for_somebody_else_does_not_count() {
+    fn paused_time_does_not_count() {
         let waited = LIMIT * 4;
-        let (lasted, turned) = turn(|pulse| {
-            let _paused = pulse.pause();
-            assert_eq!(pulse.turn(), None);
+        let (lasted, measured) = tick(|watchdog| {
+            let _paused = watchdog.pause();
+            assert_eq!(watchdog.tick(), None);
             std::thread::sleep(waited);
         });
-        assert!(turned + waited <= lasted + ROUNDING, "{turned:?} of {lasted:?}");
+        assert!(measured + waited <= lasted + ROUNDING, "{measured:?} of {lasted:?}");
     }
 
-    /// The pulse counts whole milliseconds.
+    /// The watchdog counts whole milliseconds.
     const ROUNDING: Duration = Duration::from_millis(2);
 
     #[test]
-    fn many_short_waits_do_not_hide_a_turn_that_lasts() {
-        const WAITS: u32 = 20;
+    fn many_short_pauses_do_not_hide_a_long_tick() {
+        const PAUSES: u32 = 20;
         let between = Duration::from_millis(5);
-        let (_, turned) = turn(|pulse| {
-            for _ in 0..WAITS {
-                drop(pulse.pause());
+        let (_, measured) = tick(|watchdog| {
+            for _ in 0..PAUSES {
+                drop(watchdog.pause());
                 std::thread::sleep(between);
             }
         });
-        assert!(turned >= between.saturating_sub(ROUNDING) * WAITS, "{turned:?}");
+        assert!(measured >= between.saturating_sub(ROUNDING) * PAUSES, "{measured:?}");
     }
 
     #[test]
-    fn a_loop_that_waits_is_not_stuck() {
-        let pulse = Watchdog::default();
+    fn an_idle_loop_is_not_stuck() {
+        let watchdog = Watchdog::default();
         run(async {
-            let waits = pulse.count(tokio::time::sleep(LIMIT * 4));
-            let stuck = pulse.stuck(LIMIT);
+            let waits = watchdog.observe(tokio::time::sleep(LIMIT * 4));
+            let stuck = watchdog.stuck(LIMIT);
             tokio::select! {
                 () = stuck => panic!("stuck"),
                 () = waits => {}

@@ -1,7 +1,8 @@
-//! Which files a script may load: one answer for every way of loading one.
+//! Decides which files a script may load.
 //!
-//! Its own folder and its packages need no permission. All else needs the permission to read, whatever
-//! asks for it: the script or a package, a static or a dynamic import, `require()`, a hook, a source map.
+//! The rules are the same for static and dynamic imports, `require()`, hooks and source maps, and for imports by
+//! packages: the main module, files that were loaded before, and installed packages need no permission. All other files
+//! need the permission to read.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -15,35 +16,34 @@ use super::{Entry, Loader};
 use crate::isolate::sandbox::permissions::{Writable, existing, resolved};
 
 impl Loader {
-    /// The file that a path leads to, by its real path, if `permissions` allow loading it. `by` is the
-    /// function that an error names.
+    /// The resolved path of a file, if `permissions` allow loading it. `api` is the function that an error names.
     pub(super) fn allowed(
         &self,
         permissions: &PermissionsContainer,
         path: &Path,
-        by: &str,
+        api: &str,
     ) -> Result<PathBuf, PermissionCheckError> {
         let found = self.loaded_from(path).or_else(|| self.packages.installed.find(path));
         if let Some(found) = found {
             return Ok(found);
         }
         permissions
-            .check_open(Cow::Borrowed(path), OpenAccessKind::Read, Some(by))
+            .check_open(Cow::Borrowed(path), OpenAccessKind::Read, Some(api))
             .map(CheckedPath::into_owned_path)
             .or_else(|denied| self.packages.installed.find_linked(path).ok_or(denied))
     }
 
-    /// As [`allowed`](Self::allowed), for what this isolate may do itself.
+    /// [`allowed`](Self::allowed) with the permissions of this isolate.
     pub(super) fn may_import(&self, path: &Path) -> Result<PathBuf, PermissionCheckError> {
         self.allowed(&self.permissions, path, "import()")
     }
 
-    /// Whether it may be told if there is a file.
-    pub(super) fn may_look(&self, path: &Path) -> bool {
+    /// Whether the isolate may know if a file exists.
+    pub(super) fn may_probe(&self, path: &Path) -> bool {
         self.may_import(path).is_ok()
     }
 
-    /// The real path of a file that was loaded before, if the path still leads there.
+    /// The resolved path of a file that was loaded before, if `path` still resolves to it.
     pub(super) fn loaded_from(&self, path: &Path) -> Option<PathBuf> {
         let url = Url::from_file_path(path).ok()?;
         let loaded = self.loaded.borrow().get(&url).cloned()?;
@@ -51,11 +51,11 @@ impl Loader {
     }
 }
 
-/// The script's own file, which needs no permission. A link in its place that the script could have made
-/// is like any other file.
+/// The resolved path of the script's own file, which needs no permission; `None` if it is a symlink that the script could
+/// have created.
 pub(super) fn main_file(entry: &Entry, writable: &Writable) -> Option<PathBuf> {
     let Entry::File(path) = entry else { return None };
-    let here = existing(path.parent()?).join(path.file_name()?);
-    let real = resolved(path);
-    (real == here || !writable.has(&here)).then_some(real)
+    let unresolved = existing(path.parent()?).join(path.file_name()?);
+    let file = resolved(path);
+    (file == unresolved || !writable.has(&unresolved)).then_some(file)
 }

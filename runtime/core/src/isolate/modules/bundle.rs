@@ -1,26 +1,25 @@
-//! The address of a module that is embedded in the application.
+//! The URL of a module that is embedded in the application.
 //!
-//! Must not touch the disk: the address only looks like a path. It has to be a `file:` URL because
-//! code that bundlers emit asks for one: `createRequire(import.meta.url)` refuses any other scheme,
-//! and `import.meta.filename` and `dirname` exist for no other. The folder is a fixed one and not
-//! the application's, so that stacks are the same on every machine and no `node_modules` or
-//! `package.json` beside the executable is found from there.
+//! No such path exists on the disk. It is a `file:` URL because code from bundlers needs one:
+//! `createRequire(import.meta.url)` refuses other schemes, and `import.meta.filename` and `dirname` do not exist for
+//! them. The folder is fixed, so that stacks are the same on every machine, and no `node_modules` or `package.json`
+//! beside the executable is found.
 
 use deno_runtime::deno_core::url::Url;
 
 use super::errors::LoadError;
 
-/// Windows has no file: URL without a drive.
+/// On Windows a `file:` URL needs a drive.
 const ROOT: &str = if cfg!(windows) { "file:///C:/bundled/" } else { "file:///bundled/" };
 
-/// `name` may hold slashes; what would climb out of the folder is dropped.
+/// `name` may contain slashes; `..` is dropped.
 pub(super) fn address(name: &str) -> Result<Url, LoadError> {
     let failed = |reason: String| LoadError::Internal { specifier: name.to_owned(), reason };
     let mut url = Url::parse(ROOT).map_err(|error| failed(error.to_string()))?;
     {
         let mut path = url
             .path_segments_mut()
-            .map_err(|()| failed("the bundle folder cannot hold a name".to_owned()))?;
+            .map_err(|()| failed("the bundle folder cannot contain a name".to_owned()))?;
         path.pop_if_empty();
         path.extend(name.split(['/', '\\']).filter(|part| !matches!(*part, "" | "." | "..")));
     }

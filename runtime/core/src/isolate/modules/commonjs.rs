@@ -1,7 +1,6 @@
-//! Telling `CommonJS` from ES modules, and wrapping the former so that the latter can import it.
+//! Distinguishes `CommonJS` from ES modules, and finds the exports of `CommonJS` modules for their ES wrapper.
 //!
-//! The wrapper calls `require()`, which is Deno's; here is only the analysis of which names it
-//! exports. Must not run on files that cannot be `CommonJS`: each analysis is a parse.
+//! The wrapper calls Deno's `require()`. Do not analyze files that cannot be `CommonJS`: each analysis parses the file.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -41,7 +40,7 @@ impl CommonJs {
         let tracker = Arc::new(CjsTracker::new(
             packages.in_npm.clone(),
             packages.package_json.clone(),
-            // As Node: without a "type" in package.json the syntax decides.
+            // Like Node: without a "type" in package.json the syntax decides.
             IsCjsResolutionMode::ImplicitTypeCommonJs,
             Vec::new(),
         ));
@@ -59,21 +58,19 @@ impl CommonJs {
         }
     }
 
-    /// Whether the file may be `CommonJS`, by its name and its package.
+    /// Whether the name and the package of a file allow it to be `CommonJS`.
     pub(super) fn may_be(&self, url: &Url) -> Result<bool, PackageJsonLoadError> {
         self.tracker.is_maybe_cjs(url, MediaType::from_specifier(url))
     }
 
-    /// As [`may_be`](Self::may_be), for a file that `require()` asks for.
+    /// [`may_be`](Self::may_be) for a file that `require()` loads.
     pub(super) fn may_be_required(&self, url: &Url) -> Result<bool, PackageJsonLoadError> {
         self.tracker.is_maybe_cjs_from_require(url, MediaType::from_specifier(url))
     }
 }
 
-/// Whether the text's first statement is one that only ES modules have, which spares the parse.
-///
-/// Most ES modules begin so; of all others the parser tells.
-pub(super) fn begins_as_module(text: &str) -> bool {
+/// Whether the first statement is an `import` or `export`. This is true of most ES modules and avoids parsing them.
+pub(super) fn starts_as_module(text: &str) -> bool {
     let mut rest = text;
     if rest.starts_with("#!") {
         rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
@@ -96,12 +93,12 @@ pub(super) fn begins_as_module(text: &str) -> bool {
     let follows = |word| {
         rest.strip_prefix(word).and_then(|rest: &str| {
             let next = rest.trim_start();
-            // Without a space it may be the beginning of a longer name.
+            // Without a space the word may be the start of a longer name.
             let is_word = next.len() < rest.len() || rest.starts_with(['{', '*', '"', '\'']);
             next.chars().next().filter(|_| is_word)
         })
     };
-    // `import(` is an expression; what a comment hides is left to the parser.
+    // `import(` is an expression. A comment after the word is left to the parser.
     let is_import = follows("import").is_some_and(|next| is_name(next) || "{*\"'".contains(next));
     is_import || follows("export").is_some_and(|next| is_name(next) || "{*@".contains(next))
 }
@@ -136,14 +133,14 @@ impl Analyzer {
             _ => Cjs::No,
         };
         let found = match transpile::exports(url, media, &source, cjs) {
-            // V8 takes more scripts than the parser does, and has better words for what it does not take.
+            // V8 accepts more scripts than the parser and reports syntax errors better.
             Err(transpile::Error::Syntax(_)) if may_be && !media.is_emittable() => {
                 Exports { is_cjs: true, names: Vec::new(), reexports: Vec::new() }
             }
             found => found.map_err(JsErrorBox::from_err)?,
         };
         if may_be {
-            // So that nobody has to ask again.
+            // Cached for `require()`.
             self.tracker
                 .is_cjs_with_known_is_script(url, media, found.is_cjs)
                 .map_err(JsErrorBox::from_err)?;
@@ -165,7 +162,7 @@ impl CjsCodeAnalyzer for Analyzer {
         maybe_source: Option<Cow<'a, str>>,
         mode: EsmAnalysisMode,
     ) -> Result<CjsAnalysis<'a>, JsErrorBox> {
-        // No source means that it may not be read; the exports are then found out by running it.
+        // Without a source the file may not be read. Its exports are then only known when it runs.
         match maybe_source {
             Some(source) => self.analyze(specifier, source, mode),
             None => Ok(CjsAnalysis::Cjs(no_exports())),
@@ -183,7 +180,7 @@ impl CjsCodeAnalyzer for Analyzer {
     }
 }
 
-/// Packages require binaries too; swc is not made for those.
+/// Packages require binary files too, which swc cannot parse.
 fn is_script_file(media: MediaType, source: &str) -> bool {
     match media {
         MediaType::Unknown => !source.contains(['\0', char::REPLACEMENT_CHARACTER]),
@@ -205,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_module_is_known_by_its_first_statement() {
+    fn a_module_is_recognized_by_its_first_statement() {
         let modules = [
             "import fs from 'fs'",
             "import{a}from 'a'",
@@ -216,9 +213,9 @@ mod tests {
             "export * from 'a'",
         ];
         for text in modules {
-            assert!(begins_as_module(text), "{text}");
+            assert!(starts_as_module(text), "{text}");
         }
-        let others = [
+        let scripts = [
             "",
             "#!/usr/bin/env node",
             "// import a from 'a'",
@@ -234,8 +231,8 @@ mod tests {
             "const a = 1; export { a }",
             "importé('a')",
         ];
-        for text in others {
-            assert!(!begins_as_module(text), "{text}");
+        for text in scripts {
+            assert!(!starts_as_module(text), "{text}");
         }
     }
 }

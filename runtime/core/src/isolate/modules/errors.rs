@@ -1,10 +1,10 @@
-//! What can go wrong between an `import` and a module, in words a script's author can act on.
+//! Errors of resolving and loading modules, with remedies.
 //!
-//! Each error names the specifier and the file that asked for it. They reach JavaScript, so each
-//! has a class and, where Node has one, its `code`.
+//! Each error names the specifier and the importing file. They reach JavaScript, so each has an error class and, where
+//! Node has one, its `code`.
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use deno_runtime::deno_core::ModuleLoadReferrer;
 use deno_runtime::deno_core::url::Url;
@@ -14,7 +14,7 @@ use crate::isolate::crash;
 use crate::typescript::project::ProjectError;
 use crate::typescript::transpile::panic_text;
 
-/// Node's code for a module that is not there; programs match on it.
+/// Node's code for a missing module; programs match on it.
 const NOT_FOUND: &str = "ERR_MODULE_NOT_FOUND";
 const UNKNOWN_EXTENSION: &str = "ERR_UNKNOWN_FILE_EXTENSION";
 
@@ -140,8 +140,8 @@ pub(crate) enum LoadError {
     TypesInPackage { module: String, from: ImportedFrom },
 
     #[class("NotSupported")]
-    #[error("An embedded process can have {most} workers at once; this one would be one more")]
-    TooManyWorkers { most: usize },
+    #[error("An embedded process can have at most {limit} workers at once")]
+    TooManyWorkers { limit: usize },
 
     #[class(generic)]
     #[error("Cannot import \"{specifier}\": the process is being ended")]
@@ -156,13 +156,13 @@ pub(crate) enum LoadError {
     Internal { specifier: String, reason: String },
 }
 
-/// Where an import stands; empty for the main module.
+/// The location of an import; empty for the main module.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ImportedFrom(Option<String>);
 
 impl ImportedFrom {
     pub(super) fn url(referrer: &Url) -> Self {
-        // A data: URL is its own source text, and says nothing to a reader.
+        // A data: URL contains its whole source text.
         Self(Some(match referrer.scheme() {
             "data" => "a data: URL".to_owned(),
             _ => format!("'{referrer}'"),
@@ -202,7 +202,7 @@ fn remedy(scheme: &str) -> String {
     }
 }
 
-/// What to do about a file whose extension says nothing of its format.
+/// The remedy for a file whose extension does not determine its format.
 fn unknown(extension: &str) -> &'static str {
     match extension {
         ".node" => {
@@ -216,17 +216,60 @@ fn unknown(extension: &str) -> &'static str {
     }
 }
 
-/// Runs `work`, turning a panic into an error.
+/// Runs `work` and turns a panic into an error.
 ///
-/// The loader is called from inside V8, where an unwinding panic aborts the application; the
-/// resolver and the parser below us do panic on some inputs a script can choose.
+/// V8 calls the loader, and a panic that unwinds through V8 aborts the application. Deno's resolver and parser panic on
+/// some inputs that a script can choose.
 pub(super) fn guard<T, E>(
     specifier: &str,
     work: impl FnOnce() -> Result<T, E>,
     wrap: impl FnOnce(LoadError) -> E,
 ) -> Result<T, E> {
-    crash::contained(work).unwrap_or_else(|panic| {
+    crash::catch_panic(work).unwrap_or_else(|panic| {
         let reason = panic_text(&*panic);
         Err(wrap(LoadError::Internal { specifier: specifier.to_owned(), reason }))
     })
+}
+
+const EXTENSIONS: [&str; 9] =
+    [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json"];
+
+/// The error for a file that could not be read, with a suggestion. The script must have been allowed to read `path`,
+/// because this looks for similar files.
+pub(super) fn read_error(
+    url: &Url,
+    path: &Path,
+    from: &ImportedFrom,
+    source: io::Error,
+) -> LoadError {
+    let (module, from) = (url.to_string(), from.clone());
+    if path.is_dir() {
+        let index = EXTENSIONS.iter().map(|extension| format!("index{extension}"));
+        let hint = first_file(path, index)
+            .map(|index| format!("{}/{index}", url.as_str().trim_end_matches('/')));
+        return LoadError::Directory { module, from, hint: did_you_mean(hint) };
+    }
+    if source.kind() != ErrorKind::NotFound {
+        return LoadError::Read { module, from, source };
+    }
+    let hint = similar(path).and_then(|name| url.join(&name).ok()).map(String::from);
+    LoadError::NotFound { module, from, hint: did_you_mean(hint) }
+}
+
+/// The name of a file in the same folder that differs only in its extension.
+fn similar(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let folder = path.parent()?;
+    let stem = path.file_stem()?.to_str()?;
+    let appended = EXTENSIONS.iter().map(|extension| format!("{name}{extension}"));
+    let replaced = EXTENSIONS.iter().map(|extension| format!("{stem}{extension}"));
+    first_file(folder, appended.chain(replaced))
+}
+
+fn first_file(folder: &Path, mut names: impl Iterator<Item = String>) -> Option<String> {
+    names.find(|name| folder.join(name).is_file())
+}
+
+fn did_you_mean(hint: Option<String>) -> String {
+    hint.map(|hint| format!("\n  Did you mean '{hint}'?")).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! The functions of `module.registerHooks()`, which take part in every `import`.
+//! Runs the hooks of `module.registerHooks()` for each import.
 //!
-//! Hooks are synchronous, and the loader is asked for a module's text where no JavaScript can run. So
-//! what `import()` asks for is loaded by a task of the engine's that runs the hooks in the event loop.
-//! What `require()` asks for cannot wait for that: its hooks run as soon as its address is known.
+//! Hooks are synchronous JavaScript, but V8 requests a module's source where no JavaScript can run. So for `import()` a
+//! task of the engine runs the load hooks in the event loop. `require()` cannot wait for the event loop; its load hooks
+//! run as soon as the URL is resolved.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -18,26 +18,26 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_node::ops::module_hooks::LoaderHookRegistry;
 use serde::{Deserialize, Serialize};
 
-use super::errors::{ImportedFrom, LoadError, guard};
-use super::{Loader, missing, source};
+use super::errors::{ImportedFrom, LoadError, guard, read_error};
+use super::{Loader, source};
 
 type Function = v8::Global<v8::Function>;
 
 /// The hooks of one isolate.
 #[derive(Default)]
 pub(super) struct Hooks {
-    /// The engine's list of what its task is to load.
+    /// The engine's queue of modules for its task.
     registry: OnceCell<LoaderHookRegistry>,
-    /// The engine's functions that run the hooks. They throw nothing.
+    /// The engine's functions that run the hooks. They never throw.
     resolve: RefCell<Option<Function>>,
     load: RefCell<Option<Function>>,
-    /// What hooks gave for modules that are loaded next.
-    given: RefCell<HashMap<Url, Given>>,
-    /// What hooks were asked to load. The engine has it, and does not load it again.
-    asked: RefCell<HashSet<Url>>,
+    /// Results of load hooks for modules that the engine loads next.
+    hooked: RefCell<HashMap<Url, HookedSource>>,
+    /// Modules that load hooks have run for. The engine loads each module once.
+    requested: RefCell<HashSet<Url>>,
 }
 
-/// The answer of the engine's function for `resolve`.
+/// The result of the engine's function for `resolve`.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Resolved {
@@ -45,9 +45,9 @@ enum Resolved {
     Url(Option<String>),
 }
 
-/// The answer of the one for `load`: a text, or the address of what is to be loaded.
+/// The result of the engine's function for `load`: a text, or the URL to load instead.
 #[derive(Deserialize)]
-struct Given {
+struct HookedSource {
     text: Option<String>,
     format: Option<String>,
     url: Option<String>,
@@ -59,46 +59,46 @@ impl Hooks {
         self.registry.get().filter(|registry| registry.hooks_active.get())
     }
 
-    /// Whether a module's text comes from a task in the event loop.
+    /// Whether a task in the event loop loads modules.
     pub(super) fn load_in_event_loop(&self) -> bool {
         self.active().is_some_and(|registry| registry.load_active.get())
     }
 }
 
 impl Loader {
-    /// Puts in place what the engine's functions ask for.
+    /// Makes this loader available to the ops of this module.
     pub(super) fn install_hooks(self: &Rc<Self>, state: &mut OpState) {
         let registry = state.borrow::<LoaderHookRegistry>().clone();
-        // Called once for an isolate.
+        // Called once per isolate, so the cell is empty.
         let _ = self.hooks.registry.set(registry);
         state.put(Rc::downgrade(self));
     }
 
-    /// Keeps the text that a hook gave for a module that `require()` asks for.
-    pub(super) fn give(&self, url: &Url, text: String) {
+    /// Stores the text of a module that a hook has provided for `require()`.
+    pub(super) fn provide(&self, url: &Url, text: String) {
         if self.is_new(url) {
             let format = Some("module".to_owned());
-            let given = Given { text: Some(text), format, url: None, error: None };
-            self.hooks.given.borrow_mut().insert(url.clone(), given);
+            let source = HookedSource { text: Some(text), format, url: None, error: None };
+            self.hooks.hooked.borrow_mut().insert(url.clone(), source);
         }
     }
 
-    /// What the wrapper of a `CommonJS` module imports is no import of its own.
-    fn is_engines(&self, specifier: &str, referrer: &str) -> bool {
+    /// Whether an import is the engine's own, also in the wrapper of a `CommonJS` module. Hooks do not run for these.
+    fn is_engine_import(&self, specifier: &str, referrer: &str) -> bool {
         let Ok(referrer) = Url::parse(referrer) else { return false };
         matches!(referrer.scheme(), "ext" | "node")
             || (specifier == "node:module" && self.commonjs.may_be(&referrer).unwrap_or(false))
     }
 
-    /// Whether the engine is going to ask for a module, for all that is known.
+    /// Whether the engine has not loaded a module yet, as far as is known. Marks it as requested.
     fn is_new(&self, url: &Url) -> bool {
         url.scheme() != "node"
             && *url != self.main
             && !self.loaded.borrow().contains_key(url)
-            && self.hooks.asked.borrow_mut().insert(url.clone())
+            && self.hooks.requested.borrow_mut().insert(url.clone())
     }
 
-    /// What an `import` without hooks means. An address of a scheme that only hooks know is theirs.
+    /// Resolves a specifier without hooks. A URL with an unknown scheme is left to load hooks.
     fn resolve_for_hooks(&self, specifier: &str, referrer: &str) -> Result<Url, LoadError> {
         let url = match self.resolve(specifier, referrer, ResolutionKind::DynamicImport) {
             Err(error @ LoadError::Scheme { .. }) => {
@@ -107,24 +107,24 @@ impl Loader {
             resolved => resolved?,
         };
         match url.to_file_path() {
-            // Otherwise that is found out later. Hooks try one name after another.
-            Ok(path) if self.may_look(&path) && !path.is_file() => {
+            // Fails now rather than at load, because hooks try one name after another.
+            Ok(path) if self.may_probe(&path) && !path.is_file() => {
                 let from = Url::parse(referrer).map(|referrer| ImportedFrom::url(&referrer));
                 let error = std::fs::metadata(&path).err();
                 let error = error.unwrap_or_else(|| std::io::ErrorKind::IsADirectory.into());
-                Err(missing::explain(&url, &path, &from.unwrap_or_default(), error))
+                Err(read_error(&url, &path, &from.unwrap_or_default(), error))
             }
             _ => Ok(url),
         }
     }
 
-    /// The text of a file as it is, for hooks that change it.
+    /// The unchanged text of a file, for hooks that transform it.
     fn read_for_hooks(&self, url: &str) -> Result<String, LoadError> {
         let path = Url::parse(url).ok().and_then(|url| url.to_file_path().ok());
         let path = path.ok_or_else(|| LoadError::Specifier {
             specifier: url.to_owned(),
             from: ImportedFrom::default(),
-            reason: "not the address of a file".to_owned(),
+            reason: "not the URL of a file".to_owned(),
         })?;
         let path = self.may_import(&path)?;
         source::read_text(&path).map_err(|source| LoadError::Read {
@@ -135,7 +135,7 @@ impl Loader {
     }
 }
 
-/// What a specifier means to the hooks; `default` is what it means without any.
+/// Resolves a specifier with hooks; `default` resolves it without.
 pub(super) fn resolve(
     loader: &Loader,
     scope: &mut v8::PinScope<'_, '_>,
@@ -144,9 +144,9 @@ pub(super) fn resolve(
     attributes: &HashMap<String, String>,
     default: impl FnOnce() -> Result<Url, JsErrorBox>,
 ) -> Result<Url, JsErrorBox> {
-    let registry = loader.hooks.active().filter(|_| !loader.is_engines(specifier, referrer));
+    let registry = loader.hooks.active().filter(|_| !loader.is_engine_import(specifier, referrer));
     let Some(registry) = registry else { return default() };
-    // Nothing stays borrowed: a hook may register another one.
+    // Cloned, so that the cell is not borrowed during the call: a hook may register another hook.
     let callback = loader.hooks.resolve.borrow().clone();
     let url = match callback {
         None => default()?,
@@ -157,7 +157,7 @@ pub(super) fn resolve(
                 Resolved::Failed { error } => return Err(thrown(&error)),
                 Resolved::Url(None) => default()?,
                 Resolved::Url(Some(url)) => Url::parse(&url).map_err(|error| {
-                    JsErrorBox::type_error(format!("A resolve hook gave '{url}': {error}"))
+                    JsErrorBox::type_error(format!("A resolve hook returned '{url}': {error}"))
                 })?,
             }
         }
@@ -166,31 +166,31 @@ pub(super) fn resolve(
     match callback {
         Some(callback) if matches!(kind, ResolutionKind::Import) && loader.is_new(&url) => {
             let arguments = [to_v8(scope, url.as_str())?, to_v8(scope, attributes)?];
-            let given = call(scope, url.as_str(), &callback, &arguments)?;
-            loader.hooks.given.borrow_mut().insert(url.clone(), given);
+            let source = call(scope, url.as_str(), &callback, &arguments)?;
+            loader.hooks.hooked.borrow_mut().insert(url.clone(), source);
         }
-        // The task would be told of no other attribute than the type.
+        // `load` gets only the type attribute; this passes the others on to the task.
         _ => registry.record_resolved_attributes(url.as_str(), attributes),
     }
     Ok(url)
 }
 
-/// Loads a module as the hooks want it.
+/// Loads a module with hooks.
 pub(super) fn load(
     loader: &Rc<Loader>,
     url: &Url,
     referrer: Option<&ModuleLoadReferrer>,
     options: ModuleLoadOptions,
 ) -> ModuleLoadResponse {
-    let given = loader.hooks.given.borrow_mut().remove(url);
-    if let Some(given) = given {
-        return load_given(loader, url, referrer, &options, given);
+    let hooked = loader.hooks.hooked.borrow_mut().remove(url);
+    if let Some(hooked) = hooked {
+        return load_hooked(loader, url, referrer, &options, hooked);
     }
     let registry = loader.hooks.active().filter(|registry| registry.load_active.get());
     let Some(registry) = registry.filter(|_| !options.is_synchronous) else {
         return loader.load(url, referrer, &options);
     };
-    loader.hooks.asked.borrow_mut().insert(url.clone());
+    loader.hooks.requested.borrow_mut().insert(url.clone());
     let mut attributes = registry.take_resolved_attributes(url.as_str());
     if let Some(kind) = options.requested_module_type.as_str() {
         attributes.insert("type".to_owned(), kind.to_owned());
@@ -198,42 +198,42 @@ pub(super) fn load(
     let answer = registry.push_load(url.to_string(), attributes);
     let (loader, url, referrer) = (loader.clone(), url.clone(), referrer.cloned());
     let module = async move {
-        let given = match answer.await {
-            Ok(Ok((text, format, url))) => Given { text, format, url, error: None },
+        let hooked = match answer.await {
+            Ok(Ok((text, format, url))) => HookedSource { text, format, url, error: None },
             Ok(Err(error)) => return Err(thrown(&error)),
             Err(_) => return Err(ending(url.as_str())),
         };
-        finished(load_given(&loader, &url, referrer.as_ref(), &options, given)).await
+        into_module(load_hooked(&loader, &url, referrer.as_ref(), &options, hooked)).await
     };
     ModuleLoadResponse::Async(module.boxed_local())
 }
 
-fn load_given(
+fn load_hooked(
     loader: &Rc<Loader>,
     url: &Url,
     referrer: Option<&ModuleLoadReferrer>,
     options: &ModuleLoadOptions,
-    given: Given,
+    hooked: HookedSource,
 ) -> ModuleLoadResponse {
-    if let Some(error) = given.error {
+    if let Some(error) = hooked.error {
         return ModuleLoadResponse::Sync(Err(thrown(&error)));
     }
-    if let Some(text) = given.text {
-        return source::load_given(loader, url, text, given.format.as_deref(), options);
+    if let Some(text) = hooked.text {
+        return source::load_text(loader, url, text, hooked.format.as_deref(), options);
     }
-    let other = given.url.and_then(|other| Url::parse(&other).ok()).filter(|other| other != url);
+    let other = hooked.url.and_then(|other| Url::parse(&other).ok()).filter(|other| other != url);
     let Some(other) = other else { return loader.load(url, referrer, options) };
-    // The module keeps the address that it was imported by.
+    // The URL of the module stays the imported one.
     let response = loader.load(&other, referrer, options);
     let url = url.clone();
     let module = async move {
-        let ModuleSource { module_type, code, code_cache, .. } = finished(response).await?;
+        let ModuleSource { module_type, code, code_cache, .. } = into_module(response).await?;
         Ok(ModuleSource::new(module_type, code, &url, code_cache))
     };
     ModuleLoadResponse::Async(module.boxed_local())
 }
 
-async fn finished(response: ModuleLoadResponse) -> Result<ModuleSource, JsErrorBox> {
+async fn into_module(response: ModuleLoadResponse) -> Result<ModuleSource, JsErrorBox> {
     match response {
         ModuleLoadResponse::Sync(module) => module,
         ModuleLoadResponse::Async(module) => module.await,
@@ -255,17 +255,17 @@ fn call<T: for<'de> Deserialize<'de>>(
     arguments: &[v8::Local<'_, v8::Value>],
 ) -> Result<T, JsErrorBox> {
     let this = v8::undefined(scope).into();
-    let answer = v8::Local::new(scope, function).call(scope, this, arguments);
-    // Only the end of the script keeps it from an answer.
-    let answer = answer.ok_or_else(|| ending(specifier))?;
-    serde_v8::from_v8(scope, answer).map_err(|error| JsErrorBox::generic(error.to_string()))
+    let result = v8::Local::new(scope, function).call(scope, this, arguments);
+    // The functions do not throw: there is no result only if the script is being terminated.
+    let result = result.ok_or_else(|| ending(specifier))?;
+    serde_v8::from_v8(scope, result).map_err(|error| JsErrorBox::generic(error.to_string()))
 }
 
 fn ending(specifier: &str) -> JsErrorBox {
     JsErrorBox::from_err(LoadError::Ending { specifier: specifier.to_owned() })
 }
 
-/// What a hook threw, of which the engine hands on the words.
+/// The error that a hook threw, from its text `Class: message`.
 fn thrown(text: &str) -> JsErrorBox {
     const CLASSES: [&str; 6] =
         ["Error", "TypeError", "RangeError", "ReferenceError", "SyntaxError", "URIError"];
@@ -286,7 +286,7 @@ fn loader_of(state: &OpState) -> Result<Rc<Loader>, JsErrorBox> {
     loader.ok_or_else(|| JsErrorBox::generic("the isolate has no script yet"))
 }
 
-/// Takes the engine's functions, which run the hooks that there are now. A hook may ask for this.
+/// Sets the engine's functions that run the current hooks. A hook may call this.
 #[op2]
 pub(crate) fn op_host_register_hooks(
     state: &mut OpState,
@@ -303,8 +303,7 @@ pub(crate) fn op_host_register_hooks(
     Ok(())
 }
 
-/// What happens when the last hook calls `next`: resolves a specifier, or reads a file where there is
-/// no referrer.
+/// Called when the last hook calls `next`: resolves a specifier, or reads a file if there is no referrer.
 #[op2(stack_trace)]
 #[string]
 pub(crate) fn op_host_without_hooks(

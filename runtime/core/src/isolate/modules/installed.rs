@@ -1,9 +1,8 @@
-//! What is installed for a script: the packages that it may load without a permission to read.
+//! Finds the packages that a script may load without a permission to read.
 //!
-//! These are the files in the `node_modules` of its own folder and of those above, and the packages that
-//! links in there lead to: those of the project itself, and those that a package manager keeps elsewhere.
-//! A file is where its links lead. A link that leads to anything else, or that the script could have
-//! made itself, counts for nothing.
+//! These are the files in `node_modules` of its folder and of the folders above, and packages that symlinks in there
+//! point to: packages of the project, and packages in the store of a package manager. Paths are compared after symlinks
+//! are resolved. A symlink to anything else, or one that the script could have created itself, is ignored.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
@@ -17,71 +16,70 @@ const MANIFEST: &str = "package.json";
 
 /// The packages of one script.
 pub(super) struct Installed {
-    /// Where the script is, by its real name.
+    /// The resolved folder of the script.
     script: Option<PathBuf>,
-    /// What the process may write.
     writable: Writable,
     project: OnceCell<Option<PathBuf>>,
     found: RefCell<Found>,
 }
 
+/// Folders found so far, by resolved path.
 #[derive(Default)]
 struct Found {
-    /// Folders whose files may be loaded, by their real names.
-    open: Vec<PathBuf>,
-    /// `node_modules` folders whose links were not looked at yet.
+    /// Folders whose files may be loaded.
+    allowed: Vec<PathBuf>,
+    /// `node_modules` folders whose symlinks were not followed yet.
     unread: Vec<PathBuf>,
-    /// All that were ever in `unread`.
-    known: HashSet<PathBuf>,
+    /// All folders that were ever in `unread`.
+    seen: HashSet<PathBuf>,
 }
 
 impl Found {
-    fn has(&self, real: &Path) -> bool {
-        self.open.iter().any(|folder| real.starts_with(folder))
+    fn contains(&self, resolved: &Path) -> bool {
+        self.allowed.iter().any(|folder| resolved.starts_with(folder))
     }
 
-    fn look_into(&mut self, folder: PathBuf) {
-        if self.known.insert(folder.clone()) {
+    fn queue(&mut self, folder: PathBuf) {
+        if self.seen.insert(folder.clone()) {
             self.unread.push(folder);
         }
     }
 }
 
 impl Installed {
-    /// `folder` is the folder of the script; `None` when the script is no file.
+    /// `folder` is the folder of the script; `None` if the script is not a file.
     pub(super) fn new(folder: Option<&Path>, writable: Writable) -> Self {
         let mut found = Found::default();
         let above = folder.into_iter().flat_map(Path::ancestors);
         for at in above.filter(|at| !at.ends_with(FOLDER)) {
-            let place = existing(at).join(FOLDER);
-            let real = resolved(&place);
-            // A folder that is not there counts too: a missing package is not a denied one.
-            if real == place || !writable.has(&place) {
-                found.open.push(real.clone());
-                found.look_into(real);
+            let unresolved = existing(at).join(FOLDER);
+            let folder = resolved(&unresolved);
+            // Missing folders are allowed too, so that a missing package is reported as missing and not as denied.
+            if folder == unresolved || !writable.has(&unresolved) {
+                found.allowed.push(folder.clone());
+                found.queue(folder);
             }
         }
         let script = folder.map(existing);
         Self { script, writable, project: OnceCell::new(), found: found.into() }
     }
 
-    /// The real path of a file in one of the folders known so far.
-    ///
-    /// A path with `..` in it may lead out of the folder again, and is never in it.
+    /// The resolved path of a file in one of the folders found so far. `None` for a path that contains `..`, which may
+    /// leave the folder.
     pub(super) fn find(&self, path: &Path) -> Option<PathBuf> {
         if path.components().any(|part| part == Component::ParentDir) {
             return None;
         }
-        let real = resolved(path);
-        self.found.borrow().has(&real).then_some(real)
+        let file = resolved(path);
+        self.found.borrow().contains(&file).then_some(file)
     }
 
-    /// As [`find`](Self::find), and follows the links in these folders. It reads folders, and so is for
-    /// files that nothing else allows.
+    /// [`find`](Self::find) that also follows symlinks in these folders. It reads folders, so call it only if nothing
+    /// else allows the file.
     pub(super) fn find_linked(&self, path: &Path) -> Option<PathBuf> {
         loop {
-            if let Some(real) = self.find(path) {
-                return Some(real);
+            if let Some(file) = self.find(path) {
+                return Some(file);
             }
             let folder = self.found.borrow_mut().unread.pop()?;
             for link in packages_in(&folder) {
@@ -90,28 +88,28 @@ impl Installed {
         }
     }
 
-    /// Adds the package that a link leads to.
+    /// Adds the package that a symlink points to.
     fn follow(&self, link: &Path) {
         let Some(target) = linked_package(link) else { return };
         if self.writable.has(link) || !self.is_package(&target) {
             return;
         }
         let mut found = self.found.borrow_mut();
-        found.look_into(target.join(FOLDER));
+        found.queue(target.join(FOLDER));
         if let Some((folder, _)) = package_of(&target) {
-            // What the package depends on is beside it.
-            found.look_into(folder.to_owned());
+            // In a store the dependencies of a package are beside it.
+            found.queue(folder.to_owned());
         }
-        if !found.has(&target) {
-            found.open.push(target);
+        if !found.contains(&target) {
+            found.allowed.push(target);
         }
     }
 
     /// Whether a folder is a package of the project, or in the store of a package manager.
     fn is_package(&self, folder: &Path) -> bool {
-        // A folder that the script is in has more than a package.
-        let is_around = self.script.as_ref().is_none_or(|script| script.starts_with(folder));
-        if is_around || !folder.is_dir() {
+        // A folder that contains the script may contain more than a package.
+        let has_script = self.script.as_ref().is_none_or(|script| script.starts_with(folder));
+        if has_script || !folder.is_dir() {
             return false;
         }
         let is_stored = package_of(folder).is_some_and(|(store, name)| store.join(name) == folder);
@@ -124,7 +122,7 @@ impl Installed {
         is_stored || is_own()
     }
 
-    /// The root of the workspace that the script belongs to, or else its package.
+    /// The root of the workspace that contains the script, or else the script's package.
     fn project(&self) -> Option<&Path> {
         let find = || {
             let above = || self.script.iter().flat_map(|script| script.ancestors());
@@ -135,9 +133,9 @@ impl Installed {
     }
 }
 
-/// Whether a folder says that there are packages below it.
+/// Whether a folder is the root of a workspace of pnpm, npm, Yarn, Bun or Deno.
 fn is_workspace(folder: &Path) -> bool {
-    let says = |(name, word)| {
+    let declares = |(name, word)| {
         let path = folder.join(name);
         path.is_file() && fs::read_to_string(path).is_ok_and(|text| text.contains(word))
     };
@@ -147,26 +145,26 @@ fn is_workspace(folder: &Path) -> bool {
         ("deno.json", "\"workspace\""),
         ("deno.jsonc", "\"workspace\""),
     ];
-    files.into_iter().any(says)
+    files.into_iter().any(declares)
 }
 
-/// What may be a package in a `node_modules` folder.
+/// The entries of a `node_modules` folder that may be packages.
 fn packages_in(folder: &Path) -> Vec<PathBuf> {
     let entries = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect::<Vec<_>>()
     };
-    let begins = |path: &Path, with| {
-        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(with))
+    let starts_with = |path: &Path, prefix| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix))
     };
     let (scopes, mut packages): (Vec<_>, Vec<_>) =
-        entries(folder).into_iter().partition(|path| begins(path, b"@"));
-    packages.retain(|path| !begins(path, b"."));
+        entries(folder).into_iter().partition(|path| starts_with(path, b"@"));
+    packages.retain(|path| !starts_with(path, b"."));
     packages.extend(scopes.iter().filter(|scope| !scope.is_symlink()).flat_map(|it| entries(it)));
     packages
 }
 
-/// Where a package is that is a link, or a folder of links as Bun makes them for `file:` dependencies.
+/// The target of a package that is a symlink, or a folder of symlinks as Bun creates for `file:` dependencies.
 fn linked_package(path: &Path) -> Option<PathBuf> {
     if path.is_symlink() {
         return Some(existing(path));
@@ -176,7 +174,7 @@ fn linked_package(path: &Path) -> Option<PathBuf> {
     target.parent().map(Path::to_owned)
 }
 
-/// The innermost `node_modules` folder that `path` is in, and the package's path in there.
+/// The innermost `node_modules` folder that contains `path`, and the path of the package in it.
 fn package_of(path: &Path) -> Option<(&Path, &Path)> {
     let folder = path.ancestors().skip(1).find(|at| at.ends_with(FOLDER))?;
     let inside = path.strip_prefix(folder).ok()?;
@@ -187,7 +185,7 @@ fn package_of(path: &Path) -> Option<(&Path, &Path)> {
     Some((folder, inside.ancestors().nth(beyond)?))
 }
 
-/// The name of the package that a file belongs to, as `import` has it.
+/// The name of the package that contains a file, as in an `import`.
 pub(crate) fn package_name(path: &Path) -> Option<String> {
     let (_, package) = package_of(path)?;
     let parts: Vec<_> = package.iter().map(|part| part.to_string_lossy()).collect();
@@ -216,7 +214,7 @@ mod tests {
         assert_eq!(package_name(Path::new("/a/node_modules/@s/p/x.node")).unwrap(), "@s/p");
     }
 
-    /// A folder with files and links, by their paths.
+    /// A temporary folder with files and symlinks.
     struct Tree {
         _root: tempfile::TempDir,
         at: PathBuf,
@@ -225,18 +223,18 @@ mod tests {
     impl Tree {
         fn new(files: &[&str], links: &[(&str, &str)]) -> Self {
             let root = tempfile::tempdir().expect("a folder");
-            let at = root.path().canonicalize().expect("it is there");
-            let parent = |path: &Path| {
-                fs::create_dir_all(path.parent().expect("it is below")).expect("a folder");
+            let at = root.path().canonicalize().expect("the folder exists");
+            let create_parent = |path: &Path| {
+                fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             };
             for file in files {
                 let path = at.join(file);
-                parent(&path);
+                create_parent(&path);
                 fs::write(path, "{}").expect("a file");
             }
             for (link, target) in links {
                 let path = at.join(link);
-                parent(&path);
+                create_parent(&path);
                 symlink(at.join(target), path).expect("a link");
             }
             Self { _root: root, at }
@@ -254,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scripts_own_packages_are_installed_and_no_others() {
+    fn only_the_scripts_own_packages_are_installed() {
         let tree = Tree::new(
             &["app/src/x.json", "app/node_modules/@s/p/x.json", "stranger/node_modules/p/x.json"],
             &[],
@@ -331,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_leads_out_of_a_package_counts_for_nothing() {
+    fn a_symlink_out_of_a_package_is_ignored() {
         let tree = Tree::new(
             &["secret.json", "app/node_modules/p/x.js", "app/package.json", "app/data/x.json"],
             &[
@@ -348,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_the_script_may_write_counts_for_nothing() {
+    fn a_symlink_that_the_script_may_write_is_ignored() {
         let tree = Tree::new(
             &[
                 "app/package.json",

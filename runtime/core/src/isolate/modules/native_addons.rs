@@ -1,15 +1,13 @@
-//! Native code that a script asks for: refused, with the reason and the remedy.
+//! Refuses native addons and libraries, with the remedy.
 //!
-//! A library in the application's process can do anything to the application, so no permission
-//! allows it.
+//! Native code in the application's process can do anything to the application, so no permission allows it.
 
 use std::path::Path;
 
 use deno_runtime::deno_core::op2;
 
-use crate::isolate::modules::package_name;
+use super::installed::package_name;
 
-/// What to do instead.
 const REMEDY: &str = "Run this backend on a child runtime: runtime \"node\", \"deno\" or \"bun\"";
 
 #[derive(Debug, thiserror::Error, deno_error::JsError)]
@@ -27,7 +25,7 @@ pub(crate) enum Error {
     Library,
 }
 
-/// `require()` of a `.node` file, and `process.dlopen()`.
+/// Replaces the op of `process.dlopen()`, which `require()` uses for `.node` files.
 #[op2(nofast)]
 pub(crate) fn op_host_no_addon(#[string] path: &str) -> Result<(), Error> {
     let addon = match package_name(Path::new(path)) {
@@ -37,7 +35,7 @@ pub(crate) fn op_host_no_addon(#[string] path: &str) -> Result<(), Error> {
     Err(Error::Addon { addon })
 }
 
-/// Every function of `Deno.dlopen()` and of the classes for pointers.
+/// Replaces each op of `Deno.dlopen()` and of the pointer classes.
 #[op2(nofast)]
 pub(crate) fn op_host_no_library() -> Result<(), Error> {
     Err(Error::Library)

@@ -1,6 +1,6 @@
-//! What Deno's `require()` asks of us: may this be read, and what is in it.
+//! The loader of Deno's `require()`: permissions, resolution and source text.
 //!
-//! Who asks is not to be believed: `createRequire()` takes any path for the file that it works for.
+//! The requiring file is untrusted: `createRequire()` accepts any path.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ impl Loader {
         let options = project.options.clone();
         let emitted =
             transpile::emit(&url, media, &text, Cjs::Yes, options).map_err(JsErrorBox::from_err)?;
-        self.keep_map(&url, emitted.map);
+        self.store_map(&url, emitted.map);
         Ok(emitted.text.into())
     }
 }
@@ -69,15 +69,15 @@ impl NodeRequireLoader for Loader {
     }
 
     fn is_maybe_cjs_from_require(&self, specifier: &Url) -> Result<bool, PackageJsonLoadError> {
-        // The answer is in a `package.json` above the file.
-        if !specifier.to_file_path().is_ok_and(|path| self.may_look(&path)) {
+        // The result reveals the content of a `package.json` above the file.
+        if !specifier.to_file_path().is_ok_and(|path| self.may_probe(&path)) {
             return Ok(false);
         }
         self.commonjs.may_be_required(specifier)
     }
 
     fn resolve_require_node_module_paths(&self, from: &Path) -> Vec<String> {
-        // A bundle lies nowhere, and so has no packages beside it.
+        // A bundle has no path, and so no packages.
         match &self.bundle {
             Some(_) => Vec::new(),
             None => default_resolve_require_node_module_paths(from),
@@ -85,8 +85,8 @@ impl NodeRequireLoader for Loader {
     }
 }
 
-/// `require("me")` from within the package `me`, by its `exports`. Deno's own reads the `package.json`
-/// beside whatever file is said to ask, and tells what is in it.
+/// Resolves `require("me")` within the package `me` by its `exports`. Deno's own op reads the `package.json` of any file
+/// that claims to require, without a permission check.
 #[op2(stack_trace)]
 #[string]
 pub(crate) fn op_host_require_try_self(
@@ -110,8 +110,8 @@ pub(crate) fn op_host_require_try_self(
     package.find(state, inside, Some(&UrlOrPathRef::from_path(package.path))).map(Some)
 }
 
-/// What a package exports under the name that `require()` has for it. Deno's own reads the `package.json` of any
-/// folder, and tells what is in it.
+/// Resolves `require("name/inside")` by the package's `exports`. Deno's own op reads the `package.json` of any folder
+/// without a permission check.
 #[op2(stack_trace)]
 #[string]
 pub(crate) fn op_host_require_resolve_exports(
@@ -126,7 +126,7 @@ pub(crate) fn op_host_require_resolve_exports(
     let loader = state.borrow::<NodeRequireLoaderRc>().clone();
     let permissions = state.borrow_mut::<PermissionsContainer>();
     let mut found = None;
-    // A package is in a folder with its name, or is the folder itself.
+    // The package is a subfolder with its name, or the folder itself.
     for folder in [Path::new(folder).join(name), PathBuf::from(folder)] {
         let manifest = folder.join("package.json");
         if loader.ensure_read_permission(permissions, Cow::Borrowed(&manifest)).is_err() {
@@ -148,7 +148,7 @@ pub(crate) fn op_host_require_resolve_exports(
 
 /// A package with `exports`.
 struct Exporting<'a> {
-    /// Of its `package.json`.
+    /// The path of its `package.json`.
     path: &'a Path,
     exports: &'a Map<String, Value>,
 }
@@ -161,7 +161,7 @@ impl Exporting<'_> {
         parent: Option<&UrlOrPathRef<'_>>,
     ) -> Result<String, JsErrorBox> {
         let node = state.borrow::<Arc<Node>>();
-        // What was found before may have changed.
+        // Files may have changed since the last resolution.
         NodeResolutionThreadLocalCache::clear();
         let found = node
             .package_exports_resolve(

@@ -1,8 +1,7 @@
-//! Specifier to URL, for scripts on the disk.
+//! Resolves specifiers to URLs, for scripts on the disk.
 //!
-//! Follows Deno where a specifier is its own (`npm:`, `jsr:`) and Node's algorithm for everything
-//! that concerns packages. Whether the module is there is found out when it is loaded, except
-//! inside packages. Must not fetch anything: what is not on the disk is an error.
+//! Follows Deno for its own schemes (`npm:`, `jsr:`) and Node's algorithm for packages. Except inside packages, a
+//! missing module is an error only when it is loaded. Nothing is fetched: what is not on the disk is an error.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -30,13 +29,13 @@ use super::specifier::{is_builtin, is_relative, jsr_on_npm, leaves_package, pack
 use crate::isolate::sandbox::permissions::Writable;
 use crate::typescript::project::{Project, ProjectError, Projects, Target};
 
-/// Node's way of finding a module.
+/// Node's resolution algorithm.
 pub(super) type Node = NodeResolver<DenoInNpmPackageChecker, NpmResolver<Sys>, Sys>;
 
-/// Whether the script may know if there is a file.
-type Look<'a> = &'a dyn Fn(&Path) -> bool;
+/// Whether the script may know if a file exists.
+type MayProbe<'a> = &'a dyn Fn(&Path) -> bool;
 
-/// Finds packages in the `node_modules` folders that are there.
+/// Finds packages in existing `node_modules` folders.
 pub(super) struct Packages {
     pub(super) node: Arc<Node>,
     pub(super) package_json: Arc<PackageJsonResolver<Sys>>,
@@ -53,7 +52,7 @@ pub(super) struct Packages {
 }
 
 impl Packages {
-    /// `folder` is where the script lies; `None` when it lies nowhere.
+    /// `folder` is the folder of the script; `None` if it has no path.
     pub(super) fn new(folder: Option<&Path>, writable: Writable) -> Self {
         let cached = NodeResolutionSys::new(Sys::default(), None);
         let package_json = Arc::new(PackageJsonResolver::new(
@@ -95,23 +94,22 @@ impl Packages {
         self.in_npm.in_npm_package(url)
     }
 
-    /// The project of a module. Packages are compiled already, and no part of one.
+    /// The project of a module. Packages are compiled already and belong to no project.
     pub(super) fn project(&self, module: &Url) -> Result<Rc<Project>, ProjectError> {
         if self.contains(module) { Ok(Rc::default()) } else { self.projects.of(module) }
     }
 
-    /// `may_look` tells of a path whether the script may know if there is a file.
     pub(super) fn resolve(
         &self,
         specifier: &str,
         referrer: &Url,
-        may_look: Look<'_>,
+        may_probe: MayProbe<'_>,
     ) -> Result<Url, LoadError> {
         match self.project(referrer) {
-            Ok(project) => self.resolve_in(&project, specifier, referrer, may_look),
-            // JavaScript that needs nothing of its project runs without it, as in Node.
+            Ok(project) => self.resolve_in(&project, specifier, referrer, may_probe),
+            // JavaScript does not need a valid project, as in Node.
             Err(error) if !MediaType::from_specifier(referrer).is_emittable() => {
-                let plain = self.resolve_in(&Project::default(), specifier, referrer, may_look);
+                let plain = self.resolve_in(&Project::default(), specifier, referrer, may_probe);
                 plain.map_err(|plain| match plain {
                     LoadError::NotInstalled { .. } => error.into(),
                     other => other,
@@ -126,12 +124,12 @@ impl Packages {
         project: &Project,
         specifier: &str,
         referrer: &Url,
-        may_look: Look<'_>,
+        may_probe: MayProbe<'_>,
     ) -> Result<Url, LoadError> {
         match project.mapped(specifier, referrer)? {
-            // A map's own words are not looked for in it again.
-            Some(url) => self.unmapped(&Project::default(), url.as_str(), referrer, may_look),
-            None => self.unmapped(project, specifier, referrer, may_look),
+            // The target of a mapping is not mapped again.
+            Some(url) => self.unmapped(&Project::default(), url.as_str(), referrer, may_probe),
+            None => self.unmapped(project, specifier, referrer, may_probe),
         }
     }
 
@@ -140,7 +138,7 @@ impl Packages {
         project: &Project,
         specifier: &str,
         referrer: &Url,
-        may_look: Look<'_>,
+        may_probe: MayProbe<'_>,
     ) -> Result<Url, LoadError> {
         let from = ImportedFrom::url(referrer);
         if is_relative(specifier) {
@@ -149,13 +147,13 @@ impl Packages {
                 from,
                 reason: error.to_string(),
             })?;
-            return self.file(specifier, referrer, url, may_look);
+            return self.file(specifier, referrer, url, may_probe);
         }
         let Ok(url) = Url::parse(specifier) else {
-            return self.named(project, specifier, referrer, may_look);
+            return self.named(project, specifier, referrer, may_probe);
         };
         match url.scheme() {
-            "file" => self.file(specifier, referrer, url, may_look),
+            "file" => self.file(specifier, referrer, url, may_probe),
             "data" => Ok(url),
             "node" if DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(url.path()) => Ok(url),
             "node" => Err(LoadError::UnknownBuiltin { specifier: specifier.to_owned(), from }),
@@ -186,13 +184,13 @@ impl Packages {
         }
     }
 
-    /// A file by its address. Packages are known by the path their links lead to, as in Node.
+    /// Resolves the URL of a file. Symlinks are resolved for packages, as in Node.
     fn file(
         &self,
         specifier: &str,
         referrer: &Url,
         url: Url,
-        may_look: Look<'_>,
+        may_probe: MayProbe<'_>,
     ) -> Result<Url, LoadError> {
         if url.scheme() != "file" {
             return Err(LoadError::Specifier {
@@ -201,29 +199,29 @@ impl Packages {
                 reason: "a relative specifier needs a file to be relative to".to_owned(),
             });
         }
-        // Node looks whether the file is there.
-        if self.contains(referrer) && url.to_file_path().is_ok_and(|path| may_look(&path)) {
+        // Node checks that the file exists.
+        if self.contains(referrer) && url.to_file_path().is_ok_and(|path| may_probe(&path)) {
             return self.by_node(specifier, referrer);
         }
         Ok(self.node.handle_if_in_node_modules(&url).unwrap_or(url))
     }
 
-    /// A name, which may be that of a built-in module, a file of the project, or a package.
+    /// Resolves a name: of a built-in module, a path mapping of the project, or a package.
     fn named(
         &self,
         project: &Project,
         specifier: &str,
         referrer: &Url,
-        may_look: Look<'_>,
+        may_probe: MayProbe<'_>,
     ) -> Result<Url, LoadError> {
         if is_builtin(specifier) {
             return self.by_node(specifier, referrer);
         }
-        let target = project.path(specifier, may_look);
+        let target = project.path(specifier, may_probe);
         if let Some(Target::File(path)) = &target
             && let Ok(url) = Url::from_file_path(path)
         {
-            return self.file(specifier, referrer, url, may_look);
+            return self.file(specifier, referrer, url, may_probe);
         }
         let found = if specifier.starts_with('#') {
             self.by_node(specifier, referrer)
@@ -254,7 +252,7 @@ impl Packages {
             NodeResolutionKind::Execution,
         );
         match found {
-            // The engine falls back to a built-in module that Node has under its scheme only.
+            // Deno falls back to built-in modules that Node has only with the scheme.
             Ok(Some(NodeResolution::BuiltIn(_))) => Err(LoadError::SchemeMissing {
                 specifier: specifier.to_owned(),
                 from: ImportedFrom::url(referrer),
@@ -275,7 +273,7 @@ impl Packages {
         referrer: &Url,
     ) -> Result<Url, LoadError> {
         stays_in_package(specifier, referrer)?;
-        // The folder is asked for first: only its absence means that nothing is installed.
+        // The folder is resolved first: only its absence means that the package is not installed.
         self.npm
             .resolve_pkg_folder_from_deno_module_req(request.req(), referrer)
             .map_err(|_| not_installed(specifier, &request.req().to_string(), referrer))?;
@@ -306,7 +304,7 @@ fn url_of(found: UrlOrPath, specifier: &str, referrer: &Url) -> Result<Url, Load
     found.into_url().map_err(|error| failed(specifier, referrer, &error))
 }
 
-/// Whether there is a file, an address beside a package must not tell.
+/// Refuses a path that leaves its package. Otherwise the error would reveal whether a file exists.
 fn stays_in_package(specifier: &str, referrer: &Url) -> Result<(), LoadError> {
     if !leaves_package(specifier) {
         return Ok(());
@@ -319,7 +317,7 @@ fn stays_in_package(specifier: &str, referrer: &Url) -> Result<(), LoadError> {
     })
 }
 
-/// Deno says the same of a package that is declared but not there; the remedy is one for both.
+/// Whether Deno's message is that of a package that is declared but not installed.
 fn is_missing(message: &str) -> bool {
     message.contains("Did you forget to run")
 }
@@ -334,7 +332,7 @@ fn not_installed(specifier: &str, package: &str, referrer: &Url) -> LoadError {
 
 fn failed(specifier: &str, referrer: &Url, error: &dyn std::error::Error) -> LoadError {
     let reason = error.to_string();
-    // Node's messages mostly say it themselves.
+    // Most of Node's messages name the importing file.
     let from = if reason.contains("imported from") {
         ImportedFrom::default()
     } else {

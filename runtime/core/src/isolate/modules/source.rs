@@ -1,7 +1,7 @@
-//! URL to source: reads a file, and turns it into what V8 can compile.
+//! Loads the source of a URL and converts it to a form that V8 can compile.
 //!
-//! Everything here is synchronous, so that a script is up as soon as its files are read. Must not
-//! parse what V8 would parse anyway: plain ES modules pass through as they are.
+//! Everything except blobs is synchronous, which starts scripts faster. Plain ES modules are not parsed here, because V8
+//! parses them anyway.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -24,16 +24,15 @@ use node_resolver::analyze::CjsAnalysisSourceProvider;
 
 use super::Loader;
 use super::commonjs;
-use super::errors::{ImportedFrom, LoadError};
-use super::missing;
+use super::errors::{ImportedFrom, LoadError, read_error};
 use crate::isolate::sandbox::files::sandbox_fs;
 use crate::typescript::transpile;
 use crate::typescript::transpile::Cjs;
 
-/// A byte order mark.
-pub(super) const MARK: &str = "\u{FEFF}";
+/// The byte order mark.
+pub(super) const BOM: &str = "\u{FEFF}";
 
-/// A module of a script on the disk.
+/// Loads a file or a `data:` URL.
 pub(super) fn load(
     loader: &Rc<Loader>,
     url: &Url,
@@ -49,19 +48,21 @@ fn respond(
     prepared: Result<Prepared, JsErrorBox>,
 ) -> ModuleLoadResponse {
     match prepared {
-        Ok(Prepared::Ready(module, code)) => done(module, code, url),
+        Ok(Prepared::Ready(module, code)) => {
+            ModuleLoadResponse::Sync(Ok(ModuleSource::new(module, code, url, None)))
+        }
         Ok(Prepared::CommonJs(text)) => translate(loader, url, text),
         Err(error) => ModuleLoadResponse::Sync(Err(error)),
     }
 }
 
-/// The module of a worker that was started from a blob, which is in memory.
+/// Loads the main module of a worker that was started from a blob.
 pub(super) fn load_blob(loader: &Rc<Loader>, url: &Url, blob: Arc<Blob>) -> ModuleLoadResponse {
     let (loader, url) = (loader.clone(), url.clone());
     let module = async move {
         let media = MediaType::from_content_type(&url, &blob.media_type);
         let from = ImportedFrom::default();
-        // Most blobs of scripts have no type, or that of plain text.
+        // Most blobs with scripts have no MIME type, or that of plain text.
         if media == MediaType::Unknown && !is_unspecific(&blob.media_type) {
             let mime = blob.media_type.clone();
             let error = LoadError::UnknownFormat { module: "a blob: URL", mime, from };
@@ -79,8 +80,8 @@ pub(super) fn load_blob(loader: &Rc<Loader>, url: &Url, blob: Arc<Blob>) -> Modu
     ModuleLoadResponse::Async(module.boxed_local())
 }
 
-/// A module whose text hooks gave.
-pub(super) fn load_given(
+/// Loads a module with the text that hooks have provided.
+pub(super) fn load_text(
     loader: &Rc<Loader>,
     url: &Url,
     text: String,
@@ -109,7 +110,7 @@ fn is_unspecific(mime: &str) -> bool {
 
 enum Prepared {
     Ready(ModuleType, ModuleSourceCode),
-    /// JavaScript that has to be wrapped.
+    /// JavaScript that needs an ES wrapper, or turns out to be an ES module.
     CommonJs(String),
 }
 
@@ -132,7 +133,7 @@ fn prepare(
     if url.scheme() == "data" {
         return data(loader, url, from, &options.requested_module_type);
     }
-    // The resolver lets no other scheme through.
+    // The resolver permits no other scheme.
     let path = url.to_file_path().map_err(|()| {
         JsErrorBox::from_err(LoadError::Specifier {
             specifier: url.to_string(),
@@ -141,15 +142,15 @@ fn prepare(
         })
     })?;
     let in_package = loader.packages.contains(url);
-    // The module of a worker and its static imports are what the script that started it asked for.
+    // The main module of a worker and its static imports are loaded for the script that started it.
     let by_parent = !options.is_dynamic_import && !options.is_synchronous;
     let permissions = match &loader.worker {
         Some(worker) if by_parent => &worker.parent,
         _ => &loader.permissions,
     };
     let path = loader.allowed(permissions, &path, "import()").map_err(JsErrorBox::from_err)?;
-    let bytes = read(&path)
-        .map_err(|error| JsErrorBox::from_err(missing::explain(url, &path, from, error)))?;
+    let bytes =
+        read(&path).map_err(|error| JsErrorBox::from_err(read_error(url, &path, from, error)))?;
     loader.loaded.borrow_mut().insert(url.clone(), path.clone());
     if in_package && MediaType::from_specifier(url).is_emittable() {
         return Err(JsErrorBox::from_err(LoadError::TypesInPackage {
@@ -158,21 +159,21 @@ fn prepare(
         }));
     }
     let media = MediaType::from_specifier(url);
-    // The main module and what require() asks for are scripts whatever they are called, as in Node.
-    let is_any = *url == loader.main || options.is_synchronous;
-    if media == MediaType::Unknown && !is_any && is_code(&options.requested_module_type) {
-        known_extension(&path, url, from).map_err(JsErrorBox::from_err)?;
+    // The main module and required files are scripts whatever their extension, as in Node.
+    let is_script = *url == loader.main || options.is_synchronous;
+    if media == MediaType::Unknown && !is_script && is_code(&options.requested_module_type) {
+        refuse_extension(&path, url, from).map_err(JsErrorBox::from_err)?;
     }
     convert(loader, url, from, media, bytes, &options.requested_module_type)
 }
 
-/// Whether an import wants to run what it loads.
+/// Whether an import runs the loaded module.
 fn is_code(requested: &RequestedModuleType) -> bool {
     !matches!(requested, RequestedModuleType::Text | RequestedModuleType::Bytes)
 }
 
-/// A file without an extension is a script; any other says what it is.
-fn known_extension(path: &Path, url: &Url, from: &ImportedFrom) -> Result<(), LoadError> {
+/// Fails if an unknown file has an extension. A file without one is a script.
+fn refuse_extension(path: &Path, url: &Url, from: &ImportedFrom) -> Result<(), LoadError> {
     let Some(extension) = path.extension() else { return Ok(()) };
     Err(LoadError::UnknownExtension {
         module: url.to_string(),
@@ -214,7 +215,7 @@ fn convert(
 ) -> Result<Prepared, JsErrorBox> {
     match requested {
         RequestedModuleType::Text => {
-            return Ok(Prepared::bytes(ModuleType::Text, without_mark(bytes)));
+            return Ok(Prepared::bytes(ModuleType::Text, without_bom(bytes)));
         }
         RequestedModuleType::Bytes => return Ok(Prepared::bytes(ModuleType::Bytes, bytes)),
         RequestedModuleType::Json if media != MediaType::Json => {
@@ -227,7 +228,7 @@ fn convert(
     }
     match media {
         MediaType::Json if *requested == RequestedModuleType::Json => {
-            Ok(Prepared::bytes(ModuleType::Json, without_mark(bytes)))
+            Ok(Prepared::bytes(ModuleType::Json, without_bom(bytes)))
         }
         MediaType::Json => Err(JsErrorBox::from_err(LoadError::JsonAttribute {
             module: url.to_string(),
@@ -261,7 +262,7 @@ fn script(
         Cjs::No
     } else if matches!(media, MediaType::Cjs | MediaType::Cts) {
         Cjs::Yes
-    } else if !media.is_emittable() && commonjs::begins_as_module(&text) {
+    } else if !media.is_emittable() && commonjs::starts_as_module(&text) {
         Cjs::No
     } else {
         Cjs::Maybe
@@ -283,7 +284,7 @@ fn emit(
     let options = project.options.clone();
     let emitted =
         transpile::emit(url, media, text, is_cjs, options).map_err(JsErrorBox::from_err)?;
-    loader.keep_map(url, emitted.map);
+    loader.store_map(url, emitted.map);
     Ok(if emitted.is_cjs {
         Prepared::CommonJs(emitted.text)
     } else {
@@ -291,8 +292,7 @@ fn emit(
     })
 }
 
-/// Wraps `CommonJS` in a module that exports its names; text that turns out to be an ES module comes
-/// back as it is.
+/// Wraps `CommonJS` in an ES module that exports its names. Returns ES modules unchanged.
 fn translate(loader: &Rc<Loader>, url: &Url, text: String) -> ModuleLoadResponse {
     let (loader, address) = (loader.clone(), url.clone());
     let mut translated: LocalBoxFuture<'static, _> = async move {
@@ -311,14 +311,14 @@ fn translate(loader: &Rc<Loader>, url: &Url, text: String) -> ModuleLoadResponse
         Ok(ModuleSource::new(ModuleType::JavaScript, code, &address, None))
     }
     .boxed_local();
-    // Nothing in there waits, so that one poll does it.
+    // Nothing in the future waits, so one poll completes it.
     match translated.poll_unpin(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => ModuleLoadResponse::Sync(result),
         Poll::Pending => ModuleLoadResponse::Async(translated),
     }
 }
 
-/// Reads what a `CommonJS` file re-exports, if it may be read.
+/// Reads the files that a `CommonJS` file re-exports, if permitted.
 struct Reexported<'a>(&'a Loader);
 
 impl CjsAnalysisSourceProvider for Reexported<'_> {
@@ -328,7 +328,7 @@ impl CjsAnalysisSourceProvider for Reexported<'_> {
     }
 }
 
-/// Reads a file that may be loaded, by the path that links lead to.
+/// Reads a file that may be loaded, by its resolved path.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = sandbox_fs::open_regular_file(path)?;
     let mut bytes = Vec::with_capacity(
@@ -338,24 +338,19 @@ pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// As in Deno and Node, bytes that are not UTF-8 become replacement characters.
+/// Replaces bytes that are not UTF-8 by replacement characters, like Deno and Node.
 pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
     read(path).map(into_text)
 }
 
 fn into_text(bytes: Vec<u8>) -> String {
-    String::from_utf8(without_mark(bytes))
+    String::from_utf8(without_bom(bytes))
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// The bytes after a byte order mark, which editors put in front of UTF-8 and which is no part of it.
-fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
-    if bytes.starts_with(MARK.as_bytes()) {
-        bytes.drain(..MARK.len());
+fn without_bom(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.starts_with(BOM.as_bytes()) {
+        bytes.drain(..BOM.len());
     }
     bytes
-}
-
-fn done(module: ModuleType, code: ModuleSourceCode, url: &Url) -> ModuleLoadResponse {
-    ModuleLoadResponse::Sync(Ok(ModuleSource::new(module, code, url, None)))
 }

@@ -1,14 +1,14 @@
-//! What a specifier says by itself, without a look at the disk.
+//! Classifies specifiers by their text alone.
 
 use deno_runtime::deno_core::url::Url;
 use deno_semver::jsr::JsrPackageReqReference;
 use deno_semver::npm::NpmPackageReqReference;
 use node_resolver::{DenoIsBuiltInNodeModuleChecker, IsBuiltInNodeModuleChecker};
 
-/// Built-in modules that Node knows by their scheme only. Without it these are names of packages.
+/// Built-in modules that Node has only with the scheme `node:`. Without it these are names of packages.
 const WITH_SCHEME_ONLY: [&str; 4] = ["sea", "sqlite", "test", "test/reporters"];
 
-/// Whether a specifier without a scheme names a built-in module. No package can replace that.
+/// Whether a specifier without a scheme names a built-in module, which takes precedence over packages.
 pub(super) fn is_builtin(specifier: &str) -> bool {
     !WITH_SCHEME_ONLY.contains(&specifier)
         && DenoIsBuiltInNodeModuleChecker.is_builtin_node_module(specifier)
@@ -21,7 +21,7 @@ pub(super) fn is_relative(specifier: &str) -> bool {
         || matches!(specifier, "." | "..")
 }
 
-/// JSR publishes every package to an npm registry of its own, as `@jsr/scope__name`.
+/// The npm name of a JSR package. JSR publishes its packages to its own npm registry as `@jsr/scope__name`.
 pub(super) fn jsr_on_npm(url: &Url) -> Option<NpmPackageReqReference> {
     let reference = JsrPackageReqReference::from_specifier(url).ok()?;
     let (scope, name) = reference.req().name.strip_prefix('@')?.split_once('/')?;
@@ -39,7 +39,7 @@ pub(super) fn package_name(specifier: &str) -> &str {
     }
 }
 
-/// Whether the path in a package leads out of it again.
+/// Whether the path inside a package leaves the package.
 pub(super) fn leaves_package(specifier: &str) -> bool {
     let is_parent = |part: &str| {
         matches!(part.to_ascii_lowercase().as_str(), ".." | ".%2e" | "%2e." | "%2e%2e")
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn jsr_packages_are_looked_for_under_their_npm_name() {
+    fn jsr_packages_have_an_npm_name() {
         let on_npm = |text: &str| jsr_on_npm(&Url::parse(text).unwrap()).map(|it| it.to_string());
         assert_eq!(on_npm("jsr:@std/path@1/posix").unwrap(), "npm:@jsr/std__path@1/posix");
         assert!(on_npm("jsr:@std/path").unwrap().starts_with("npm:@jsr/std__path"));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leaves_its_package_is_known() {
+    fn paths_that_leave_their_package_are_recognized() {
         for path in ["p/../x", "p/a/..", "@s/p/%2E%2e/x", "p/.%2e/x", "npm:p/../../x", "p\\..\\x"] {
             assert!(leaves_package(path), "{path}");
         }

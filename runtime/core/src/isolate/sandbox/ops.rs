@@ -6,5 +6,6 @@ pub(crate) mod code_cache;
 pub(crate) mod entry;
 pub(crate) mod originals;
 pub(crate) mod overrides;
+pub(crate) mod ports;
 pub(crate) mod verdicts;
 pub(crate) mod worker_args;

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,35 +12,11 @@ use deno_error::JsErrorBox;
 use deno_runtime::deno_core::{
     AsyncRefCell, CancelHandle, CancelTryFuture, OpState, RcRef, Resource, ResourceId, op2,
 };
-use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use crate::isolate::limits::control::Control;
-
-/// The same number on every system, as `SIGTERM`.
-pub(crate) const SIGABRT: i32 = 6;
-
-/// The first signal of a graceful stop.
-pub(crate) const SIGTERM: i32 = 15;
-
-/// The listeners of one process, by signal number.
-#[derive(Default)]
-pub(crate) struct Signals(Mutex<HashMap<i32, watch::Sender<()>>>);
-
-impl Signals {
-    /// Sends the signal to its listeners. Returns whether there is one.
-    pub(crate) fn deliver(&self, signal: i32) -> bool {
-        self.lock().get(&signal).is_some_and(|sender| sender.send(()).is_ok())
-    }
-
-    fn listen(&self, signal: i32) -> watch::Receiver<()> {
-        self.lock().entry(signal).or_insert_with(|| watch::channel(()).0).subscribe()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<i32, watch::Sender<()>>> {
-        self.0.lock()
-    }
-}
+#[cfg(not(unix))]
+use crate::isolate::limits::signals::{SIGABRT, SIGTERM};
 
 struct Listener {
     received: AsyncRefCell<watch::Receiver<()>>,
@@ -66,18 +41,6 @@ pub(crate) fn number_of(name: &str) -> Result<i32, JsErrorBox> {
 #[cfg(unix)]
 fn parse(name: &str) -> Option<i32> {
     name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32)
-}
-
-/// Whether the default action of the signal is to ignore it.
-#[cfg(unix)]
-pub(crate) fn is_ignored(signal: i32) -> bool {
-    use nix::libc::{SIGCHLD, SIGCONT, SIGURG, SIGWINCH};
-    [SIGCHLD, SIGCONT, SIGURG, SIGWINCH].contains(&signal)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn is_ignored(_: i32) -> bool {
-    false
 }
 
 #[cfg(not(unix))]

@@ -33,8 +33,8 @@ use libsqlite3_sys as sqlite;
 
 pub(crate) use self::backup::op_host_backup;
 pub(crate) use self::methods::install;
-use crate::isolate::crash;
 use crate::isolate::limits::array_buffers::ArrayBuffers;
+use crate::isolate::limits::control::Control;
 
 /// Virtual machine instructions between two calls of the progress handler. One usually takes less than a microsecond.
 const INSTRUCTIONS: c_int = 100;
@@ -141,7 +141,7 @@ unsafe extern "C" fn allocate(bytes: c_int) -> *mut c_void {
     let (Some((all, counted)), Some(allocate)) = (with_header(bytes), allocator().xMalloc) else {
         return ptr::null_mut();
     };
-    let owner = crash::process_here().and_then(|process| process.buffers.get().cloned());
+    let owner = Control::of_this_thread().and_then(|process| process.buffers.get().cloned());
     if owner.as_ref().is_some_and(|owner| !owner.take_native(counted)) {
         return ptr::null_mut();
     }
@@ -216,7 +216,7 @@ unsafe extern "C" fn on_open(
     _: *mut *mut c_char,
     _: *const sqlite::sqlite3_api_routines,
 ) -> c_int {
-    if crash::process_here().is_some() {
+    if Control::of_this_thread().is_some() {
         // SAFETY: SQLite passes an open connection. The handler takes no data pointer.
         unsafe {
             sqlite::sqlite3_progress_handler(
@@ -233,5 +233,5 @@ unsafe extern "C" fn on_open(
 
 /// The progress handler, which SQLite calls during a query. Any result but 0 interrupts the query.
 unsafe extern "C" fn should_interrupt(_: *mut c_void) -> c_int {
-    crash::process_here().is_some_and(|process| process.is_asked()).into()
+    Control::of_this_thread().is_some_and(|process| process.is_end_requested()).into()
 }

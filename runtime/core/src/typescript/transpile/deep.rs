@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Error;
-use crate::isolate::crash;
+use crate::isolate::crash::{self, Crash};
 
 /// An unoptimised swc takes up to 32 KiB per level.
 const STACK: usize = 256 << 20;
@@ -32,7 +32,7 @@ pub(super) fn run<T: Send + 'static>(
         return Err(too_deep(specifier));
     }
     let internal = |reason| Error::Internal { specifier: specifier.to_owned(), reason };
-    let process = crash::process_here().or_else(crash::process_of_its_own);
+    let process = crash::current().or_else(Crash::without_process);
     let (done, result) = mpsc::channel();
     let helped = process.clone();
     let work = Arc::new(Mutex::new(Some(work)));
@@ -64,7 +64,7 @@ pub(super) fn run<T: Send + 'static>(
                 return Err(internal("the parser returned no result".to_owned()));
             }
             Err(RecvTimeoutError::Timeout) => {
-                if process.as_ref().is_some_and(|process| process.crash.has_happened()) {
+                if process.as_ref().is_some_and(|crash| crash.has_happened()) {
                     return Err(too_deep(specifier));
                 }
             }

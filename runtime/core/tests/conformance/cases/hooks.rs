@@ -216,7 +216,7 @@ async fn import_rejects_with_the_error_of_a_hook(bench: &Bench) -> Outcome {
         "TypeError not x: really",
         "TypeError not y",
         "TypeError resolve hook must",
-        "TypeError A resolve hook gave 'no url'",
+        "TypeError A resolve hook returned 'no url'",
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:?} {}", ended.log());
     for (line, expected) in lines.iter().zip(expected) {

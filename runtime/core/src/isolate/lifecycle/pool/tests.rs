@@ -24,7 +24,7 @@ fn blocked_isolate(memory: MemoryLimits, received: mpsc::Sender<()>) -> WarmIsol
         let _guard = guard;
         let StartMessage { process, ready, report } = message.blocking_recv().expect("a message");
         received.send(()).expect("the test waits");
-        while !process.control.is_asked() {
+        while !process.control.is_end_requested() {
             std::thread::sleep(Duration::from_millis(1));
         }
         drop(ready);

@@ -166,7 +166,7 @@ impl Inherited {
             }
             (waiting, state.watchdog.clone())
         };
-        let _paused = watchdog.as_ref().map(|control| control.pulse.pause());
+        let _paused = watchdog.as_ref().map(|control| control.watchdog.pause());
         // An error means that nothing is left to wait for.
         let _ = waiting.recv();
     }

@@ -47,7 +47,7 @@ pub(crate) fn op_host_flock_sync(
     let file = FileResource::get_file(state, rid).map_err(JsErrorBox::from_err)?;
     let control = state.borrow::<Arc<Control>>();
     while !file.clone().try_lock_sync(exclusive).map_err(JsErrorBox::from_err)? {
-        if control.is_asked() {
+        if control.is_end_requested() {
             return Err(JsErrorBox::new("Interrupted", "the wait for a lock was interrupted"));
         }
         std::thread::sleep(LOCK_AGAIN);

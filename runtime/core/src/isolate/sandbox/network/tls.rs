@@ -62,7 +62,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::isolate::crash::own_program;
+    use crate::isolate::crash::subprocess_test;
     use crate::{Backpressure, Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor};
 
     /// Whether `ensure_provider` installed the provider.
@@ -101,7 +101,7 @@ mod tests {
     fn a_provider_is_installed_at_the_first_use_of_tls_unless_the_application_has_one() {
         let mut uses = USES.map(|(tls_use, _)| tls_use).to_vec();
         uses.push("own");
-        own_program::run(USE_VARIABLE, &uses, application);
+        subprocess_test::run(USE_VARIABLE, &uses, application);
     }
 
     async fn application(tls_use: String) {

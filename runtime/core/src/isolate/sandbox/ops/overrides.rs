@@ -13,9 +13,10 @@ use deno_runtime::deno_os::ExitCode;
 use deno_runtime::deno_permissions::PermissionsContainer;
 use serde::Deserialize;
 
-use super::{code_cache, originals, verdicts, worker_args};
+use super::{code_cache, originals, ports, verdicts, worker_args};
+use crate::isolate::limits::blobs;
 use crate::isolate::limits::control::{Control, SelfEnded};
-use crate::isolate::limits::{blobs, ports};
+use crate::isolate::limits::signals::SIGABRT;
 use crate::isolate::modules::{self, native_addons};
 use crate::isolate::sandbox::children::{executable, inherit, spawn};
 use crate::isolate::sandbox::files::cwd::WorkingDirectory;
@@ -164,7 +165,7 @@ fn op_host_exit(state: &mut OpState) {
 
 #[op2(fast)]
 fn op_host_abort(state: &mut OpState) {
-    end_script(state, SelfEnded::Signal(signals::SIGABRT));
+    end_script(state, SelfEnded::Signal(SIGABRT));
 }
 
 /// Delivers a signal that the script sends to the application's process to the script instead.

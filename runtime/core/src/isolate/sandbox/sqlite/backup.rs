@@ -172,7 +172,7 @@ fn back_up(
         return Err(Error::of(target.0, code).into());
     }
     loop {
-        if control.is_asked() {
+        if control.is_end_requested() {
             return Err(BackupError::Interrupted);
         }
         // SAFETY: `backup` is not null and is not finished before it is dropped.

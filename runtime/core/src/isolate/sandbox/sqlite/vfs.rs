@@ -14,6 +14,7 @@ use libsqlite3_sys as sqlite;
 
 use super::connections;
 use crate::isolate::crash;
+use crate::isolate::limits::control::Control;
 
 /// Names of SQLite's default VFS. Nothing is replaced if the application has registered another default.
 const DEFAULT_NAMES: [&CStr; 4] = [c"unix", c"unix-excl", c"win32", c"win32-longpath"];
@@ -73,7 +74,7 @@ unsafe extern "C" fn open(
     opened: *mut c_int,
 ) -> c_int {
     let VfsPair { files, memory } = *vfs_pair();
-    let vfs = if name.is_null() && crash::is_for_a_process() { memory } else { files };
+    let vfs = if name.is_null() && crash::is_process_thread() { memory } else { files };
     // SAFETY: `vfs` is registered, so its `xOpen` takes it and SQLite's arguments. `file` has `szOsFile` bytes, which
     // is the larger of both.
     unsafe {
@@ -91,7 +92,7 @@ unsafe extern "C" fn access(
     flags: c_int,
     result: *mut c_int,
 ) -> c_int {
-    if flags == sqlite::SQLITE_ACCESS_READWRITE && crash::is_for_a_process() {
+    if flags == sqlite::SQLITE_ACCESS_READWRITE && crash::is_process_thread() {
         // SAFETY: SQLite passes a pointer to which the result is written.
         unsafe { *result = 0 };
         return sqlite::SQLITE_OK;
@@ -108,7 +109,7 @@ unsafe extern "C" fn access(
 
 /// SQLite sleeps repeatedly while it waits for a lock. Ends the wait if the process has to end.
 unsafe extern "C" fn sleep(_: *mut sqlite::sqlite3_vfs, microseconds: c_int) -> c_int {
-    if crash::process_here().is_some_and(|process| process.is_asked()) {
+    if Control::of_this_thread().is_some_and(|process| process.is_end_requested()) {
         connections::stop_waiting();
         return 0;
     }

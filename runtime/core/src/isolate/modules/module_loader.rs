@@ -1,4 +1,4 @@
-//! The loader as `deno_core` wants it: there from the first, whatever it is to load.
+//! Implements `deno_core`'s module loader. `deno_core` needs it before the script of an isolate is known.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -8,28 +8,28 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use deno_error::JsErrorBox;
+use deno_error::{JsErrorBox, JsErrorClass, PropertyValue};
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_core::v8;
 use deno_runtime::deno_core::{
-    ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleLoader, ResolutionKind,
-    SourceCodeCacheInfo,
+    ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleLoader, ModuleSource,
+    ModuleSourceCode, ModuleType, RequestedModuleType, ResolutionKind, SourceCodeCacheInfo,
 };
 use deno_runtime::deno_node::create_host_defined_options;
 
 use super::errors::guard;
-use super::{LoadError, Loader, Modules, compiled, hooks, rejection, source};
+use super::{LoadError, Loader, Modules, builtin_code_cache, hooks, source};
 use crate::isolate::limits::interrupt;
 
-/// Where the modules of an isolate will be once it has a script. Until then it has none but the engine's
-/// own, which need no loader.
+/// Holds the modules of an isolate once it has a script. Until then it loads only the engine's own modules, which need no
+/// loader.
 #[derive(Clone, Default)]
-pub(crate) struct Place(Rc<OnceCell<Rc<Loader>>>);
+pub(crate) struct LoaderSlot(Rc<OnceCell<Rc<Loader>>>);
 
-impl Place {
-    /// To be called once.
-    pub(crate) fn take(&self, modules: &Modules) {
-        // A second one is not taken: an isolate runs one script.
+impl LoaderSlot {
+    /// Call once.
+    pub(crate) fn set(&self, modules: &Modules) {
+        // An isolate runs one script, so the cell is empty.
         let _ = self.0.set(modules.loader.clone());
     }
 
@@ -38,13 +38,13 @@ impl Place {
     }
 }
 
-/// A type of its own because the trait gives only `&self`, and loading wants the `Rc`.
-struct SharedLoader(Place);
+/// Not implemented by [`Loader`], because the trait passes `&self` and loading needs the `Rc`.
+struct SharedLoader(LoaderSlot);
 
 impl SharedLoader {
     fn get(&self) -> Option<&Rc<Loader>> {
-        let SharedLoader(Place(place)) = self;
-        place.get()
+        let SharedLoader(LoaderSlot(slot)) = self;
+        slot.get()
     }
 
     fn expect(&self) -> Result<&Rc<Loader>, JsErrorBox> {
@@ -67,7 +67,7 @@ impl ModuleLoader for SharedLoader {
             && url.scheme() == "file"
             && let Ok(referrer) = Url::parse(referrer)
         {
-            loader.dynamic.borrow_mut().insert(url.clone(), referrer);
+            loader.dynamic_referrers.borrow_mut().insert(url.clone(), referrer);
         }
         Ok(url)
     }
@@ -104,7 +104,7 @@ impl ModuleLoader for SharedLoader {
         _options: ModuleLoadOptions,
     ) -> Pin<Box<dyn Future<Output = Result<(), JsErrorBox>>>> {
         if let (Some(loader), Some(text)) = (self.get(), text) {
-            loader.give(module, text);
+            loader.provide(module, text);
         }
         Box::pin(std::future::ready(Ok(())))
     }
@@ -115,15 +115,15 @@ impl ModuleLoader for SharedLoader {
         maybe_referrer: Option<&ModuleLoadReferrer>,
         options: ModuleLoadOptions,
     ) -> ModuleLoadResponse {
-        let is_asked_for = rejection::is_asked_for(maybe_referrer, &options);
+        let is_import_target = is_import_target(maybe_referrer, &options);
         let load = || Ok(hooks::load(self.expect()?, module_specifier, maybe_referrer, options));
         let response = guard(module_specifier.as_str(), load, JsErrorBox::from_err)
             .unwrap_or_else(|error| ModuleLoadResponse::Sync(Err(error)));
-        if is_asked_for { rejection::with_code(module_specifier, response) } else { response }
+        if is_import_target { with_error_code(module_specifier, response) } else { response }
     }
 
     fn get_code_cache(&self, module: &Url, _source: &str) -> Option<SourceCodeCacheInfo> {
-        compiled::get(module)
+        builtin_code_cache::get(module)
     }
 
     fn code_cache_ready(
@@ -132,7 +132,7 @@ impl ModuleLoader for SharedLoader {
         _hash: u64,
         data: &[u8],
     ) -> Pin<Box<dyn Future<Output = ()>>> {
-        compiled::keep(&module, data);
+        builtin_code_cache::store(&module, data);
         Box::pin(std::future::ready(()))
     }
 
@@ -141,7 +141,7 @@ impl ModuleLoader for SharedLoader {
         scope: &mut v8::PinScope<'s, '_>,
         name: &str,
     ) -> Option<v8::Local<'s, v8::Data>> {
-        // Marks package code, which gets Node's globals.
+        // Marks code of packages, which gets Node's globals.
         let url = Url::parse(name).ok()?;
         self.get()?.packages.contains(&url).then(|| create_host_defined_options(scope))
     }
@@ -159,16 +159,16 @@ impl ModuleLoader for SharedLoader {
         if !is_map || loader.bundle.is_some() {
             return None;
         }
-        // A script names this file, so it must be one that the script may read anyway.
+        // The script chooses this path, so it needs the script's permission.
         source::read(&loader.may_import(&path).ok()?).ok().map(Cow::Owned)
     }
 
     fn source_map_source_exists(&self, source_url: &str) -> Option<bool> {
         let url = Url::parse(source_url).ok()?;
-        // Packages are published without their sources more often than not.
+        // Most packages are published without the sources of their source maps.
         let loader = self.get()?;
-        let is_there = |path: PathBuf| loader.may_import(&path).is_ok_and(|path| path.is_file());
-        Some(!loader.packages.contains(&url) || url.to_file_path().is_ok_and(is_there))
+        let exists = |path: PathBuf| loader.may_import(&path).is_ok_and(|path| path.is_file());
+        Some(!loader.packages.contains(&url) || url.to_file_path().is_ok_and(exists))
     }
 
     fn get_source_mapped_source_line(&self, file_name: &str, line: usize) -> Option<String> {
@@ -184,4 +184,39 @@ impl ModuleLoader for SharedLoader {
             }
         }
     }
+}
+
+/// Error codes that depend on the URL of a module alone.
+const PERMANENT: [&str; 2] = ["ERR_UNKNOWN_FILE_EXTENSION", "ERR_UNKNOWN_MODULE_FORMAT"];
+
+/// Whether a module is the target of an `import()` and not one of its dependencies, which have a referrer.
+fn is_import_target(referrer: Option<&ModuleLoadReferrer>, options: &ModuleLoadOptions) -> bool {
+    let is_plain = options.requested_module_type == RequestedModuleType::None;
+    options.is_dynamic_import && referrer.is_none() && is_plain
+}
+
+/// Preserves the error code of a failed `import()`.
+///
+/// The engine rejects `import()` with a new error if the original one comes from Rust, and gives it the code of a missing
+/// module. So the error is thrown by a generated module instead. The engine caches that module, so this is done only for
+/// errors that a later attempt cannot avoid.
+fn with_error_code(url: &Url, response: ModuleLoadResponse) -> ModuleLoadResponse {
+    match response {
+        ModuleLoadResponse::Sync(Err(error)) => ModuleLoadResponse::Sync(throwing(url, error)),
+        other => other,
+    }
+}
+
+fn throwing(url: &Url, error: JsErrorBox) -> Result<ModuleSource, JsErrorBox> {
+    let code = error.get_additional_properties().find_map(|(name, value)| match value {
+        PropertyValue::String(code) if name == "code" => Some(code.into_owned()),
+        _ => None,
+    });
+    let Some(code) = code.filter(|code| PERMANENT.contains(&code.as_str())) else {
+        return Err(error);
+    };
+    let message = serde_json::Value::from(error.get_message());
+    let text = format!("throw Object.assign(new TypeError({message}), {{ code: \"{code}\" }})");
+    let code = ModuleSourceCode::String(text.into());
+    Ok(ModuleSource::new(ModuleType::JavaScript, code, url, None))
 }

@@ -1,28 +1,27 @@
-//! Sizes that a script names to `crypto.subtle`: of keys, of bits that are derived, of digests, and of the memory that
-//! Argon2 works with.
+//! Limits sizes that a script passes to `crypto.subtle`: of keys, derived bits, digests, and of Argon2's memory.
 //!
-//! Web Cryptography makes them natively: memory that nothing refuses, and calls that nothing interrupts. So functions
-//! of Rust take the place of the methods (`native_methods`). A size is read once: an object could be one number for the
-//! check and another one for the call.
+//! Web Cryptography allocates these natively, without a limit, in calls that cannot be interrupted. So Rust functions
+//! replace its methods and check the sizes. Each size is read once: a getter could return another number to the method
+//! than to the check.
 
-#![allow(clippy::needless_pass_by_value, reason = "V8 calls functions of this form")]
+#![allow(clippy::needless_pass_by_value, reason = "V8 requires this signature")]
 
 use deno_error::JsErrorBox;
 use deno_runtime::deno_core::error::throw_js_error_class;
 use deno_runtime::deno_core::{cppgc, v8};
 
+use super::methods::{Call, private_symbol, prototype, replace_public};
 use crate::isolate::limits::native_sizes;
-use crate::isolate::sandbox::native::methods::{Call, private_symbol, prototype, replace_public};
 
-/// As OpenSSL has it for RSA.
-const MOST_BITS: f64 = 16384.0;
+/// OpenSSL's limit for RSA keys.
+const MAX_RSA_BITS: f64 = 16384.0;
 
-/// Members of an algorithm that are sizes, and the bytes in one unit.
+/// The members of an algorithm that are sizes, with the bytes per unit.
 const MEMBERS: [(&str, f64); 3] =
     [("length", 1.0 / 8.0), ("outputLength", 1.0 / 8.0), ("memory", 1024.0)];
 const MODULUS: &str = "modulusLength";
 
-/// Where a promise has what counts the memory of its work.
+/// The private property of a promise that holds the reservation of its memory.
 const TAKEN: &str = "js-runtime.taken";
 
 pub(crate) fn install<'s>(
@@ -42,7 +41,7 @@ fn by_algorithm<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     answer: v8::ReturnValue<'s, v8::Value>,
 ) {
-    settle(scope, &arguments, answer, &[0], None);
+    checked_call(scope, &arguments, answer, &[0], None);
 }
 
 fn derive_bits<'s>(
@@ -50,7 +49,7 @@ fn derive_bits<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     answer: v8::ReturnValue<'s, v8::Value>,
 ) {
-    settle(scope, &arguments, answer, &[0], Some(2));
+    checked_call(scope, &arguments, answer, &[0], Some(2));
 }
 
 fn derive_key<'s>(
@@ -58,12 +57,12 @@ fn derive_key<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     answer: v8::ReturnValue<'s, v8::Value>,
 ) {
-    settle(scope, &arguments, answer, &[0, 2], None);
+    checked_call(scope, &arguments, answer, &[0, 2], None);
 }
 
-/// Answers with the promise of the method, or with one that is rejected. The arguments at `algorithms` are algorithms,
-/// and the one at `bits` is a number of bits.
-fn settle<'s>(
+/// Returns the method's promise, or a rejected one if a size is refused. `algorithms` and `bits` are the positions of
+/// arguments that are algorithms, and of one that is a number of bits.
+fn checked_call<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     arguments: &v8::FunctionCallbackArguments<'s>,
     mut answer: v8::ReturnValue<'s, v8::Value>,
@@ -72,7 +71,7 @@ fn settle<'s>(
 ) {
     let Some(mut call) = Call::new(arguments) else { return };
     v8::tc_scope!(scope, scope);
-    let promise = checked(scope, &mut call, algorithms, bits);
+    let promise = check_and_call(scope, &mut call, algorithms, bits);
     if let Some(promise) = promise {
         return answer.set(promise);
     }
@@ -87,22 +86,22 @@ fn settle<'s>(
     }
 }
 
-/// `None` when an error was thrown.
-fn checked<'s>(
+/// `None` if an exception is pending.
+fn check_and_call<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     call: &mut Call<'s>,
     algorithms: &[usize],
     bits: Option<usize>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let mut bytes = 0.0;
-    for place in algorithms {
-        if let Some(argument) = call.arguments.get_mut(*place)
+    for position in algorithms {
+        if let Some(argument) = call.arguments.get_mut(*position)
             && let Ok(algorithm) = v8::Local::<v8::Object>::try_from(*argument)
         {
-            *argument = read(scope, algorithm, &mut bytes)?.into();
+            *argument = read_sizes(scope, algorithm, &mut bytes)?.into();
         }
     }
-    if let Some(argument) = bits.and_then(|place| call.arguments.get_mut(place))
+    if let Some(argument) = bits.and_then(|position| call.arguments.get_mut(position))
         && !argument.is_null_or_undefined()
     {
         let number = argument.to_number(scope)?;
@@ -127,8 +126,9 @@ fn checked<'s>(
     Some(promise)
 }
 
-/// An object that has the sizes as numbers, and inherits all other members.
-fn read<'s>(
+/// Adds the sizes of an algorithm to `bytes`. Returns an object with these sizes as numbers that inherits all other
+/// members.
+fn read_sizes<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     algorithm: v8::Local<'s, v8::Object>,
     bytes: &mut f64,
@@ -143,9 +143,9 @@ fn read<'s>(
         let number = value.to_number(scope)?;
         if let Some((_, unit)) = MEMBERS.iter().find(|(name, _)| *name == member) {
             *bytes += number.value() * unit;
-        } else if number.value() > MOST_BITS {
+        } else if number.value() > MAX_RSA_BITS {
             let message = format!(
-                "An RSA key of {} bits is too large; an embedded script may have {MOST_BITS} bits at the most",
+                "An RSA key of {} bits is too large; the maximum for an embedded script is {MAX_RSA_BITS} bits",
                 number.value()
             );
             throw_js_error_class(scope, &JsErrorBox::new("DOMExceptionOperationError", message));

@@ -1,16 +1,16 @@
-//! Tests that run in a program of their own, because they leave parked threads behind or change the whole program; and
-//! what such tests read of a process.
+//! Runs tests in a subprocess, because they leave parked threads behind or change global state. Also helpers that read
+//! the output of a process.
 
 use std::process::Command;
 
 use crate::{Event, ExitReason, Subscription};
 
-/// Writes what it reads.
+/// A script that echoes stdin to stdout.
 pub(crate) const ECHO: &str =
     "for await (const part of Deno.stdin.readable) await Deno.stdout.write(part)";
 
-/// Starts the calling test once more for each of `values`, with it in the environment as `variable`. In that program
-/// `cases` get the value.
+/// Runs the calling test again in one subprocess per value, with the environment variable `variable` set to it. In the
+/// subprocess, runs `cases` with the value.
 pub(crate) fn run<F: Future<Output = ()>>(
     variable: &str,
     values: &[&str],
@@ -20,20 +20,21 @@ pub(crate) fn run<F: Future<Output = ()>>(
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build();
         return executor.expect("an executor").block_on(cases(value));
     }
-    let this = std::env::current_exe().expect("a program");
+    let this = std::env::current_exe().expect("the test program");
     let name = std::thread::current().name().map(str::to_owned).expect("the test's name");
     for value in values {
-        // When output is captured, the harness itself keeps stdout locked after a panic on purpose.
+        // `--nocapture`: with captured output the harness keeps stdout locked after a panic.
         let mut program = Command::new(&this);
         program.args(["--exact", &name, "--nocapture"]).env(variable, value);
-        let ended = program.output().expect("it starts");
-        let output = String::from_utf8_lossy(&ended.stdout);
-        let errors = String::from_utf8_lossy(&ended.stderr);
-        let passed = ended.status.success() && output.contains("1 passed");
-        assert!(passed, "{value}: {output}{errors}");
+        let ended = program.output().expect("the test program starts");
+        let stdout = String::from_utf8_lossy(&ended.stdout);
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        let passed = ended.status.success() && stdout.contains("1 passed");
+        assert!(passed, "{value}: {stdout}{stderr}");
     }
 }
 
+/// The exit reason of a process.
 pub(crate) async fn exit(events: &mut Subscription) -> ExitReason {
     loop {
         if let Event::Exit { reason, .. } = events.recv().await.expect("an exit").event {
@@ -45,7 +46,7 @@ pub(crate) async fn exit(events: &mut Subscription) -> ExitReason {
 /// The next line of stdout.
 pub(crate) async fn line(events: &mut Subscription) -> String {
     loop {
-        match events.recv().await.expect("it lives").event {
+        match events.recv().await.expect("the process runs").event {
             Event::Stdout(line) => return String::from_utf8_lossy(&line).into_owned(),
             Event::Exit { reason, .. } => panic!("{reason:?}"),
             _ => {}
