@@ -1,4 +1,4 @@
-//! A validated spawn configuration with every default filled in.
+//! A validated spawn configuration with its defaults. The engine adds those of its own limits (`EngineLimits`).
 
 use std::path::PathBuf;
 use std::sync::Arc;

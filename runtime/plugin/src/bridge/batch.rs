@@ -44,7 +44,7 @@ pub(super) fn take(events: &mut VecDeque<Record>, framing: Framing) -> Batch {
     Batch { text, last }
 }
 
-/// Whether the event has a number of its own. A mark for dropped events has none.
+/// Whether the page counts the event. It does not count `Dropped`, and expects a gap after it.
 fn is_numbered(record: &Record) -> bool {
     !matches!(record.event, Event::Dropped { .. })
 }

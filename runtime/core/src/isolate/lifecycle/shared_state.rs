@@ -43,7 +43,7 @@ const MAX_OVER: usize = 64 << 20;
 const LAST_OVER: usize = 8 << 20;
 
 /// Step by which the limit grows while V8 handles a refused buffer.
-const LEEWAY: usize = 4 << 20;
+const REFUSED_BUFFER_STEP: usize = 4 << 20;
 
 /// Largest young generation, in bytes. V8 would take up to 96 MiB and retain only 32 MiB of free pages; the system would
 /// have to provide the rest again for each long line.
@@ -138,7 +138,7 @@ impl SharedState {
     pub(crate) fn create_params(&self, heap: usize) -> v8::CreateParams {
         let params = v8::CreateParams::default()
             .heap_limits(0, heap)
-            // By default V8 subtracts the young generation from the limit.
+            // Without this option V8 subtracts the young generation from the limit that it is given.
             .set_max_old_generation_size_in_bytes(heap)
             .array_buffer_allocator(self.buffers.allocator().make_shared());
         let young = params.max_young_generation_size_in_bytes().min(MAX_YOUNG);
@@ -235,13 +235,13 @@ fn install_natives(runtime: &mut JsRuntime) -> Result<(), String> {
 /// it also terminates execution. When that memory is used too, V8 calls [`crash::out_of_memory`].
 pub(crate) fn at_heap_limit(runtime: &mut JsRuntime, limit: usize, act: impl Fn() + 'static) {
     let isolate = runtime.v8_isolate().thread_safe_handle();
-    // V8's limit does not include the young generation.
+    // The callback's limit is for the old generation alone.
     let most = limit.saturating_add(MAX_OVER - MAX_YOUNG);
     let first = most - LAST_OVER;
     runtime.add_near_heap_limit_callback(move |current, _| {
         if ArrayBuffers::is_about_a_refused_buffer() {
             // A refused buffer alone must not end the script, also when the heap is nearly full.
-            return (current + LEEWAY).min(most).max(current);
+            return (current + REFUSED_BUFFER_STEP).min(most).max(current);
         }
         act();
         if current < first {

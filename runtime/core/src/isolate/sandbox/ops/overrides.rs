@@ -1,4 +1,4 @@
-//! Replacements of ops that act on the whole operating system process.
+//! The list of replaced ops: those that act on the whole operating system process, and those that need another check.
 //!
 //! Deno owns its process. Here the process is the application's, so state that is global to it is private to each
 //! isolate (environment, signals, working directory), acts on the isolate only (exit, abort, kill), or is refused.
