@@ -131,6 +131,7 @@ unsafe fn dispatch(info: *const v8::FunctionCallbackInfo, always_copies: bool) {
         // SAFETY: `info` belongs to a running call (guaranteed by the caller) of `op` (read from its data).
         return unsafe { call(info, op) };
     }
+    // SAFETY: V8 passes `this` to a running callback, whose isolate and context are entered.
     v8::callback_scope!(unsafe scope, this);
     if !is_read {
         return throw(scope, v8::Exception::type_error, RESIZABLE_REFUSED);

@@ -63,6 +63,7 @@ unsafe extern "C" fn with_checks(info: *const v8::FunctionCallbackInfo) {
         (this, declaration(data))
     };
     {
+        // SAFETY: V8 passes `this` to a running callback, whose isolate and context are entered.
         v8::callback_scope!(unsafe scope, this);
         let args = v8::FunctionCallbackArguments::from_function_callback_info(this);
         if let Err(error) = check(scope, op, &args) {

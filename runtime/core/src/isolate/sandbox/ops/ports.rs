@@ -27,6 +27,7 @@ unsafe extern "C" fn post(info: *const v8::FunctionCallbackInfo) {
         let this = &*info;
         let args = v8::FunctionCallbackArguments::from_function_callback_info(this);
         {
+            // SAFETY: V8 passes `this` to a running callback, whose isolate and context are entered.
             v8::callback_scope!(unsafe scope, this);
             // Deno's op reports malformed messages.
             let _ = wrap_ports(scope, args.get(0), args.get(1));

@@ -348,7 +348,8 @@ unsafe extern "C" fn finish(context: *mut sqlite::sqlite3_context) {
         drop(state.and_then(Evaluation::take));
         return;
     }
-    // SAFETY: as in `step_forward`, and as above. `with_evaluation` has ended its reference to the `Evaluation`.
+    // SAFETY: as in `step_forward`, and as for `state`, which is not used any more. `with_evaluation` has ended its
+    // reference to the `Evaluation`.
     unsafe {
         with_evaluation(context, |scope, aggregate, state| {
             finish_value(scope, context, aggregate, state)
