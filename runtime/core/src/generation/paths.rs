@@ -55,7 +55,8 @@ pub(crate) fn target_triple() -> String {
 pub(crate) fn resolve_cwd(cwd: Option<&Path>) -> Result<PathBuf, Error> {
     let cwd = cwd.unwrap_or(Path::new("."));
     let failed = |source| Error::Path { what: "cwd", path: cwd.to_path_buf(), source };
-    let path = normalized(&std::path::absolute(cwd).map_err(failed)?);
+    // Unlike `canonicalize`, `clean` keeps symbolic links and adds no `\\?\` prefix, which runtimes do not understand.
+    let path = path_clean::clean(std::path::absolute(cwd).map_err(failed)?);
     if fs::metadata(&path).map_err(failed)?.is_dir() {
         return Ok(path);
     }
@@ -64,7 +65,7 @@ pub(crate) fn resolve_cwd(cwd: Option<&Path>) -> Result<PathBuf, Error> {
 
 /// The script's file, absolute; a relative path starts at the absolute `cwd`.
 pub(crate) fn resolve_script(script: &str, cwd: &Path) -> Result<PathBuf, Error> {
-    let path = normalized(&cwd.join(script));
+    let path = path_clean::clean(cwd.join(script));
     let failed = |source| Error::Path { what: "script", path: path.clone(), source };
     if fs::metadata(&path).map_err(failed)?.is_dir() {
         let source = io::Error::new(io::ErrorKind::IsADirectory, "is a folder, not a script");
@@ -80,20 +81,4 @@ pub(crate) fn without_links(what: &'static str, path: &Path) -> Result<(), Error
     let message = format!("'{}' has become a link since the start was authorized", shown(link));
     let source = io::Error::new(io::ErrorKind::PermissionDenied, message);
     Err(Error::Path { what, path: path.to_path_buf(), source })
-}
-
-/// `path` without `.` and `..`. Unlike `canonicalize` it keeps symbolic links, and has no `\\?\` prefix on Windows,
-/// which runtimes do not understand.
-fn normalized(path: &Path) -> PathBuf {
-    let mut normalized = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                normalized.pop();
-            }
-            component => normalized.push(component),
-        }
-    }
-    normalized
 }

@@ -2,8 +2,10 @@
 //!
 //! As in bundlers, and unlike in Node, the extension or `index` may be omitted.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+use path_clean::clean;
 
 /// Extensions that may be omitted, in TypeScript's order.
 const EXTENSIONS: [&str; 9] = ["ts", "tsx", "mts", "cts", "js", "jsx", "mjs", "cjs", "json"];
@@ -65,8 +67,7 @@ impl Paths {
         });
         let best = matches.max_by_key(|(fixed, ..)| *fixed);
         let missing = best.map(|(_, pattern, inserted)| {
-            let mut paths =
-                pattern.targets.iter().map(|target| normalized(&insert(target, inserted)));
+            let mut paths = pattern.targets.iter().map(|target| clean(insert(target, inserted)));
             let found = paths.clone().find_map(|path| probe(&path, may_look));
             match found.or_else(|| paths.find(|path| !may_look(path))) {
                 Some(path) => Target::File(path),
@@ -95,7 +96,7 @@ fn insert(target: &Path, inserted: &str) -> PathBuf {
 /// The file for a path without its extension or without `index`.
 fn probe(path: &Path, may_look: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
     // A module must have one name: its name decides what it may import.
-    let path = &normalized(path);
+    let path = &clean(path);
     let with = |extension: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(".");
@@ -107,21 +108,6 @@ fn probe(path: &Path, may_look: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
     let index = EXTENSIONS.iter().map(|extension| path.join(format!("index.{extension}")));
     let mut candidates = exact.chain(appended).chain(source_of(path)).chain(index);
     candidates.find(|path| may_look(path) && path.is_file() && !is_declaration(path))
-}
-
-/// A path without `.` and `..`.
-pub(super) fn normalized(path: &Path) -> PathBuf {
-    let mut normalized = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                normalized.pop();
-            }
-            part => normalized.push(part),
-        }
-    }
-    normalized
 }
 
 /// Whether a file contains only types.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::compiler_options::CompilerOptions;
 use super::error::ProjectError;
 use super::file;
-use super::paths::{Paths, normalized};
+use super::paths::Paths;
 
 /// The folder of the extending file.
 const CONFIG_DIR: &str = "${configDir}";
@@ -109,7 +109,7 @@ fn join(folder: &Path, root: &Path, path: &str) -> PathBuf {
         Some(rest) => root.join(rest.trim_start_matches('/')),
         None => folder.join(path),
     };
-    normalized(&joined)
+    path_clean::clean(joined)
 }
 
 fn extended<'a>(name: &str, value: Option<&'a Value>) -> Result<Vec<&'a str>, ProjectError> {
