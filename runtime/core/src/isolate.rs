@@ -2,7 +2,6 @@
 //!
 //! An isolate never leaves its thread; only messages do. JavaScript cannot end or block the application from here.
 
-pub(crate) mod crash;
 mod lifecycle;
 pub(crate) mod limits;
 mod modules;

@@ -15,6 +15,7 @@
 //! - `backend`: the choice of a backend, its start and its usage.
 //! - `child`: child processes: command lines, detection of runtimes, process groups, the guardian.
 //! - `isolate`: the embedded engine.
+//! - `crash`: containment of native failures on the threads of the engine.
 //! - `typescript`: TypeScript, JSX and the project files that configure how they are compiled.
 //! - `error`: the error type of the API.
 //! - `system_memory`: the memory of the machine or container; the defaults of memory limits depend on it.
@@ -57,6 +58,8 @@ pub mod wire;
 
 mod backend;
 mod child;
+#[cfg(feature = "embedded")]
+mod crash;
 mod error;
 mod generation;
 mod io;
@@ -86,7 +89,7 @@ pub use wire::*;
 #[must_use]
 pub fn parked_threads() -> usize {
     #[cfg(feature = "embedded")]
-    return isolate::crash::parked_threads();
+    return crash::parked_threads();
     #[cfg(not(feature = "embedded"))]
     0
 }

@@ -1,6 +1,7 @@
-//! Checks rules of the repository: file length, module docs, no unfinished code, no local paths, and consistency of the
-//! documentation.
+//! Checks rules of the repository: file length, module docs, no unfinished code, no local paths, no cycles between
+//! modules, and consistency of the documentation.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -147,4 +148,71 @@ fn every_limit_is_documented() {
     for name in names {
         assert!(page.contains(&format!("\n| `{name}` |")), "'{name}' has no row in docs/limits.md");
     }
+}
+
+/// The first name of each path in a group such as `a::b, c::{d, e}, self`, or the name at the beginning of `text`.
+fn first_names(text: &str) -> Vec<&str> {
+    let end_of_name =
+        |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let Some(group) = text.strip_prefix('{') else { return vec![&text[..end_of_name(text)]] };
+    let (mut names, mut depth, mut is_start) = (Vec::new(), 0, true);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => is_start = true,
+            c if is_start && !c.is_whitespace() => {
+                names.push(&group[at..at + end_of_name(&group[at..])]);
+                is_start = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// Fails if the modules in `folder` import each other in a circle. `root` is the path of their parent in the crate.
+/// Tests do not count.
+fn assert_no_cycles(folder: &str, root: &str) {
+    let module_of = |path: &Path| {
+        let path = path.strip_prefix(folder).ok()?.to_str()?;
+        let module = path.strip_suffix(".rs")?.split('/').next()?;
+        (!path.ends_with("tests.rs") && !path.contains("/tests/")).then(|| module.to_owned())
+    };
+    let files = sources();
+    let modules: BTreeSet<_> = files.iter().filter_map(|(path, _)| module_of(path)).collect();
+    let mut imports = BTreeSet::new();
+    for (path, text) in &files {
+        let Some(module) = module_of(path).filter(|module| module != "lib") else { continue };
+        let code = text.split("\nmod tests {").next().unwrap_or_default();
+        let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = code.collect::<Vec<_>>().join("\n");
+        for (at, _) in code.match_indices(root) {
+            for name in first_names(&code[at + root.len()..]) {
+                if name != module && modules.contains(name) {
+                    imports.insert((module.clone(), name.to_owned(), path.display().to_string()));
+                }
+            }
+        }
+    }
+    // Removes modules that import none of the others or that none imports, again and again. Only cycles remain.
+    loop {
+        let importing: BTreeSet<_> = imports.iter().map(|(from, ..)| from.clone()).collect();
+        let imported: BTreeSet<_> = imports.iter().map(|(_, to, _)| to.clone()).collect();
+        let before = imports.len();
+        imports.retain(|(from, to, _)| importing.contains(to) && imported.contains(from));
+        if imports.len() == before {
+            break;
+        }
+    }
+    let imports = imports.iter().map(|(from, to, path)| format!("  {from} imports {to}: {path}"));
+    let imports = imports.collect::<Vec<_>>();
+    assert!(imports.is_empty(), "modules import each other in a circle:\n{}", imports.join("\n"));
+}
+
+#[test]
+fn modules_do_not_import_each_other_in_a_circle() {
+    assert_no_cycles("runtime/core/src", "crate::");
+    assert_no_cycles("runtime/core/src/isolate", "crate::isolate::");
 }

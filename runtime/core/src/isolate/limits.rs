@@ -3,10 +3,13 @@
 pub(crate) mod array_buffers;
 pub(crate) mod blobs;
 pub(crate) mod buffer_pages;
+pub(crate) mod child_processes;
 pub(crate) mod control;
+pub(crate) mod event_loop_waker;
 pub(crate) mod footprint;
 pub(crate) mod heap_limit;
 pub(crate) mod interrupt;
+pub(crate) mod isolate_registry;
 pub(crate) mod memory_limit;
 pub(crate) mod native_sizes;
 pub(crate) mod process_threads;

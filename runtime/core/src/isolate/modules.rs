@@ -15,7 +15,7 @@ mod errors;
 mod hooks;
 mod installed;
 mod module_loader;
-pub(crate) mod native_addons;
+mod native_addons;
 mod require;
 mod resolve;
 mod source;
@@ -32,7 +32,7 @@ use deno_resolver::npm::{DenoInNpmPackageChecker, NpmResolver};
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_core::{
     ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleLoader, ModuleSource,
-    ModuleSourceCode, ModuleType, OpState, ResolutionKind,
+    ModuleSourceCode, ModuleType, OpDecl, OpState, ResolutionKind,
 };
 use deno_runtime::deno_node::NodeExtInitServices;
 use deno_runtime::deno_permissions::{PermissionCheckError, PermissionsContainer};
@@ -42,9 +42,9 @@ use self::commonjs::CommonJs;
 use self::errors::ImportedFrom;
 pub(crate) use self::errors::LoadError;
 use self::hooks::Hooks;
-pub(super) use self::hooks::{op_host_register_hooks, op_host_without_hooks};
+use self::hooks::{op_host_register_hooks, op_host_without_hooks};
 pub(super) use self::module_loader::LoaderSlot;
-pub(super) use self::require::{op_host_require_resolve_exports, op_host_require_try_self};
+use self::require::{op_host_require_resolve_exports, op_host_require_try_self};
 use self::resolve::Packages;
 use crate::isolate::sandbox::permissions::Writable;
 
@@ -293,7 +293,7 @@ impl Loader {
         options: &ModuleLoadOptions,
     ) -> ModuleLoadResponse {
         #[cfg(test)]
-        crate::isolate::crash::panics::in_loader(url);
+        crate::crash::panics::in_loader(url);
         let from = self.imported_from(url, referrer);
         if let Some(limit) = self.worker.as_ref().and_then(|worker| worker.exceeded_limit) {
             let error = JsErrorBox::from_err(LoadError::TooManyWorkers { limit });
@@ -327,6 +327,20 @@ impl Loader {
         let worker = self.worker.as_ref().filter(|worker| worker.main == *url)?;
         worker.blob.clone()
     }
+}
+
+/// The replacement of an op that loads modules or native code; `None` for other ops.
+pub(crate) fn replaced_op(op: &OpDecl) -> Option<OpDecl> {
+    Some(match op.name {
+        "op_module_hooks_register" => op_host_register_hooks(),
+        "op_module_default_resolve" => op_host_without_hooks(),
+        "op_require_resolve_exports" => op_host_require_resolve_exports(),
+        "op_require_try_self" => op_host_require_try_self(),
+        "op_napi_open" => native_addons::op_host_no_addon(),
+        // The asynchronous ops need an open library, which a script cannot get.
+        name if name.starts_with("op_ffi_") && !op.is_async => native_addons::op_host_no_library(),
+        _ => return None,
+    })
 }
 
 fn without_bom(source: &Arc<str>) -> Arc<str> {

@@ -16,11 +16,11 @@ use deno_runtime::deno_web::StartTime;
 use deno_runtime::worker::{MainWorker, WorkerOptions};
 
 use super::{options, web_worker};
-use crate::isolate::crash;
+use crate::crash;
 use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext, ProcessSlot};
 use crate::isolate::lifecycle::shared_state::{NodeServices, SharedState, ThreadGuards};
 use crate::isolate::limits::heap_limit;
-use crate::isolate::modules::{LoaderSlot, Modules};
+use crate::isolate::modules::{self, LoaderSlot, Modules};
 use crate::isolate::sandbox::env::Env;
 use crate::isolate::sandbox::files::cwd::WorkingDirectory;
 use crate::isolate::sandbox::files::sandbox_fs;
@@ -177,7 +177,8 @@ fn worker_options(
     let stdio =
         null_device().map_err(|error| format!("could not open the null device: {error}"))?;
     let control = shared.control.clone();
-    let extension = overrides::extension(cwd, move |state| state.put(control));
+    let extension =
+        overrides::extension(cwd, modules::replaced_op, move |state| state.put(control));
     let js_files = vec![overrides::EXPOSE_OPS, LATE_BOOTSTRAP].into();
     Ok(WorkerOptions {
         bootstrap: options::bootstrap(Vec::new()),

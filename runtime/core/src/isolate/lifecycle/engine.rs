@@ -13,7 +13,7 @@ use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::isolate::crash;
+use crate::crash;
 use crate::isolate::limits::buffer_pages;
 use crate::isolate::sandbox::sqlite;
 use crate::system_memory;

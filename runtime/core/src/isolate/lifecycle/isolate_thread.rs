@@ -15,13 +15,13 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 
 use super::{engine, exit};
+use crate::crash;
 use crate::generation::Exit;
-use crate::isolate::crash;
 use crate::isolate::lifecycle::bootstrapped::Bootstrapped;
-use crate::isolate::lifecycle::event_loop_waker::EventLoopWaker;
 use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext};
 use crate::isolate::lifecycle::shared_state::SharedState;
 use crate::isolate::limits::control::Control;
+use crate::isolate::limits::event_loop_waker::EventLoopWaker;
 use crate::wire::ExitReason;
 
 /// Most threads for blocking work of one isolate (files, DNS).

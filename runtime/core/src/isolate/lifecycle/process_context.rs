@@ -13,7 +13,7 @@ use crate::io::line_writer::LineWriters;
 use crate::io::stdin_queue::StdinQueue;
 use crate::isolate::lifecycle::shared_state::SharedState;
 use crate::isolate::limits::control::Control;
-use crate::isolate::modules::Entry;
+use crate::isolate::modules::{self, Entry};
 use crate::isolate::sandbox::children::executable::Executable;
 use crate::isolate::sandbox::children::inherit::Inherited;
 use crate::isolate::sandbox::env::Env;
@@ -88,7 +88,7 @@ impl ProcessContext {
         let (env, control, input) = (self.env.clone(), self.control.clone(), self.input.clone());
         let proxies = self.proxies();
         let (executable, mark) = (self.executable.clone(), self.mark.clone());
-        overrides::extension(cwd, move |state| {
+        overrides::extension(cwd, modules::replaced_op, move |state| {
             if let Some(proxies) = proxies {
                 state.put(proxies);
             }

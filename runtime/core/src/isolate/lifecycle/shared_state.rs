@@ -17,8 +17,8 @@ use deno_runtime::deno_permissions::PermissionsContainer;
 use deno_runtime::deno_web::{BlobStore, BlobStoreTrait, InMemoryBroadcastChannel};
 use deno_runtime::worker::WorkerServiceOptions;
 
+use crate::crash::{self, Crash, Entered};
 use crate::generation::plan::MemoryLimits;
-use crate::isolate::crash::{self, Crash, Entered};
 use crate::isolate::limits::array_buffers::ArrayBuffers;
 use crate::isolate::limits::blobs::BlobSlices;
 use crate::isolate::limits::control::{Control, Memory, SelfEnded};

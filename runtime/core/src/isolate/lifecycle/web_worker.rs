@@ -20,7 +20,7 @@ use deno_runtime::web_worker::{
 use deno_runtime::worker::WorkerServiceOptions;
 
 use super::{exit, options};
-use crate::isolate::crash;
+use crate::crash;
 use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext, ProcessSlot};
 use crate::isolate::lifecycle::shared_state::{Services, ThreadGuards, at_heap_limit};
 use crate::isolate::limits::heap_limit;

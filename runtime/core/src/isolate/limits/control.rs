@@ -14,8 +14,8 @@ use super::process_threads::ProcessThreads;
 use super::signals::{self, SIGTERM, Signals};
 use super::usage_probe::{INTERRUPT_PATIENCE, LOOP_PATIENCE, UsageProbe};
 use super::watchdog::Watchdog;
-use crate::isolate::crash::{self, Crash, Process};
-use crate::isolate::lifecycle::isolate_registry::IsolateRegistry;
+use crate::crash::{self, Crash, Process};
+use crate::isolate::limits::isolate_registry::IsolateRegistry;
 
 /// How a script ended itself.
 #[derive(Debug, Clone, Copy)]

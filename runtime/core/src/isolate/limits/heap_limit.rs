@@ -8,8 +8,8 @@ use std::sync::{Arc, Weak};
 use deno_runtime::deno_core::v8;
 
 use super::control::{Control, Memory, SelfEnded};
+use crate::crash;
 use crate::generation::plan::MemoryLimits;
-use crate::isolate::crash;
 
 /// Bytes of external memory above the buffer limit that end a script. Covers what V8 counts before a script runs,
 /// with a margin: allocations that can be refused are refused first.

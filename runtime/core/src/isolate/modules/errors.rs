@@ -10,7 +10,7 @@ use deno_runtime::deno_core::ModuleLoadReferrer;
 use deno_runtime::deno_core::url::Url;
 use deno_runtime::deno_permissions::PermissionCheckError;
 
-use crate::isolate::crash;
+use crate::crash;
 use crate::typescript::project::ProjectError;
 use crate::typescript::transpile::panic_text;
 

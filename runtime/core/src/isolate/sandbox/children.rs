@@ -1,6 +1,5 @@
 //! Child processes of a script.
 
-pub(crate) mod child_processes;
 pub(crate) mod executable;
 pub(crate) mod inherit;
 pub(crate) mod spawn;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Error;
-use crate::isolate::crash::{self, Crash};
+use crate::crash::{self, Crash};
 
 /// An unoptimised swc takes up to 32 KiB per level.
 const STACK: usize = 256 << 20;

@@ -62,7 +62,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::isolate::crash::subprocess_test;
+    use crate::crash::subprocess_test;
     use crate::{Backpressure, Event, ExitReason, Permissions, Runtime, SpawnConfig, Supervisor};
 
     /// Whether `ensure_provider` installed the provider.

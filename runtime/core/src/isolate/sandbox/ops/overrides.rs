@@ -17,7 +17,6 @@ use super::{code_cache, originals, ports, verdicts, worker_args};
 use crate::isolate::limits::blobs;
 use crate::isolate::limits::control::{Control, SelfEnded};
 use crate::isolate::limits::signals::SIGABRT;
-use crate::isolate::modules::{self, native_addons};
 use crate::isolate::sandbox::children::{executable, inherit, spawn};
 use crate::isolate::sandbox::files::cwd::WorkingDirectory;
 use crate::isolate::sandbox::files::{fd_guard, open_file_ops};
@@ -34,9 +33,11 @@ pub(crate) const EXPOSE_OPS: ExtensionFileSource = ExtensionFileSource::new(
     ascii_str_include!("expose_ops.js"),
 );
 
-/// The extension that installs the replacements. `state` puts the values that they use into the op state.
+/// The extension that installs the replacements, first those of `replaced_module_op`. `state` puts the values that they
+/// use into the op state.
 pub(crate) fn extension(
     cwd: WorkingDirectory,
+    replaced_module_op: fn(&OpDecl) -> Option<OpDecl>,
     state: impl FnOnce(&mut OpState) + 'static,
 ) -> Extension {
     Extension {
@@ -44,7 +45,8 @@ pub(crate) fn extension(
         js_files: vec![EXPOSE_OPS].into(),
         middleware_fn: Some(Box::new(move |op| {
             let name = op.name;
-            checks::checked(ports::wrapped(name, buffers::checked(name, replace(op, cwd))))
+            let replaced = replaced_module_op(&op).unwrap_or_else(|| replace(op, cwd));
+            checks::checked(ports::wrapped(name, buffers::checked(name, replaced)))
         })),
         op_state_fn: Some(Box::new(state)),
         ..Extension::default()
@@ -104,10 +106,6 @@ fn replace(op: OpDecl, cwd: WorkingDirectory) -> OpDecl {
         "op_node_fs_fchown_sync" => open_file_ops::op_host_fchown_sync(),
         "op_node_fs_futimes" => open_file_ops::op_host_futimes(),
         "op_node_fs_futimes_sync" => open_file_ops::op_host_futimes_sync(),
-        "op_module_hooks_register" => modules::op_host_register_hooks(),
-        "op_module_default_resolve" => modules::op_host_without_hooks(),
-        "op_require_resolve_exports" => modules::op_host_require_resolve_exports(),
-        "op_require_try_self" => modules::op_host_require_try_self(),
         "op_tls_key_null" => tls::op_host_tls_key_null(),
         "op_tls_key_static" => tls::op_host_tls_key_static(),
         "op_tls_cert_resolver_create" => tls::op_host_tls_cert_resolver_create(),
@@ -116,9 +114,6 @@ fn replace(op: OpDecl, cwd: WorkingDirectory) -> OpDecl {
         "op_http_serve_address_override" => op_host_no_address(),
         "op_http_serve_default_compression" => op_host_no_compression(),
         "op_panic" => op_host_no_panic(),
-        "op_napi_open" => native_addons::op_host_no_addon(),
-        // The asynchronous ops need an open library, which a script cannot get.
-        name if name.starts_with("op_ffi_") && !op.is_async => native_addons::op_host_no_library(),
         "op_blob_slice_part" => blobs::op_host_blob_slice_part(),
         "op_env" => env::op_host_env(),
         "op_get_env" => env::op_host_get_env(),
@@ -145,9 +140,9 @@ fn replace(op: OpDecl, cwd: WorkingDirectory) -> OpDecl {
         "op_signal_poll" => signals::op_host_signal_poll(),
         "op_signal_unbind" => signals::op_host_signal_unbind(),
         #[cfg(test)]
-        "op_gid" => crate::isolate::crash::panics::op_test_sync(),
+        "op_gid" => crate::crash::panics::op_test_sync(),
         #[cfg(test)]
-        "op_dns_resolve" => crate::isolate::crash::panics::op_test_async(),
+        "op_dns_resolve" => crate::crash::panics::op_test_async(),
         name => originals::carried(name).unwrap_or_else(|| verdicts::allowed(op)),
     }
 }

@@ -144,11 +144,17 @@ mod tests {
     #[test]
     fn every_replaced_op_has_the_verdict_replaced() {
         let verdicts: HashMap<_, _> = parse(OPS).flatten().collect();
-        let source = include_str!("overrides.rs");
-        let table = source.split_once("match op.name {").expect("the table starts here").1;
-        let table = table.split_once("name => originals").expect("the table ends here").0;
-        let replaced: BTreeSet<_> = table
-            .split('"')
+        let table = |source: &'static str, end| {
+            let table = source.split_once("match op.name {").expect("the table starts here").1;
+            table.split_once(end).expect("the table ends here").0
+        };
+        let tables = [
+            table(include_str!("overrides.rs"), "name => originals"),
+            table(include_str!("../../modules.rs"), "_ => return None"),
+        ];
+        let replaced: BTreeSet<_> = tables
+            .iter()
+            .flat_map(|table| table.split('"'))
             .filter(|word| word.starts_with("op_") && !word.ends_with('_'))
             .collect();
         let listed = verdicts.iter().filter(|(_, verdict)| **verdict == Verdict::Replaced);

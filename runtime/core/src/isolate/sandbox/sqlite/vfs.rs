@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use libsqlite3_sys as sqlite;
 
 use super::connections;
-use crate::isolate::crash;
+use crate::crash;
 use crate::isolate::limits::control::Control;
 
 /// Names of SQLite's default VFS. Nothing is replaced if the application has registered another default.

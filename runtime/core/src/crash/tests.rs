@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use nix::libc;
 
-use crate::isolate::crash::subprocess_test::{self, ECHO, exit, line};
+use crate::crash::subprocess_test::{self, ECHO, exit, line};
 use crate::patience::{becomes, finishes};
 use crate::{Backpressure, ExitReason, Runtime, SpawnConfig, Supervisor};
 

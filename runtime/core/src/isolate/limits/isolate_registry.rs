@@ -8,8 +8,8 @@ use std::time::Duration;
 use deno_runtime::deno_core::{JsRuntime, v8};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use crate::isolate::limits::child_processes::ChildProcesses;
 use crate::isolate::limits::interrupt::Interrupt;
-use crate::isolate::sandbox::children::child_processes::ChildProcesses;
 
 /// The running isolates, the script's own first.
 #[derive(Default)]
