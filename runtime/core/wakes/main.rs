@@ -10,7 +10,7 @@ mod sync;
 mod checked {
     #![allow(dead_code, unused_imports, reason = "only the wake-ups are checked")]
 
-    #[path = "isolate/limits/event_loop_waker.rs"]
+    #[path = "isolate/lifecycle/event_loop_waker.rs"]
     mod event_loop_waker;
     #[path = "../wakes/checks.rs"]
     pub(crate) mod checks;

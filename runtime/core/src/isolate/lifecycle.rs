@@ -2,6 +2,7 @@
 
 pub(crate) mod bootstrapped;
 pub(crate) mod engine;
+pub(crate) mod event_loop_waker;
 pub(crate) mod exit;
 pub(crate) mod isolate_thread;
 pub(crate) mod monitor;

@@ -5,7 +5,6 @@ pub(crate) mod blobs;
 pub(crate) mod buffer_pages;
 pub(crate) mod child_processes;
 pub(crate) mod control;
-pub(crate) mod event_loop_waker;
 pub(crate) mod footprint;
 pub(crate) mod heap_limit;
 pub(crate) mod interrupt;

@@ -18,10 +18,10 @@ use super::{engine, exit};
 use crate::crash;
 use crate::generation::Exit;
 use crate::isolate::lifecycle::bootstrapped::Bootstrapped;
+use crate::isolate::lifecycle::event_loop_waker::EventLoopWaker;
 use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext};
 use crate::isolate::lifecycle::shared_state::SharedState;
 use crate::isolate::limits::control::Control;
-use crate::isolate::limits::event_loop_waker::EventLoopWaker;
 use crate::wire::ExitReason;
 
 /// Most threads for blocking work of one isolate (files, DNS).
@@ -195,13 +195,13 @@ async fn run_to_end(
 /// Runs an event loop with a waker of its own, see [`EventLoopWaker`].
 async fn drive<F: Future>(event_loop: F) -> F::Output {
     let mut event_loop = pin!(event_loop);
-    let mut wakes = EventLoopWaker::default();
-    let waker = wakes.waker();
+    let mut loop_waker = EventLoopWaker::default();
+    let waker = loop_waker.waker();
     poll_fn(|context| {
         loop {
-            wakes.start_iteration(context.waker());
+            loop_waker.start_iteration(context.waker());
             let polled = event_loop.as_mut().poll(&mut Context::from_waker(&waker));
-            if polled.is_ready() || !wakes.poll_again() {
+            if polled.is_ready() || !loop_waker.poll_again() {
                 return polled;
             }
         }

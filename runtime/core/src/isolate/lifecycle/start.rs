@@ -27,12 +27,11 @@ pub(crate) async fn start(
     let config = &launch.plan.config;
     let memory = EngineLimits::new(config.limits).memory;
     let warm = if Env::affects_bootstrap(&config.env) { None } else { pool.take(memory) };
-    let isolate = match warm {
-        Some(isolate) => isolate,
-        None => {
-            let thread_name = format!("js:{}", launch.name);
-            WarmIsolate::new(&thread_name, memory).await.map_err(failed)?
-        }
+    let isolate = if let Some(isolate) = warm {
+        isolate
+    } else {
+        let thread_name = format!("js:{}", launch.name);
+        WarmIsolate::new(&thread_name, memory).await.map_err(failed)?
     };
     let process = ProcessContext::new(isolate.shared, entry, launch, detector.clone());
     let meter = Meter { control: process.control.clone(), limit: memory.heap as u64 };
