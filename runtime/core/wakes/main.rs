@@ -1,5 +1,6 @@
 //! Checks wake-ups with the model checker shuttle. It switches threads at every lock and atomic, in thousands of
-//! schedules. A lost wake-up is a deadlock, which shuttle reports.
+//! schedules. A lost wake-up is a deadlock, which shuttle reports. It does not see the atomics inside `AtomicWaker` of
+//! `futures-util`, which has model checks of its own.
 //!
 //! Run it with `cargo run` in this folder.
 

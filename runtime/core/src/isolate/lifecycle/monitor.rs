@@ -14,7 +14,7 @@ use crate::generation::stop::StopRequest;
 use crate::io::event::Stream;
 use crate::isolate::lifecycle::process_context::ProcessContext;
 use crate::isolate::limits::control::{Memory, SelfEnded};
-use crate::isolate::limits::memory_limit;
+use crate::isolate::limits::{interrupt, memory_limit};
 use crate::wire::ExitReason;
 
 /// Interval of interruptions: a `catch` inside the engine can swallow one.
@@ -27,8 +27,11 @@ const GIVE_UP: Duration = Duration::from_secs(5);
 /// The same after a crash. The crashed thread never ends; if it was a worker's, the script's own thread has so long.
 const GIVE_UP_CRASHED: Duration = Duration::from_secs(1);
 
-/// Processor time in which a running thread could have ended. With less on a busy machine it is starved.
-const ENOUGH_WORK: Duration = Duration::from_secs(1);
+/// Processor time in which a running thread could have ended. With less on a busy machine it is starved. An interrupt
+/// terminates unconditionally only after [`interrupt::LOAD_PATIENCE`].
+const ENOUGH_WORK: Duration = Duration::from_millis(2500);
+
+const _: () = assert!(ENOUGH_WORK.as_millis() > interrupt::LOAD_PATIENCE.as_millis());
 
 /// A thread that runs for less than this fraction of the time is asleep.
 const AWAKE: u32 = 20;
@@ -289,7 +292,8 @@ mod tests {
             (Some(0), 5 * second, false),
             (Some(100), 5 * second, false),
             (Some(600), 5 * second, true),
-            (Some(1_000), 5 * second, false),
+            (Some(2_000), 5 * second, true),
+            (Some(2_500), 5 * second, false),
             (Some(5_000), 5 * second, false),
             (None, 5 * second, false),
         ] {

@@ -44,7 +44,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The same if an engine module was loading. A script may load all of them in a row with hardly any code of its own in
 /// between, and each load takes several times longer on a busy machine.
-const LOAD_PATIENCE: Duration = Duration::from_millis(1500);
+pub(crate) const LOAD_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Elapsed time after which a sleeping thread is terminated, however little it has worked. Less than the time after
 /// which the supervisor abandons it.

@@ -85,8 +85,8 @@ pub(crate) fn check_permissions(granted: &EntryPermissions) -> Result<(), Error>
     let mut paths = [read, write].into_iter().flat_map(listed);
     match paths.find(|path| is_ambiguous(Path::new(path))) {
         Some(path) => Err(Error::invalid(format!(
-            "the path '{path}' in the permissions of a scope entry must not contain '..' or a device name of \
-             Windows"
+            "the path '{path}' in the permissions of a scope entry must not contain '..' or a part that \
+             Windows treats as a device or as a part of a file"
         ))),
         None => Ok(()),
     }
