@@ -89,7 +89,7 @@ export function signal(pid, name) {
  * Polls every 50 ms until the result is truthy, and returns it.
  * @template T
  * @param {() => T | Promise<T>} poll
- * @param {string} [description] what is awaited, for the error message
+ * @param {string} [description] the name of the condition in the error message
  * @param {number} [timeoutMs] much longer than a successful wait takes
  * @returns {Promise<T>}
  */

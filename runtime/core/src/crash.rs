@@ -65,8 +65,8 @@ impl Crash {
         self.process.as_ref()?.upgrade()
     }
 
-    /// For a thread that works for no process, such as one that prepares a script for a child: a failure is contained
-    /// to the thread. `None` if the handlers cannot be installed.
+    /// For a helper thread without a process: the threads that prepare TypeScript for children. A failure stays in
+    /// the thread. `None` if the handlers cannot be installed.
     pub(crate) fn without_process() -> Option<Arc<Self>> {
         install_handlers().ok().map(|()| Arc::default())
     }
@@ -230,7 +230,8 @@ pub(super) fn install_handlers() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Part of the message of the panic that follows one that cannot unwind. It does not contain the cause.
+/// Part of the message of the second panic, which Rust raises if the first cannot unwind. The second message does not
+/// contain the cause.
 const CANNOT_UNWIND: &str = "cannot unwind";
 
 /// Records panics and V8's fatal errors. The previous panic hook stays active.

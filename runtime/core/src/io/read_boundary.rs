@@ -20,8 +20,8 @@ pub(crate) fn deliverable_len(read: &[u8], next: Option<u8>, is_end: bool) -> us
     }
 }
 
-/// The length up to the last line feed; all bytes if there is none, except one that would leave `next`, a line feed,
-/// alone.
+/// The length up to the last line feed; without a line feed, that of all bytes. If the line feed is `next`, the last
+/// byte stays with it, so that no chunk is a line feed alone.
 fn whole_lines_len(read: &[u8], next: u8) -> usize {
     match memchr::memrchr(b'\n', read) {
         Some(end) => end + 1,

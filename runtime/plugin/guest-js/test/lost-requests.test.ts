@@ -67,9 +67,7 @@ test('a write in flight during a restart never reaches the next generation', asy
 })
 
 test('a write that waits for stdin never reaches the next generation', async () => {
-  const process = host.start('p')
-  process.capacity = 4
-  process.stopReading()
+  const process = host.startStalled('p')
   // Without a stream, the page knows of no generation.
   await page.writeStdin('p', 'full')
   const waiting = rejection(page.writeStdin('p', 'more'))
@@ -86,9 +84,7 @@ test('a write that waits for stdin never reaches the next generation', async () 
 })
 
 test('a waiting write succeeds although drain requests are lost', async () => {
-  const process = host.start('p')
-  process.capacity = 4
-  process.stopReading()
+  const process = host.startStalled('p')
   await page.writeStdin('p', 'full')
   let lost = 0
   host.fault = (command) => (command === 'drain' && lost++ < 2 ? 'lost' : 0)

@@ -65,16 +65,21 @@ test('no event is handled after the position is saved', async () => {
   expect(sessionStorage.getItem('tauri-plugin-js-api')).toContain('"seq":2')
 })
 
+/** Connects the page, which must receive these frames. */
+async function expectUnclaimed(values: number[]): Promise<void> {
+  const received: number[] = []
+  await page.createChannel<PageApi, object>('p', { receive: (value) => received.push(value) })
+  await until(() => received.length === values.length)
+  expect(received).toEqual(values)
+}
+
 test('unclaimed frames survive a reload', async () => {
   const send = requestSender()
   send(3)
   await page.onStderr('p', () => {})
   await idle()
   page = await reload(host)
-  const received: number[] = []
-  await page.createChannel<PageApi, object>('p', { receive: (value) => received.push(value) })
-  await until(() => received.length === 3)
-  expect(received).toEqual([0, 1, 2])
+  await expectUnclaimed([0, 1, 2])
 })
 
 test('unclaimed frames survive the removal of the last listener', async () => {
@@ -85,10 +90,7 @@ test('unclaimed frames survive the removal of the last listener', async () => {
   unlisten()
   await idle()
   send(1)
-  const received: number[] = []
-  await page.createChannel<PageApi, object>('p', { receive: (value) => received.push(value) })
-  await until(() => received.length === 3)
-  expect(received).toEqual([0, 1, 2])
+  await expectUnclaimed([0, 1, 2])
 })
 
 test('leaving before the answer to attach preserves the saved position', async () => {

@@ -108,9 +108,7 @@ test('a write to an exited process rejects without affecting later writes', asyn
 })
 
 test('a write that waits for a process which exits never reaches the next generation', async () => {
-  const process = host.start('p')
-  process.capacity = 4
-  process.stopReading()
+  const process = host.startStalled('p')
   await page.onStdout('p', () => {})
   await page.writeStdin('p', bytes('full'))
   // The drain request is answered after the exit event has arrived.

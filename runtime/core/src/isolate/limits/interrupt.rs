@@ -131,7 +131,8 @@ impl Request {
         Self { at: Instant::now(), worked: clock.now() }
     }
 
-    /// `is_responsive` separates a thread that sleeps on purpose from one that rarely gets a processor.
+    /// `is_responsive` is true for a thread that runs when it is interrupted. If it works little, it sleeps on purpose.
+    /// A thread that is not responsive may wait for a processor.
     fn has_expired(&self, patience: Duration, clock: &ThreadClock, is_responsive: bool) -> bool {
         let passed = self.at.elapsed();
         let worked = self.worked.zip(clock.now()).map(|(then, now)| now.saturating_sub(then));

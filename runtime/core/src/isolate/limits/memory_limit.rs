@@ -18,8 +18,8 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// The same when the process has used half of its limit.
 const SHORT_INTERVAL: Duration = Duration::from_millis(2);
 
-/// The longest interval, for a process that works little. Also for an idle one that has workers: their event loops do
-/// not report the start of an iteration.
+/// The longest interval, for a process with little work, and for an idle process with workers: the event loops of
+/// workers do not report the start of an iteration.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A process is busy if its threads run for at least 1/20 of the time.

@@ -2,7 +2,8 @@
 //!
 //! These are the files in `node_modules` of its folder and of the folders above, and packages that symlinks in there
 //! point to: packages of the project, and packages in the store of a package manager. Paths are compared after symlinks
-//! are resolved. A symlink to anything else, or one that the script could have created itself, is ignored.
+//! are resolved. Symlinks to other targets are ignored, and so are symlinks that the script could have
+//! created.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
 //! Resolves specifiers to URLs, for scripts on the disk.
 //!
 //! Follows Deno for its own schemes (`npm:`, `jsr:`) and Node's algorithm for packages. Except inside packages, a
-//! missing module is an error only when it is loaded. Nothing is fetched: what is not on the disk is an error.
+//! missing module is an error only when it is loaded. Nothing is fetched: a module must be on the disk.
 
 use std::path::Path;
 use std::rc::Rc;

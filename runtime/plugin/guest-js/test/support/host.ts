@@ -53,6 +53,14 @@ export class FakeHost {
     return process
   }
 
+  /** Starts a process that does not read, and whose stdin is full after four bytes. */
+  startStalled(name: string): FakeProcess {
+    const process = this.start(name)
+    process.capacity = 4
+    process.stopReading()
+    return process
+  }
+
   /** Restarts a process. The returned function delivers the events. */
   restartUndelivered(name: string): () => void {
     const bridge = this.bridge(name)

@@ -2,9 +2,9 @@
 //!
 //! The streams are in-process objects without descriptors. So a child gets one end of a pipe, and a thread of the
 //! isolate copies between the pipe and the stream. When a child has ended, its output is copied completely before
-//! the script is notified, and input that the child left in the pipe returns to the script. A script that reads its
-//! input itself, such as one that answers calls from a page, shares it only with a child that it waits for
-//! synchronously. The `input` of `spawnSync` uses such a pipe too, while Deno reads the child's output.
+//! the script is notified, and input that the child left in the pipe returns to the script. If a script reads
+//! its input itself, for example to answer calls from a page, it shares the input only with children of `spawnSync` and
+//! the like, which it waits for. The `input` of `spawnSync` uses such a pipe too, while Deno reads the child's output.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! Recursive removal of a folder, with constant stack and few descriptors.
 //!
 //! The standard library recurses: each level takes stack, and on Unix a descriptor. This implementation takes the
-//! same of both at any depth. It follows no link, and leaves a folder only into the one that it entered from.
+//! same amount of both at any depth. It follows no link. From a folder it returns only to the parent that it came from.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::io;

@@ -1,7 +1,7 @@
 //! The files of databases, which SQLite opens and removes by name.
 //!
 //! A script may replace a folder in the path with a link after the check of the path. So the folder is opened, and
-//! the file in it must be one that the script may use. SQLite creates journals beside their database, so the grant
+//! the script must have a permission for the file in it. SQLite creates journals beside their database, so the grant
 //! of a database includes them.
 
 use std::ffi::OsStr;

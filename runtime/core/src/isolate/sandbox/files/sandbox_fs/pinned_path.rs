@@ -1,7 +1,7 @@
 //! Pinned paths: they lead where they led when they were checked.
 //!
 //! A script that may write a folder can replace it with a link after a path through it was checked. So the folder
-//! of a path is opened first. It must be the checked one, or another one that is granted. The operation then uses
+//! of a path is opened first. It must be the folder that was checked, or another granted folder. The operation then uses
 //! a path below the open folder, or the open file. Linux has paths of open files. On other systems the path is
 //! resolved again immediately before its use.
 
