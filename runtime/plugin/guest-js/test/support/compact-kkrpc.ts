@@ -89,11 +89,28 @@ export class RPCChannel {
   }
 
   async #handle({ t, id, p, a, v, e }: RpcMessage): Promise<void> {
-    const args = (a ?? []).map((argument) => argument.v)
+    const args = (a ?? []).map((argument) => {
+      if (argument.__kkrpc_next_arg__ !== 'callback') return argument.v
+      return (...given: unknown[]) => {
+        const a = given.map((v): Argument => ({ __kkrpc_next_arg__: 'value', v }))
+        void this.#transport.send({ t: 'cb', id: argument.id!, a })
+      }
+    })
     if (t === 'cb') this.#callbacks.get(id)?.(...args)
     if (t === 'r' && e) this.#settle(id)?.reject(errorOf(e))
     else if (t === 'r') this.#settle(id)?.resolve(v)
-    if (t === 'q') await this.#transport.send({ t: 'r', id, v: await this.#api![p![0]!]!(...args) })
+    if (t === 'q') await this.#answer(id, p ?? [], args)
+  }
+
+  async #answer(id: string, path: string[], args: unknown[]): Promise<void> {
+    try {
+      let method: unknown = this.#api
+      for (const key of path) method = (method as Record<string, unknown>)[key]
+      await this.#transport.send({ t: 'r', id, v: await (method as Api[string])(...args) })
+    } catch (thrown) {
+      const { name, message, ...more } = thrown as Error
+      await this.#transport.send({ t: 'r', id, e: { n: name, m: message, ...more } })
+    }
   }
 
   #settle(id: string): Pending | undefined {

@@ -1,0 +1,126 @@
+/**
+ * The backend's side: `serve(api)` answers calls of windows and of the app's Rust code.
+ *
+ * The module runs unchanged on the embedded engine, Deno, Bun and Node, and needs nothing of Tauri.
+ *
+ * @example
+ * ```ts
+ * import { serve } from 'tauri-plugin-js-api/backend'
+ *
+ * const api = { add: (a: number, b: number) => a + b }
+ * export type MathApi = typeof api
+ * serve(api)
+ * ```
+ *
+ * @module
+ */
+import { report } from '../error.ts'
+import { Endpoint } from '../rpc/endpoint.ts'
+import { remote } from '../rpc/remote.ts'
+import type { Remote } from '../rpc/types.ts'
+import { standardLines } from './lines.ts'
+
+export { get, set, withCallOptions } from '../rpc/remote.ts'
+export type { CallOptions } from '../rpc/endpoint.ts'
+export type { Remote, RemoteFunction, RemoteProperty } from '../rpc/types.ts'
+export { JsRuntimeError, type ErrorKind } from '../error.ts'
+
+/** How {@link serve} works. */
+export interface ServeOptions {
+  /**
+   * Runs when stdin has ended, before the process exits: to save and to close. The process has
+   * `limits.killGraceMs` (500 ms by default) for it when it is killed.
+   */
+  onClose?: () => unknown
+  /**
+   * Whether `console.log` and the other methods that print to stdout print to stderr instead. stdout
+   * carries frames. **Default:** true.
+   */
+  consoleToStderr?: boolean
+}
+
+/** What {@link serve} returns. */
+export interface Served<Page extends object> {
+  /**
+   * The functions that windows and Rust code offer. A call goes to one of them: the one that connected
+   * last among those that offer the function.
+   */
+  remote: Remote<Page>
+  /** Resolves after `onClose`. */
+  closed: Promise<void>
+}
+
+/**
+ * Answers calls to `api` on stdin and stdout, until stdin ends. Then the process exits.
+ *
+ * @typeParam Page - What windows and Rust code offer to this backend.
+ * @param api - The functions. They may be nested in objects, or be methods of a class instance. A function
+ * may return a value, a promise, or an async iterable.
+ * @throws `Error` if it is called twice: a process has one stdin.
+ */
+export function serve<Page extends object = object>(
+  api: object,
+  options: ServeOptions = {},
+): Served<Page> {
+  if (isServing) throw new Error('serve was called already; a process serves one API')
+  isServing = true
+  if (options.consoleToStderr ?? true) moveConsole()
+  const lines = standardLines()
+  let batch: string[] = []
+  const flush = () => {
+    const ready = batch
+    batch = []
+    lines.write(ready)
+  }
+  const endpoint = new Endpoint({
+    api,
+    // Answers that are ready at the same time are written together.
+    send: (line) => {
+      if (batch.push(line) === 1) queueMicrotask(flush)
+    },
+  })
+  const receive = (received: string[]) => {
+    for (const line of received) endpoint.receive(line)
+  }
+  const closed = lines
+    .read(receive)
+    .catch(report)
+    .then(async () => {
+      endpoint.close(new Error('stdin has ended'))
+      try {
+        await options.onClose?.()
+      } catch (error) {
+        report(error)
+      }
+      await lines.flushed()
+    })
+  void closed.then(exit)
+  return { remote: remote<Page>((request, call) => endpoint.call(request, call)), closed }
+}
+
+let isServing = false
+
+/** The methods of `console` that print to stdout. */
+const TO_STDOUT = [
+  'log',
+  'info',
+  'debug',
+  'dir',
+  'dirxml',
+  'table',
+  'group',
+  'groupCollapsed',
+  'count',
+  'timeEnd',
+  'timeLog',
+] as const
+
+function moveConsole(): void {
+  const { error } = console
+  for (const method of TO_STDOUT) console[method] = error
+}
+
+function exit(): void {
+  const { process } = globalThis as { process?: { exit(): void } }
+  process?.exit()
+}

@@ -1,0 +1,419 @@
+/**
+ * One side of an RPC connection: it calls functions of the other side, and answers calls to its own.
+ *
+ * An endpoint speaks kkrpc's wire in both eras. To another endpoint of this package it also sends async
+ * iterables, `AbortSignal`s, binary data and rich values. The first request (`$hello`) finds out which of
+ * the two the peer is; calls that a kkrpc peer understands do not wait for its answer.
+ */
+import { JsRuntimeError, report } from '../error.ts'
+import { fromWireError, toWireError } from './errors.ts'
+import {
+  BINARY,
+  callbackOf,
+  hybridRequest,
+  kkrpcCallback,
+  kkrpcFailure,
+  kkrpcRequest,
+  kkrpcResponse,
+  readClassic,
+  revive,
+  valueOf,
+  type Form,
+  type Request,
+} from './kkrpc.ts'
+import { hasMember, namesOf, perform } from './local.ts'
+import { Peer, Peers } from './peers.ts'
+import { References } from './references.ts'
+import { fromSuperjson, restore, type Meta } from './values.ts'
+
+/** The method of the first request. */
+export const HELLO = '$hello'
+
+/** Milliseconds after which a window that does not offer a method may answer that it does not exist. */
+const UNKNOWN_METHOD_MS = 500
+
+/** How an endpoint is set up. */
+export interface EndpointOptions {
+  /** Functions that the other side may call. */
+  api?: object | undefined
+  /** Sends one frame, without its line end. A rejection fails the call that the frame is for. */
+  send(line: string): void | Promise<void>
+  /**
+   * Whether this endpoint may answer a request that has no address, which other windows receive too.
+   * **Default:** always.
+   */
+  claim?: ((requestId: string) => Promise<boolean>) | undefined
+}
+
+/** How one call is made. */
+export interface CallOptions {
+  /** Milliseconds after which the call fails with the kind `timeout`. **Default:** never. */
+  timeout?: number | undefined
+  /** Ends the call when it is aborted. The call rejects with the signal's reason. */
+  signal?: AbortSignal | undefined
+}
+
+interface Pending {
+  peer: Peer
+  resolve(value: unknown): void
+  reject(error: unknown): void
+  settled(): void
+}
+
+type Frame = Record<string, unknown>
+
+export class Endpoint {
+  /** Unique among the endpoints of one process. */
+  readonly id = uniqueId()
+  readonly #options: EndpointOptions
+  readonly #pending = new Map<string, Pending>()
+  readonly #peers = new Peers()
+  readonly #references: References
+  #lastId = 0
+  #closed: Error | null = null
+
+  constructor(options: EndpointOptions) {
+    this.#options = options
+    this.#references = new References(this.id, (line) => this.#send(line))
+  }
+
+  /** The names that this endpoint offers, as `$hello` sends them. */
+  get offers(): string[] {
+    return this.#options.api ? namesOf(this.#options.api) : []
+  }
+
+  /** Asks the peer which wire it speaks. Later calls with rich arguments wait for the answer. */
+  greet(): void {
+    const { main } = this.#peers
+    const request: Request = {
+      op: 'call',
+      path: [HELLO],
+      args: [{ from: this.id, offers: this.offers }],
+    }
+    const settle = (form: Form | 'own' | null) => main.settle(form)
+    this.#request(main, request, {}).then(
+      () => settle('own'),
+      () => settle(null),
+    )
+  }
+
+  /** Calls, reads, sets or constructs on the other side. */
+  async call(request: Request, options: CallOptions = {}): Promise<unknown> {
+    if (this.#closed) throw this.#closed
+    options.signal?.throwIfAborted()
+    const peer = this.#peers.choose(request.path)
+    if (peer.mustWait(request.args, request.value)) {
+      await peer.known
+      if (this.#closed) throw this.#closed
+    }
+    return this.#request(peer, request, options)
+  }
+
+  /** Takes one line of the other side. Returns whether it is a frame. */
+  receive(line: string): boolean {
+    if (line.charCodeAt(0) !== 123) return false
+    let frame: Frame
+    try {
+      frame = JSON.parse(line) as Frame
+    } catch {
+      return false
+    }
+    let isSuperjson = false
+    if (frame['t'] === undefined && typeof frame['json'] === 'object' && frame['json'] !== null) {
+      frame = fromSuperjson(frame as never) as Frame
+      isSuperjson = true
+    }
+    const { t, type } = frame
+    if (typeof t === 'string') {
+      this.#compact(t, frame, isSuperjson, line.length)
+    } else if (typeof type === 'string') {
+      if (!isSuperjson && line.includes(BINARY)) frame = JSON.parse(line, revive) as Frame
+      this.#classic(type, frame, isSuperjson)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  /** A peer has gone, by its endpoint's id: what it has asked for ends. */
+  forget(peerId: string): void {
+    const peer = this.#peers.remove(peerId)
+    if (!peer) return
+    this.#references.forget(peer)
+    this.#failPending(new JsRuntimeError('closed', 'the window that was called has gone'), peer)
+  }
+
+  /** The connection has ended: pending and later calls fail with this error. */
+  close(error: Error): void {
+    if (this.#closed) return
+    this.#closed = error
+    for (const peer of this.#peers.all()) peer.settle(null)
+    this.#references.close(error)
+    this.#failPending(error, null)
+  }
+
+  #failPending(error: Error, of: Peer | null): void {
+    for (const [id, { peer, reject, settled }] of [...this.#pending]) {
+      if (of && peer !== of) continue
+      this.#pending.delete(id)
+      settled()
+      reject(error)
+    }
+  }
+
+  #send(line: string): void {
+    if (this.#closed) return
+    // A call fails with the error. Other frames have no receiver for it.
+    this.#options.send(line)?.catch(() => {})
+  }
+
+  #request(peer: Peer, request: Request, options: CallOptions): Promise<unknown> {
+    const id = `${this.id}.${(++this.#lastId).toString(36)}`
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { peer, resolve, reject, settled: this.#watch(id, options) })
+      try {
+        const sent = this.#options.send(this.#frameOf(peer, id, request))
+        sent?.catch((error: unknown) => this.#settle(id)?.reject(error))
+      } catch (error) {
+        this.#settle(id)?.reject(error)
+      }
+    })
+  }
+
+  /** Watches a call's time-out and signal. Returns how to stop. */
+  #watch(id: string, { timeout, signal }: CallOptions): () => void {
+    if (!timeout && !signal) return noop
+    const aborted = () => this.#settle(id)?.reject(signal!.reason)
+    const expired = () => {
+      const message = `the call was not answered within ${timeout} ms`
+      this.#settle(id)?.reject(new JsRuntimeError('timeout', message))
+    }
+    const timer = timeout ? setTimeout(expired, timeout) : undefined
+    signal?.addEventListener('abort', aborted)
+    return () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', aborted)
+    }
+  }
+
+  #settle(id: string): Pending | undefined {
+    const pending = this.#pending.get(id)
+    if (!pending) return undefined
+    this.#pending.delete(id)
+    pending.settled()
+    return pending
+  }
+
+  #frameOf(peer: Peer, id: string, request: Request): string {
+    const { form } = peer
+    const add = (callback: (...args: never[]) => unknown) =>
+      this.#references.callback(peer, callback)
+    if (form === null) return hybridRequest(id, request, add)
+    if (form !== 'own') return kkrpcRequest(form, id, request, add)
+    const { op, path, args, value } = request
+    const to = peer.id === null ? '' : `,"to":${JSON.stringify(peer.id)}`
+    const body = op === 'set' ? [value] : trimmed(args)
+    const encoded = this.#references.encode(peer, 'a', body)
+    return `{"t":"q","js":1,"id":"${id}","op":"${op}","p":${JSON.stringify(path)}${to}${encoded}}`
+  }
+
+  #compact(t: string, frame: Frame, isSuperjson: boolean, chars: number): void {
+    switch (t) {
+      case 'q':
+        return this.#compactRequest(frame, { era: 'compact', isSuperjson })
+      case 'r':
+        return this.#compactResponse(frame, { era: 'compact', isSuperjson })
+      case 'cb':
+        return this.#callback(String(frame['id']), this.#list(frame).map(valueOf))
+      case 'bye':
+        return this.forget(String(frame['id']))
+      default:
+        this.#references.receive(t, frame, chars, () => this.#list(frame, 'b'))
+    }
+  }
+
+  #classic(type: string, frame: Frame, isSuperjson: boolean): void {
+    const id = String(frame['id'])
+    const form: Form = { era: 'classic', isSuperjson }
+    if (type === 'response') {
+      const pending = this.#settle(id)
+      if (!pending) return
+      pending.peer.settle(form)
+      const { result, error } = (frame['args'] ?? {}) as { result?: unknown; error?: unknown }
+      if (error) pending.reject(fromWireError(error))
+      else pending.resolve(result)
+    } else if (type === 'callback') {
+      const { method, args } = frame
+      this.#callback(String(method), Array.isArray(args) ? args : [])
+    } else {
+      const request = readClassic(frame)
+      if (request) this.#answerKkrpc(id, request, form, type !== 'request')
+    }
+  }
+
+  #compactRequest(frame: Frame, form: Form): void {
+    const { id, op, p, to } = frame
+    if (to !== undefined && to !== this.id) return
+    const requestId = String(id)
+    const path = Array.isArray(p) ? p.map(String) : []
+    if (frame['js'] !== 1) {
+      const args = Array.isArray(frame['a']) ? frame['a'] : []
+      const request = { op: (op ?? 'call') as Request['op'], path, args, value: frame['v'] }
+      return this.#answerKkrpc(requestId, request, form, true)
+    }
+    const peer = this.#peers.sender(requestId)
+    const args =
+      frame['method'] === undefined ? this.#list(frame, 'a', peer) : this.#hybridArgs(frame, peer)
+    if (path.length === 1 && path[0] === HELLO) return this.#hello(requestId, args[0] as Frame)
+    const request: Request = { op: op as Request['op'], path, args, value: args[0] }
+    this.#answer(
+      request,
+      requestId,
+      to !== undefined,
+      (value) =>
+        `{"t":"r","id":${JSON.stringify(requestId)}${this.#references.encode(peer, 'v', value)}}`,
+      (error) => JSON.stringify({ t: 'r', id: requestId, e: toWireError(error) }),
+    )
+  }
+
+  #hybridArgs(frame: Frame, peer: Peer): unknown[] {
+    return ((frame['a'] as unknown[] | undefined) ?? []).map((arg) => {
+      const callback = callbackOf(arg, 'compact')
+      return callback === null ? valueOf(arg) : this.#references.remoteFunction(peer, callback)
+    })
+  }
+
+  #hello(id: string, { from, offers }: Frame): void {
+    this.#peers.add(String(from), Array.isArray(offers) ? offers.map(String) : [])
+    this.#send(JSON.stringify({ t: 'r', id, v: { js: 1 } }))
+  }
+
+  #answerKkrpc(id: string, request: Request, form: Form, knowsErrors: boolean): void {
+    const args = request.args.map((arg) => {
+      const callbackId = callbackOf(arg, form.era)
+      if (callbackId === null) return valueOf(arg)
+      return (...given: unknown[]) => {
+        this.#send(kkrpcCallback(form, this.#newId(), callbackId, given))
+      }
+    })
+    const value = form.era === 'compact' ? valueOf(request.value) : request.value
+    this.#answer(
+      { ...request, args, value },
+      id,
+      false,
+      (result) => kkrpcResponse(form, id, result),
+      (error) => kkrpcFailure(form, id, error, knowsErrors),
+    )
+  }
+
+  #newId(): string {
+    return `${this.id}.${(++this.#lastId).toString(36)}`
+  }
+
+  #answer(
+    request: Request,
+    id: string,
+    isAddressed: boolean,
+    answered: (value: unknown) => string,
+    failed: (error: unknown) => string,
+  ): void {
+    const { api, claim } = this.#options
+    if (!api) return
+    if (isAddressed || !claim) return this.#perform(api, request, answered, failed)
+    const claimed = () => {
+      claim(id).then((isOurs) => {
+        if (isOurs) this.#perform(api, request, answered, failed)
+      }, report)
+    }
+    // Another window may offer the method.
+    if (hasMember(api, request.path)) claimed()
+    else setTimeout(claimed, UNKNOWN_METHOD_MS)
+  }
+
+  #perform(
+    api: object,
+    request: Request,
+    answered: (value: unknown) => string,
+    failed: (error: unknown) => string,
+  ): void {
+    const succeed = (value: unknown) => {
+      let line
+      try {
+        line = answered(value)
+      } catch (error) {
+        line = failed(error)
+      }
+      this.#send(line)
+    }
+    try {
+      const result = perform(api, request)
+      if (!isThenable(result)) return succeed(result)
+      result.then(succeed, (error: unknown) => this.#send(failed(error)))
+    } catch (error) {
+      this.#send(failed(error))
+    }
+  }
+
+  #compactResponse(frame: Frame, form: Form): void {
+    const pending = this.#settle(String(frame['id']))
+    if (!pending) return
+    const { peer } = pending
+    const isOwn = peer.form === 'own' || isHelloAnswer(frame['v'])
+    peer.settle(isOwn ? 'own' : form)
+    if (frame['e'] !== undefined) return pending.reject(fromWireError(frame['e']))
+    try {
+      pending.resolve(isOwn ? this.#value(frame, 'v', peer) : frame['v'])
+    } catch (error) {
+      pending.reject(error)
+    }
+  }
+
+  #callback(id: string, args: unknown[]): void {
+    const callback = this.#references.callbackOf(id)
+    if (!callback) return
+    try {
+      const result: unknown = callback(...(args as never[]))
+      if (isThenable(result)) result.then(undefined, report)
+    } catch (error) {
+      report(error)
+    }
+  }
+
+  #list(frame: Frame, key = 'a', peer = this.#peers.main): unknown[] {
+    const list = this.#value(frame, key, peer)
+    return Array.isArray(list) ? list : []
+  }
+
+  /** A value of a frame, with what its marks announce: `m` for superjson, `x` for placeholders. */
+  #value(frame: Frame, key: string, peer: Peer): unknown {
+    let value = frame[key]
+    if (frame['m'] !== undefined) value = restore(value, frame['m'] as Meta)
+    return frame['x'] === 1 ? this.#references.decode(peer, value) : value
+  }
+}
+
+/** A short id that is unlikely to occur twice among the windows of an app. */
+function uniqueId(): string {
+  return Math.random().toString(36).slice(2, 10).padEnd(8, '0')
+}
+
+/** Arguments without `undefined` at the end, which says the same as no argument. */
+function trimmed(args: unknown[]): unknown[] {
+  let length = args.length
+  while (length > 0 && args[length - 1] === undefined) length--
+  return length === args.length ? args : args.slice(0, length)
+}
+
+function isHelloAnswer(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (value as Frame)['js'] === 1
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Promise<unknown>).then === 'function'
+  )
+}
+
+function noop(): void {}

@@ -1,0 +1,171 @@
+/**
+ * Frames of kkrpc, in both eras:
+ *
+ * - classic (0.x): `{ id, method, args, type, callbackIds?, version }`, bare or in superjson's wrapper
+ * - compact (from 1.0): `{ t: 'q' | 'r' | 'cb' | …, id, … }`
+ */
+import { toClassicError, toWireError } from './errors.ts'
+import { Encoding, toSuperjson } from './values.ts'
+
+/** How kkrpc's side writes frames. */
+export interface Form {
+  era: 'classic' | 'compact'
+  isSuperjson: boolean
+}
+
+/** What a request does. */
+export type Op = 'call' | 'get' | 'set' | 'new'
+
+/** A request, without its frame. */
+export interface Request {
+  op: Op
+  path: readonly string[]
+  args: unknown[]
+  /** The value of `set`. */
+  value?: unknown
+}
+
+/** Registers a function that is handed over, and returns its id. */
+export type AddCallback = (callback: (...args: never[]) => unknown) => string
+
+const CALLBACK = '__callback__'
+const NEXT_ARG = '__kkrpc_next_arg__'
+
+const CLASSIC_TYPES = { call: 'request', get: 'get', set: 'set', new: 'construct' } as const
+
+/** A request as kkrpc of this form reads it. */
+export function kkrpcRequest(form: Form, id: string, request: Request, add: AddCallback): string {
+  const frame =
+    form.era === 'compact' ? compactRequest(id, request, add) : classicRequest(id, request, add)
+  return write(form, frame)
+}
+
+/** A request that kkrpc of both eras and our own endpoint read: for a peer that has not answered yet. */
+export function hybridRequest(id: string, request: Request, add: AddCallback): string {
+  const compact = compactRequest(id, request, add)
+  return JSON.stringify({ ...compact, js: 1, ...classicRequest(id, request, add), version: 'json' })
+}
+
+/** The answer to a request of kkrpc. */
+export function kkrpcResponse(form: Form, id: string, value: unknown): string {
+  const answered =
+    form.era === 'compact' ? { t: 'r', id, v: value } : classic(id, { result: value })
+  return write(form, answered)
+}
+
+/** The answer to a failed request of kkrpc. kkrpc 0.2 and 0.3 show texts alone. */
+export function kkrpcFailure(form: Form, id: string, error: unknown, knowsErrors: boolean): string {
+  const wire = toWireError(error)
+  if (form.era === 'compact') return write(form, { t: 'r', id, e: wire })
+  return write(form, classic(id, { error: knowsErrors ? toClassicError(wire) : wire.m }))
+}
+
+/** The call of a callback that kkrpc has handed over. */
+export function kkrpcCallback(form: Form, id: string, callbackId: string, args: unknown[]): string {
+  const frame =
+    form.era === 'compact'
+      ? { t: 'cb', id: callbackId, a: args.map((v) => ({ [NEXT_ARG]: 'value', v })) }
+      : { id, method: callbackId, args, type: 'callback' }
+  return write(form, frame)
+}
+
+/** The request of a classic frame; `null` if it is none. */
+export function readClassic(frame: Record<string, unknown>): Request | null {
+  const { type, method, args, path, value } = frame
+  const parts = Array.isArray(path) ? path.map(String) : String(method).split('.')
+  const list = Array.isArray(args) ? args : []
+  switch (type) {
+    case 'request':
+      return { op: 'call', path: parts, args: list }
+    case 'construct':
+      return { op: 'new', path: parts, args: list }
+    case 'get':
+      return { op: 'get', path: parts, args: [] }
+    case 'set':
+      return { op: 'set', path: parts, args: [], value }
+    default:
+      return null
+  }
+}
+
+/** The id of a callback in place of an argument; `null` if the argument is a value. */
+export function callbackOf(arg: unknown, era: Form['era']): string | null {
+  if (era === 'classic') {
+    return typeof arg === 'string' && arg.startsWith(CALLBACK) ? arg.slice(CALLBACK.length) : null
+  }
+  if (!isRecord(arg) || arg[NEXT_ARG] !== 'callback') return null
+  return String(arg['id'])
+}
+
+/** The value of an argument: kkrpc from 1.0 on wraps it. */
+export function valueOf(arg: unknown): unknown {
+  return isRecord(arg) && arg[NEXT_ARG] === 'value' ? arg['v'] : arg
+}
+
+/** Restores binary data in a classic frame without superjson. */
+export function revive(_key: string, value: unknown): unknown {
+  if (!isRecord(value) || value['type'] !== 'Uint8Array' || !Array.isArray(value['data']))
+    return value
+  return new Uint8Array(value['data'] as number[])
+}
+
+/** What a classic frame contains if {@link revive} has something to do. */
+export const BINARY = '"type":"Uint8Array"'
+
+function compactRequest(id: string, { op, path, args, value }: Request, add: AddCallback) {
+  const wrapped = args.map((arg) =>
+    typeof arg === 'function'
+      ? { [NEXT_ARG]: 'callback', id: add(arg as never) }
+      : { [NEXT_ARG]: 'value', v: arg },
+  )
+  return { t: 'q', id, op, p: path, ...(op === 'set' ? { v: value } : { a: wrapped }) }
+}
+
+function classicRequest(id: string, { op, path, args, value }: Request, add: AddCallback) {
+  const callbackIds: string[] = []
+  const texts = args.map((arg) => {
+    if (typeof arg !== 'function') return arg
+    const callbackId = add(arg as never)
+    callbackIds.push(callbackId)
+    return CALLBACK + callbackId
+  })
+  return {
+    id,
+    method: path.join('.'),
+    args: texts,
+    type: CLASSIC_TYPES[op],
+    ...(callbackIds.length > 0 ? { callbackIds } : {}),
+    ...(op === 'get' || op === 'set' ? { path } : {}),
+    ...(op === 'set' ? { value } : {}),
+  }
+}
+
+function classic(id: string, args: object) {
+  return { id, method: '', args, type: 'response' }
+}
+
+/** kkrpc recognizes superjson by the first characters, so a plain value may always go without it. */
+function write({ era, isSuperjson }: Form, frame: object): string {
+  const encoding = new Encoding(null)
+  const isPlain = isPlainFor(encoding, frame)
+  if (isSuperjson && (!isPlain || era === 'compact'))
+    return toSuperjson(version(era, frame, 'superjson'))
+  return JSON.stringify(version(era, frame, 'json'), era === 'classic' ? replace : undefined)
+}
+
+function isPlainFor(encoding: Encoding, frame: object): boolean {
+  encoding.encode(frame)
+  return !encoding.isRich && !encoding.hasPlaceholders
+}
+
+function version(era: Form['era'], frame: object, name: 'json' | 'superjson'): object {
+  return era === 'classic' ? { ...frame, version: name } : frame
+}
+
+function replace(_key: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? { type: 'Uint8Array', data: Array.from(value) } : value
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

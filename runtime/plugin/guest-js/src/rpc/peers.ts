@@ -1,0 +1,86 @@
+/** The other sides of a connection: a backend has one peer per window, a window has the backend. */
+import { Encoding } from './values.ts'
+import type { Form } from './kkrpc.ts'
+
+/** One peer. */
+export class Peer {
+  /** The id of its endpoint; `null` for the peer that is reached without an address. */
+  readonly id: string | null
+  /** The names that it offers; `null` if they are not known. */
+  readonly offers: ReadonlySet<string> | null
+  #form: Form | 'own' | null
+  #settle: () => void = () => {}
+  /** Resolves when the form is known, or when it will not be. */
+  readonly known: Promise<void>
+
+  constructor(id: string | null, form: Form | 'own' | null, offers: ReadonlySet<string> | null) {
+    this.id = id
+    this.offers = offers
+    this.#form = form
+    this.known = form ? Promise.resolve() : new Promise((resolve) => (this.#settle = resolve))
+  }
+
+  /** How it writes frames: `own` for an endpoint of this package, `null` until it has answered. */
+  get form(): Form | 'own' | null {
+    return this.#form
+  }
+
+  /** It has answered in this form; `null` if it will not answer. */
+  settle(form: Form | 'own' | null): void {
+    this.#form ??= form
+    this.#settle()
+  }
+
+  /** Whether these values cannot be written before the form is known. */
+  mustWait(args: unknown[], value: unknown): boolean {
+    if (this.#form !== null) return false
+    const encoding = new Encoding({
+      fromFunction: placeholder,
+      fromStream: placeholder,
+      fromSignal: placeholder,
+    })
+    const others = args.filter((arg) => typeof arg !== 'function')
+    encoding.encode(others)
+    encoding.encode(value)
+    return encoding.hasPlaceholders || encoding.isRich
+  }
+}
+
+const placeholder = () => ({ $: 'function', id: '' }) as const
+
+export class Peers {
+  /** The peer without an address. */
+  readonly main = new Peer(null, null, null)
+  /** Peers that have greeted, the latest last. */
+  readonly #greeted = new Map<string, Peer>()
+
+  all(): Peer[] {
+    return [this.main, ...this.#greeted.values()]
+  }
+
+  add(id: string, offers: string[]): void {
+    this.#greeted.delete(id)
+    this.#greeted.set(id, new Peer(id, 'own', new Set(offers)))
+  }
+
+  remove(id: string): Peer | undefined {
+    const peer = this.#greeted.get(id)
+    this.#greeted.delete(id)
+    return peer
+  }
+
+  /** The peer that has sent this request. */
+  sender(requestId: string): Peer {
+    if (this.#greeted.size === 0) return this.main
+    return this.#greeted.get(requestId.slice(0, requestId.lastIndexOf('.'))) ?? this.main
+  }
+
+  /** The peer for a call: the one that greeted last among those that offer the function. */
+  choose(path: readonly string[]): Peer {
+    if (this.#greeted.size === 0) return this.main
+    const name = path.join('.')
+    let chosen = this.main
+    for (const peer of this.#greeted.values()) if (peer.offers?.has(name)) chosen = peer
+    return chosen
+  }
+}
