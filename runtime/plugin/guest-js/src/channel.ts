@@ -1,59 +1,52 @@
-/** {@link createChannel}: a typed connection to a backend, with any supported version of kkrpc. */
+/** {@link createChannel}: a connection in the shape of `tauri-plugin-js`. */
+import { GenerationConnection } from './generation-connection.ts'
 import { JsRuntimeIo } from './io.ts'
-import { usableTimeout } from './pending-requests.ts'
+import { remote, withCallOptions } from './rpc/remote.ts'
+import { acquire, release } from './stream-registry.ts'
 import { LazyTransport, type RpcTransport } from './transport.ts'
 
-/** kkrpc's `RPCChannel`, as far as its versions agree. */
+/** The methods of kkrpc's `RPCChannel`. */
 export interface RpcChannel<Local extends object, Remote extends object> {
   /** The functions of the backend. */
   getAPI(): Remote
-  /** Replaces the functions that the backend may call. Only before kkrpc 1.0. */
-  expose?(localApi: Local): void
-  /** Releases the functions that were passed as arguments. Only before kkrpc 1.0. */
-  freeCallbacks?(): void
-  /** Closes the connection. From kkrpc 0.7 on. */
-  destroy?(): void
+  /** Replaces the functions that the backend may call. */
+  expose(localApi: Local): void
+  /** Releases the functions that were passed as arguments. */
+  freeCallbacks(): void
+  /** Closes the connection. */
+  destroy(): void
 }
 
 /** A connection to a backend. */
 export interface Connection<Local extends object, Remote extends object> {
-  /** kkrpc's own channel. */
   channel: RpcChannel<Local, Remote>
   /** The functions of the backend. Each call returns a promise. */
   api: Remote
-  /** Carries the frames with kkrpc 0.x. `destroy()` closes the connection with any version. */
+  /** For kkrpc 0.x. `destroy()` closes this connection. */
   io: JsRuntimeIo
-  /** Carries the frames from kkrpc 1.0 on. `close()` closes the connection with any version. */
+  /** For kkrpc 1.0 and later. `close()` closes this connection. */
   transport: RpcTransport
 }
 
 /** Options of {@link createChannel}. */
 export interface ChannelOptions {
-  /**
-   * Milliseconds after which an unanswered call fails; 0 for never. **Default:** never with kkrpc 0.x, 30 000
-   * from kkrpc 1.0 on.
-   */
+  /** Milliseconds after which an unanswered call fails; 0 for never. **Default:** never. */
   timeout?: number
 }
 
-/** The exports of `kkrpc/browser` that all versions share. */
-interface Kkrpc {
-  RPCChannel: new (ioOrTransport: unknown, options: object) => RpcChannel<object, object>
-}
-
 /**
- * Connects to a process that serves an API with kkrpc.
+ * Connects to a process that serves an API: with `serve` of this package, or with any version of kkrpc.
  *
  * The connection belongs to one generation of the process: the latest that an event or an answer of `spawn`,
  * `ensure`, `restart` or `getStatus` has named. When that generation ends, pending and later calls reject with
- * its exit reason.
+ * its exit reason. {@link connect} makes a connection that survives restarts.
  *
  * @typeParam Local - The functions that the page offers.
  * @typeParam Remote - The functions that the backend offers.
  * @param processName - The name of a process that has been started.
  * @param localApi - Functions of the page that the backend may call. Without it, the page does not answer
  * requests of the backend; another window may.
- * @throws `notFound`, `notAllowed`; an error of the bundler or browser if kkrpc is not installed.
+ * @throws `notFound`, `notAllowed`.
  *
  * @example
  * ```ts
@@ -67,26 +60,25 @@ export async function createChannel<Local extends object, Remote extends object>
   localApi?: Local,
   options: ChannelOptions = {},
 ): Promise<Connection<Local, Remote>> {
-  const kkrpc = (await import('kkrpc/browser')) as unknown as Kkrpc
-  const linkOptions = { answersRequests: localApi !== undefined, timeout: options.timeout }
-  const io = new JsRuntimeIo(processName, linkOptions)
-  const transport = new LazyTransport(processName, linkOptions)
-  const usesTransport = hasTransports(kkrpc)
+  const stream = await acquire(processName)
+  const connection = new GenerationConnection(stream, localApi, () => release(stream))
+  const { endpoint } = connection
+  const calls = remote<Remote>((request, call) => endpoint.call(request, call))
+  const api = withCallOptions(calls, { timeout: options.timeout }) as Remote
+  const io = new JsRuntimeIo(processName)
+  const transport = new LazyTransport(processName)
   const [destroy, close] = [io.destroy.bind(io), transport.close.bind(transport)]
-  // Closing either one closes the connection, with any version of kkrpc.
-  io.destroy = transport.close = () => {
+  const closeAll = () => {
+    connection.leave()
     destroy()
     close()
   }
-  await (usesTransport ? transport.open() : io.initialize())
-  const channel = new kkrpc.RPCChannel(usesTransport ? transport : io, {
-    expose: localApi,
-    ...(options.timeout === undefined ? {} : { timeout: usableTimeout(options.timeout) }),
-  }) as RpcChannel<Local, Remote>
-  return { channel, api: channel.getAPI(), io, transport }
-}
-
-/** True for kkrpc 1.0 and later, whose `RPCChannel` takes a transport. Only those export `wrap` and `expose`. */
-function hasTransports(kkrpc: object): boolean {
-  return 'wrap' in kkrpc && 'expose' in kkrpc
+  io.destroy = transport.close = closeAll
+  const channel: RpcChannel<Local, Remote> = {
+    getAPI: () => api,
+    expose: (offered) => endpoint.expose(offered),
+    freeCallbacks: () => endpoint.freeCallbacks(),
+    destroy: closeAll,
+  }
+  return { channel, api, io, transport }
 }

@@ -1,16 +1,13 @@
 /** {@link connect}: typed calls between a page and a backend, across restarts of the backend. */
-import type { ConnectionEnd } from './connection-end.ts'
-import { JsRuntimeError, safely } from './error.ts'
+import { safely } from './error.ts'
 import type { ProcessEvent } from './event.ts'
-import { invokeCommand, retryBriefly } from './invoke.ts'
-import { Endpoint, type CallOptions } from './rpc/endpoint.ts'
+import { GenerationConnection } from './generation-connection.ts'
+import type { CallOptions } from './rpc/endpoint.ts'
 import type { Request } from './rpc/kkrpc.ts'
 import { remote, withCallOptions } from './rpc/remote.ts'
 import type { Remote } from './rpc/types.ts'
-import type { RpcSubscriber } from './rpc-subscribers.ts'
 import { acquire, release } from './stream-registry.ts'
 import type { ProcessStream } from './stream.ts'
-import { writerOf } from './writer.ts'
 
 /** Options of {@link connect}. */
 export interface ConnectOptions {
@@ -72,7 +69,7 @@ class Connection {
   readonly #stream: ProcessStream
   readonly #localApi: object | undefined
   readonly #options: ConnectOptions
-  #current: Generation
+  #current: GenerationConnection
   #isClosed = false
   readonly #listener: (event: ProcessEvent) => void
 
@@ -80,7 +77,7 @@ class Connection {
     this.#stream = stream
     this.#localApi = localApi
     this.#options = options
-    this.#current = new Generation(stream, localApi)
+    this.#current = new GenerationConnection(stream, localApi)
     this.#listener = ({ generation }) => {
       if (generation > this.generation) this.#rejoin()
     }
@@ -111,60 +108,8 @@ class Connection {
 
   #rejoin(): void {
     this.#current.leave()
-    this.#current = new Generation(this.#stream, this.#localApi)
+    this.#current = new GenerationConnection(this.#stream, this.#localApi)
     const { onRestart } = this.#options
     if (onRestart) safely(onRestart, this.generation)
-  }
-}
-
-/** The connection to one generation. */
-class Generation implements RpcSubscriber {
-  readonly generation: number
-  readonly endpoint: Endpoint
-  readonly #stream: ProcessStream
-  #isOver = false
-
-  constructor(stream: ProcessStream, api: object | undefined) {
-    this.#stream = stream
-    const { name } = stream
-    this.endpoint = new Endpoint({
-      api,
-      send: (line) => writerOf(name).write(`${line}\n`, this.generation),
-      claim: (request) => this.#claim(request),
-    })
-    // Frames that wait are delivered during this call, and answers to them need the generation.
-    this.generation = stream.latestGeneration
-    stream.addSubscriber(this)
-    this.endpoint.greet()
-  }
-
-  line(text: string): void {
-    this.endpoint.receive(text)
-  }
-
-  ended({ error }: ConnectionEnd): void {
-    this.#isOver = true
-    this.endpoint.close(error)
-  }
-
-  /** Tells the backend that this page has gone, which ends what the page has asked for. */
-  leave(): void {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#stream.removeSubscriber(this)
-    const { name } = this.#stream
-    const bye = JSON.stringify({ t: 'bye', id: this.endpoint.id })
-    writerOf(name)
-      .write(`${bye}\n`, this.generation)
-      // The process may have ended.
-      .catch(() => {})
-    const message = `the connection to process "${name}" was closed`
-    this.endpoint.close(new JsRuntimeError('closed', message, name))
-  }
-
-  #claim(request: string): Promise<boolean> {
-    const { generation } = this
-    const { name } = this.#stream
-    return retryBriefly(() => invokeCommand<boolean>('claim', { name, generation, request }))
   }
 }

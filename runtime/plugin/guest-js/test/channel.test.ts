@@ -92,7 +92,7 @@ test('a connection ends with its generation even if no event of it has arrived',
   expect(host.bodies.length).toBe(written)
 })
 
-test('the channel is an RPCChannel of kkrpc', async () => {
+test('the channel has the methods of kkrpc', async () => {
   const { channel } = await connect()
   expect(await (channel.getAPI() as Api).add(2, 2)).toBe(4)
   expect(channel.freeCallbacks).toBeTypeOf('function')

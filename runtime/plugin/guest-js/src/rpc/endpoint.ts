@@ -6,6 +6,7 @@
  * the two the peer is; calls that a kkrpc peer understands do not wait for its answer.
  */
 import { JsRuntimeError, report } from '../error.ts'
+import { usableTimeout } from '../pending-requests.ts'
 import { fromWireError, toWireError } from './errors.ts'
 import {
   BINARY,
@@ -34,6 +35,8 @@ const UNKNOWN_METHOD_MS = 500
 
 /** How an endpoint is set up. */
 export interface EndpointOptions {
+  /** The other side in messages of errors. **Default:** "the other side". */
+  peerName?: string
   /** Functions that the other side may call. */
   api?: object | undefined
   /** Sends one frame, without its line end. A rejection fails the call that the frame is for. */
@@ -69,21 +72,26 @@ export class Endpoint {
   readonly #pending = new Map<string, Pending>()
   readonly #peers = new Peers()
   readonly #references: References
+  readonly #peerName: string
+  #api: object | undefined
   #lastId = 0
   #closed: Error | null = null
 
   constructor(options: EndpointOptions) {
     this.#options = options
+    this.#api = options.api
+    this.#peerName = options.peerName ?? 'the other side'
     this.#references = new References(this.id, (line) => this.#send(line))
   }
 
   /** The names that this endpoint offers, as `$hello` sends them. */
   get offers(): string[] {
-    return this.#options.api ? namesOf(this.#options.api) : []
+    return this.#api ? namesOf(this.#api) : []
   }
 
   /** Asks the peer which wire it speaks. Later calls with rich arguments wait for the answer. */
   greet(): void {
+    if (this.#closed) return
     const { main } = this.#peers
     const request: Request = {
       op: 'call',
@@ -95,6 +103,17 @@ export class Endpoint {
       () => settle('own'),
       () => settle(null),
     )
+  }
+
+  /** Replaces the functions that the other side may call. */
+  expose(api: object): void {
+    this.#api = api
+    this.greet()
+  }
+
+  /** Releases the functions that were passed as arguments. */
+  freeCallbacks(): void {
+    this.#references.freeCallbacks()
   }
 
   /** Calls, reads, sets or constructs on the other side. */
@@ -181,11 +200,12 @@ export class Endpoint {
   }
 
   /** Watches a call's time-out and signal. Returns how to stop. */
-  #watch(id: string, { timeout, signal }: CallOptions): () => void {
-    if (!timeout && !signal) return noop
+  #watch(id: string, { timeout: given, signal }: CallOptions): () => void {
+    const timeout = usableTimeout(given)
+    if (timeout === 0 && !signal) return noop
     const aborted = () => this.#settle(id)?.reject(signal!.reason)
     const expired = () => {
-      const message = `the call was not answered within ${timeout} ms`
+      const message = `${this.#peerName} did not answer within ${timeout} ms`
       this.#settle(id)?.reject(new JsRuntimeError('timeout', message))
     }
     const timer = timeout ? setTimeout(expired, timeout) : undefined
@@ -317,7 +337,8 @@ export class Endpoint {
     answered: (value: unknown) => string,
     failed: (error: unknown) => string,
   ): void {
-    const { api, claim } = this.#options
+    const api = this.#api
+    const { claim } = this.#options
     if (!api) return
     if (isAddressed || !claim) return this.#perform(api, request, answered, failed)
     const claimed = () => {

@@ -94,6 +94,10 @@ export class References {
     return id
   }
 
+  freeCallbacks(): void {
+    this.#callbacks.clear()
+  }
+
   callbackOf(id: string): Callback | undefined {
     return this.#callbacks.get(id)?.value
   }

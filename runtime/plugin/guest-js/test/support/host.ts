@@ -27,6 +27,7 @@ export class FakeHost {
   fault: (command: string) => 'lost' | 'answer lost' | number = () => 0
   readonly #attached = new Map<string, number>()
   readonly #writers = new Map<string, number>()
+  readonly #claims = new Set<string>()
   /** The last generations of removed processes. Generations never repeat. */
   readonly #generations = new Map<string, number>()
 
@@ -138,10 +139,19 @@ export class FakeHost {
     await Promise.resolve()
     if (command === 'attach') return this.#attach(label, args)
     if (command === 'detach') return this.#detach(label, args)
+    if (command === 'claim') return this.#claim(args)
     if (command === 'drain') return this.#current(args['name'], args['generation']).drain()
     const answersInfo = ['spawn', 'ensure', 'restart', 'get_status'].includes(command)
     if (answersInfo) return this.#process(args['name']).info
     return null
+  }
+
+  /** The first window that claims a request answers it. */
+  #claim({ name, generation, request }: Args): boolean {
+    const key = `${String(name)}/${String(generation)}/${String(request)}`
+    const isFirst = !this.#claims.has(key)
+    this.#claims.add(key)
+    return isFirst
   }
 
   #process(name: unknown): FakeProcess {
