@@ -2,9 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { serve } from 'tauri-plugin-js-api/backend'
 import { faults } from './faults.ts'
-import { serve, systemInfo } from './serve.ts'
 import type { WorkerApi } from './shared-api.ts'
+import { systemInfo } from './system-info.ts'
 
 const api: WorkerApi = {
   ...faults,

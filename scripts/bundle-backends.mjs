@@ -31,7 +31,11 @@ export async function bundle({ name, file }, into) {
     platform: 'neutral',
     external: /^node:/,
     resolve: {
-      alias: { 'npm:kkrpc/deno': 'kkrpc/deno' },
+      alias: {
+        'npm:kkrpc/deno': 'kkrpc/deno',
+        // The package's source, so that no build of it can be out of date.
+        'tauri-plugin-js-api/backend': join(root, 'runtime/plugin/guest-js/src/backend/index.ts'),
+      },
       conditionNames: ['import'],
       mainFields: ['module', 'main'],
     },

@@ -12,7 +12,7 @@ test('backends are files named worker with any prefix', (t) => {
   for (const name of [
     'worker.ts',
     'node-worker.mjs',
-    'serve.ts',
+    'system-info.ts',
     'coworker.ts',
     'worker.test.ts',
   ]) {
@@ -40,7 +40,7 @@ test('a bundled backend imports only built-in modules and answers', async (t) =>
     encoding: 'utf8',
   })
   assert.equal(run.stderr, '')
-  assert.equal(JSON.parse(run.stdout).json.args.result, 5)
+  assert.equal(JSON.parse(run.stdout).args.result, 5)
 })
 
 test('an error about a missing import names the file', async (t) => {

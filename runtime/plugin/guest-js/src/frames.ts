@@ -101,7 +101,9 @@ const compactKinds = new Map<unknown, FrameHeader['kind']>([
   ['cb', 'callback'],
 ])
 
-function parseCompact({ t, id }: Record<string, unknown>): FrameHeader {
+/** `null` for frames that only endpoints of this package understand. */
+function parseCompact({ t, id, to, sid }: Record<string, unknown>): FrameHeader | null {
+  if (to !== undefined || (sid !== undefined && id === undefined)) return null
   const kind = compactKinds.get(t) ?? 'other'
   return { kind, id: String(id), format: 'compact', callbackIds: [] }
 }

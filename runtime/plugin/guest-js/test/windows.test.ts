@@ -1,4 +1,6 @@
+import { RPCChannel } from 'kkrpc/browser'
 import { beforeEach, expect, test, vi } from 'vitest'
+import { Endpoint } from '../src/rpc/endpoint.ts'
 import { FakeHost } from './support/host.ts'
 import { load, idle, type Page } from './support/page.ts'
 import type { FakeProcess } from './support/process.ts'
@@ -67,4 +69,29 @@ test('a later window does not answer an earlier request', async () => {
   await other.createChannel('p', { ask: late })
   await idle()
   expect(late).not.toHaveBeenCalled()
+})
+
+test('windows with kkrpc and windows with `connect` share a backend', async () => {
+  const errors = vi.spyOn(console, 'error')
+  const first = await load(host, 'first')
+  const second = await load(host, 'second')
+  const backend = new Endpoint({
+    api: {
+      add: (a: number, b: number) => a + b,
+      async *rows(n: number) {
+        for (let row = 0; row < n; row++) yield row
+      },
+    },
+    send: (line) => process.print(line),
+  })
+  process.onLine = (line) => backend.receive(line)
+  const io = new first.JsRuntimeIo('p')
+  const kkrpc = new RPCChannel<object, { add(a: number, b: number): Promise<number> }>(io).getAPI()
+  const { api } = await second.connect<{ rows(n: number): AsyncIterable<number> }>('p')
+  expect(await kkrpc.add(1, 2)).toBe(3)
+  const rows: number[] = []
+  for await (const row of await api.rows(100)) rows.push(row)
+  expect(rows.length).toBe(100)
+  expect(await kkrpc.add(3, 4)).toBe(7)
+  expect(errors).not.toHaveBeenCalled()
 })

@@ -43,7 +43,8 @@ export function kkrpcRequest(form: Form, id: string, request: Request, add: AddC
 /** A request that kkrpc of both eras and our own endpoint read: for a peer that has not answered yet. */
 export function hybridRequest(id: string, request: Request, add: AddCallback): string {
   const compact = compactRequest(id, request, add)
-  return JSON.stringify({ ...compact, js: 1, ...classicRequest(id, request, add), version: 'json' })
+  // `JsRuntimeIo` skips lines that begin with `t`.
+  return JSON.stringify({ ...classicRequest(id, request, add), version: 'json', ...compact, js: 1 })
 }
 
 /** The answer to a request of kkrpc. */

@@ -23,7 +23,8 @@ const soon: (callback: () => void) => void = (() => {
   if (typeof MessageChannel !== 'function') return (callback) => setTimeout(callback)
   const waiting: (() => void)[] = []
   const { port1, port2 } = new MessageChannel()
-  port1.onmessage = () => waiting.shift()?.()
+  port1.addEventListener('message', () => waiting.shift()?.())
+  port1.start()
   return (callback) => {
     waiting.push(callback)
     port2.postMessage(null)

@@ -283,7 +283,7 @@ function bytesFromPlaceholder(type: string, data: string): ArrayBuffer | ArrayBu
 }
 
 /** Newer engines encode base64 themselves. */
-interface Base64Array extends Uint8Array<ArrayBuffer> {
+interface Base64Array {
   toBase64?(): string
 }
 interface Base64Constructor {
@@ -294,7 +294,7 @@ interface Base64Constructor {
 const CHUNK = 0x8000
 
 function toBase64(bytes: Uint8Array): string {
-  const native = (bytes as Base64Array).toBase64
+  const native = (bytes as unknown as Base64Array).toBase64
   if (native) return native.call(bytes)
   let binary = ''
   for (let at = 0; at < bytes.length; at += CHUNK) {
