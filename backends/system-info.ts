@@ -14,7 +14,8 @@ export function systemInfo(): SystemInfo {
   const { Bun, Deno } = globalThis as unknown as Globals
   const common = { pid, platform, arch }
   const isEmbedded = process.getBuiltinModule?.('js-runtime:lines') !== undefined
-  if (isEmbedded) return { runtime: 'embedded', version: Deno?.version.deno ?? versions.v8, ...common }
+  if (isEmbedded)
+    return { runtime: 'embedded', version: Deno?.version.deno ?? versions.v8, ...common }
   if (Deno) return { runtime: 'deno', version: Deno.version.deno, ...common }
   if (Bun) return { runtime: 'bun', version: Bun.version, ...common }
   return { runtime: 'node', version: versions.node, ...common }

@@ -8,6 +8,8 @@ mod entry;
 const COMMANDS: &[&str] = &[
     "ack",
     "attach",
+    "claim",
+    "close_rpc",
     "close_stdin",
     "detach",
     "detect_runtimes",
@@ -20,6 +22,7 @@ const COMMANDS: &[&str] = &[
     "kill_all",
     "list_backends",
     "list_processes",
+    "open_rpc",
     "remove",
     "report_scope",
     "restart",

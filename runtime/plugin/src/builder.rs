@@ -74,6 +74,7 @@ impl Builder {
                 if payload.event() == PageLoadEvent::Started {
                     webview.js().bridges.page_gone(webview.label());
                     webview.js().watchers.page_gone(webview.label());
+                    webview.js().connections_gone(|label| label == webview.label());
                     request_scope(webview);
                 }
             })
@@ -168,6 +169,7 @@ fn on_event<R: Runtime>(app: &AppHandle<R>, event: &RunEvent) {
             js.bridges.windows_gone(is_gone);
             js.watchers.windows_gone(is_gone);
             js.writers.windows_gone(is_gone);
+            js.connections_gone(is_gone);
         }
         RunEvent::Exit => {
             let supervisor = app.js().supervisor().clone();

@@ -4,6 +4,7 @@
 //! never block.
 
 mod processes;
+mod rpc;
 mod runtimes;
 mod streams;
 
@@ -30,6 +31,9 @@ pub(crate) fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync 
         streams::write,
         streams::close_stdin,
         streams::drain,
+        rpc::claim,
+        rpc::open_rpc,
+        rpc::close_rpc,
         streams::attach,
         streams::ack,
         streams::detach,

@@ -14,6 +14,7 @@ use crate::config::paths::ScriptRoot;
 use crate::config::{Config, Source};
 use crate::error::Error;
 use crate::input::Writers;
+use crate::rpc::{Connection, Connections};
 use crate::scope::{ProcessQuota, Scope, StartPermit, WindowScopes};
 use crate::wire::{BackendInfo, Ensured};
 
@@ -29,6 +30,7 @@ pub struct Js<R: TauriRuntime> {
     pub(crate) watchers: Watchers,
     pub(crate) window_scopes: WindowScopes<R>,
     pub(crate) writers: Writers,
+    pub(crate) connections: Connections,
     quota: ProcessQuota,
 }
 
@@ -71,7 +73,22 @@ impl<R: TauriRuntime> Js<R> {
             watchers: Watchers::default(),
             window_scopes: WindowScopes::default(),
             writers: Writers::default(),
+            connections: Connections::default(),
             quota: ProcessQuota::default(),
+        }
+    }
+
+    /// Ends the RPC connections of the windows for which `is_gone` is true.
+    pub(crate) fn connections_gone(&self, is_gone: impl Fn(&str) -> bool) {
+        self.end_connections(self.connections.take_gone(is_gone));
+    }
+
+    /// Writes the last lines of connections to their processes.
+    pub(crate) fn end_connections(&self, ended: impl IntoIterator<Item = Connection>) {
+        for Connection { name, generation, last_line, .. } in ended {
+            let Ok(stdin) = self.stdin(&name, Some(generation)) else { continue };
+            // Fails if the generation ends before its stdin has room.
+            tauri::async_runtime::spawn(async move { stdin.write(last_line).await });
         }
     }
 

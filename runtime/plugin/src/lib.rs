@@ -34,6 +34,7 @@
 //! | `js` | the plugin's state, and the API for Rust |
 //! | `bridge` | output and process lists for pages |
 //! | `input` | stdin from pages |
+//! | `rpc` | which window answers a request, and the end of a page's connections |
 //! | `events` | the `js-process-*` events |
 //! | `wire` | the types that only this crate sends to pages |
 //! | `builder` | set-up, and the reactions to windows, pages and the exit of the app |
@@ -56,6 +57,7 @@ mod error;
 mod events;
 mod input;
 mod js;
+mod rpc;
 mod scope;
 mod wire;
 

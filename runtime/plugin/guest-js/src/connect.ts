@@ -82,7 +82,7 @@ class Connection {
       if (generation > this.generation) this.#rejoin()
     }
     stream.listen(this.#listener, false)
-    addEventListener('pagehide', this.#leave)
+    addEventListener('pageshow', this.#shown)
   }
 
   get generation(): number {
@@ -98,13 +98,16 @@ class Connection {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    removeEventListener('pagehide', this.#leave)
+    removeEventListener('pageshow', this.#shown)
     this.#stream.unlisten(this.#listener)
     this.#current.leave()
     release(this.#stream)
   }
 
-  readonly #leave = () => this.#current.leave()
+  /** The plugin has ended the connection of a page that comes back from the back/forward cache. */
+  readonly #shown = ({ persisted }: PageTransitionEvent) => {
+    if (persisted) this.#rejoin()
+  }
 
   #rejoin(): void {
     this.#current.leave()

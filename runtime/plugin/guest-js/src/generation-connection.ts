@@ -1,7 +1,7 @@
 /** The RPC connection of this page to one generation of a process. */
 import type { ConnectionEnd } from './connection-end.ts'
 import { JsRuntimeError } from './error.ts'
-import { invokeCommand, retryBriefly } from './invoke.ts'
+import { invokeCommand, retryBriefly, retryInBackground } from './invoke.ts'
 import { Endpoint } from './rpc/endpoint.ts'
 import type { RpcSubscriber } from './rpc-subscribers.ts'
 import type { ProcessStream } from './stream.ts'
@@ -25,8 +25,11 @@ export class GenerationConnection implements RpcSubscriber {
       send: (line) => writerOf(name).write(`${line}\n`, this.generation),
       claim: (request) => this.#claim(request),
     })
-    // Frames that wait are delivered during this call, and answers to them need the generation.
     this.generation = stream.latestGeneration
+    // The plugin writes the last line when this page is gone.
+    const bye = `${JSON.stringify({ t: 'bye', id: this.endpoint.id })}\n`
+    this.#invoke('open_rpc', { name, generation: this.generation, lastLine: bye })
+    // Delivers frames that wait, whose answers need the generation.
     stream.addSubscriber(this)
     this.endpoint.greet()
   }
@@ -42,20 +45,21 @@ export class GenerationConnection implements RpcSubscriber {
     this.#onEnd()
   }
 
-  /** Tells the backend that this page has gone, which ends what the page has asked for. */
+  /** Closes the connection, which ends what the page has asked for. */
   leave(): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#stream.removeSubscriber(this)
     const { name } = this.#stream
-    const bye = JSON.stringify({ t: 'bye', id: this.endpoint.id })
-    writerOf(name)
-      .write(`${bye}\n`, this.generation)
-      // The process may have ended.
-      .catch(() => {})
+    this.#invoke('close_rpc', {})
     const message = `the connection to process "${name}" was closed`
     this.endpoint.close(new JsRuntimeError('closed', message, name))
     this.#onEnd()
+  }
+
+  #invoke(command: string, args: Record<string, unknown>): void {
+    const call = () => invokeCommand(command, { ...args, connection: this.endpoint.id })
+    void retryInBackground(call, () => command === 'close_rpc' || !this.#isOver)
   }
 
   #claim(request: string): Promise<boolean> {

@@ -56,7 +56,9 @@ test.each(['read', 'subscribe'])(
       const transport = await page.jsRuntimeTransport('p')
       transport.onClose((reason) => errors.push(reason))
     }
-    const frame = JSON.stringify({ t: 'q', id: '1', p: ['x'.repeat(60_000)] })
+    const args = ['x'.repeat(60_000)]
+    const classic = { id: '1', method: 'f', args, type: 'request' }
+    const frame = JSON.stringify(how === 'read' ? classic : { t: 'q', id: '1', p: args })
     for (let sent = 0; errors.length === 0 && sent < 1_000; sent++) {
       process.print(frame)
       if (sent % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1))

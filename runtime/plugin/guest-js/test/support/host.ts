@@ -28,6 +28,8 @@ export class FakeHost {
   readonly #attached = new Map<string, number>()
   readonly #writers = new Map<string, number>()
   readonly #claims = new Set<string>()
+  /** The last lines of open RPC connections, by `window/connection`. */
+  readonly #lastLines = new Map<string, { name: string; generation: number; text: string }>()
   /** The last generations of removed processes. Generations never repeat. */
   readonly #generations = new Map<string, number>()
 
@@ -96,6 +98,9 @@ export class FakeHost {
 
   /** Closes the bridges of a window whose page is gone. */
   pageGone(label: string): void {
+    for (const key of [...this.#lastLines.keys()]) {
+      if (key.startsWith(`${label}/`)) this.#endRpc(key)
+    }
     for (const [key, bridge] of this.bridges) {
       if (!key.startsWith(`${label}/`)) continue
       bridge.close()
@@ -140,9 +145,28 @@ export class FakeHost {
     if (command === 'attach') return this.#attach(label, args)
     if (command === 'detach') return this.#detach(label, args)
     if (command === 'claim') return this.#claim(args)
+    if (command === 'open_rpc') return this.#openRpc(label, args)
+    if (command === 'close_rpc') return this.#endRpc(`${label}/${String(args['connection'])}`)
     if (command === 'drain') return this.#current(args['name'], args['generation']).drain()
     const answersInfo = ['spawn', 'ensure', 'restart', 'get_status'].includes(command)
     if (answersInfo) return this.#process(args['name']).info
+    return null
+  }
+
+  #openRpc(label: string, { connection, name, generation, lastLine }: Args): null {
+    const line = { name: String(name), generation: Number(generation), text: String(lastLine) }
+    this.#lastLines.set(`${label}/${String(connection)}`, line)
+    return null
+  }
+
+  /** Writes the last line of a connection. */
+  #endRpc(key: string): null {
+    const line = this.#lastLines.get(key)
+    this.#lastLines.delete(key)
+    const process = line && this.processes.get(line.name)
+    if (process?.running && process.generation === line?.generation) {
+      process.write(new TextEncoder().encode(line.text))
+    }
     return null
   }
 
