@@ -19,6 +19,9 @@ function compilerOptions(root) {
     types: ['node', 'deno'],
     paths: {
       'tauri-plugin-js-api': [posix.join(root, 'runtime/plugin/guest-js/src/index.ts')],
+      'tauri-plugin-js-api/backend': [
+        posix.join(root, 'runtime/plugin/guest-js/src/backend/index.ts'),
+      ],
     },
     strict: true,
     allowJs: true,

@@ -5,7 +5,8 @@
  *
  * - Start and end: {@link spawn}, {@link ensure}, {@link restart}, {@link kill}, {@link killAll},
  *   {@link remove}
- * - Call: {@link createChannel}; with your own kkrpc objects {@link JsRuntimeIo} (0.x) and
+ * - Call: {@link connect}, {@link withCallOptions}, {@link get}, {@link set}; {@link createChannel} in the shape of
+ *   `tauri-plugin-js`; with your own kkrpc objects {@link JsRuntimeIo} (0.x) and
  *   {@link jsRuntimeTransport} (1.0 and later); {@link toAsyncIterable} for streams
  * - Listen: {@link onStdout}, {@link onStderr}, {@link onExit}, {@link onState}, {@link onEvent}
  * - Write: {@link writeStdin}, {@link closeStdin}
@@ -44,11 +45,11 @@
  *
  * @example
  * ```ts
- * import { createChannel, ensure, onStderr } from 'tauri-plugin-js-api'
+ * import { connect, ensure, onStderr } from 'tauri-plugin-js-api'
  *
  * await ensure('math')
  * await onStderr('math', console.warn)
- * const { api } = await createChannel<object, MathApi>('math')
+ * const { api } = await connect<MathApi>('math')
  * console.log(await api.add(1, 2))
  * ```
  *
