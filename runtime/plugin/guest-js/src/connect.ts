@@ -2,7 +2,7 @@
 import { safely } from './error.ts'
 import type { ProcessEvent } from './event.ts'
 import { GenerationConnection } from './generation-connection.ts'
-import type { CallOptions } from './rpc/endpoint.ts'
+import type { CallOptions } from './rpc/pending-calls.ts'
 import type { Request } from './rpc/kkrpc.ts'
 import { remote, withCallOptions } from './rpc/remote.ts'
 import type { Remote } from './rpc/types.ts'

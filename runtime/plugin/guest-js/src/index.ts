@@ -75,7 +75,7 @@ export {
 } from './commands.ts'
 export { connect, type Connected, type ConnectOptions } from './connect.ts'
 export { get, set, withCallOptions } from './rpc/remote.ts'
-export type { CallOptions } from './rpc/endpoint.ts'
+export type { CallOptions } from './rpc/pending-calls.ts'
 export type { Remote, RemoteFunction, RemoteProperty } from './rpc/types.ts'
 export { createChannel, type ChannelOptions, type Connection, type RpcChannel } from './channel.ts'
 export { JsRuntimeIo } from './io.ts'

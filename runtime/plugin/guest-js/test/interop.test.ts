@@ -137,3 +137,18 @@ it.each(runtimes.filter(([name]) => name !== 'embedded'))(
     expect(await calls.echo('ü')).toBe('ü')
   },
 )
+
+it.each(runtimes)(
+  'serve on %s answers running calls after the end of stdin',
+  async (_name, program, args) => {
+    const { child, exited } = start(program, args, 'own')
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
+    const call = { id: '1', method: 'sleep', args: [200], type: 'request', version: 'json' }
+    child.stdin.end(`${JSON.stringify(call)}\n`)
+    const { code, log } = await exited
+    expect(code).toBe(0)
+    expect(JSON.parse(output)).toMatchObject({ id: '1', args: { result: 'slept' } })
+    expect(log).toContain('closing')
+  },
+)

@@ -21,14 +21,14 @@ import type { Remote } from '../rpc/types.ts'
 import { standardLines } from './lines.ts'
 
 export { get, set, withCallOptions } from '../rpc/remote.ts'
-export type { CallOptions } from '../rpc/endpoint.ts'
+export type { CallOptions } from '../rpc/pending-calls.ts'
 export type { Remote, RemoteFunction, RemoteProperty } from '../rpc/types.ts'
 export { JsRuntimeError, type ErrorKind } from '../error.ts'
 
 /** How {@link serve} works. */
 export interface ServeOptions {
   /**
-   * Runs when stdin has ended, before the process exits: to save and to close. The process has
+   * Runs when stdin has ended and all calls are answered, before the process exits: to save and to close. The process has
    * `limits.killGraceMs` (500 ms by default) for it when it is killed.
    */
   onClose?: () => unknown
@@ -51,7 +51,8 @@ export interface Served<Page extends object> {
 }
 
 /**
- * Answers calls to `api` on stdin and stdout, until stdin ends. Then the process exits.
+ * Answers calls to `api` on stdin and stdout. When stdin ends, the process exits as soon as the calls that run have
+ * been answered. Pending calls to `remote` reject then, and streams end.
  *
  * @typeParam Page - What windows and Rust code offer to this backend.
  * @param api - The functions. They may be nested in objects, or be methods of a class instance. A function
@@ -86,7 +87,7 @@ export function serve<Page extends object = object>(
     .read(receive)
     .catch(report)
     .then(async () => {
-      endpoint.close(new Error('stdin has ended'))
+      await endpoint.finish(new Error('stdin has ended'))
       try {
         await options.onClose?.()
       } catch (error) {

@@ -6,7 +6,6 @@
  * the two the peer is; calls that a kkrpc peer understands do not wait for its answer.
  */
 import { JsRuntimeError, report } from '../error.ts'
-import { usableTimeout } from '../pending-requests.ts'
 import { fromWireError, toWireError } from './errors.ts'
 import {
   BINARY,
@@ -23,7 +22,8 @@ import {
   type Request,
 } from './kkrpc.ts'
 import { hasMember, namesOf, perform } from './local.ts'
-import { Peer, Peers } from './peers.ts'
+import { Peers, type Peer } from './peers.ts'
+import { PendingCalls, type CallOptions } from './pending-calls.ts'
 import { References } from './references.ts'
 import { fromSuperjson, restore, type Meta } from './values.ts'
 
@@ -48,39 +48,26 @@ export interface EndpointOptions {
   claim?: ((requestId: string) => Promise<boolean>) | undefined
 }
 
-/** How one call is made. */
-export interface CallOptions {
-  /** Milliseconds after which the call fails with the kind `timeout`. **Default:** never. */
-  timeout?: number | undefined
-  /** Ends the call when it is aborted. The call rejects with the signal's reason. */
-  signal?: AbortSignal | undefined
-}
-
-interface Pending {
-  peer: Peer
-  resolve(value: unknown): void
-  reject(error: unknown): void
-  settled(): void
-}
-
 type Frame = Record<string, unknown>
 
 export class Endpoint {
   /** Unique among the endpoints of one process. */
   readonly id = uniqueId()
   readonly #options: EndpointOptions
-  readonly #pending = new Map<string, Pending>()
+  readonly #pending: PendingCalls
   readonly #peers = new Peers()
   readonly #references: References
-  readonly #peerName: string
   #api: object | undefined
   #lastId = 0
+  /** Calls of the other side that have not returned. */
+  #running = 0
+  #idle: (() => void) | null = null
   #closed: Error | null = null
 
   constructor(options: EndpointOptions) {
     this.#options = options
     this.#api = options.api
-    this.#peerName = options.peerName ?? 'the other side'
+    this.#pending = new PendingCalls(options.peerName ?? 'the other side')
     this.#references = new References(this.id, (line) => this.#send(line))
   }
 
@@ -128,6 +115,17 @@ export class Endpoint {
     return this.#request(peer, request, options)
   }
 
+  /**
+   * The other side sends nothing any more: pending calls to it fail, and its streams end. Resolves when its own
+   * calls are answered.
+   */
+  finish(error: Error): Promise<void> {
+    this.#references.close(error)
+    this.#pending.failAll(error)
+    if (this.#running === 0) return Promise.resolve()
+    return new Promise((resolve) => (this.#idle = resolve))
+  }
+
   /** Takes one line of the other side. Returns whether it is a frame. */
   receive(line: string): boolean {
     if (line.charCodeAt(0) !== 123) return false
@@ -159,7 +157,7 @@ export class Endpoint {
     const peer = this.#peers.remove(peerId)
     if (!peer) return
     this.#references.forget(peer)
-    this.#failPending(new JsRuntimeError('closed', 'the window that was called has gone'), peer)
+    this.#pending.failAll(new JsRuntimeError('closed', 'the window that was called has gone'), peer)
   }
 
   /** The connection has ended: pending and later calls fail with this error. */
@@ -168,16 +166,7 @@ export class Endpoint {
     this.#closed = error
     for (const peer of this.#peers.all()) peer.settle(null)
     this.#references.close(error)
-    this.#failPending(error, null)
-  }
-
-  #failPending(error: Error, of: Peer | null): void {
-    for (const [id, { peer, reject, settled }] of [...this.#pending]) {
-      if (of && peer !== of) continue
-      this.#pending.delete(id)
-      settled()
-      reject(error)
-    }
+    this.#pending.failAll(error)
   }
 
   #send(line: string): void {
@@ -187,41 +176,15 @@ export class Endpoint {
   }
 
   #request(peer: Peer, request: Request, options: CallOptions): Promise<unknown> {
-    const id = `${this.id}.${(++this.#lastId).toString(36)}`
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { peer, resolve, reject, settled: this.#watch(id, options) })
-      try {
-        const sent = this.#options.send(this.#frameOf(peer, id, request))
-        sent?.catch((error: unknown) => this.#settle(id)?.reject(error))
-      } catch (error) {
-        this.#settle(id)?.reject(error)
-      }
-    })
-  }
-
-  /** Watches a call's time-out and signal. Returns how to stop. */
-  #watch(id: string, { timeout: given, signal }: CallOptions): () => void {
-    const timeout = usableTimeout(given)
-    if (timeout === 0 && !signal) return noop
-    const aborted = () => this.#settle(id)?.reject(signal!.reason)
-    const expired = () => {
-      const message = `${this.#peerName} did not answer within ${timeout} ms`
-      this.#settle(id)?.reject(new JsRuntimeError('timeout', message))
+    const id = this.#newId()
+    const answered = this.#pending.add(id, peer, options)
+    try {
+      const sent = this.#options.send(this.#frameOf(peer, id, request))
+      sent?.catch((error: unknown) => this.#pending.take(id)?.reject(error))
+    } catch (error) {
+      this.#pending.take(id)?.reject(error)
     }
-    const timer = timeout ? setTimeout(expired, timeout) : undefined
-    signal?.addEventListener('abort', aborted)
-    return () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', aborted)
-    }
-  }
-
-  #settle(id: string): Pending | undefined {
-    const pending = this.#pending.get(id)
-    if (!pending) return undefined
-    this.#pending.delete(id)
-    pending.settled()
-    return pending
+    return answered
   }
 
   #frameOf(peer: Peer, id: string, request: Request): string {
@@ -256,7 +219,7 @@ export class Endpoint {
     const id = String(frame['id'])
     const form: Form = { era: 'classic', isSuperjson }
     if (type === 'response') {
-      const pending = this.#settle(id)
+      const pending = this.#pending.take(id)
       if (!pending) return
       pending.peer.settle(form)
       const { result, error } = (frame['args'] ?? {}) as { result?: unknown; error?: unknown }
@@ -369,14 +332,19 @@ export class Endpoint {
     try {
       const result = perform(api, request)
       if (!isThenable(result)) return succeed(result)
-      result.then(succeed, (error: unknown) => this.#send(failed(error)))
+      this.#running++
+      result
+        .then(succeed, (error: unknown) => this.#send(failed(error)))
+        .then(() => {
+          if (--this.#running === 0) this.#idle?.()
+        }, report)
     } catch (error) {
       this.#send(failed(error))
     }
   }
 
   #compactResponse(frame: Frame, form: Form): void {
-    const pending = this.#settle(String(frame['id']))
+    const pending = this.#pending.take(String(frame['id']))
     if (!pending) return
     const { peer } = pending
     const isOwn = peer.form === 'own' || isHelloAnswer(frame['v'])
@@ -436,5 +404,3 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof (value as Promise<unknown>).then === 'function'
   )
 }
-
-function noop(): void {}

@@ -1,5 +1,5 @@
 /** The other side's API as an object. */
-import type { CallOptions } from './endpoint.ts'
+import type { CallOptions } from './pending-calls.ts'
 import type { Request } from './kkrpc.ts'
 import type { Remote, RemoteProperty } from './types.ts'
 
