@@ -312,6 +312,122 @@ describe('two endpoints', () => {
   })
 })
 
+describe('an endpoint', () => {
+  function answering(offered: object = api) {
+    const answers: Record<string, unknown>[] = []
+    const endpoint = new Endpoint({
+      api: offered,
+      send: (line) => void answers.push(JSON.parse(line) as Record<string, unknown>),
+    })
+    return { endpoint, answers }
+  }
+
+  it.each([
+    { t: 'q', js: 1, id: 'x', p: ['$hello'], a: [] },
+    { t: 'q', js: 1, id: 'x', method: 'm', op: 'call', p: ['echo'], a: 5 },
+    { t: 'q', js: 1, id: 'x', op: 'call', p: [{ toString: 1 }], a: [] },
+    { t: 'q', js: 1, id: 'x', op: 'call', p: ['echo'], a: [{ $: 'zz' }], x: 1 },
+    { t: 'q', js: 1, id: 'x', op: 'call', p: ['echo'], a: [{ $: 'object', value: null }], x: 1 },
+    {
+      t: 'q',
+      js: 1,
+      id: 'x',
+      op: 'call',
+      p: ['echo'],
+      a: [{ $: 'bytes', type: 'Uint8Array', data: '%' }],
+      x: 1,
+    },
+    {
+      t: 'q',
+      js: 1,
+      id: 'x',
+      op: 'call',
+      p: ['echo'],
+      a: [{ $: 'bytes', type: 'Float64Array', data: 'AAAA' }],
+      x: 1,
+    },
+    { t: 'r', id: { toString: 1, valueOf: 1 } },
+    { t: 'ab', sid: 5, e: 'x' },
+    { json: {}, meta: { values: ['undefined'] } },
+    { json: { a: 1 }, meta: { values: { '__proto__.x': ['Date'] } } },
+    {
+      id: '1',
+      type: 'request',
+      method: 'echo',
+      args: [{ type: 'Uint8Array', data: [{ toString: 1, valueOf: 1 }] }],
+    },
+  ])('survives the malformed frame %j', async (frame) => {
+    const { endpoint, answers } = answering()
+    endpoint.receive(JSON.stringify(frame))
+    endpoint.receive(
+      `{"t":"q","js":1,"id":"x","op":"call","p":["echo"],"a":${'['.repeat(50_000)}${']'.repeat(50_000)},"x":1}`,
+    )
+    endpoint.receive(JSON.stringify({ t: 'q', js: 1, id: 'y', op: 'call', p: ['add'], a: [1, 2] }))
+    await turn()
+    expect(answers.at(-1)).toEqual({ t: 'r', id: 'y', v: 3 })
+  })
+
+  it('answers with an error that has functions, cycles or getters', async () => {
+    const config: Record<string, unknown> = { f() {} }
+    config['self'] = config
+    const fail = () => {
+      throw Object.assign(new Error('x'), { config, code: 'E' })
+    }
+    const { endpoint, answers } = answering({ fail, failLater: async () => fail() })
+    for (const name of ['fail', 'failLater']) {
+      endpoint.receive(JSON.stringify({ t: 'q', id: name, op: 'call', p: [name], a: [] }))
+      endpoint.receive(
+        JSON.stringify({ t: 'q', js: 1, id: `own ${name}`, op: 'call', p: [name], a: [] }),
+      )
+    }
+    await turn()
+    expect(answers).toHaveLength(4)
+    for (const { e } of answers) expect(e).toMatchObject({ m: 'x', code: 'E' })
+  })
+
+  it('rejects values that cannot be sent instead of never answering', async () => {
+    const { calls } = pair()
+    await turn()
+    await expect(calls.echo(Symbol('s'))).rejects.toThrow('symbol')
+    expect(await calls.echo([1, undefined, 2])).toEqual([1, undefined, 2])
+    expect(await calls.echo(new Date(NaN))).toBeDefined()
+  })
+
+  it('serves more concurrent reads of a stream than its window', async () => {
+    const { calls } = pair()
+    const iterator = (await calls.rows(100))[Symbol.asyncIterator]()
+    const reads = await Promise.all(Array.from({ length: 100 }, () => iterator.next()))
+    expect(reads.map(({ value }) => value as number)).toEqual(
+      Array.from({ length: 100 }, (_, row) => row),
+    )
+  })
+
+  it('streams a hand-written async iterable', async () => {
+    const { calls } = pair()
+    const numbers = {
+      async *[Symbol.asyncIterator]() {
+        yield 1
+        yield 2
+      },
+    }
+    expect(await calls.sum(numbers)).toBe(3)
+  })
+
+  it('finishes when its own calls have returned, and refuses later ones', async () => {
+    let done: (value: string) => void = () => {}
+    const { endpoint, answers } = answering({
+      work: () => new Promise((resolve) => (done = resolve)),
+    })
+    endpoint.receive(JSON.stringify({ t: 'q', js: 1, id: 'y', op: 'call', p: ['work'], a: [] }))
+    const finished = endpoint.finish(new Error('stdin has ended'))
+    const later = endpoint.call({ op: 'call', path: ['ask'], args: [] })
+    await expect(later).rejects.toThrow('stdin has ended')
+    done('result')
+    await finished
+    expect(answers).toEqual([{ t: 'r', id: 'y', v: 'result' }])
+  })
+})
+
 describe.each(['superjson', 'json'] as const)('kkrpc 0.2.2 with %s', (version) => {
   it('calls an endpoint', async () => {
     const [up, down] = [new Pipe(), new Pipe()]

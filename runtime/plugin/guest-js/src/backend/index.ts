@@ -14,7 +14,6 @@
  *
  * @module
  */
-import { report } from '../error.ts'
 import { Endpoint } from '../rpc/endpoint.ts'
 import { remote } from '../rpc/remote.ts'
 import type { Remote } from '../rpc/types.ts'
@@ -75,6 +74,8 @@ export function serve<Page extends object = object>(
   }
   const endpoint = new Endpoint({
     api,
+    // `reportError` ends a Deno program.
+    report: (error) => console.error(error),
     // Answers that are ready at the same time are written together.
     send: (line) => {
       if (batch.push(line) === 1) queueMicrotask(flush)
@@ -85,13 +86,13 @@ export function serve<Page extends object = object>(
   }
   const closed = lines
     .read(receive)
-    .catch(report)
+    .catch(console.error)
     .then(async () => {
       await endpoint.finish(new Error('stdin has ended'))
       try {
         await options.onClose?.()
       } catch (error) {
-        report(error)
+        console.error(error)
       }
       await lines.flushed()
     })

@@ -5,7 +5,7 @@
  * iterables, `AbortSignal`s, binary data and rich values. The first request (`$hello`) finds out which of
  * the two the peer is; calls that a kkrpc peer understands do not wait for its answer.
  */
-import { JsRuntimeError, report } from '../error.ts'
+import { JsRuntimeError, report as reportToPage } from '../error.ts'
 import { fromWireError, toWireError } from './errors.ts'
 import {
   BINARY,
@@ -41,6 +41,8 @@ export interface EndpointOptions {
   api?: object | undefined
   /** Sends one frame, without its line end. A rejection fails the call that the frame is for. */
   send(line: string): void | Promise<void>
+  /** Reports errors of callbacks, which no caller receives. **Default:** `reportError`. */
+  report?: (error: unknown) => void
   /**
    * Whether this endpoint may answer a request that has no address, which other windows receive too.
    * **Default:** always.
@@ -55,6 +57,7 @@ export class Endpoint {
   readonly id = uniqueId()
   readonly #options: EndpointOptions
   readonly #pending: PendingCalls
+  readonly #report: (error: unknown) => void
   readonly #peers = new Peers()
   readonly #references: References
   #api: object | undefined
@@ -63,10 +66,13 @@ export class Endpoint {
   #running = 0
   #idle: (() => void) | null = null
   #closed: Error | null = null
+  /** Why later calls to the other side fail. */
+  #finished: Error | null = null
 
   constructor(options: EndpointOptions) {
     this.#options = options
     this.#api = options.api
+    this.#report = options.report ?? reportToPage
     this.#pending = new PendingCalls(options.peerName ?? 'the other side')
     this.#references = new References(this.id, (line) => this.#send(line))
   }
@@ -105,12 +111,12 @@ export class Endpoint {
 
   /** Calls, reads, sets or constructs on the other side. */
   async call(request: Request, options: CallOptions = {}): Promise<unknown> {
-    if (this.#closed) throw this.#closed
+    this.#requireOpen()
     options.signal?.throwIfAborted()
     const peer = this.#peers.choose(request.path)
     if (peer.mustWait(request.args, request.value)) {
       await peer.known
-      if (this.#closed) throw this.#closed
+      this.#requireOpen()
     }
     return this.#request(peer, request, options)
   }
@@ -120,6 +126,7 @@ export class Endpoint {
    * calls are answered.
    */
   finish(error: Error): Promise<void> {
+    this.#finished = error
     this.#references.close(error)
     this.#pending.failAll(error)
     if (this.#running === 0) return Promise.resolve()
@@ -135,8 +142,18 @@ export class Endpoint {
     } catch {
       return false
     }
+    try {
+      return this.#dispatch(frame, line)
+    } catch (error) {
+      this.#refuse(frame, error)
+      return true
+    }
+  }
+
+  #dispatch(received: Frame, line: string): boolean {
+    let frame = received
     let isSuperjson = false
-    if (frame['t'] === undefined && typeof frame['json'] === 'object' && frame['json'] !== null) {
+    if (frame['t'] === undefined && isRecord(frame['json'])) {
       frame = fromSuperjson(frame as never) as Frame
       isSuperjson = true
     }
@@ -150,6 +167,19 @@ export class Endpoint {
       return false
     }
     return true
+  }
+
+  /** Answers a malformed request with the error, and fails the call of a malformed answer. */
+  #refuse(frame: Frame, error: unknown): void {
+    const inner = isRecord(frame['json']) ? frame['json'] : frame
+    const { t, type, id } = inner
+    if (typeof id !== 'string') return
+    if (t === 'r' || type === 'response') this.#pending.take(id)?.reject(error)
+    else if (t === 'q') this.#send(JSON.stringify({ t: 'r', id, e: toWireError(error) }))
+    else if (readClassic(inner)) {
+      const form: Form = { era: 'classic', isSuperjson: false }
+      this.#send(kkrpcFailure(form, id, error, false))
+    }
   }
 
   /** A peer has gone, by its endpoint's id: what it has asked for ends. */
@@ -167,6 +197,11 @@ export class Endpoint {
     for (const peer of this.#peers.all()) peer.settle(null)
     this.#references.close(error)
     this.#pending.failAll(error)
+  }
+
+  #requireOpen(): void {
+    const error = this.#closed ?? this.#finished
+    if (error) throw error
   }
 
   #send(line: string): void {
@@ -207,16 +242,16 @@ export class Endpoint {
       case 'r':
         return this.#compactResponse(frame, { era: 'compact', isSuperjson })
       case 'cb':
-        return this.#callback(String(frame['id']), this.#list(frame).map(valueOf))
+        return this.#callback(textOf(frame['id'], 'id'), this.#list(frame).map(valueOf))
       case 'bye':
-        return this.forget(String(frame['id']))
+        return this.forget(textOf(frame['id'], 'id'))
       default:
         this.#references.receive(t, frame, chars, () => this.#list(frame, 'b'))
     }
   }
 
   #classic(type: string, frame: Frame, isSuperjson: boolean): void {
-    const id = String(frame['id'])
+    const id = textOf(frame['id'], 'id')
     const form: Form = { era: 'classic', isSuperjson }
     if (type === 'response') {
       const pending = this.#pending.take(id)
@@ -237,8 +272,8 @@ export class Endpoint {
   #compactRequest(frame: Frame, form: Form): void {
     const { id, op, p, to } = frame
     if (to !== undefined && to !== this.id) return
-    const requestId = String(id)
-    const path = Array.isArray(p) ? p.map(String) : []
+    const requestId = textOf(id, 'id')
+    const path = Array.isArray(p) ? p.map((key) => textOf(key, 'p')) : []
     if (frame['js'] !== 1) {
       const args = Array.isArray(frame['a']) ? frame['a'] : []
       const request = { op: (op ?? 'call') as Request['op'], path, args, value: frame['v'] }
@@ -247,7 +282,7 @@ export class Endpoint {
     const peer = this.#peers.sender(requestId)
     const args =
       frame['method'] === undefined ? this.#list(frame, 'a', peer) : this.#hybridArgs(frame, peer)
-    if (path.length === 1 && path[0] === HELLO) return this.#hello(requestId, args[0] as Frame)
+    if (path.length === 1 && path[0] === HELLO) return this.#hello(requestId, args[0])
     const request: Request = { op: op as Request['op'], path, args, value: args[0] }
     this.#answer(
       request,
@@ -266,8 +301,11 @@ export class Endpoint {
     })
   }
 
-  #hello(id: string, { from, offers }: Frame): void {
-    this.#peers.add(String(from), Array.isArray(offers) ? offers.map(String) : [])
+  #hello(id: string, greeting: unknown): void {
+    if (!isRecord(greeting)) throw new TypeError('$hello takes { from, offers }')
+    const { from, offers } = greeting
+    const names = Array.isArray(offers) ? offers.filter((name) => typeof name === 'string') : []
+    this.#peers.add(textOf(from, 'from'), names)
     this.#send(JSON.stringify({ t: 'r', id, v: { js: 1 } }))
   }
 
@@ -307,7 +345,7 @@ export class Endpoint {
     const claimed = () => {
       claim(id).then((isOurs) => {
         if (isOurs) this.#perform(api, request, answered, failed)
-      }, report)
+      }, this.#report)
     }
     // Another window may offer the method.
     if (hasMember(api, request.path)) claimed()
@@ -333,18 +371,20 @@ export class Endpoint {
       const result = perform(api, request)
       if (!isThenable(result)) return succeed(result)
       this.#running++
-      result
+      // A thenable need not return a promise from `then`.
+      Promise.resolve(result)
         .then(succeed, (error: unknown) => this.#send(failed(error)))
-        .then(() => {
+        .catch(this.#report)
+        .finally(() => {
           if (--this.#running === 0) this.#idle?.()
-        }, report)
+        })
     } catch (error) {
       this.#send(failed(error))
     }
   }
 
   #compactResponse(frame: Frame, form: Form): void {
-    const pending = this.#pending.take(String(frame['id']))
+    const pending = this.#pending.take(textOf(frame['id'], 'id'))
     if (!pending) return
     const { peer } = pending
     const isOwn = peer.form === 'own' || isHelloAnswer(frame['v'])
@@ -362,9 +402,9 @@ export class Endpoint {
     if (!callback) return
     try {
       const result: unknown = callback(...(args as never[]))
-      if (isThenable(result)) result.then(undefined, report)
+      if (isThenable(result)) result.then(undefined, this.#report)
     } catch (error) {
-      report(error)
+      this.#report(error)
     }
   }
 
@@ -403,4 +443,15 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     value !== null &&
     typeof (value as Promise<unknown>).then === 'function'
   )
+}
+
+function isRecord(value: unknown): value is Frame {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A field of a frame that must be a string, as an id. */
+function textOf(value: unknown, field: string): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number') return String(value)
+  throw new TypeError(`the field ${field} of a frame is no string`)
 }

@@ -24,20 +24,23 @@ export function toWireError(thrown: unknown, depth = 0): WireError {
       thrown.cause instanceof Error ? toWireError(thrown.cause, depth + 1) : plain(thrown.cause)
   }
   for (const [key, value] of Object.entries(thrown)) {
-    if (!OWN.has(key) && isJson(value)) error[key] = value
+    const copy = OWN.has(key) ? undefined : jsonOf(value)
+    if (copy !== undefined) error[key] = copy
   }
   return error
 }
 
 /** The error of an answer: compact, classic from kkrpc 0.4 on, or the text of kkrpc 0.2. */
-export function fromWireError(wire: unknown): Error {
+export function fromWireError(wire: unknown, depth = 0): Error {
   if (typeof wire !== 'object' || wire === null) return new Error(textOf(wire))
   const record = wire as Record<string, unknown>
   const isCompact = 'm' in record
   const message = isCompact ? record['m'] : record['message']
   const cause = isCompact ? record['c'] : record['cause']
   const error = new Error(textOf(message ?? ''), {
-    ...(cause === undefined ? {} : { cause: isError(cause) ? fromWireError(cause) : cause }),
+    ...(cause === undefined
+      ? {}
+      : { cause: isError(cause) && depth < MAX_CAUSES ? fromWireError(cause, depth + 1) : cause }),
   })
   const name = isCompact ? record['n'] : record['name']
   if (typeof name === 'string') define(error, 'name', name)
@@ -72,16 +75,18 @@ function define(error: Error, key: string, value: unknown, enumerable = false): 
   Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true })
 }
 
-function isJson(value: unknown): boolean {
+/** The value as JSON carries it; `undefined` if it does not. */
+function jsonOf(value: unknown): unknown {
   try {
-    return JSON.stringify(value) !== undefined
+    const text: string | undefined = JSON.stringify(value)
+    return text === undefined ? undefined : (JSON.parse(text) as unknown)
   } catch {
-    return false
+    return undefined
   }
 }
 
 function plain(value: unknown): unknown {
-  return isJson(value) ? value : textOf(value)
+  return jsonOf(value) ?? textOf(value)
 }
 
 function textOf(value: unknown): string {

@@ -61,7 +61,8 @@ export class References {
     const marks = encoding.hasPlaceholders ? ',"x":1' : ''
     if (!encoding.isRich) return `,"${key}":${JSON.stringify(encoded)}${marks}`
     const { json, meta } = annotate(encoded)
-    return `,"${key}":${JSON.stringify(json)},"m":${JSON.stringify(meta)}${marks}`
+    const annotations = meta === undefined ? '' : `,"m":${JSON.stringify(meta)}`
+    return `,"${key}":${JSON.stringify(json)}${annotations}${marks}`
   }
 
   decode(peer: Peer, value: unknown): unknown {

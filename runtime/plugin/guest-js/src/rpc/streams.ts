@@ -63,7 +63,8 @@ export class Producer {
     this.#isOver = true
     this.#batch = []
     // The iterator's own errors have no receiver any more.
-    Promise.resolve(this.#iterator?.return?.()).catch(() => {})
+    const iterator = this.#iterator
+    void (async () => iterator?.return?.())().catch(() => {})
   }
 
   async #run(): Promise<void> {
@@ -167,6 +168,7 @@ export class Consumer implements AsyncIterableIterator<unknown, undefined> {
       else this.#items.push(item)
     }
     if (end) this.fail(end)
+    else if (this.#waiters.length > 0) this.#ask()
   }
 
   /** The stream has ended: with an error, if there is one. */
@@ -178,9 +180,10 @@ export class Consumer implements AsyncIterableIterator<unknown, undefined> {
 
   next(): Promise<IteratorResult<unknown, undefined>> {
     if (this.#first < this.#items.length) {
-      const value = this.#items[this.#first++]
-      if (this.#first === this.#items.length) {
-        this.#items = []
+      const value = this.#items[this.#first]
+      this.#items[this.#first++] = undefined
+      if (this.#first > MAX_WINDOW || this.#first === this.#items.length) {
+        this.#items.splice(0, this.#first)
         this.#first = 0
       }
       this.#ask()

@@ -65,9 +65,10 @@ export class Encoding {
         if (depth > 0) this.isRich = true
         return value
       case 'bigint':
-      case 'symbol':
         this.isRich = true
         return value
+      case 'symbol':
+        throw new TypeError('a symbol cannot be sent')
       case 'function':
         return this.#reference('a function').fromFunction(value as never)
       default:
@@ -82,6 +83,7 @@ export class Encoding {
       )
     }
     if (Array.isArray(value)) return this.#array(value, depth)
+    if (isStream(value)) return this.#reference('an async iterable').fromStream(iterable(value))
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype === Object.prototype || prototype === null) {
       return this.#record(value as Record<string, unknown>, depth)
@@ -91,7 +93,6 @@ export class Encoding {
       return bytesToPlaceholder(value)
     }
     if (isSignal(value)) return this.#reference('an AbortSignal').fromSignal(value)
-    if (isStream(value)) return this.#reference('an async iterable').fromStream(iterable(value))
     if (isRichObject(value)) this.isRich = true
     return value
   }
@@ -152,28 +153,30 @@ export function fromSuperjson(wrapper: { json: unknown; meta?: unknown }): unkno
 }
 
 /** Replaces placeholders by what they stand for, in place. */
-export function decode(value: unknown, referents: Referents): unknown {
+export function decode(value: unknown, referents: Referents, depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return value
+  if (depth > MAX_DEPTH) throw new TypeError(`the value is nested deeper than ${MAX_DEPTH} levels`)
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++)
-      value[index] = decode(value[index], referents)
+      value[index] = decode(value[index], referents, depth + 1)
     return value
   }
   const record = value as Record<string, unknown>
   // Objects that superjson has restored contain no placeholders.
   const prototype: unknown = Object.getPrototypeOf(record)
   if (prototype !== Object.prototype && prototype !== null) return value
-  if (Object.hasOwn(record, '$')) return fromPlaceholder(record as Placeholder, referents)
-  return decodeKeys(record, referents)
+  if (Object.hasOwn(record, '$')) return fromPlaceholder(record as Placeholder, referents, depth)
+  return decodeKeys(record, referents, depth)
 }
 
 function decodeKeys(
   record: Record<string, unknown>,
   referents: Referents,
+  depth: number,
 ): Record<string, unknown> {
   for (const key of Object.keys(record)) {
     const before = record[key]
-    const after = decode(before, referents)
+    const after = decode(before, referents, depth + 1)
     if (after !== before) {
       Object.defineProperty(record, key, {
         value: after,
@@ -186,7 +189,7 @@ function decodeKeys(
   return record
 }
 
-function fromPlaceholder(placeholder: Placeholder, referents: Referents): unknown {
+function fromPlaceholder(placeholder: Placeholder, referents: Referents, depth: number): unknown {
   switch (placeholder.$) {
     case 'function':
       return referents.toFunction(placeholder.id)
@@ -197,7 +200,7 @@ function fromPlaceholder(placeholder: Placeholder, referents: Referents): unknow
     case 'bytes':
       return bytesFromPlaceholder(placeholder.type, placeholder.data)
     case 'object':
-      return decodeKeys(placeholder.value, referents)
+      return decodeKeys(placeholder.value, referents, depth)
     default:
       throw new TypeError('the frame has a placeholder of an unknown kind')
   }
