@@ -364,7 +364,7 @@ describe('an endpoint', () => {
     )
     endpoint.receive(JSON.stringify({ t: 'q', js: 1, id: 'y', op: 'call', p: ['add'], a: [1, 2] }))
     await turn()
-    expect(answers.at(-1)).toEqual({ t: 'r', id: 'y', v: 3 })
+    expect(answers.at(-1)).toEqual({ t: 'r', js: 1, id: 'y', v: 3 })
   })
 
   it('answers with an error that has functions, cycles or getters', async () => {
@@ -383,6 +383,52 @@ describe('an endpoint', () => {
     await turn()
     expect(answers).toHaveLength(4)
     for (const { e } of answers) expect(e).toMatchObject({ m: 'x', code: 'E' })
+  })
+
+  it('keeps order and values of calls that wait for the answer to its greeting', async () => {
+    const seen: unknown[] = []
+    const [up, down] = [new Pipe(), new Pipe()]
+    endpointOn(up, down, { api: { log: (value: unknown) => void seen.push(value) } })
+    const { endpoint } = endpointOn(down, up, {})
+    endpoint.greet()
+    const calls = remote<{ log(value: unknown): void }>((request, options) =>
+      endpoint.call(request, options),
+    )
+    const bytes = new Uint8Array([1, 2])
+    const logged = [calls.log('first'), calls.log(bytes), calls.log('third')]
+    bytes.fill(9)
+    await Promise.all(logged)
+    expect(seen).toEqual(['first', new Uint8Array([1, 2]), 'third'])
+  })
+
+  it('ends a call that waits for the answer to its greeting', async () => {
+    const sent: string[] = []
+    const endpoint = new Endpoint({ send: (line) => void sent.push(line) })
+    endpoint.greet()
+    const calls = remote<{ f(value: unknown): Promise<void> }>((request, options) =>
+      endpoint.call(request, options),
+    )
+    const slow = withCallOptions(calls, { timeout: 5 }).f(new Date())
+    await expect(slow).rejects.toMatchObject({ kind: 'timeout' })
+    const controller = new AbortController()
+    const cancelled = withCallOptions(calls, { signal: controller.signal }).f(new Date())
+    await turn()
+    controller.abort(new Error('stop'))
+    await expect(cancelled).rejects.toThrow('stop')
+    endpoint.receive(
+      JSON.stringify({ t: 'r', js: 1, id: (JSON.parse(sent[0]!) as { id: string }).id }),
+    )
+    expect(sent).toHaveLength(1)
+  })
+
+  it('calls a page of kkrpc with rich values', async () => {
+    const [up, down] = [new Pipe(), new Pipe()]
+    const backend = endpointOn(up, down, { api: {} })
+    kkrpcOn(down, up, { echo: (value: unknown) => value }, 'superjson')
+    const calls = remote<{ echo<Value>(value: Value): Promise<Value> }>((request, options) =>
+      backend.endpoint.call(request, options),
+    )
+    expect(await calls.echo(rich)).toEqual(rich)
   })
 
   it('rejects values that cannot be sent instead of never answering', async () => {
@@ -424,7 +470,7 @@ describe('an endpoint', () => {
     await expect(later).rejects.toThrow('stdin has ended')
     done('result')
     await finished
-    expect(answers).toEqual([{ t: 'r', id: 'y', v: 'result' }])
+    expect(answers).toEqual([{ t: 'r', js: 1, id: 'y', v: 'result' }])
   })
 })
 

@@ -33,6 +33,9 @@ export const HELLO = '$hello'
 /** Milliseconds after which a window that does not offer a method may answer that it does not exist. */
 const UNKNOWN_METHOD_MS = 500
 
+/** Milliseconds after which a lost greeting is repeated. */
+const GREET_AGAIN_MS = 1000
+
 /** How an endpoint is set up. */
 export interface EndpointOptions {
   /** The other side in messages of errors. **Default:** "the other side". */
@@ -62,6 +65,7 @@ export class Endpoint {
   readonly #references: References
   #api: object | undefined
   #lastId = 0
+  #hasGreeted = false
   /** Calls of the other side that have not returned. */
   #running = 0
   #idle: (() => void) | null = null
@@ -91,11 +95,11 @@ export class Endpoint {
       path: [HELLO],
       args: [{ from: this.id, offers: this.offers }],
     }
-    const settle = (form: Form | 'own' | null) => main.settle(form)
-    this.#request(main, request, {}).then(
-      () => settle('own'),
-      () => settle(null),
-    )
+    this.#hasGreeted = true
+    this.#request(main, this.#newId(), request, {}).catch(() => {
+      // An answer of kkrpc is an error too, and has settled the form. Otherwise the greeting was lost.
+      if (main.form === null && !this.#closed) setTimeout(() => this.greet(), GREET_AGAIN_MS)
+    })
   }
 
   /** Replaces the functions that the other side may call. */
@@ -114,11 +118,19 @@ export class Endpoint {
     this.#requireOpen()
     options.signal?.throwIfAborted()
     const peer = this.#peers.choose(request.path)
-    if (peer.mustWait(request.args, request.value)) {
-      await peer.known
-      this.#requireOpen()
+    const id = this.#newId()
+    if (!peer.mustWait(request.args, request.value)) {
+      return this.#request(peer, id, request, options)
     }
-    return this.#request(peer, request, options)
+    if (!this.#hasGreeted) this.greet()
+    // Encoded now: the caller may change its values later.
+    const frame = this.#ownFrame(peer, id, request)
+    const answered = this.#pending.add(id, peer, options)
+    peer.whenKnown(() => {
+      if (!this.#pending.has(id)) return
+      this.#sendRequest(id, () => (peer.form === 'own' ? frame : this.#frameOf(peer, id, request)))
+    })
+    return answered
   }
 
   /**
@@ -194,7 +206,6 @@ export class Endpoint {
   close(error: Error): void {
     if (this.#closed) return
     this.#closed = error
-    for (const peer of this.#peers.all()) peer.settle(null)
     this.#references.close(error)
     this.#pending.failAll(error)
   }
@@ -210,16 +221,19 @@ export class Endpoint {
     this.#options.send(line)?.catch(() => {})
   }
 
-  #request(peer: Peer, request: Request, options: CallOptions): Promise<unknown> {
-    const id = this.#newId()
+  #request(peer: Peer, id: string, request: Request, options: CallOptions): Promise<unknown> {
     const answered = this.#pending.add(id, peer, options)
+    this.#sendRequest(id, () => this.#frameOf(peer, id, request))
+    return answered
+  }
+
+  #sendRequest(id: string, frame: () => string): void {
     try {
-      const sent = this.#options.send(this.#frameOf(peer, id, request))
+      const sent = this.#options.send(frame())
       sent?.catch((error: unknown) => this.#pending.take(id)?.reject(error))
     } catch (error) {
       this.#pending.take(id)?.reject(error)
     }
-    return answered
   }
 
   #frameOf(peer: Peer, id: string, request: Request): string {
@@ -227,8 +241,10 @@ export class Endpoint {
     const add = (callback: (...args: never[]) => unknown) =>
       this.#references.callback(peer, callback)
     if (form === null) return hybridRequest(id, request, add)
-    if (form !== 'own') return kkrpcRequest(form, id, request, add)
-    const { op, path, args, value } = request
+    return form === 'own' ? this.#ownFrame(peer, id, request) : kkrpcRequest(form, id, request, add)
+  }
+
+  #ownFrame(peer: Peer, id: string, { op, path, args, value }: Request): string {
     const to = peer.id === null ? '' : `,"to":${JSON.stringify(peer.id)}`
     const body = op === 'set' ? [value] : trimmed(args)
     const encoded = this.#references.encode(peer, 'a', body)
@@ -289,8 +305,8 @@ export class Endpoint {
       requestId,
       to !== undefined,
       (value) =>
-        `{"t":"r","id":${JSON.stringify(requestId)}${this.#references.encode(peer, 'v', value)}}`,
-      (error) => JSON.stringify({ t: 'r', id: requestId, e: toWireError(error) }),
+        `{"t":"r","js":1,"id":${JSON.stringify(requestId)}${this.#references.encode(peer, 'v', value)}}`,
+      (error) => JSON.stringify({ t: 'r', js: 1, id: requestId, e: toWireError(error) }),
     )
   }
 
@@ -306,10 +322,11 @@ export class Endpoint {
     const { from, offers } = greeting
     const names = Array.isArray(offers) ? offers.filter((name) => typeof name === 'string') : []
     this.#peers.add(textOf(from, 'from'), names)
-    this.#send(JSON.stringify({ t: 'r', id, v: { js: 1 } }))
+    this.#send(JSON.stringify({ t: 'r', js: 1, id }))
   }
 
   #answerKkrpc(id: string, request: Request, form: Form, knowsErrors: boolean): void {
+    this.#peers.main.settle(form)
     const args = request.args.map((arg) => {
       const callbackId = callbackOf(arg, form.era)
       if (callbackId === null) return valueOf(arg)
@@ -387,7 +404,7 @@ export class Endpoint {
     const pending = this.#pending.take(textOf(frame['id'], 'id'))
     if (!pending) return
     const { peer } = pending
-    const isOwn = peer.form === 'own' || isHelloAnswer(frame['v'])
+    const isOwn = frame['js'] === 1
     peer.settle(isOwn ? 'own' : form)
     if (frame['e'] !== undefined) return pending.reject(fromWireError(frame['e']))
     try {
@@ -431,10 +448,6 @@ function trimmed(args: unknown[]): unknown[] {
   let length = args.length
   while (length > 0 && args[length - 1] === undefined) length--
   return length === args.length ? args : args.slice(0, length)
-}
-
-function isHelloAnswer(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && (value as Frame)['js'] === 1
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -9,15 +9,13 @@ export class Peer {
   /** The names that it offers; `null` if they are not known. */
   readonly offers: ReadonlySet<string> | null
   #form: Form | 'own' | null
-  #settle: () => void = () => {}
-  /** Resolves when the form is known, or when it will not be. */
-  readonly known: Promise<void>
+  /** Calls that wait for the form, in order. */
+  #waiting: (() => void)[] = []
 
   constructor(id: string | null, form: Form | 'own' | null, offers: ReadonlySet<string> | null) {
     this.id = id
     this.offers = offers
     this.#form = form
-    this.known = form ? Promise.resolve() : new Promise((resolve) => (this.#settle = resolve))
   }
 
   /** How it writes frames: `own` for an endpoint of this package, `null` until it has answered. */
@@ -25,15 +23,21 @@ export class Peer {
     return this.#form
   }
 
-  /** It has answered in this form; `null` if it will not answer. */
-  settle(form: Form | 'own' | null): void {
+  /** It writes in this form: calls that wait are sent. */
+  settle(form: Form | 'own'): void {
     this.#form ??= form
-    this.#settle()
+    for (const send of this.#waiting.splice(0)) send()
   }
 
-  /** Whether these values cannot be written before the form is known. */
+  /** Calls `send` when the form is known. */
+  whenKnown(send: () => void): void {
+    this.#waiting.push(send)
+  }
+
+  /** Whether a call with these values waits for the form. Calls keep their order. */
   mustWait(args: unknown[], value: unknown): boolean {
     if (this.#form !== null) return false
+    if (this.#waiting.length > 0) return true
     const encoding = new Encoding({
       fromFunction: placeholder,
       fromStream: placeholder,
@@ -53,10 +57,6 @@ export class Peers {
   readonly main = new Peer(null, null, null)
   /** Peers that have greeted, the latest last. */
   readonly #greeted = new Map<string, Peer>()
-
-  all(): Peer[] {
-    return [this.main, ...this.#greeted.values()]
-  }
 
   add(id: string, offers: string[]): void {
     this.#greeted.delete(id)

@@ -35,6 +35,10 @@ export class PendingCalls {
     })
   }
 
+  has(id: string): boolean {
+    return this.#calls.has(id)
+  }
+
   /** Removes a call, which the caller settles. */
   take(id: string): PendingCall | undefined {
     const call = this.#calls.get(id)
