@@ -448,6 +448,37 @@ describe('an endpoint', () => {
     )
   })
 
+  it('sends large items of a stream in frames of their own, and all items before one that cannot be sent', async () => {
+    const [up, down] = [new Pipe(), new Pipe()]
+    endpointOn(up, down, {
+      api: {
+        async *large() {
+          for (let item = 0; item < 20; item++) yield 'x'.repeat(300_000)
+        },
+        async *mixed() {
+          yield 1
+          yield new Date(5)
+          yield { map: new Map([[1, 2]]) }
+          yield 4
+          yield Symbol('s')
+        },
+      },
+    })
+    const { endpoint } = endpointOn(down, up, {})
+    endpoint.greet()
+    const calls = remote<{ large(): AsyncIterable<string>; mixed(): AsyncIterable<unknown> }>(
+      (request, options) => endpoint.call(request, options),
+    )
+    expect(await collected(await calls.large())).toHaveLength(20)
+    for (const line of down.lines) expect(line.length).toBeLessThan(600_000)
+    const items: unknown[] = []
+    const read = async () => {
+      for await (const item of await calls.mixed()) items.push(item)
+    }
+    await expect(read()).rejects.toThrow('symbol')
+    expect(items).toEqual([1, new Date(5), { map: new Map([[1, 2]]) }, 4])
+  })
+
   it('streams a hand-written async iterable', async () => {
     const { calls } = pair()
     const numbers = {

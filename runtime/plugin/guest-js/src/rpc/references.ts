@@ -5,7 +5,7 @@
 import { JsRuntimeError } from '../error.ts'
 import { fromWireError, toWireError } from './errors.ts'
 import type { Peer } from './peers.ts'
-import { Consumer, Producer } from './streams.ts'
+import { Consumer, Producer, type EncodedItem, type StreamEnd } from './streams.ts'
 import { Encoding, annotate, decode, type Placeholder, type Referents } from './values.ts'
 
 type Callback = (...args: never[]) => unknown
@@ -52,11 +52,7 @@ export class References {
     if (value === undefined) return ''
     const type = typeof value
     if (type === 'string' || type === 'boolean') return `,"${key}":${JSON.stringify(value)}`
-    const encoding = new Encoding({
-      fromFunction: (callback) => ({ $: 'function', id: this.callback(peer, callback) }),
-      fromStream: (source) => this.#stream(peer, source),
-      fromSignal: (signal) => this.#signal(peer, signal),
-    })
+    const encoding = this.#encoding(peer)
     const encoded = encoding.encode(value)
     const marks = encoding.hasPlaceholders ? ',"x":1' : ''
     if (!encoding.isRich) return `,"${key}":${JSON.stringify(encoded)}${marks}`
@@ -164,17 +160,38 @@ export class References {
 
   #stream(peer: Peer, source: AsyncIterable<unknown>): Placeholder {
     const id = this.#newId()
-    const producer = new Producer(source, (items, end) => {
+    const send = (items: EncodedItem[], end: StreamEnd | null) => {
       if (end) this.#producers.delete(id)
-      const rest = !end
-        ? ''
-        : 'error' in end
-          ? `,"d":1,"e":${JSON.stringify(toWireError(end.error))}`
-          : ',"d":1'
-      this.#send(`{"t":"sr","sid":"${id}"${this.encode(peer, 'b', items)}${rest}}`)
-    })
+      const list = items.map(({ json }) => json).join(',')
+      const marks = items.some(({ hasPlaceholders }) => hasPlaceholders) ? ',"x":1' : ''
+      const annotations = items[0]?.meta == null ? '' : `,"m":${items[0].meta}`
+      const over = end ? ',"d":1' : ''
+      const failed = end && 'error' in end ? `,"e":${JSON.stringify(toWireError(end.error))}` : ''
+      this.#send(`{"t":"sr","sid":"${id}","b":[${list}]${annotations}${marks}${over}${failed}}`)
+    }
+    const producer = new Producer(source, { encode: (item) => this.#item(peer, item), send })
     this.#producers.set(id, { peer, value: producer })
     return { $: 'stream', id }
+  }
+
+  #item(peer: Peer, item: unknown): EncodedItem {
+    const encoding = this.#encoding(peer)
+    const encoded = encoding.encode([item])
+    const { hasPlaceholders } = encoding
+    const { json, meta } = encoding.isRich ? annotate(encoded) : { json: encoded, meta: undefined }
+    return {
+      json: JSON.stringify((json as unknown[])[0] ?? null),
+      hasPlaceholders,
+      meta: meta === undefined ? null : JSON.stringify(meta),
+    }
+  }
+
+  #encoding(peer: Peer): Encoding {
+    return new Encoding({
+      fromFunction: (callback) => ({ $: 'function', id: this.callback(peer, callback) }),
+      fromStream: (source) => this.#stream(peer, source),
+      fromSignal: (signal) => this.#signal(peer, signal),
+    })
   }
 
   #pulled(sid: string, { op, n }: Frame): void {

@@ -7,14 +7,15 @@
  */
 
 /** Items that the consumer asks for first, and the most that are on their way or wait. */
-const FIRST_WINDOW = 16
+const FIRST_WINDOW = 8
 const MAX_WINDOW = 512
 
 /** Characters that may be on their way or wait: the window shrinks when items are large. */
 const WINDOW_CHARS = 1024 * 1024
 
-/** The most items in one frame. */
+/** The most items in one frame, and the characters after which it is sent. */
 const MAX_BATCH = 64
+const MAX_BATCH_CHARS = 256 * 1024
 
 /** Runs a function after pending microtasks: items that are ready by then share a frame. */
 const soon: (callback: () => void) => void = (() => {
@@ -31,24 +32,41 @@ const soon: (callback: () => void) => void = (() => {
   }
 })()
 
-/** Sends the items of one stream. */
-export type SendItems = (items: unknown[], end: { error?: unknown } | null) => void
+/** An item as JSON. */
+export interface EncodedItem {
+  json: string
+  hasPlaceholders: boolean
+  /** superjson's annotations of the array of this one item. */
+  meta: string | null
+}
+
+/** The end of a stream: with an error, if it has failed. */
+export interface StreamEnd {
+  error?: unknown
+}
+
+/** The connection to the consumer. */
+export interface Downstream {
+  /** @throws `TypeError` for an item that cannot be sent. */
+  encode(item: unknown): EncodedItem
+  send(items: EncodedItem[], end: StreamEnd | null): void
+}
 
 /** The sending half of a stream. */
 export class Producer {
   readonly #source: AsyncIterable<unknown>
-  readonly #send: SendItems
+  readonly #downstream: Downstream
   #iterator: AsyncIterator<unknown> | null = null
   #credit = 0
   #isRunning = false
   #isOver = false
-  #batch: unknown[] = []
+  #batch: EncodedItem[] = []
+  #batchChars = 0
   #isScheduled = false
 
-  /** @param send - Sends items; with the end of the stream, if it has ended. */
-  constructor(source: AsyncIterable<unknown>, send: SendItems) {
+  constructor(source: AsyncIterable<unknown>, downstream: Downstream) {
     this.#source = source
-    this.#send = send
+    this.#downstream = downstream
   }
 
   /** The consumer takes so many more items. */
@@ -62,7 +80,11 @@ export class Producer {
     if (this.#isOver) return
     this.#isOver = true
     this.#batch = []
-    // The iterator's own errors have no receiver any more.
+    this.#return()
+  }
+
+  /** Ends the iterator. Its own errors have no receiver any more. */
+  #return(): void {
     const iterator = this.#iterator
     void (async () => iterator?.return?.())().catch(() => {})
   }
@@ -76,9 +98,7 @@ export class Producer {
         const { done, value } = await iterator.next()
         if (this.#isOver) return
         if (done) return this.#finish({})
-        this.#batch.push(value)
-        if (this.#batch.length >= MAX_BATCH) this.#flush(null)
-        else this.#schedule()
+        if (!this.#add(value)) return
       }
     } catch (error) {
       if (!this.#isOver) this.#finish({ error })
@@ -87,7 +107,27 @@ export class Producer {
     }
   }
 
-  #finish(end: { error?: unknown }): void {
+  /** Adds an item to the frame. An item that cannot be sent ends the stream. */
+  #add(value: unknown): boolean {
+    let item: EncodedItem
+    try {
+      item = this.#downstream.encode(value)
+    } catch (error) {
+      this.#finish({ error })
+      this.#return()
+      return false
+    }
+    // Annotations are for one item.
+    if (item.meta !== null && this.#batch.length > 0) this.#flush(null)
+    this.#batch.push(item)
+    this.#batchChars += item.json.length
+    const isFull = this.#batch.length >= MAX_BATCH || this.#batchChars >= MAX_BATCH_CHARS
+    if (isFull || item.meta !== null) this.#flush(null)
+    else this.#schedule()
+    return true
+  }
+
+  #finish(end: StreamEnd): void {
     this.#isOver = true
     this.#flush(end)
   }
@@ -101,16 +141,11 @@ export class Producer {
     })
   }
 
-  #flush(end: { error?: unknown } | null): void {
+  #flush(end: StreamEnd | null): void {
     const batch = this.#batch
     this.#batch = []
-    try {
-      this.#send(batch, end)
-    } catch (error) {
-      // An item that cannot be sent ends the stream.
-      this.end()
-      this.#send([], { error })
-    }
+    this.#batchChars = 0
+    this.#downstream.send(batch, end)
   }
 }
 
@@ -136,7 +171,7 @@ export class Consumer implements AsyncIterableIterator<unknown, undefined> {
   /** The first item of `#items` that was not taken. */
   #first = 0
   #waiters: Waiter[] = []
-  #end: { error?: unknown } | null = null
+  #end: StreamEnd | null = null
   /** Items that were asked for and have not arrived. */
   #asked = 0
   #window = FIRST_WINDOW
@@ -155,7 +190,7 @@ export class Consumer implements AsyncIterableIterator<unknown, undefined> {
   }
 
   /** Items have arrived in a frame of so many characters. */
-  receive(items: unknown[], chars: number, end: { error?: unknown } | null): void {
+  receive(items: unknown[], chars: number, end: StreamEnd | null): void {
     if (this.#end) return
     this.#asked -= items.length
     if (items.length > 0) {
@@ -172,7 +207,7 @@ export class Consumer implements AsyncIterableIterator<unknown, undefined> {
   }
 
   /** The stream has ended: with an error, if there is one. */
-  fail(end: { error?: unknown }): void {
+  fail(end: StreamEnd): void {
     if (this.#end) return
     this.#end = end
     for (const waiter of this.#waiters.splice(0)) this.#settle(waiter)
