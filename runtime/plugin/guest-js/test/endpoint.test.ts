@@ -53,6 +53,7 @@ function kkrpcOn(from: Pipe, to: Pipe, expose: object, version: 'json' | 'superj
 const api = {
   version: 3,
   settings: { theme: 'light' },
+  list: [1],
   add: (a: number, b: number) => a + b,
   addLater: async (a: number, b: number) => a + b,
   echo: (value: unknown) => value,
@@ -168,6 +169,8 @@ describe('two endpoints', () => {
   it('refuse members that every object has', async () => {
     const { page } = pair()
     for (const path of [
+      ['Point', 'prototype', 'double'],
+      ['list', 'push'],
       ['constructor'],
       ['add', 'call'],
       ['nested', '__proto__', 'x'],
@@ -178,6 +181,8 @@ describe('two endpoints', () => {
     }
     const setting = page.endpoint.call({ op: 'set', path: ['__proto__'], args: [], value: {} })
     await expect(setting).rejects.toThrow('cannot be set')
+    const replacing = page.endpoint.call({ op: 'set', path: ['add'], args: [], value: 5 })
+    await expect(replacing).rejects.toThrow('cannot be set')
   })
 
   it('call callbacks in order, before the answer', async () => {
@@ -283,6 +288,50 @@ describe('two endpoints', () => {
     backend.endpoint.receive(JSON.stringify({ t: 'bye', id: page.endpoint.id }))
     await turn()
     expect(reason).toMatchObject({ message: 'the other side of the connection has gone' })
+  })
+
+  it('release the stream of an answer that comes too late', async () => {
+    let isOver = false
+    const [up, down] = [new Pipe(), new Pipe()]
+    let answer: () => void = () => {}
+    endpointOn(up, down, {
+      api: {
+        later: () =>
+          new Promise((resolve) => {
+            answer = () =>
+              resolve({
+                [Symbol.asyncIterator]: () => ({
+                  next: () => new Promise(() => {}),
+                  return: () => (isOver = true),
+                }),
+              })
+          }),
+      },
+    })
+    const page = endpointOn(down, up, {})
+    page.endpoint.greet()
+    await turn()
+    const call = page.endpoint.call({ op: 'call', path: ['later'], args: [] }, { timeout: 5 })
+    await expect(call).rejects.toMatchObject({ kind: 'timeout' })
+    answer()
+    await turn()
+    await turn()
+    expect(down.lines.at(-1)).toContain('stream')
+    expect(up.lines.at(-1)).toContain('return')
+    expect(isOver).toBe(false)
+  })
+
+  it('keep what a peer has asked for when it greets again', async () => {
+    const { calls, page, backend } = pair({ title: () => 'one' })
+    await turn()
+    let reason: unknown
+    void calls.waitFor(new AbortController().signal).catch((error: unknown) => (reason = error))
+    page.endpoint.expose({ other: () => 'two' })
+    await turn()
+    expect(await backend.endpoint.call({ op: 'call', path: ['other'], args: [] })).toBe('two')
+    backend.endpoint.receive(JSON.stringify({ t: 'bye', id: page.endpoint.id }))
+    await turn()
+    expect(reason).toBeDefined()
   })
 
   it('fail pending and later calls when the connection ends', async () => {

@@ -258,11 +258,13 @@ export class Endpoint {
       case 'r':
         return this.#compactResponse(frame, { era: 'compact', isSuperjson })
       case 'cb':
-        return this.#callback(textOf(frame['id'], 'id'), this.#list(frame).map(valueOf))
+        return this.#callback(textOf(frame['id'], 'id'), (peer) =>
+          this.#list(frame, 'a', peer).map(valueOf),
+        )
       case 'bye':
         return this.forget(textOf(frame['id'], 'id'))
       default:
-        this.#references.receive(t, frame, chars, () => this.#list(frame, 'b'))
+        this.#references.receive(t, frame, chars, (peer) => this.#list(frame, 'b', peer))
     }
   }
 
@@ -278,7 +280,7 @@ export class Endpoint {
       else pending.resolve(result)
     } else if (type === 'callback') {
       const { method, args } = frame
-      this.#callback(String(method), Array.isArray(args) ? args : [])
+      this.#callback(String(method), () => (Array.isArray(args) ? args : []))
     } else {
       const request = readClassic(frame)
       if (request) this.#answerKkrpc(id, request, form, type !== 'request')
@@ -305,7 +307,9 @@ export class Endpoint {
       requestId,
       to !== undefined,
       (value) =>
-        `{"t":"r","js":1,"id":${JSON.stringify(requestId)}${this.#references.encode(peer, 'v', value)}}`,
+        peer.isGone
+          ? null
+          : `{"t":"r","js":1,"id":${JSON.stringify(requestId)}${this.#references.encode(peer, 'v', value)}}`,
       (error) => JSON.stringify({ t: 'r', js: 1, id: requestId, e: toWireError(error) }),
     )
   }
@@ -352,7 +356,7 @@ export class Endpoint {
     request: Request,
     id: string,
     isAddressed: boolean,
-    answered: (value: unknown) => string,
+    answered: (value: unknown) => string | null,
     failed: (error: unknown) => string,
   ): void {
     const api = this.#api
@@ -372,17 +376,17 @@ export class Endpoint {
   #perform(
     api: object,
     request: Request,
-    answered: (value: unknown) => string,
+    answered: (value: unknown) => string | null,
     failed: (error: unknown) => string,
   ): void {
     const succeed = (value: unknown) => {
-      let line
+      let line: string | null
       try {
         line = answered(value)
       } catch (error) {
         line = failed(error)
       }
-      this.#send(line)
+      if (line !== null) this.#send(line)
     }
     try {
       const result = perform(api, request)
@@ -401,8 +405,13 @@ export class Endpoint {
   }
 
   #compactResponse(frame: Frame, form: Form): void {
-    const pending = this.#pending.take(textOf(frame['id'], 'id'))
-    if (!pending) return
+    const id = textOf(frame['id'], 'id')
+    const pending = this.#pending.take(id)
+    if (!pending) {
+      // The call has timed out or was aborted.
+      if (frame['x'] === 1 && id.startsWith(`${this.id}.`)) this.#references.discard(frame['v'])
+      return
+    }
     const { peer } = pending
     const isOwn = frame['js'] === 1
     peer.settle(isOwn ? 'own' : form)
@@ -414,11 +423,11 @@ export class Endpoint {
     }
   }
 
-  #callback(id: string, args: unknown[]): void {
+  #callback(id: string, args: (peer: Peer) => unknown[]): void {
     const callback = this.#references.callbackOf(id)
     if (!callback) return
     try {
-      const result: unknown = callback(...(args as never[]))
+      const result: unknown = callback.value(...(args(callback.peer) as never[]))
       if (isThenable(result)) result.then(undefined, this.#report)
     } catch (error) {
       this.#report(error)

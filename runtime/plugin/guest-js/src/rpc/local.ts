@@ -28,6 +28,7 @@ export function perform(api: object, { op, path, args, value }: Request): unknow
     case 'set':
       if (key === '__proto__' || key === 'constructor') throw new Error(`${key} cannot be set`)
       if (!isMember(target, key)) throw new Error(`Property ${path.join('.')} does not exist`)
+      if (typeof member === 'function') throw new Error(`Function ${path.join('.')} cannot be set`)
       ;(target as Members)[key] = value
       return true
     case 'new':
@@ -58,7 +59,8 @@ export function namesOf(api: object): string[] {
   const names: string[] = []
   const visit = (target: object, prefix: string, depth: number) => {
     for (const key of keysOf(target)) {
-      const member: unknown = (target as Members)[key]
+      // Getters are not run.
+      const member = valueOf(target, key)
       const name = prefix + key
       if (typeof member === 'function') names.push(name)
       else if (typeof member === 'object' && member !== null && depth < MAX_DEPTH) {
@@ -72,24 +74,42 @@ export function namesOf(api: object): string[] {
 
 type Members = Record<string, unknown>
 
+/** Members of functions that are not offered. */
+const OF_FUNCTIONS = new Set(['prototype', 'name', 'length', 'caller', 'arguments'])
+
+/** Whether a member was written by the application: its own, or one of its classes. */
 function isMember(target: unknown, key: string): boolean {
-  if ((typeof target !== 'object' && typeof target !== 'function') || target === null) return false
-  if (Object.hasOwn(target, key)) return true
-  if (key in Object.prototype || !(key in target)) return false
-  return typeof target !== 'function' || !(key in Function.prototype)
+  if (typeof target === 'function') return Object.hasOwn(target, key) && !OF_FUNCTIONS.has(key)
+  if (typeof target !== 'object' || target === null || key === 'constructor') return false
+  let owner: object | null = target
+  while (owner && !Object.hasOwn(owner, key)) owner = Object.getPrototypeOf(owner) as object | null
+  return owner !== null && (owner === target || !isBuiltIn(owner))
 }
 
-/** Own keys, and those of classes. */
+/** The prototypes of the language and of the runtime, such as those of `Array` and `Map`. */
+function isBuiltIn(prototype: object): boolean {
+  const { constructor } = prototype as { constructor?: unknown }
+  return typeof constructor === 'function' && /\{\s*\[native code\]\s*\}\s*$/.test(`${constructor}`)
+}
+
+/** The value of a property without running a getter. */
+function valueOf(target: object, key: string): unknown {
+  let owner: object | null = target
+  while (owner && !Object.hasOwn(owner, key)) owner = Object.getPrototypeOf(owner) as object | null
+  return owner && Object.getOwnPropertyDescriptor(owner, key)?.value
+}
+
+/** Own keys, and those of classes. Binary data and arrays have none that are offered. */
 function keysOf(target: object): string[] {
+  if (ArrayBuffer.isView(target) || Array.isArray(target)) return []
   const keys = new Set(Object.keys(target))
   for (
     let prototype = Object.getPrototypeOf(target) as object | null;
-    prototype && prototype !== Object.prototype && prototype !== Array.prototype;
+    prototype && !isBuiltIn(prototype);
     prototype = Object.getPrototypeOf(prototype) as object | null
   ) {
     for (const key of Object.getOwnPropertyNames(prototype)) {
-      const getter = Object.getOwnPropertyDescriptor(prototype, key)?.get
-      if (key !== 'constructor' && !getter) keys.add(key)
+      if (key !== 'constructor') keys.add(key)
     }
   }
   return [...keys]

@@ -2,12 +2,17 @@
 import { Encoding } from './values.ts'
 import type { Form } from './kkrpc.ts'
 
+/** The most peers that have greeted: windows of an app. The one that greeted first is forgotten. */
+const MAX_PEERS = 256
+
 /** One peer. */
 export class Peer {
   /** The id of its endpoint; `null` for the peer that is reached without an address. */
   readonly id: string | null
   /** The names that it offers; `null` if they are not known. */
-  readonly offers: ReadonlySet<string> | null
+  offers: ReadonlySet<string> | null
+  /** Nothing is sent to it any more. */
+  isGone = false
   #form: Form | 'own' | null
   /** Calls that wait for the form, in order. */
   #waiting: (() => void)[] = []
@@ -59,12 +64,17 @@ export class Peers {
   readonly #greeted = new Map<string, Peer>()
 
   add(id: string, offers: string[]): void {
+    const peer = this.#greeted.get(id) ?? new Peer(id, 'own', null)
+    peer.offers = new Set(offers)
+    // The latest is the last.
     this.#greeted.delete(id)
-    this.#greeted.set(id, new Peer(id, 'own', new Set(offers)))
+    this.#greeted.set(id, peer)
+    if (this.#greeted.size > MAX_PEERS) this.remove(this.#greeted.keys().next().value!)
   }
 
   remove(id: string): Peer | undefined {
     const peer = this.#greeted.get(id)
+    if (peer) peer.isGone = true
     this.#greeted.delete(id)
     return peer
   }

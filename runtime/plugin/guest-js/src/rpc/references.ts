@@ -95,13 +95,30 @@ export class References {
     this.#callbacks.clear()
   }
 
-  callbackOf(id: string): Callback | undefined {
-    return this.#callbacks.get(id)?.value
+  /** A function of this side, and the peer that has it. */
+  callbackOf(id: string): { peer: Peer; value: Callback } | undefined {
+    return this.#callbacks.get(id)
+  }
+
+  /** Releases what a value refers to, which nobody receives. */
+  discard(value: unknown): void {
+    decode(value, {
+      toFunction: (id) => {
+        this.#release(id, false)
+        return () => {}
+      },
+      toStream: (id) => {
+        this.#send(JSON.stringify({ t: 'sq', sid: id, op: 'return' }))
+        return { [Symbol.asyncIterator]: () => new Consumer({ pull() {}, end() {}, waits() {} }) }
+      },
+      toSignal: () => AbortSignal.abort(),
+    })
   }
 
   /** A function that calls one of the peer. */
   remoteFunction(peer: Peer, id: string): (...args: unknown[]) => void {
     const call = (...args: unknown[]) => {
+      if (peer.isGone) return
       this.#send(`{"t":"cb","id":${JSON.stringify(id)}${this.encode(peer, 'a', args)}}`)
     }
     this.#released.register(call, { id, isStream: false })
@@ -109,7 +126,7 @@ export class References {
   }
 
   /** Takes a frame about streams, signals and released functions. `items` decodes the items of a stream. */
-  receive(t: string, frame: Frame, chars: number, items: () => unknown[]): void {
+  receive(t: string, frame: Frame, chars: number, items: (peer: Peer) => unknown[]): void {
     const sid = String(frame['sid'])
     switch (t) {
       case 'cbr':
@@ -216,7 +233,7 @@ export class References {
     return consumer
   }
 
-  #arrived(sid: string, frame: Frame, chars: number, items: () => unknown[]): void {
+  #arrived(sid: string, frame: Frame, chars: number, items: (peer: Peer) => unknown[]): void {
     const owned = this.#consumers.get(sid)
     const consumer = owned && strong(owned.value)
     if (!consumer) return
@@ -225,7 +242,7 @@ export class References {
     else owned.value = new WeakRef(consumer)
     const end = e === undefined ? (d ? {} : null) : { error: fromWireError(e) }
     try {
-      consumer.receive(items(), chars, end)
+      consumer.receive(items(owned.peer), chars, end)
       if (!d && consumer.isWaiting) owned.value = consumer
     } catch (error) {
       this.#release(sid, true)
