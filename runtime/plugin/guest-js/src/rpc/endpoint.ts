@@ -11,17 +11,19 @@ import {
   BINARY,
   callbackOf,
   hybridRequest,
+  isRecord,
   kkrpcCallback,
   kkrpcFailure,
   kkrpcRequest,
   kkrpcResponse,
   readClassic,
   revive,
+  textOf,
   valueOf,
   type Form,
   type Request,
 } from './kkrpc.ts'
-import { hasMember, namesOf, perform } from './local.ts'
+import { LocalApi, isThenable, type Answer } from './local-api.ts'
 import { Peers, type Peer } from './peers.ts'
 import { PendingCalls, type CallOptions } from './pending-calls.ts'
 import { References } from './references.ts'
@@ -29,9 +31,6 @@ import { fromSuperjson, restore, type Meta } from './values.ts'
 
 /** The method of the first request. */
 export const HELLO = '$hello'
-
-/** Milliseconds after which a window that does not offer a method may answer that it does not exist. */
-const UNKNOWN_METHOD_MS = 500
 
 /** Milliseconds after which a lost greeting is repeated. */
 const GREET_AGAIN_MS = 1000
@@ -63,27 +62,24 @@ export class Endpoint {
   readonly #report: (error: unknown) => void
   readonly #peers = new Peers()
   readonly #references: References
-  #api: object | undefined
+  readonly #local: LocalApi
   #lastId = 0
   #hasGreeted = false
-  /** Calls of the other side that have not returned. */
-  #running = 0
-  #idle: (() => void) | null = null
   #closed: Error | null = null
   /** Why later calls to the other side fail. */
   #finished: Error | null = null
 
   constructor(options: EndpointOptions) {
     this.#options = options
-    this.#api = options.api
     this.#report = options.report ?? reportToPage
+    this.#local = new LocalApi(options.api, options.claim, this.#report, (line) => this.#send(line))
     this.#pending = new PendingCalls(options.peerName ?? 'the other side')
     this.#references = new References(this.id, (line) => this.#send(line))
   }
 
   /** The names that this endpoint offers, as `$hello` sends them. */
   get offers(): string[] {
-    return this.#api ? namesOf(this.#api) : []
+    return this.#local.offers
   }
 
   /** Asks the peer which wire it speaks. Later calls with rich arguments wait for the answer. */
@@ -104,7 +100,7 @@ export class Endpoint {
 
   /** Replaces the functions that the other side may call. */
   expose(api: object): void {
-    this.#api = api
+    this.#local.expose(api)
     this.greet()
   }
 
@@ -141,8 +137,7 @@ export class Endpoint {
     this.#finished = error
     this.#references.close(error)
     this.#pending.failAll(error)
-    if (this.#running === 0) return Promise.resolve()
-    return new Promise((resolve) => (this.#idle = resolve))
+    return this.#local.idle()
   }
 
   /** Takes one line of the other side. Returns whether it is a frame. */
@@ -302,16 +297,14 @@ export class Endpoint {
       frame['method'] === undefined ? this.#list(frame, 'a', peer) : this.#hybridArgs(frame, peer)
     if (path.length === 1 && path[0] === HELLO) return this.#hello(requestId, args[0])
     const request: Request = { op: op as Request['op'], path, args, value: args[0] }
-    this.#answer(
-      request,
-      requestId,
-      to !== undefined,
-      (value) =>
+    const answer: Answer = {
+      succeeded: (value) =>
         peer.isGone
           ? null
           : `{"t":"r","js":1,"id":${JSON.stringify(requestId)}${this.#references.encode(peer, 'v', value)}}`,
-      (error) => JSON.stringify({ t: 'r', js: 1, id: requestId, e: toWireError(error) }),
-    )
+      failed: (error) => JSON.stringify({ t: 'r', js: 1, id: requestId, e: toWireError(error) }),
+    }
+    this.#local.answer(request, requestId, to !== undefined, answer)
   }
 
   #hybridArgs(frame: Frame, peer: Peer): unknown[] {
@@ -339,69 +332,14 @@ export class Endpoint {
       }
     })
     const value = form.era === 'compact' ? valueOf(request.value) : request.value
-    this.#answer(
-      { ...request, args, value },
-      id,
-      false,
-      (result) => kkrpcResponse(form, id, result),
-      (error) => kkrpcFailure(form, id, error, knowsErrors),
-    )
+    this.#local.answer({ ...request, args, value }, id, false, {
+      succeeded: (result) => kkrpcResponse(form, id, result),
+      failed: (error) => kkrpcFailure(form, id, error, knowsErrors),
+    })
   }
 
   #newId(): string {
     return `${this.id}.${(++this.#lastId).toString(36)}`
-  }
-
-  #answer(
-    request: Request,
-    id: string,
-    isAddressed: boolean,
-    answered: (value: unknown) => string | null,
-    failed: (error: unknown) => string,
-  ): void {
-    const api = this.#api
-    const { claim } = this.#options
-    if (!api) return
-    if (isAddressed || !claim) return this.#perform(api, request, answered, failed)
-    const claimed = () => {
-      claim(id).then((isOurs) => {
-        if (isOurs) this.#perform(api, request, answered, failed)
-      }, this.#report)
-    }
-    // Another window may offer the method.
-    if (hasMember(api, request.path)) claimed()
-    else setTimeout(claimed, UNKNOWN_METHOD_MS)
-  }
-
-  #perform(
-    api: object,
-    request: Request,
-    answered: (value: unknown) => string | null,
-    failed: (error: unknown) => string,
-  ): void {
-    const succeed = (value: unknown) => {
-      let line: string | null
-      try {
-        line = answered(value)
-      } catch (error) {
-        line = failed(error)
-      }
-      if (line !== null) this.#send(line)
-    }
-    try {
-      const result = perform(api, request)
-      if (!isThenable(result)) return succeed(result)
-      this.#running++
-      // A thenable need not return a promise from `then`.
-      Promise.resolve(result)
-        .then(succeed, (error: unknown) => this.#send(failed(error)))
-        .catch(this.#report)
-        .finally(() => {
-          if (--this.#running === 0) this.#idle?.()
-        })
-    } catch (error) {
-      this.#send(failed(error))
-    }
   }
 
   #compactResponse(frame: Frame, form: Form): void {
@@ -457,23 +395,4 @@ function trimmed(args: unknown[]): unknown[] {
   let length = args.length
   while (length > 0 && args[length - 1] === undefined) length--
   return length === args.length ? args : args.slice(0, length)
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Promise<unknown>).then === 'function'
-  )
-}
-
-function isRecord(value: unknown): value is Frame {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** A field of a frame that must be a string, as an id. */
-function textOf(value: unknown, field: string): string {
-  if (typeof value === 'string') return value
-  if (typeof value === 'number') return String(value)
-  throw new TypeError(`the field ${field} of a frame is no string`)
 }

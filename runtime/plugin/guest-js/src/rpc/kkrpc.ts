@@ -167,6 +167,13 @@ function replace(_key: string, value: unknown): unknown {
   return value instanceof Uint8Array ? { type: 'Uint8Array', data: Array.from(value) } : value
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A field of a frame that must be a string, as an id. */
+export function textOf(value: unknown, field: string): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number') return String(value)
+  throw new TypeError(`the field ${field} of a frame is no string`)
 }
