@@ -64,7 +64,7 @@ export async function createChannel<Local extends object, Remote extends object>
   const connection = new GenerationConnection(stream, localApi, () => release(stream))
   const { endpoint } = connection
   const calls = remote<Remote>((request, call) => endpoint.call(request, call))
-  const api = withCallOptions(calls, { timeout: options.timeout }) as Remote
+  const api = withCallOptions(calls, { timeout: options.timeout }) as unknown as Remote
   const io = new JsRuntimeIo(processName)
   const transport = new LazyTransport(processName)
   const [destroy, close] = [io.destroy.bind(io), transport.close.bind(transport)]

@@ -17,6 +17,13 @@ interface Api {
   upload(parts: AsyncIterable<Uint8Array>): Promise<number>
   math: { square(n: number): number; precision: number }
   readonly version: string
+  fail(): never
+  mixed(text: string): number
+  mixed(n: number): Promise<bigint>
+  optional?(n: number): string
+  label?: string
+  Point: new (x: number) => { x: number }
+  makeCounter(): (step: number) => number
 }
 
 const api: Remote<Api> = remote<Api>(() => Promise.resolve())
@@ -40,7 +47,7 @@ test('type parameters and overloads stay', () => {
 
 test('async iterables and signals stay', () => {
   expectTypeOf(api.rows).returns.toEqualTypeOf<Promise<AsyncIterable<{ row: number }>>>()
-  expectTypeOf(api.generate).returns.toEqualTypeOf<Promise<AsyncGenerator<number, void>>>()
+  expectTypeOf(api.generate).returns.toEqualTypeOf<Promise<AsyncIterable<number>>>()
   expectTypeOf(api.stop).parameter(0).toEqualTypeOf<AbortSignal>()
   expectTypeOf(api.upload).parameter(0).toEqualTypeOf<AsyncIterable<Uint8Array>>()
 })
@@ -52,4 +59,18 @@ test('properties are read with `get`', () => {
   expectTypeOf(version).returns.toEqualTypeOf<Promise<string>>()
   expectTypeOf(precision).returns.toEqualTypeOf<Promise<number>>()
   expectTypeOf(math).returns.toEqualTypeOf<Promise<Api['math']>>()
+})
+
+test('functions that throw, optional members and constructors are asynchronous', () => {
+  expectTypeOf(api.fail).returns.toEqualTypeOf<Promise<never>>()
+  const number = () => api.mixed('1')
+  const bigint = () => api.mixed(1)
+  expectTypeOf(number).returns.toEqualTypeOf<Promise<number>>()
+  expectTypeOf(bigint).returns.toEqualTypeOf<Promise<bigint>>()
+  expectTypeOf(api.optional).returns.toEqualTypeOf<Promise<string>>()
+  const label = () => get(api.label)
+  expectTypeOf(label).returns.toEqualTypeOf<Promise<string | undefined>>()
+  const point = () => new api.Point(1)
+  expectTypeOf(point).returns.toEqualTypeOf<Promise<{ x: number }>>()
+  expectTypeOf(api.makeCounter).returns.toEqualTypeOf<Promise<(step: number) => void>>()
 })

@@ -4,14 +4,15 @@
  * An API whose functions run on the other side: every function returns a promise.
  *
  * - Async iterables stay async iterables: a function that returns one returns a promise of it.
- * - Overloads (up to four) and the names of parameters stay. A function with type parameters keeps them
- *   if it returns a promise; otherwise TypeScript replaces them by their constraints.
+ * - Names of parameters and up to four overloads stay. A function with type parameters keeps them if it returns a
+ *   promise; otherwise TypeScript replaces them by their constraints.
+ * - Functions in results can be called. Such a call has no result.
  * - Nested objects are APIs of their own. Other properties are read with `get` and written with `set`.
  */
-export type Remote<Api> = Api extends (...args: never[]) => unknown
+export type Remote<Api> = Api extends AnyFunction
   ? RemoteFunction<Api>
   : Api extends object
-    ? { [Key in keyof Api]: Remote<Api[Key]> } & RemoteProperty<Api>
+    ? { [Key in keyof Api]-?: RemoteMember<Api[Key]> } & RemoteProperty<Api>
     : RemoteProperty<Api>
 
 /** A property of the other side: `get` reads it and `set` writes it. */
@@ -22,20 +23,46 @@ export interface RemoteProperty<Value> {
 
 declare const property: unique symbol
 
-/** A function of the other side. */
-export type RemoteFunction<Function extends (...args: never[]) => unknown> =
-  // A function that returns a promise is the same on both sides, so its type parameters stay.
-  ReturnType<Function> extends Promise<unknown> ? Function : RemoteOverloads<Function>
+type AnyFunction = (...args: never[]) => unknown
 
-type RemoteOverloads<Function> = Function extends {
+/** A member that may be optional: the other side is asked in any case. */
+type RemoteMember<Member> =
+  NonNullable<Member> extends AnyFunction
+    ? RemoteFunction<NonNullable<Member>>
+    : NonNullable<Member> extends new (...args: infer Args) => infer Instance
+      ? new (...args: Args) => Promise<Instance>
+      : NonNullable<Member> extends object
+        ? Remote<NonNullable<Member>> & RemoteProperty<Member>
+        : RemoteProperty<Member>
+
+/** A function of the other side. */
+export type RemoteFunction<Function extends AnyFunction> = Function extends {
   (...args: infer A1): infer R1
   (...args: infer A2): infer R2
   (...args: infer A3): infer R3
   (...args: infer A4): infer R4
 }
-  ? Overload<A1, R1> & Overload<A2, R2> & Overload<A3, R3> & Overload<A4, R4>
+  ? IsSame<R1 | R2 | R3 | R4> extends true
+    ? Function
+    : Overload<A1, R1> & Overload<A2, R2> & Overload<A3, R3> & Overload<A4, R4>
   : never
 
-type Overload<Args extends unknown[], Result> = (...args: Args) => Promise<RemoteResult<Result>>
+/** Whether results are the same on both sides, so that the type parameters of the function can stay. */
+type IsSame<Result> = [Result] extends [never]
+  ? false
+  : [Result] extends [Promise<infer Value>]
+    ? [Value] extends [RemoteValue<Value>]
+      ? true
+      : false
+    : false
 
-type RemoteResult<Result> = Result extends PromiseLike<infer Value> ? Value : Result
+type Overload<Args extends unknown[], Result> = (
+  ...args: Args
+) => Promise<RemoteValue<Awaited<Result>>>
+
+/** What arrives of a result. */
+type RemoteValue<Value> = Value extends AsyncIterable<infer Item> | ReadableStream<infer Item>
+  ? AsyncIterable<Item>
+  : Value extends (...args: infer Args) => unknown
+    ? (...args: Args) => void
+    : Value
