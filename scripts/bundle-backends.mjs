@@ -1,6 +1,7 @@
 /**
- * `node scripts/bundle-backends.mjs <folder>`: bundles each backend into one self-contained module, which runs
- * embedded and on Deno, Bun and Node. The app's build script compiles the modules into the app.
+ * `node scripts/bundle-backends.mjs <folder> [file ...]`: bundles each backend, and each given file, into one
+ * self-contained module, which runs embedded and on Deno, Bun and Node. The app's build script compiles the backends
+ * into the app.
  */
 import { readdirSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
@@ -60,9 +61,12 @@ export async function bundle({ name, file }, into) {
   }
 }
 
-async function bundleAll([into]) {
-  if (into === undefined) throw new UserError('usage: node scripts/bundle-backends.mjs <folder>')
-  for (const backend of backendsIn()) await bundle(backend, resolve(into))
+async function bundleAll([into, ...files]) {
+  if (into === undefined) {
+    throw new UserError('usage: node scripts/bundle-backends.mjs <folder> [file ...]')
+  }
+  const given = files.map((file) => ({ name: parse(file).name, file: resolve(file) }))
+  for (const backend of [...backendsIn(), ...given]) await bundle(backend, resolve(into))
 }
 
 if (isMain(import.meta.url)) await runMain(bundleAll)

@@ -2,6 +2,7 @@
 //! of events.
 
 pub(crate) mod event;
+pub(crate) mod frame_sink;
 pub(crate) mod history;
 pub(crate) mod line_splitter;
 pub(crate) mod line_writer;

@@ -17,6 +17,8 @@
 //! - `isolate`: the embedded engine.
 //! - `crash`: containment of native failures on the threads of the engine.
 //! - `typescript`: TypeScript, JSX and the project files that configure how they are compiled.
+//! - [`rpc`]: calls between Rust and backends.
+//! - `runtime_thread`: threads that run tasks of the supervisor.
 //! - `error`: the error type of the API.
 //! - `system_memory`: the memory of the machine or container; the defaults of memory limits depend on it.
 //! - `sync`: locks and atomics of code that wakes other threads. `runtime/core/wakes` replaces them with a model
@@ -24,7 +26,7 @@
 //!
 //! # Invariants
 //!
-//! 1. The relay never parses an RPC frame. stdout is protocol and stderr is log, for every runtime.
+//! 1. The relay never parses an RPC frame; an endpoint of Rust that the app asks for does. stdout is protocol and stderr is log, for every runtime.
 //! 2. A name has at most one live generation. Two concurrent spawns of one name start one process.
 //!    Generations of a name never repeat.
 //! 3. Exit is reported exactly once per generation, after the last line of output, whatever ended it.
@@ -68,6 +70,8 @@ mod isolate;
 #[cfg(test)]
 #[path = "../tests/common/patience.rs"]
 mod patience;
+pub mod rpc;
+mod runtime_thread;
 mod supervisor;
 mod sync;
 mod system_memory;

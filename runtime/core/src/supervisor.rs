@@ -8,7 +8,6 @@ pub(crate) mod changes;
 pub(crate) mod handle;
 mod names;
 mod restart;
-mod runtime_thread;
 mod streams;
 
 use std::collections::BTreeMap;
@@ -26,10 +25,11 @@ use crate::backend::usage::UsageMeter;
 use crate::error::Error;
 use crate::generation::plan::{self, Plan};
 use crate::io::history::{Backpressure, Subscription};
+use crate::rpc::Hub;
+use crate::runtime_thread::RuntimeThread;
 use crate::supervisor::actor::Actor;
 use crate::supervisor::changes::{ChangeNotifier, Changes};
 use crate::supervisor::handle::{ActorMessage, ProcessHandle, StartRequest};
-use crate::supervisor::runtime_thread::RuntimeThread;
 use crate::wire::{Limits, ProcessInfo, Runtime, RuntimeInfo, SpawnConfig, Usage};
 
 /// The longest wait of a drop for its processes: the shortened grace, plus the time until a thread that hangs in
@@ -65,6 +65,7 @@ pub struct Supervisor {
     changes: ChangeNotifier,
     usage_meter: UsageMeter,
     runtime_thread: RuntimeThread,
+    rpc: Arc<Hub>,
 }
 
 impl Supervisor {
@@ -306,6 +307,7 @@ impl Supervisor {
         // An error means that the thread is gone, and with it all processes.
         let _ = self.runtime_thread.run(Self::end(self.host.clone(), names)).await;
         self.host.bundled.remove();
+        self.rpc.end();
         self.changes.end();
     }
 
@@ -339,6 +341,9 @@ impl Supervisor {
         let mut names = self.names();
         let Reserved { process, mailbox } = reserve(names.as_mut().ok_or(Error::ShutDown)?)?;
         let Some(mailbox) = mailbox else { return Ok(process) };
+        if self.rpc.serves(&process.name()) {
+            process.endpoint(&self.rpc);
+        }
         let actor = Actor::new(process.clone(), self.host.clone(), mailbox);
         self.runtime_thread.spawn(actor.run());
         drop(names);
@@ -370,6 +375,7 @@ impl Drop for Supervisor {
         let names = self.names().take();
         self.runtime_thread.finish(Self::end(self.host.clone(), names), SHUTDOWN_TIMEOUT);
         self.host.bundled.remove();
+        self.rpc.end();
         self.changes.end();
     }
 }

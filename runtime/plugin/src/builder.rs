@@ -6,12 +6,14 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use js_runtime::Supervisor;
+use js_runtime::rpc::Handler;
 use tauri::plugin::{self, TauriPlugin};
 use tauri::webview::PageLoadEvent;
 use tauri::{AppHandle, Manager, RunEvent, Runtime, Webview, WindowEvent};
 
 use crate::config::Config;
 use crate::config::paths::ScriptRoot;
+use crate::connections::Connections;
 use crate::js::{Js, JsExt};
 use crate::{commands, events};
 
@@ -37,7 +39,11 @@ pub fn init<R: Runtime>() -> TauriPlugin<R, Option<Config>> {
 pub struct Builder {
     bundled: HashMap<String, Arc<str>>,
     config: Option<Config>,
+    exposed: Vec<Expose>,
 }
+
+/// Exposes one function.
+type Expose = Box<dyn FnOnce(js_runtime::Builder) -> js_runtime::Builder + Send>;
 
 impl Builder {
     /// Default settings.
@@ -59,6 +65,31 @@ impl Builder {
         self
     }
 
+    /// Lets declared backends call an async function as `name`. It runs on Tauri's async runtime. A window that starts
+    /// other code under the name of a declared backend gives that code the function too.
+    ///
+    /// ```no_run
+    /// use tauri_plugin_js::rpc::Failure;
+    ///
+    /// # fn add<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R> {
+    /// let plugin = tauri_plugin_js::Builder::new()
+    ///     .expose("greet", |name: String| async move { Ok::<_, Failure>(format!("Hello {name}")) });
+    /// builder.plugin(plugin.build())
+    /// # }
+    /// ```
+    ///
+    /// In the backend: `serve<Host>(api).remote.greet('you')`. A window that offers a function of the same name by
+    /// `connect` answers in place of Rust.
+    pub fn expose<Args: 'static>(
+        mut self,
+        name: impl Into<String>,
+        function: impl Handler<Args>,
+    ) -> Self {
+        let name = name.into();
+        self.exposed.push(Box::new(move |builder| builder.expose(name, function)));
+        self
+    }
+
     /// Builds the plugin.
     #[must_use]
     pub fn build<R: Runtime>(self) -> TauriPlugin<R, Option<Config>> {
@@ -66,7 +97,7 @@ impl Builder {
             .invoke_handler(commands::handler())
             .setup(move |app, api| {
                 let config = self.config.or_else(|| api.config().clone()).unwrap_or_default();
-                setup(app, self.bundled, config)?;
+                setup(app, self.bundled, config, self.exposed)?;
                 Ok(())
             })
             .on_webview_ready(|webview| request_scope(&webview))
@@ -91,6 +122,7 @@ fn setup<R: Runtime>(
     app: &AppHandle<R>,
     bundled: HashMap<String, Arc<str>>,
     config: Config,
+    exposed: Vec<Expose>,
 ) -> Result<(), crate::Error> {
     for (name, backend) in &config.backends {
         backend.check(name, |module| bundled.contains_key(module))?;
@@ -105,6 +137,17 @@ fn setup<R: Runtime>(
     }
     if let Some(count) = config.warm_isolates {
         builder = builder.warm_isolates(count);
+    }
+    let connections = Arc::new(Connections::default());
+    let claims = connections.clone();
+    builder = builder
+        .expose_to(config.backends.keys().cloned())
+        .spawn_exposed_with(|task| drop(tauri::async_runtime::spawn(task)))
+        .claim_requests(move |name, generation, request| {
+            claims.claim_for_rust(name, generation, request)
+        });
+    for expose in exposed {
+        builder = expose(builder);
     }
     let supervisor = builder.build()?;
     // One tauri.conf.json serves builds with and without the engine.
@@ -121,7 +164,7 @@ fn setup<R: Runtime>(
         .collect();
     let send_events = config.events.unwrap_or(true);
     app.manage(ScriptRoot(config.script_root.clone()));
-    app.manage(Js::new(app.clone(), supervisor, config, names));
+    app.manage(Js::new(app.clone(), supervisor, config, names, connections));
     // Windows from before the plugin's set-up.
     for window in app.webview_windows().values() {
         request_scope(window.as_ref());

@@ -9,6 +9,9 @@ pub enum Error {
     /// An error of `js_runtime`.
     #[error(transparent)]
     Process(#[from] js_runtime::Error),
+    /// An error of a call from Rust.
+    #[error(transparent)]
+    Call(#[from] js_runtime::rpc::Error),
     /// The window's capability does not allow the call. The message contains the entry that would.
     #[error("not allowed: {message}")]
     NotAllowed {
@@ -44,6 +47,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Process(error) => error.kind(),
+            Self::Call(error) => error.kind(),
             Self::NotAllowed { .. } => "notAllowed",
             Self::TooManyOfWindow { .. } => "tooMany",
             Self::Folder { .. } => "invalidConfig",
@@ -55,6 +59,7 @@ impl Error {
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Process(error) => error.name(),
+            Self::Call(error) => error.process(),
             Self::NotAllowed { name, .. } => Some(name),
             Self::TooManyOfWindow { .. } | Self::Folder { .. } => None,
         }

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use js_runtime::rpc::Remote;
 use js_runtime::{ProcessInfo, Runtime, RuntimeInfo, SpawnConfig, Supervisor};
 use tauri::{AppHandle, Manager, Runtime as TauriRuntime};
 
 use crate::bridge::{Bridges, Watchers};
 use crate::config::paths::ScriptRoot;
 use crate::config::{Config, Source};
+use crate::connections::{Connection, Connections};
 use crate::error::Error;
 use crate::input::Writers;
-use crate::rpc::{Connection, Connections};
 use crate::scope::{ProcessQuota, Scope, StartPermit, WindowScopes};
 use crate::wire::{BackendInfo, Ensured};
 
@@ -30,7 +31,7 @@ pub struct Js<R: TauriRuntime> {
     pub(crate) watchers: Watchers,
     pub(crate) window_scopes: WindowScopes<R>,
     pub(crate) writers: Writers,
-    pub(crate) connections: Connections,
+    pub(crate) connections: Arc<Connections>,
     quota: ProcessQuota,
 }
 
@@ -63,6 +64,7 @@ impl<R: TauriRuntime> Js<R> {
         supervisor: Supervisor,
         config: Config,
         bundled: HashSet<String>,
+        connections: Arc<Connections>,
     ) -> Self {
         Self {
             app,
@@ -73,7 +75,7 @@ impl<R: TauriRuntime> Js<R> {
             watchers: Watchers::default(),
             window_scopes: WindowScopes::default(),
             writers: Writers::default(),
-            connections: Connections::default(),
+            connections,
             quota: ProcessQuota::default(),
         }
     }
@@ -129,6 +131,30 @@ impl<R: TauriRuntime> Js<R> {
         config: SpawnConfig,
     ) -> Result<ProcessInfo, Error> {
         Ok(self.supervisor.ensure(name.as_ref(), self.config.defaults.fill(config)).await?)
+    }
+
+    /// Connects to a process that runs `serve` of `tauri-plugin-js-api/backend`, or kkrpc. Starts a declared backend
+    /// that does not run. The connection survives restarts.
+    ///
+    /// ```no_run
+    /// use tauri_plugin_js::JsExt;
+    ///
+    /// #[tauri::command]
+    /// async fn add(app: tauri::AppHandle, a: f64, b: f64) -> Result<f64, tauri_plugin_js::Error> {
+    ///     let math = app.js().connect("math").await?;
+    ///     Ok(math.call("add", (a, b)).await?)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Supervisor::connect`], and of [`Js::spawn_declared`].
+    pub async fn connect(&self, name: impl AsRef<str>) -> Result<Remote, Error> {
+        let name = name.as_ref();
+        if self.is_declared(name) && !self.supervisor.is_live(name) {
+            let (_, config) = self.declared(name)?;
+            self.supervisor.ensure(name, config).await?;
+        }
+        Ok(self.supervisor.connect(name)?)
     }
 
     /// Kills a process.

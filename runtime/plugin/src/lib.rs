@@ -34,7 +34,7 @@
 //! | `js` | the plugin's state, and the API for Rust |
 //! | `bridge` | output and process lists for pages |
 //! | `input` | stdin from pages |
-//! | `rpc` | which window answers a request, and the end of a page's connections |
+//! | `connections` | which window answers a request, and the end of a page's connections |
 //! | `events` | the `js-process-*` events |
 //! | `wire` | the types that only this crate sends to pages |
 //! | `builder` | set-up, and the reactions to windows, pages and the exit of the app |
@@ -53,11 +53,11 @@ mod bridge;
 mod builder;
 mod commands;
 mod config;
+mod connections;
 mod error;
 mod events;
 mod input;
 mod js;
-mod rpc;
 mod scope;
 mod wire;
 
@@ -65,6 +65,7 @@ pub use builder::{Builder, init};
 pub use config::{Backend, Config, Defaults};
 pub use error::Error;
 pub use js::{Js, JsExt};
+pub use js_runtime::rpc;
 pub use js_runtime::{
     self, Backpressure, Event, ExitReason, Framing, Grant, Limits, Permissions, ProcessInfo,
     Record, RestartPolicy, RestartWhen, Runtime, RuntimeInfo, SpawnConfig, State, Stream,

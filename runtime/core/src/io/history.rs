@@ -8,8 +8,8 @@
 mod subscription;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 pub use self::subscription::Subscription;
 pub(crate) use self::subscription::{PullFn, PullSource};
 use crate::io::event::{Event, Record, Stream};
+use crate::io::frame_sink::FrameSink;
 use crate::io::spin::Spin;
 
 /// The generation was cut off: its events are refused.
@@ -37,6 +38,10 @@ pub enum Backpressure {
 #[derive(Clone)]
 pub(crate) struct History(Arc<Shared>);
 
+/// A history that is dropped with its process.
+#[derive(Clone)]
+pub(crate) struct WeakHistory(Weak<Shared>);
+
 struct Shared {
     state: Mutex<State>,
     /// Counts changes that subscribers may want to see, so that they poll without the lock.
@@ -45,6 +50,8 @@ struct Shared {
     answering_threads: AtomicUsize,
     /// Reads the pipe of a child on the thread of a subscriber.
     pull: Mutex<Option<PullFn>>,
+    /// Receives frames before they are stored.
+    frame_sink: OnceLock<Weak<dyn FrameSink>>,
     room: Condvar,
     room_async: Notify,
 }
@@ -118,6 +125,7 @@ impl History {
             version: AtomicU64::new(0),
             answering_threads: AtomicUsize::new(1),
             pull: Mutex::new(None),
+            frame_sink: OnceLock::new(),
             room: Condvar::new(),
             room_async: Notify::new(),
         }))
@@ -185,6 +193,9 @@ impl History {
     ) -> Result<bool, CutOff> {
         if events.is_empty() {
             return Ok(true);
+        }
+        if state.generation == generation && self.frame_sink().is_some_and(|sink| sink.is_full()) {
+            return Ok(false);
         }
         let before = state.next_seq;
         let pushed = state.push(generation, events);
@@ -262,6 +273,22 @@ impl History {
         drop(state);
         let (ready, spin) = (VecDeque::new(), Spin::default());
         Subscription { history: self.clone(), id, wake, ready, spin, is_ping_pong: false }
+    }
+
+    /// Gives the frames of all generations to a sink too. Only the first sink is used.
+    pub(crate) fn set_frame_sink(&self, sink: Weak<dyn FrameSink>) {
+        self.0.frame_sink.get_or_init(|| sink);
+    }
+
+    pub(crate) fn frame_sink(&self) -> Option<Arc<dyn FrameSink>> {
+        self.0.frame_sink.get()?.upgrade()
+    }
+
+    /// Wakes the writers that wait for the sink.
+    pub(crate) fn sink_has_room(&self) {
+        // A writer that has found the sink full holds the lock until it waits.
+        drop(self.lock());
+        self.wake_writers();
     }
 
     /// Wakes all subscribers.

@@ -118,7 +118,14 @@ impl LineWriter {
 
     fn cut(&mut self, cut: impl FnOnce(&mut LineSplitter, &mut dyn FnMut(Chunk))) {
         let (stream, limit, pending) = (self.stream, self.writers.line_limit, &mut self.pending);
+        let LineWriters { history, generation, .. } = &self.writers;
         cut(&mut self.splitter, &mut |chunk| {
+            if let (Chunk::Data(line), Stream::Stdout) = (&chunk, stream)
+                && line.first() == Some(&b'{')
+                && let Some(sink) = history.frame_sink()
+            {
+                sink.frame(*generation, line);
+            }
             pending.push_back(match (chunk, stream) {
                 (Chunk::Data(line), Stream::Stdout) => Event::Stdout(line),
                 (Chunk::Data(line), Stream::Stderr) => Event::Stderr(line),

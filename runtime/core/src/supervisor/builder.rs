@@ -1,7 +1,9 @@
 //! Settings of a supervisor.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -13,8 +15,9 @@ use crate::backend::start::Host;
 use crate::backend::usage::UsageMeter;
 use crate::child::detect::Detector;
 use crate::error::Error;
+use crate::rpc::{self, Claim, Exposed, Handler, Hub, Spawner};
+use crate::runtime_thread::RuntimeThread;
 use crate::supervisor::changes::ChangeNotifier;
-use crate::supervisor::runtime_thread::RuntimeThread;
 
 /// Settings of a [`Supervisor`].
 #[derive(Default)]
@@ -24,6 +27,10 @@ pub struct Builder {
     bundle_dir: Option<PathBuf>,
     max_processes: Option<usize>,
     warm_isolates: Option<usize>,
+    exposed: HashMap<String, Exposed>,
+    exposed_to: Option<HashSet<String>>,
+    claim: Option<Claim>,
+    spawner: Option<Spawner>,
 }
 
 impl Builder {
@@ -61,6 +68,56 @@ impl Builder {
         self
     }
 
+    /// Lets backends call an async function as `name`; dots make it a member of an object. It runs on one thread for
+    /// all functions and callbacks of the supervisor, so it must not block; see
+    /// [`spawn_exposed_with`](Self::spawn_exposed_with). A request is answered once: by Rust, unless
+    /// a window has told the backend that it offers the function, as `connect` does. In the backend:
+    /// `serve<Host>(api).remote.greet('you')`.
+    ///
+    /// ```
+    /// use js_runtime::Supervisor;
+    /// use js_runtime::rpc::Failure;
+    ///
+    /// let builder = Supervisor::builder().expose("greet", |name: String| async move {
+    ///     if name.is_empty() { return Err(Failure::named("RangeError", "the name is empty")); }
+    ///     Ok(format!("Hello {name}"))
+    /// });
+    /// ```
+    pub fn expose<Args: 'static>(
+        mut self,
+        name: impl Into<String>,
+        function: impl Handler<Args>,
+    ) -> Self {
+        self.exposed.insert(name.into(), rpc::exposed(function));
+        self
+    }
+
+    /// The names of the processes that may call exposed functions. **Default:** all.
+    pub fn expose_to(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.exposed_to = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Runs exposed functions on another executor. **Default:** the thread of callbacks.
+    pub fn spawn_exposed_with(
+        mut self,
+        spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
+    ) -> Self {
+        self.spawner = Some(Arc::new(spawn));
+        self
+    }
+
+    /// Asks before Rust answers a request that others may answer too, with the name and the generation of the process
+    /// and the id of the request. **Default:** Rust answers every request for an exposed function. For hosts that give
+    /// the output of processes to several clients.
+    pub fn claim_requests(
+        mut self,
+        may_answer: impl Fn(&str, u64, &str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.claim = Some(Arc::new(may_answer));
+        self
+    }
+
     /// Starts the supervisor.
     ///
     /// # Errors
@@ -84,7 +141,12 @@ impl Builder {
             #[cfg(feature = "embedded")]
             pool: crate::isolate::Pool::new(self.warm_isolates),
         };
-        let runtime_thread = RuntimeThread::start()?;
+        let runtime_thread = RuntimeThread::start("js-supervisor")?;
+        let has_exposed = !self.exposed.is_empty();
+        let rpc = Hub::new(self.exposed, self.exposed_to, self.claim, self.spawner);
+        if has_exposed {
+            rpc.start()?;
+        }
         #[cfg(feature = "embedded")]
         runtime_thread.spawn(host.pool.clone().refill_loop());
         let changes = ChangeNotifier::new();
@@ -95,6 +157,7 @@ impl Builder {
             changes,
             usage_meter: UsageMeter::default(),
             runtime_thread,
+            rpc,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A handle to a process: sends messages to its actor and reads its published state.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -13,10 +13,12 @@ use crate::error::Error;
 use crate::generation::Launch;
 use crate::generation::plan::Plan;
 use crate::io::event::{Event, Stream};
+use crate::io::frame_sink::FrameSink;
 use crate::io::history::{Backpressure, History, Subscription};
 use crate::io::line_writer::LineWriters;
 use crate::io::stdin::Stdin;
 use crate::io::stdin_queue::StdinQueue;
+use crate::rpc::{Endpoint, Hub};
 use crate::supervisor::changes::ChangeNotifier;
 use crate::wire::{ExitReason, ProcessInfo, State};
 
@@ -54,6 +56,8 @@ struct Shared {
     last_release: AtomicU64,
     changes: ChangeNotifier,
     published: Mutex<Published>,
+    /// The RPC endpoint of Rust, if it has one.
+    endpoint: OnceLock<Arc<Endpoint>>,
 }
 
 /// State that the actor publishes; never locked across an await.
@@ -93,6 +97,7 @@ impl ProcessHandle {
             last_release: AtomicU64::new(0),
             changes,
             published: Mutex::new(Published { info, input: None, meter: None, last_plan: None }),
+            endpoint: OnceLock::new(),
         };
         (Self(Arc::new(shared)), mailbox)
     }
@@ -194,6 +199,23 @@ impl ProcessHandle {
         }
     }
 
+    /// The RPC endpoint of Rust. The thread of the hub runs.
+    pub(crate) fn endpoint(&self, hub: &Arc<Hub>) -> Arc<Endpoint> {
+        let endpoint = self.0.endpoint.get_or_init(|| {
+            let process = Arc::downgrade(&self.0);
+            let name = self.name();
+            let removed = name.clone();
+            let stdin = move || match process.upgrade() {
+                Some(process) => Self(process).stdin(None),
+                None => Err(Error::NotFound(removed.clone())),
+            };
+            Endpoint::new(name, hub.clone(), Box::new(stdin), self.0.history.downgrade())
+        });
+        let sink: Arc<dyn FrameSink> = endpoint.clone();
+        self.0.history.set_frame_sink(Arc::downgrade(&sink));
+        endpoint.clone()
+    }
+
     /// Bytes in the stdin queue.
     pub(crate) fn queued_stdin(&self) -> usize {
         self.published().input.as_ref().map_or(0, StdinQueue::queued)
@@ -279,7 +301,10 @@ impl ProcessHandle {
         if let Some(input) = input {
             input.break_pipe();
         }
-        self.0.history.push_now(generation, Event::Exit { reason, code });
+        self.0.history.push_now(generation, Event::Exit { reason: reason.clone(), code });
+        if let Some(endpoint) = self.0.endpoint.get() {
+            endpoint.exited(generation, &reason, code);
+        }
         // Released last, so that the next generation starts after the exit event.
         if !continues {
             self.release();
@@ -290,6 +315,9 @@ impl ProcessHandle {
     /// Ends all subscriptions after the process was removed.
     pub(crate) fn close(&self) {
         self.0.history.close();
+        if let Some(endpoint) = self.0.endpoint.get() {
+            endpoint.removed();
+        }
     }
 
     fn published(&self) -> MutexGuard<'_, Published> {

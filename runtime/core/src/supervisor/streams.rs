@@ -7,8 +7,20 @@ use crate::error::Error;
 use crate::io::event::Stream;
 use crate::io::history::{Backpressure, Subscription};
 use crate::io::stdin::Stdin;
+use crate::rpc::Remote;
 
 impl Supervisor {
+    /// Connects to a process that runs `serve` of `tauri-plugin-js-api/backend`, or kkrpc. All connections of Rust to
+    /// one process are one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::StartFailed`] if the thread of callbacks cannot be started.
+    pub fn connect(&self, name: &str) -> Result<Remote, Error> {
+        let process = self.process(name)?;
+        self.rpc.start()?;
+        Ok(Remote::new(process.endpoint(&self.rpc)))
+    }
+
     /// The stdin of a process. `None` for `generation` means the current one.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ mod permissions;
 mod projects;
 mod readers;
 mod rpc;
+mod rpc_exposed;
+mod rpc_rust;
 mod scripts;
 #[cfg(target_os = "linux")]
 mod sockets;
@@ -50,6 +52,8 @@ pub(crate) const ALL: &[&[Case]] = &[
     #[cfg(target_os = "linux")]
     readers::LINUX,
     rpc::CASES,
+    rpc_exposed::CASES,
+    rpc_rust::CASES,
     scripts::CASES,
     lists::CASES,
     writers::CASES,

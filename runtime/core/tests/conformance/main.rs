@@ -47,7 +47,8 @@ fn main() -> ExitCode {
 fn left_behind() -> Option<String> {
     let look = || {
         let threads = own::threads().into_iter();
-        let ours = |name: &String| name.starts_with("js:") || name == "js-supervisor";
+        let ours =
+            |name: &String| name.starts_with("js:") || name == "js-supervisor" || name == "js-rpc";
         let children = own::children().into_iter().map(|child| format!("process {child}"));
         let threads = threads.filter(ours).map(|name| format!("thread '{name}'"));
         threads.chain(children).chain(temporary_files()).collect()

@@ -18,6 +18,12 @@ pub(crate) use self::frames::Rpc;
 pub(crate) use self::project::Project;
 pub(crate) use self::run::{Ended, Run};
 
+/// Polls a future once.
+pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    Pin::new(future).poll(&mut context)
+}
+
 /// The result of a case. A failed assertion panics; any other failure is an error.
 pub(crate) type Outcome = Result<(), Failed>;
 

@@ -2,10 +2,10 @@
 
 use tauri::{AppHandle, Runtime};
 
+use crate::connections::Connection;
 use crate::error::Error;
 use crate::input::check_id;
 use crate::js::JsExt;
-use crate::rpc::Connection;
 use crate::scope::Scope;
 
 /// Claims a request of a process. Returns whether the caller answers it.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
 use tokio::task::coop::consume_budget;
 
-use super::History;
+use super::{History, WeakHistory};
 use crate::io::event::Record;
 use crate::io::spin::Spin;
 
@@ -73,15 +73,9 @@ impl Subscription {
     /// Spins until the version differs from `seen`. Returns `false` if the caller should sleep.
     fn spin_until_changed(&mut self, seen: u64) -> bool {
         let Self { history, spin, is_ping_pong, .. } = self;
-        let has_changed = || history.0.version.load(Ordering::Acquire) != seen;
         // Pulling a flood would return it line by line.
-        match is_ping_pong.then(|| history.pull_fn()).flatten() {
-            Some(pull) => spin.poll(1, || {
-                pull();
-                has_changed()
-            }),
-            None => spin.poll(history.0.answering_threads.load(Ordering::Relaxed), has_changed),
-        }
+        history
+            .spin_until(spin, *is_ping_pong, || history.0.version.load(Ordering::Acquire) != seen)
     }
 
     /// Acknowledges all events up to and including `seq`: they need not be stored for this subscriber any longer.
@@ -155,6 +149,27 @@ impl History {
         PullSource { history: self.clone(), pull }
     }
 
+    /// Spins until `is_ready` returns `true`. With `pulls` it also reads the pipe of a child. Returns `false` if the
+    /// caller should sleep.
+    pub(crate) fn spin_until(
+        &self,
+        spin: &mut Spin,
+        pulls: bool,
+        is_ready: impl Fn() -> bool,
+    ) -> bool {
+        match pulls.then(|| self.pull_fn()).flatten() {
+            Some(pull) => spin.poll(1, || {
+                pull();
+                is_ready()
+            }),
+            None => spin.poll(self.0.answering_threads.load(Ordering::Relaxed), is_ready),
+        }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakHistory {
+        WeakHistory(Arc::downgrade(&self.0))
+    }
+
     pub(crate) fn pull_fn(&self) -> Option<PullFn> {
         self.0.pull.lock().clone()
     }
@@ -164,5 +179,11 @@ impl Drop for PullSource {
     fn drop(&mut self) {
         // The next generation may have registered its own.
         self.history.0.pull.lock().take_if(|other| Arc::ptr_eq(other, &self.pull));
+    }
+}
+
+impl WeakHistory {
+    pub(crate) fn upgrade(&self) -> Option<History> {
+        self.0.upgrade().map(History)
     }
 }

@@ -51,10 +51,16 @@ impl Bench {
 
     /// The configuration of one of the repository's `backends`.
     pub(crate) fn backend(&self, name: &str) -> SpawnConfig {
-        if self.loads_typescript() {
+        // `worker.ts` imports the npm package, which only a bundler and tsconfig.json know.
+        if self.loads_typescript() && name != "worker.ts" {
             return self.script(&paths::repository().join("backends").join(name), &[]);
         }
         self.script(&bundled_backends().join(name).with_extension("mjs"), &[])
+    }
+
+    /// The configuration of the backend on `serve` for the tests of RPC.
+    pub(crate) fn rpc_backend(&self) -> SpawnConfig {
+        self.script(&bundled_backends().join("rpc-backend.mjs"), &[])
     }
 
     /// The configuration of a script at any path.
@@ -92,7 +98,13 @@ fn bundled_backends() -> &'static Path {
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("backends");
         let bundler = paths::repository().join("scripts/bundle-backends.mjs");
-        let run = Command::new("node").arg(bundler).arg(&folder).output().expect("node starts");
+        let fixture = paths::fixture("rpc-backend.mjs");
+        let run = Command::new("node")
+            .arg(bundler)
+            .arg(&folder)
+            .arg(fixture)
+            .output()
+            .expect("node starts");
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         folder
     })

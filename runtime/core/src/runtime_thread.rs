@@ -1,4 +1,4 @@
-//! The thread that runs all tasks of a supervisor.
+//! A thread that runs tasks of a supervisor.
 //!
 //! The API does not use the caller's executor: it works from any executor or none, and dropping the supervisor can
 //! wait for its tasks. No task may block the thread: all processes would wait.
@@ -19,7 +19,8 @@ pub(crate) struct RuntimeThread {
 }
 
 impl RuntimeThread {
-    pub(crate) fn start() -> Result<Self, Error> {
+    /// Starts the thread. `name` is for debuggers.
+    pub(crate) fn start(name: &str) -> Result<Self, Error> {
         let failed = |source: std::io::Error| Error::StartFailed {
             name: "supervisor".to_owned(),
             message: format!("could not start its thread: {source}"),
@@ -29,7 +30,7 @@ impl RuntimeThread {
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new()
-            .name("js-supervisor".to_owned())
+            .name(name.to_owned())
             .spawn(move || {
                 // An error means that the sender was dropped, which ends the thread too.
                 let _ = runtime.block_on(stopped);
@@ -41,6 +42,12 @@ impl RuntimeThread {
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.handle.spawn(task);
+    }
+
+    /// A timer of the thread for a caller on any executor.
+    pub(crate) fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let _thread = self.handle.enter();
+        tokio::time::sleep(time)
     }
 
     /// Runs `task` on the thread and returns its result.

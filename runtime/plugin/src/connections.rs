@@ -74,6 +74,12 @@ impl Connections {
         true
     }
 
+    /// Claims a request for a function that Rust exposes.
+    pub(crate) fn claim_for_rust(&self, name: &str, generation: u64, request: &str) -> bool {
+        // The process has just sent the request, so it exists.
+        self.claim(name, generation, request.to_owned(), |_| true)
+    }
+
     /// Registers a connection of a window.
     ///
     /// # Errors
@@ -125,7 +131,12 @@ mod tests {
     }
 
     fn connection(id: &str) -> Connection {
-        Connection { id: id.to_owned(), name: "p".to_owned(), generation: 1, last_line: "bye\n".to_owned() }
+        Connection {
+            id: id.to_owned(),
+            name: "p".to_owned(),
+            generation: 1,
+            last_line: "bye\n".to_owned(),
+        }
     }
 
     #[test]
@@ -175,7 +186,8 @@ mod tests {
     #[test]
     fn a_long_last_line_is_refused() {
         let last_line = "x".repeat(MAX_LINE_BYTES + 1);
-        let refused = Connections::default().open("main", Connection { last_line, ..connection("a") });
+        let refused =
+            Connections::default().open("main", Connection { last_line, ..connection("a") });
         assert!(refused.expect_err("too long").to_string().contains("at most 256 bytes"));
     }
 }

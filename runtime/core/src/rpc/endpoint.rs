@@ -1,0 +1,393 @@
+//! The endpoint of Rust for one process, over all its generations.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use memchr::memmem;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use super::args::{self, Ids};
+use super::connection::{Connection, Peer};
+use super::error::Error;
+use super::expose::{Failure, Incoming};
+use super::frames::{self, Form};
+use super::hub::Hub;
+use super::inbox::{self, Inbox, Item};
+use super::incoming::{IncomingRequest, RequestHead};
+use super::request::Answer;
+use crate::io::frame_sink::FrameSink;
+use crate::io::history::WeakHistory;
+use crate::io::stdin::Stdin;
+use crate::wire::ExitReason;
+
+/// The stdin of the current generation.
+pub(crate) type StdinSource = Box<dyn Fn() -> Result<Stdin, crate::Error> + Send + Sync>;
+
+pub(crate) struct Endpoint {
+    process: String,
+    ids: Arc<Ids>,
+    hub: Arc<Hub>,
+    stdin: StdinSource,
+    history: WeakHistory,
+    inbox: Arc<Inbox>,
+    /// How an answer of `serve` to a call of this endpoint starts.
+    answer_start: String,
+    /// How its ids start in a frame.
+    id_start: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Connections whose generation has not ended.
+    connections: Vec<Arc<Connection>>,
+    /// The latest generation that has ended, and why.
+    ended: Option<(u64, Error)>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(
+        process: String,
+        hub: Arc<Hub>,
+        stdin: StdinSource,
+        history: WeakHistory,
+    ) -> Arc<Self> {
+        let id = args::endpoint_id();
+        let inbox = Arc::new(Inbox::default());
+        let endpoint = Arc::new(Self {
+            process,
+            hub: hub.clone(),
+            stdin,
+            history,
+            inbox: inbox.clone(),
+            answer_start: format!(r#"{{"t":"r","js":1,"id":"{id}."#),
+            id_start: format!("\"{id}."),
+            ids: Ids::new(id),
+            state: Mutex::default(),
+        });
+        hub.spawn(handle_items(inbox, Arc::downgrade(&endpoint)));
+        endpoint
+    }
+
+    pub(super) fn process(&self) -> &str {
+        &self.process
+    }
+
+    pub(super) fn ids(&self) -> &Arc<Ids> {
+        &self.ids
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// The connection to the current generation.
+    pub(super) fn connection(&self) -> Result<Arc<Connection>, Error> {
+        let not_running = |error| Error::not_running(&self.process, &error);
+        let stdin = (self.stdin)().map_err(not_running)?;
+        let generation = stdin.generation();
+        let mut state = self.state.lock();
+        if let Some(known) = find(&state, generation) {
+            return Ok(known);
+        }
+        if let Some((ended, error)) = &state.ended
+            && generation <= *ended
+        {
+            return Err(error.clone());
+        }
+        let (ids, hub) = (self.ids.clone(), self.hub.clone());
+        let connection = Connection::new(&self.process, stdin, self.history.clone(), ids, hub);
+        state.connections.push(connection.clone());
+        drop(state);
+        connection.greet();
+        Ok(connection)
+    }
+
+    /// The connection of a request or a frame. It may be the first use of the generation.
+    fn connection_of(&self, generation: u64) -> Option<Arc<Connection>> {
+        let known = find(&self.state.lock(), generation);
+        known.or_else(|| {
+            let current = self.connection().ok();
+            current.filter(|connection| connection.generation() == generation)
+        })
+    }
+
+    /// Whether a frame is for this endpoint, but not an answer of `serve`.
+    fn concerns(&self, generation: u64, line: &[u8]) -> bool {
+        if let Some(rest) = line.strip_prefix(br#"{"t":"sr","sid":""#) {
+            let end = memchr::memchr(b'"', rest).unwrap_or_default();
+            let connection = find(&self.state.lock(), generation);
+            return connection.is_some_and(|connection| connection.has_stream(&rest[..end]));
+        }
+        memmem::find(line, self.id_start.as_bytes()).is_some()
+    }
+
+    /// Whether a frame is a request that this endpoint answers.
+    fn takes_request(&self, generation: u64, line: &[u8]) -> bool {
+        if !self.hub.serves(&self.process) {
+            return false;
+        }
+        let may_be = |text: &str| memmem::find(line, text.as_bytes()).is_some();
+        if !may_be(r#""t":"q""#) && !may_be(r#""request""#) {
+            return false;
+        }
+        let Ok(head) = serde_json::from_slice::<RequestHead<'_>>(line) else { return false };
+        let Some((id, function)) = head.call() else { return false };
+        self.hub.function(&self.process, &function).is_some()
+            && self.hub.may_answer(&self.process, generation, id)
+    }
+
+    fn handle(self: &Arc<Self>, item: Item) {
+        match item {
+            Item::Frame(generation, line) => {
+                let connection = find(&self.state.lock(), generation);
+                if let Some(connection) = connection {
+                    self.handle_frame(&connection, &line);
+                }
+            }
+            Item::Request(generation, line) => {
+                if let Some(connection) = self.connection_of(generation) {
+                    self.handle_request(&connection, &line);
+                }
+            }
+            Item::Exited(generation, error) => {
+                let over = {
+                    let mut state = self.state.lock();
+                    state.ended = Some((generation, error.clone()));
+                    let is_over =
+                        |connection: &mut Arc<Connection>| connection.generation() <= generation;
+                    state.connections.extract_if(.., is_over).collect::<Vec<_>>()
+                };
+                over.iter().for_each(|connection| connection.close(error.clone()));
+            }
+            Item::Closed => {
+                let error = crate::Error::NotFound(self.process.clone());
+                let connections = std::mem::take(&mut self.state.lock().connections);
+                for connection in connections {
+                    connection.close(Error::not_running(&self.process, &error));
+                }
+            }
+        }
+    }
+
+    fn handle_frame(&self, connection: &Arc<Connection>, line: &Bytes) {
+        if let Some((number, rest)) = self.own_answer(line) {
+            return connection.deliver(number, Answer::Own(rest));
+        }
+        let Ok(frame) = serde_json::from_slice::<Value>(line) else { return };
+        let (mut frame, _) = frames::unwrapped(frame);
+        let text = |key: &str| frame[key].as_str().map(str::to_owned);
+        let id = text("id").unwrap_or_default();
+        match (text("t").as_deref(), text("type").as_deref()) {
+            (Some("r"), _) => {
+                connection.settle(Peer::Compact);
+                let answer = match frame.get_mut("e") {
+                    Some(error) => Err(error.take()),
+                    None => Ok(frame["v"].take()),
+                };
+                self.deliver(connection, &id, answer);
+            }
+            (None, Some("response")) => {
+                connection.settle(Peer::Classic);
+                let answer = match frame["args"].get_mut("error").map(Value::take) {
+                    Some(error) if !error.is_null() => Err(error),
+                    _ => Ok(frame["args"]["result"].take()),
+                };
+                self.deliver(connection, &id, answer);
+            }
+            (Some("cb"), _) => {
+                let has_placeholders = frame["x"] == 1;
+                let args = match frame["a"].take() {
+                    Value::Array(args) => args.into_iter().map(frames::argument).collect(),
+                    _ => Value::Array(Vec::new()),
+                };
+                run_callback(connection, &id, args, has_placeholders);
+            }
+            (None, Some("callback")) => {
+                let method = text("method").unwrap_or_default();
+                run_callback(connection, &method, frame["args"].take(), false);
+            }
+            (Some("cbr"), _) => {
+                let ids = frame["ids"].as_array().into_iter().flatten();
+                ids.filter_map(Value::as_str).for_each(|id| connection.free_callback(id));
+            }
+            (Some("sr"), _) => items_arrived(connection, frame, line.len()),
+            _ => {}
+        }
+    }
+
+    fn deliver(&self, connection: &Connection, id: &str, answer: Result<Value, Value>) {
+        let number = id.strip_prefix(&self.id_start[1..]).and_then(|number| number.parse().ok());
+        if let Some(number) = number {
+            connection.deliver(number, Answer::Kkrpc(answer));
+        }
+    }
+
+    /// The number of the call that a frame answers, and the rest of the frame after the id.
+    fn own_answer(&self, line: &Bytes) -> Option<(u64, Bytes)> {
+        let rest = line.strip_prefix(self.answer_start.as_bytes())?;
+        let digits = memchr::memchr(b'"', rest)?;
+        let number = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+        Some((number, line.slice(self.answer_start.len() + digits + 1..)))
+    }
+
+    fn handle_request(self: &Arc<Self>, connection: &Arc<Connection>, line: &[u8]) {
+        let Some(request) = IncomingRequest::parse(line) else { return };
+        let IncomingRequest { id, function, form, args, has_placeholders } = request;
+        let Some(run) = self.hub.function(&self.process, &function).cloned() else { return };
+        connection.settle(match form {
+            Form::Own => Peer::Own,
+            Form::Compact { .. } => Peer::Compact,
+            Form::Classic { .. } => Peer::Classic,
+        });
+        self.inbox.starts();
+        let answer = RequestAnswer {
+            endpoint: self.clone(),
+            connection: connection.clone(),
+            form,
+            id,
+            result: Err(Failure::new(format!(
+                "the exposed function '{function}' has panicked or was dropped"
+            ))),
+        };
+        let call = Incoming { connection: connection.clone(), has_placeholders };
+        self.hub.spawn_function(async move {
+            let mut answer = answer;
+            answer.result = match catch_unwind(AssertUnwindSafe(|| run(args, call))) {
+                Ok(running) => running.await.map(|outgoing| outgoing.0),
+                // The panic hook has reported it, and the failure above is the answer.
+                Err(_) => return,
+            };
+        });
+    }
+
+    fn has_room(&self) {
+        if let Some(history) = self.history.upgrade() {
+            history.sink_has_room();
+        }
+    }
+}
+
+impl FrameSink for Endpoint {
+    fn frame(&self, generation: u64, line: &Bytes) {
+        if let Some((number, rest)) = self.own_answer(line) {
+            // Callbacks before the answer run before it.
+            if self.inbox.is_idle() {
+                let connection = find(&self.state.lock(), generation);
+                if let Some(connection) = connection {
+                    connection.deliver(number, Answer::Own(rest));
+                }
+                return;
+            }
+        } else if line.starts_with(br#"{"t":"r","js":1,"#) {
+            // It answers a window.
+            return;
+        } else if !self.concerns(generation, line) {
+            if self.takes_request(generation, line) {
+                self.inbox.push(Item::Request(generation, line.clone()));
+            }
+            return;
+        }
+        self.inbox.push(Item::Frame(generation, line.clone()));
+    }
+
+    fn is_full(&self) -> bool {
+        self.inbox.is_full()
+    }
+
+    fn exited(&self, generation: u64, reason: &ExitReason, code: Option<i32>) {
+        let (process, reason) = (self.process.clone(), reason.clone());
+        let error = Error::Exited { process, generation, reason, code };
+        self.inbox.push(Item::Exited(generation, error));
+    }
+
+    fn removed(&self) {
+        self.inbox.push(Item::Closed);
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.inbox.push(Item::Closed);
+    }
+}
+
+/// Handles the items of an endpoint in order, until the endpoint is gone.
+async fn handle_items(inbox: Arc<Inbox>, endpoint: Weak<Endpoint>) {
+    loop {
+        let item = inbox.next().await;
+        let Some(endpoint) = endpoint.upgrade() else { return };
+        let cost = inbox::cost(&item);
+        // The panic hook has reported a panic of a callback.
+        let _ = catch_unwind(AssertUnwindSafe(|| endpoint.handle(item)));
+        if inbox.handled(cost) {
+            endpoint.has_room();
+        }
+        drop(endpoint);
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+fn find(state: &State, generation: u64) -> Option<Arc<Connection>> {
+    state.connections.iter().find(|known| known.generation() == generation).cloned()
+}
+
+fn run_callback(connection: &Arc<Connection>, id: &str, args: Value, has_placeholders: bool) {
+    if let Some(run) = connection.callback(id) {
+        run(args, has_placeholders, connection);
+    }
+}
+
+fn items_arrived(connection: &Connection, mut frame: Value, bytes: usize) {
+    let Some(id) = frame["sid"].as_str().map(str::to_owned) else { return };
+    let Some(buffer) = connection.stream(&id) else { return };
+    let items = match frame["b"].take() {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    };
+    let has_placeholders = frame["x"] == 1;
+    if !buffer.receive(items, has_placeholders, bytes) {
+        let message = json!("the backend has sent more items than were asked for");
+        buffer.end(Some(Error::from_wire(message)));
+        return connection.end_stream(&id);
+    }
+    if frame["d"] == 1 {
+        connection.remove_stream(&id);
+        buffer.end(frame.get_mut("e").map(|error| Error::from_wire(error.take())));
+    }
+}
+
+/// Answers a request when it is dropped, after a panic too.
+struct RequestAnswer {
+    endpoint: Arc<Endpoint>,
+    connection: Arc<Connection>,
+    form: Form,
+    id: Value,
+    result: Result<args::Encoded, Failure>,
+}
+
+impl Drop for RequestAnswer {
+    fn drop(&mut self) {
+        let result = std::mem::replace(&mut self.result, Err(Failure::new("")));
+        let frame = match result {
+            Ok(encoded) if encoded.placeholders.is_some() && self.form != Form::Own => {
+                let failure = Failure::new(
+                    "the result has callbacks or binary data, which kkrpc does not have",
+                );
+                frames::failure(self.form, &self.id, &failure.to_wire())
+            }
+            Ok(encoded) => {
+                let value = if encoded.json == "null" { String::new() } else { encoded.field("v") };
+                self.connection.register(encoded.references);
+                frames::answer(self.form, &self.id, &value)
+            }
+            Err(failure) => frames::failure(self.form, &self.id, &failure.to_wire()),
+        };
+        self.connection.post(frame);
+        if self.endpoint.inbox.answered() {
+            self.endpoint.has_room();
+        }
+    }
+}
