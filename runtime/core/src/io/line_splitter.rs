@@ -155,11 +155,13 @@ impl LineSplitter {
         }
     }
 
-    /// Ends the stream: the remaining bytes are a last line without a terminator.
+    /// Ends the stream: the remaining bytes are a last line without a terminator. It is empty if all of its text was
+    /// emitted: a partial chunk is always followed by the rest of its line.
     pub(crate) fn finish(&mut self, mut emit: impl FnMut(Chunk)) {
         if self.skipped > 0 {
             emit(Chunk::Dropped(std::mem::take(&mut self.skipped)));
-        } else if !self.unfinished.is_empty() {
+        } else if self.is_continued || !self.unfinished.is_empty() {
+            self.is_continued = false;
             emit(Chunk::Data(self.unfinished.split().freeze()));
         }
     }
@@ -379,7 +381,7 @@ mod tests {
         }
         splitter.finish(|chunk| chunks.push(chunk));
         let partial = |text: &'static str| Chunk::Partial(Bytes::from_static(text.as_bytes()));
-        assert_eq!(chunks, [partial("abc"), partial("{"), data(b""), partial("d")]);
+        assert_eq!(chunks, [partial("abc"), partial("{"), data(b""), partial("d"), data(b"")]);
     }
 
     #[test]
