@@ -47,7 +47,7 @@ mod stream;
 pub use self::args::Bytes;
 pub use self::callback::{AbortSignal, Callback, Function};
 pub(crate) use self::endpoint::Endpoint;
-pub use self::error::Error;
+pub use self::error::{Error, Thrown};
 pub(crate) use self::expose::{Exposed, exposed};
 pub use self::expose::{Failure, Handler};
 pub(crate) use self::hub::{Claim, Hub, Spawner};

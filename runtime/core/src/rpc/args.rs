@@ -139,14 +139,14 @@ pub(super) fn encode_args(
     method: &str,
     args: &impl Serialize,
 ) -> Result<Encoded, Error> {
-    let mut encoded = encode(ids, args).map_err(|error| Error::arguments(method, error))?;
+    let mut encoded = encode(ids, args).map_err(|error| Error::arguments(method, &error))?;
     match encoded.json.as_bytes().first() {
         Some(b'[') => Ok(encoded),
         _ if encoded.json == "null" => {
             encoded.json.replace_range(.., "[]");
             Ok(encoded)
         }
-        _ => Err(Error::arguments(method, "give them as a tuple: `(argument,)` for one")),
+        _ => Err(Error::arguments(method, &"give them as a tuple: `(argument,)` for one")),
     }
 }
 

@@ -119,19 +119,18 @@ impl Connection {
         if let Some(error) = self.over.get() {
             return Err(error.clone());
         }
-        let frame = match self.frame(number, op, path, &args) {
-            Some(frame) => frame,
-            None => {
-                let peer = tokio::select! {
-                    peer = self.peer.wait() => *peer,
-                    answer = &mut receiver => return self.finished(answer),
-                };
-                if peer != Peer::Own {
-                    let feature = "streams, signals, binary data and callbacks inside values";
-                    return Err(Error::Unsupported { process: self.process.clone(), feature });
-                }
-                frames::own_request(&self.id(number), op, path, &args.own())
+        let frame = if let Some(frame) = self.frame(number, op, path, &args) {
+            frame
+        } else {
+            let peer = tokio::select! {
+                peer = self.peer.wait() => *peer,
+                answer = &mut receiver => return self.finished(answer),
+            };
+            if peer != Peer::Own {
+                let feature = "streams, signals, binary data and callbacks inside values";
+                return Err(Error::Unsupported { process: self.process.clone(), feature });
             }
+            frames::own_request(&self.id(number), op, path, &args.own())
         };
         self.write(frame).await?;
         for (id, signal) in &call.signals {
@@ -220,7 +219,7 @@ impl Connection {
             Value::Array(items) => items.iter().for_each(|item| self.release_all(item)),
             Value::Object(fields) => match (fields.get(args::KEY), fields.get("id")) {
                 (Some(kind), Some(Value::String(id))) if kind == "function" => {
-                    self.release_function(id)
+                    self.release_function(id);
                 }
                 (Some(kind), Some(Value::String(id))) if kind == "stream" => self.end_stream(id),
                 _ => fields.values().for_each(|field| self.release_all(field)),
@@ -304,7 +303,9 @@ impl Connection {
         };
         let signals = self.register(encoded.references);
         self.write(frame).await?;
-        signals.iter().for_each(|(id, signal)| signal.sent(id, self));
+        for (id, signal) in &signals {
+            signal.sent(id, self);
+        }
         Ok(())
     }
 

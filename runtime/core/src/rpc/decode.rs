@@ -60,8 +60,8 @@ impl Visitor<'_> for IdVisitor {
         formatter.write_str(if self.0 == FUNCTION { "a function" } else { "an async iterable" })
     }
 
-    fn visit_string<E: serde::de::Error>(self, id: String) -> Result<String, E> {
-        Ok(id)
+    fn visit_str<E: serde::de::Error>(self, id: &str) -> Result<String, E> {
+        Ok(id.to_owned())
     }
 }
 
@@ -74,7 +74,7 @@ impl Decoder {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Error> for Decoder {
+impl IntoDeserializer<'_, Error> for Decoder {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -112,7 +112,7 @@ impl<'de> Deserializer<'de> for Decoder {
             _ => return visitor.visit_newtype_struct(self),
         };
         match self.0.get("id").and_then(Value::as_str) {
-            Some(id) if self.kind() == Some(wanted) => visitor.visit_string(id.to_owned()),
+            Some(id) if self.kind() == Some(wanted) => visitor.visit_str(id),
             _ => Err(Error::custom(format!("expected a {wanted} of the backend"))),
         }
     }
@@ -156,12 +156,11 @@ fn placeholder<'de, V: Visitor<'de>>(
     let kind = fields.remove(KEY);
     let value = fields.remove("value").unwrap_or_default();
     match (kind.as_ref().and_then(Value::as_str).unwrap_or_default(), value) {
-        ("undefined", _) => visitor.visit_unit(),
+        ("undefined", _) | ("date", Value::Null) => visitor.visit_unit(),
         ("object", Value::Object(fields)) => object(fields, visitor),
         ("bytes", _) => visitor.visit_byte_buf(args::decode_bytes(fields.get("data"))?),
         ("number", Value::String(text)) => visitor.visit_f64(text.parse().map_err(Error::custom)?),
         ("bigint", Value::String(text)) => bigint(text, visitor),
-        ("date", Value::Null) => visitor.visit_unit(),
         ("date" | "url", Value::String(text)) => visitor.visit_string(text),
         ("set", Value::Array(items)) => sequence(items, visitor),
         ("map", Value::Array(pairs)) => {
@@ -194,14 +193,11 @@ fn placeholder<'de, V: Visitor<'de>>(
 
 /// The smallest type that has the number; a text for larger ones.
 fn bigint<'de, V: Visitor<'de>>(text: String, visitor: V) -> Result<V::Value, Error> {
-    if let Ok(number) = text.parse() {
-        visitor.visit_i64(number)
-    } else if let Ok(number) = text.parse() {
-        visitor.visit_u64(number)
-    } else if let Ok(number) = text.parse() {
-        visitor.visit_i128(number)
-    } else {
-        visitor.visit_string(text)
+    match (text.parse::<i64>(), text.parse::<u64>(), text.parse::<i128>()) {
+        (Ok(number), ..) => visitor.visit_i64(number),
+        (_, Ok(number), _) => visitor.visit_u64(number),
+        (.., Ok(number)) => visitor.visit_i128(number),
+        _ => visitor.visit_string(text),
     }
 }
 

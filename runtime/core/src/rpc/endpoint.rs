@@ -50,7 +50,7 @@ struct State {
 impl Endpoint {
     pub(crate) fn new(
         process: String,
-        hub: Arc<Hub>,
+        hub: &Arc<Hub>,
         stdin: StdinSource,
         history: WeakHistory,
     ) -> Arc<Self> {
@@ -160,7 +160,9 @@ impl Endpoint {
                         |connection: &mut Arc<Connection>| connection.generation() <= generation;
                     state.connections.extract_if(.., is_over).collect::<Vec<_>>()
                 };
-                over.iter().for_each(|connection| connection.close(error.clone()));
+                for connection in over {
+                    connection.close(error.clone());
+                }
             }
             Item::Closed => {
                 let error = crate::Error::NotFound(self.process.clone());

@@ -1,5 +1,7 @@
 //! Errors of calls.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -14,20 +16,8 @@ const MAX_CAUSES: usize = 8;
 #[non_exhaustive]
 pub enum Error {
     /// The function of the backend has thrown.
-    #[error("{name}: {message}")]
-    Thrown {
-        /// The name of the error, such as `TypeError`.
-        name: String,
-        /// Its message.
-        message: String,
-        /// Its stack in the backend.
-        stack: Option<String>,
-        /// The error that caused it.
-        #[source]
-        cause: Option<Box<Error>>,
-        /// Its own fields, such as `code`.
-        fields: Map<String, Value>,
-    },
+    #[error(transparent)]
+    Thrown(Box<Thrown>),
     /// The call was not answered within the time of [`Call::timeout`](super::Call::timeout).
     #[error("process '{process}' did not answer '{method}' within {milliseconds} ms")]
     Timeout {
@@ -86,13 +76,31 @@ pub enum Error {
     },
 }
 
+/// An error that a backend has thrown.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{name}: {message}")]
+#[non_exhaustive]
+pub struct Thrown {
+    /// Its name, such as `TypeError`.
+    pub name: String,
+    /// Its message.
+    pub message: String,
+    /// Its stack in the backend.
+    pub stack: Option<String>,
+    /// The error that caused it.
+    #[source]
+    pub cause: Option<Box<Thrown>>,
+    /// Its own fields, such as `code`.
+    pub fields: Map<String, Value>,
+}
+
 impl Error {
     /// A short stable identifier for programs, as in the npm package: `error`, `timeout`, `exited`, `notRunning`,
     /// `invalidConfig` or `unknown`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Thrown { .. } => "error",
+            Self::Thrown(_) => "error",
             Self::Timeout { .. } => "timeout",
             Self::Exited { .. } => "exited",
             Self::NotRunning { .. } => "notRunning",
@@ -118,24 +126,24 @@ impl Error {
         Self::NotRunning { process: process.to_owned(), message: error.to_string() }
     }
 
-    pub(super) fn arguments(method: &str, message: impl ToString) -> Self {
+    pub(super) fn arguments(method: &str, message: &dyn Display) -> Self {
         Self::Arguments { method: shown(method), message: message.to_string() }
     }
 
-    pub(super) fn answer(method: &str, message: impl ToString) -> Self {
+    pub(super) fn answer(method: &str, message: &dyn Display) -> Self {
         Self::Answer { method: shown(method), message: message.to_string() }
     }
 
     /// The error of an answer, in the form of this package, of kkrpc from 1.0 on, or of earlier kkrpc.
     pub(super) fn from_wire(wire: Value) -> Self {
-        thrown(wire, 0)
+        Self::Thrown(Box::new(thrown(wire, 0)))
     }
 }
 
-fn thrown(wire: Value, depth: usize) -> Error {
+fn thrown(wire: Value, depth: usize) -> Thrown {
     let Value::Object(mut wire) = wire else {
         let message = wire.as_str().map_or_else(|| wire.to_string(), str::to_owned);
-        return Error::Thrown {
+        return Thrown {
             name: "Error".to_owned(),
             message,
             stack: None,
@@ -160,7 +168,7 @@ fn thrown(wire: Value, depth: usize) -> Error {
         Some(Value::Object(fields)) if is_compact => fields,
         _ => wire,
     };
-    Error::Thrown { name, message, stack, cause, fields }
+    Thrown { name, message, stack, cause, fields }
 }
 
 fn describe(reason: &ExitReason, code: Option<i32>) -> String {

@@ -1,5 +1,6 @@
 //! Functions of Rust that backends may call.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,12 +26,12 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with the name `Error`.
-    pub fn new(message: impl ToString) -> Self {
+    pub fn new(message: impl Display) -> Self {
         Self::named("Error", message)
     }
 
     /// A failure with the name of an error class, such as `RangeError`.
-    pub fn named(name: impl Into<String>, message: impl ToString) -> Self {
+    pub fn named(name: impl Into<String>, message: impl Display) -> Self {
         Self { name: name.into(), message: message.to_string(), fields: Map::new() }
     }
 
@@ -48,7 +49,7 @@ impl Failure {
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::new(error)
+        Self::new(&error)
     }
 }
 

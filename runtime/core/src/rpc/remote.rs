@@ -156,7 +156,7 @@ fn decoded<T: DeserializeOwned>(
     method: &str,
     connection: &Arc<Connection>,
 ) -> Result<T, Error> {
-    let unexpected = |error| Error::answer(method, error);
+    let unexpected = |error: serde_json::Error| Error::answer(method, &error);
     match answer {
         Answer::Failed(error) => Err(error),
         Answer::Kkrpc(Err(error)) => Err(Error::from_wire(error)),

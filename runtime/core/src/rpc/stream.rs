@@ -44,7 +44,7 @@ impl<T: DeserializeOwned> RemoteStream<T> {
             Next::Item(item, has_placeholders, ask) => {
                 self.ask(ask);
                 let item = decode::decode(item, has_placeholders, Some(&self.connection));
-                Poll::Ready(Some(item.map_err(|error| Error::answer("an async iterable", error))))
+                Poll::Ready(Some(item.map_err(|error| Error::answer("an async iterable", &error))))
             }
             Next::Wait(ask) => {
                 self.ask(ask);
@@ -97,14 +97,27 @@ struct State {
     /// Items that were asked for and have not arrived.
     asked: usize,
     window: usize,
-    /// `Some` when no item follows; with the error of a stream that has failed.
-    end: Option<Option<Error>>,
+    end: End,
     reader: Option<Waker>,
+}
+
+/// Whether further items follow.
+enum End {
+    Open,
+    /// The stream has failed, and the reader does not know it yet.
+    Failed(Error),
+    Ended,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { items: VecDeque::new(), asked: 0, window: FIRST_WINDOW, end: None, reader: None }
+        Self {
+            items: VecDeque::new(),
+            asked: 0,
+            window: FIRST_WINDOW,
+            end: End::Open,
+            reader: None,
+        }
     }
 }
 
@@ -121,8 +134,10 @@ impl Buffer {
         if let Some((item, has_placeholders)) = state.items.pop_front() {
             return Next::Item(item, has_placeholders, state.ask());
         }
-        if let Some(end) = &mut state.end {
-            return Next::End(end.take());
+        match std::mem::replace(&mut state.end, End::Ended) {
+            End::Failed(error) => return Next::End(Some(error)),
+            End::Ended => return Next::End(None),
+            End::Open => state.end = End::Open,
         }
         state.reader = Some(reader.clone());
         Next::Wait(state.ask())
@@ -147,12 +162,14 @@ impl Buffer {
     /// No item follows.
     pub(super) fn end(&self, error: Option<Error>) {
         let mut state = self.0.lock();
-        state.end.get_or_insert(error);
+        if matches!(state.end, End::Open) {
+            state.end = error.map_or(End::Ended, End::Failed);
+        }
         wake(state.reader.take());
     }
 
     fn has_ended(&self) -> bool {
-        self.0.lock().end.is_some()
+        !matches!(self.0.lock().end, End::Open)
     }
 }
 
@@ -160,7 +177,7 @@ impl State {
     /// The number of items to ask for: when half of the window is free.
     fn ask(&mut self) -> usize {
         let free = self.window.saturating_sub(self.asked + self.items.len());
-        if self.end.is_some() || free < (self.window / 2).max(1) {
+        if !matches!(self.end, End::Open) || free < (self.window / 2).max(1) {
             return 0;
         }
         self.asked += free;

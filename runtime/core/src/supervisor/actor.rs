@@ -75,7 +75,7 @@ impl Drop for Actor {
             } else {
                 ExitReason::HostShutdown
             };
-            self.process.exited(self.generation, reason, None, false);
+            self.process.exited(self.generation, &reason, None, false);
         }
         self.process.close();
     }
@@ -346,7 +346,7 @@ impl Actor {
         };
         let continues = retry.is_some() || pending.next_start.is_some();
         self.is_live = false;
-        self.process.exited(self.generation, reason, exit.code, continues);
+        self.process.exited(self.generation, &reason, exit.code, continues);
         for reply in pending.kill_replies {
             answer(Some(reply), Ok(()));
         }

@@ -209,7 +209,7 @@ impl ProcessHandle {
                 Some(process) => Self(process).stdin(None),
                 None => Err(Error::NotFound(removed.clone())),
             };
-            Endpoint::new(name, hub.clone(), Box::new(stdin), self.0.history.downgrade())
+            Endpoint::new(name, hub, Box::new(stdin), self.0.history.downgrade())
         });
         let sink: Arc<dyn FrameSink> = endpoint.clone();
         self.0.history.set_frame_sink(Arc::downgrade(&sink));
@@ -284,7 +284,7 @@ impl ProcessHandle {
     pub(crate) fn exited(
         &self,
         generation: u64,
-        reason: ExitReason,
+        reason: &ExitReason,
         code: Option<i32>,
         continues: bool,
     ) {
@@ -303,7 +303,7 @@ impl ProcessHandle {
         }
         self.0.history.push_now(generation, Event::Exit { reason: reason.clone(), code });
         if let Some(endpoint) = self.0.endpoint.get() {
-            endpoint.exited(generation, &reason, code);
+            endpoint.exited(generation, reason, code);
         }
         // Released last, so that the next generation starts after the exit event.
         if !continues {
