@@ -45,6 +45,8 @@ struct State {
     connections: Vec<Arc<Connection>>,
     /// The latest generation that has ended, and why.
     ended: Option<(u64, Error)>,
+    /// The latest exit, whose item may still wait.
+    exit: Option<Error>,
 }
 
 impl Endpoint {
@@ -164,13 +166,7 @@ impl Endpoint {
                     connection.close(error.clone());
                 }
             }
-            Item::Closed => {
-                let error = crate::Error::NotFound(self.process.clone());
-                let connections = std::mem::take(&mut self.state.lock().connections);
-                for connection in connections {
-                    connection.close(Error::not_running(&self.process, &error));
-                }
-            }
+            Item::Closed => {}
         }
     }
 
@@ -302,11 +298,22 @@ impl FrameSink for Endpoint {
     fn exited(&self, generation: u64, reason: &ExitReason, code: Option<i32>) {
         let (process, reason) = (self.process.clone(), reason.clone());
         let error = Error::Exited { process, generation, reason, code };
+        self.state.lock().exit = Some(error.clone());
         self.inbox.push(Item::Exited(generation, error));
     }
 
+    /// Closes the connections at once: the thread of the hub may end before it handles further items.
     fn removed(&self) {
-        self.inbox.push(Item::Closed);
+        let (connections, exit) = {
+            let mut state = self.state.lock();
+            (std::mem::take(&mut state.connections), state.exit.clone())
+        };
+        let error = exit.unwrap_or_else(|| {
+            Error::not_running(&self.process, &crate::Error::NotFound(self.process.clone()))
+        });
+        for connection in connections {
+            connection.close(error.clone());
+        }
     }
 }
 

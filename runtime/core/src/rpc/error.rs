@@ -77,7 +77,7 @@ pub enum Error {
 }
 
 /// An error that a backend has thrown.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, Default, thiserror::Error)]
 #[error("{name}: {message}")]
 #[non_exhaustive]
 pub struct Thrown {
@@ -90,8 +90,12 @@ pub struct Thrown {
     /// The error that caused it.
     #[source]
     pub cause: Option<Box<Thrown>>,
+    /// The errors of an `AggregateError`.
+    pub errors: Vec<Thrown>,
     /// Its own fields, such as `code`.
     pub fields: Map<String, Value>,
+    /// The thrown value, if it is no `Error`. `message` is its text.
+    pub value: Option<Value>,
 }
 
 impl Error {
@@ -143,13 +147,7 @@ impl Error {
 fn thrown(wire: Value, depth: usize) -> Thrown {
     let Value::Object(mut wire) = wire else {
         let message = wire.as_str().map_or_else(|| wire.to_string(), str::to_owned);
-        return Thrown {
-            name: "Error".to_owned(),
-            message,
-            stack: None,
-            cause: None,
-            fields: Map::new(),
-        };
+        return Thrown { name: "Error".to_owned(), message, ..Thrown::default() };
     };
     let is_compact = wire.contains_key("m");
     let mut take =
@@ -162,13 +160,19 @@ fn thrown(wire: Value, depth: usize) -> Thrown {
     let name = text(take("n", "name")).unwrap_or_else(|| "Error".to_owned());
     let message = text(take("m", "message")).unwrap_or_default();
     let stack = text(take("s", "stack"));
-    let cause = take("c", "cause").filter(|_| depth < MAX_CAUSES);
-    let cause = cause.map(|cause| Box::new(thrown(cause, depth + 1)));
+    let nested = |wire: Value| (depth < MAX_CAUSES).then(|| thrown(wire, depth + 1));
+    let cause = take("c", "cause").and_then(nested).map(Box::new);
+    let errors = match take("es", "errors") {
+        Some(Value::Array(errors)) => errors.into_iter().filter_map(nested).collect(),
+        _ => Vec::new(),
+    };
+    let value = take("v", "");
+    // kkrpc has the fields beside the message, this package in `f`.
     let fields = match wire.remove("f") {
         Some(Value::Object(fields)) if is_compact => fields,
         _ => wire,
     };
-    Thrown { name, message, stack, cause, fields }
+    Thrown { name, message, stack, cause, errors, fields, value }
 }
 
 fn describe(reason: &ExitReason, code: Option<i32>) -> String {
@@ -201,4 +205,61 @@ pub(super) struct WireError<'a> {
     pub(super) message: &'a str,
     #[serde(rename = "f", skip_serializing_if = "Map::is_empty")]
     pub(super) fields: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn from_wire(wire: Value) -> Thrown {
+        match Error::from_wire(wire) {
+            Error::Thrown(thrown) => *thrown,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn errors_of_every_form_have_their_parts() {
+        let own = json!({
+            "n": "TypeError", "m": "no", "s": "at", "c": { "n": "Error", "m": "why" }, "f": { "code": 7 },
+        });
+        let compact = json!({
+            "n": "TypeError", "m": "no", "s": "at", "c": { "n": "Error", "m": "why" }, "code": 7,
+        });
+        let classic = json!({
+            "name": "TypeError", "message": "no", "stack": "at",
+            "cause": { "name": "Error", "message": "why" }, "code": 7,
+        });
+        for wire in [own, compact, classic] {
+            let error = from_wire(wire);
+            assert_eq!(error.to_string(), "TypeError: no");
+            assert_eq!(error.stack.as_deref(), Some("at"));
+            assert_eq!(error.cause.expect("it has a cause").to_string(), "Error: why");
+            assert_eq!(Value::Object(error.fields), json!({ "code": 7 }));
+        }
+        assert_eq!(from_wire(json!("no")).to_string(), "Error: no");
+        let thrown = from_wire(json!({ "n": "Error", "m": "7", "v": 7 }));
+        assert_eq!((thrown.value, thrown.fields.len()), (Some(json!(7)), 0));
+        let errors =
+            from_wire(json!({ "n": "AggregateError", "m": "", "es": [{ "n": "A", "m": "b" }] }))
+                .errors;
+        assert_eq!(errors[0].to_string(), "A: b");
+    }
+
+    #[test]
+    fn a_chain_of_causes_is_bounded() {
+        let chain = (0..100).fold(
+            json!({ "n": "E", "m": "" }),
+            |cause, _| json!({ "n": "E", "m": "", "c": cause }),
+        );
+        let mut error = from_wire(chain);
+        let mut depth = 0;
+        while let Some(cause) = error.cause.take() {
+            error = *cause;
+            depth += 1;
+        }
+        assert_eq!(depth, MAX_CAUSES);
+    }
 }

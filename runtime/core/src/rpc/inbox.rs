@@ -23,7 +23,7 @@ pub(super) enum Item {
     Request(u64, Bytes),
     /// A generation has ended.
     Exited(u64, Error),
-    /// The process was removed, or the endpoint is gone.
+    /// The endpoint is gone.
     Closed,
 }
 

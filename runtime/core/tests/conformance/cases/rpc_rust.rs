@@ -29,6 +29,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_thousand_calls_of_rust_are_under_way_at_once,
     a_connection_of_rust_survives_a_restart,
     calls_to_a_removed_process_fail,
+    calls_under_way_fail_when_the_supervisor_shuts_down,
 ];
 
 async fn connect(bench: &Bench) -> Result<(String, Remote), Failed> {
@@ -327,5 +328,16 @@ async fn calls_to_a_removed_process_fail(bench: &Bench) -> Outcome {
     bench.supervisor.remove(&name)?;
     let error = backend.call::<f64>("add", (1, 1)).await.expect_err("it was removed");
     assert_eq!(error.kind(), "notRunning");
+    Ok(())
+}
+
+async fn calls_under_way_fail_when_the_supervisor_shuts_down(bench: &Bench) -> Outcome {
+    let (_, backend) = connect(bench).await?;
+    let mut never = backend.call::<()>("never", ()).into_future();
+    assert!(poll_once(&mut never).is_pending());
+    bench.supervisor.shutdown().await;
+    let error = never.await.expect_err("the process has ended");
+    assert!(error.to_string().contains("ended with the app"), "{error}");
+    assert!(backend.call::<()>("nothing", ()).await.is_err());
     Ok(())
 }
