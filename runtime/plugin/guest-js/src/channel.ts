@@ -76,7 +76,7 @@ export async function createChannel<Local extends object, Remote extends object>
   io.destroy = transport.close = closeAll
   const channel: RpcChannel<Local, Remote> = {
     getAPI: () => api,
-    expose: (offered) => endpoint.expose(offered),
+    expose: (offered) => connection.expose(offered),
     freeCallbacks: () => endpoint.freeCallbacks(),
     destroy: closeAll,
   }

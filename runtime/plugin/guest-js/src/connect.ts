@@ -37,7 +37,7 @@ export interface Connected<RemoteApi extends object> {
  * @typeParam RemoteApi - The functions that the backend offers.
  * @param name - The name of a process that has been started.
  * @param localApi - Functions of the page that the backend may call. If several windows and Rust code offer the
- * same function, one of them answers: the one that connected last.
+ * same function, one of them answers: with `serve` the one that connected last, with kkrpc the first.
  * @throws `notFound`, `notAllowed`.
  *
  * @example
@@ -110,9 +110,10 @@ class Connection {
   }
 
   #rejoin(): void {
+    const before = this.generation
     this.#current.leave()
     this.#current = new GenerationConnection(this.#stream, this.#localApi)
     const { onRestart } = this.#options
-    if (onRestart) safely(onRestart, this.generation)
+    if (onRestart && this.generation > before) safely(onRestart, this.generation)
   }
 }

@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Endpoint } from '../src/rpc/endpoint.ts'
 import { FakeHost } from './support/host.ts'
-import { idle, load, rejection, reload, until, type Page } from './support/page.ts'
+import { idle, leave, load, rejection, reload, until, type Page } from './support/page.ts'
 import type { FakeProcess } from './support/process.ts'
+import { serveClassic } from './support/workers.ts'
 
 interface Api {
   add(a: number, b: number): number
@@ -139,4 +140,57 @@ test('a page that is left ends its streams in the backend', async () => {
   await until(() => !isStreaming, 'the end of the stream')
   const { api: again } = await page.connect<Api>('p')
   expect(await again.add(1, 2)).toBe(3)
+})
+
+test('the plugin forgets a connection whose process has ended', async () => {
+  await page.connect<Api>('p')
+  await until(() => host.connections.size === 1, 'the connection')
+  process.exit(0)
+  await until(() => host.connections.size === 0, 'the end of the connection')
+})
+
+test('a page that comes back from the cache is no restart', async () => {
+  const onRestart = vi.fn()
+  const { api } = await page.connect<Api>('p', undefined, { onRestart })
+  expect(await api.add(1, 2)).toBe(3)
+  leave(host)
+  dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))
+  expect(await api.add(1, 2)).toBe(3)
+  expect(onRestart).not.toHaveBeenCalled()
+})
+
+test('a backend of kkrpc receives nothing but frames of kkrpc', async () => {
+  serveClassic(process, { add: (a: number, b: number) => a + b })
+  const errors = vi.spyOn(console, 'error').mockReturnValue()
+  const { api, close } = await page.connect<Api>('p')
+  expect(await api.add(1, 2)).toBe(3)
+  await until(() => [...host.connections.values()][0]?.lastLine === '', 'the last line')
+  close()
+  await until(() => host.connections.size === 0, 'the end of the connection')
+  await idle()
+  expect(errors).not.toHaveBeenCalled()
+})
+
+test('a call that a backend of kkrpc makes is answered once by the window that offers it', async () => {
+  const remote = serveClassic<{ ask(): Promise<string>; none(): Promise<void> }>(process, {})
+  const other = await load(host, 'other')
+  const third = await load(host, 'third')
+  await page.connect<Api>('p', { other: () => 'other' })
+  await other.connect<Api>('p', { ask: () => 'asked' })
+  await third.connect<Api>('p')
+  const answers = () => process.stdin.split('\n').filter((line) => line.includes('"response"'))
+  expect(await remote.ask()).toBe('asked')
+  await expect(remote.none()).rejects.toThrow('Method none is not a function')
+  await idle()
+  expect(answers()).toHaveLength(2)
+})
+
+test('a function that is exposed later is called', async () => {
+  const { channel } = await page.createChannel<{ ask(): string }, Api>('p')
+  const [connection] = [...host.connections.values()]
+  channel.expose({ ask: () => 'later' })
+  await until(() => [...host.connections.values()].some(({ answers }) => answers), 'the API')
+  expect(connection?.answers).toBe(false)
+  const remote = serveClassic<{ ask(): Promise<string> }>(process, {})
+  expect(await remote.ask()).toBe('later')
 })

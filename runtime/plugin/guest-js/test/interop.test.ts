@@ -41,6 +41,10 @@ beforeAll(async () => {
     { name: 'own', file: join(import.meta.dirname, 'fixtures/interop-worker.ts') },
     folder,
   )
+  await bundle(
+    { name: 'closing', file: join(import.meta.dirname, 'fixtures/closing-worker.ts') },
+    folder,
+  )
   await bundle({ name: 'node', file: join(backends, 'node-worker.mjs') }, folder)
   await bundle({ name: 'deno', file: join(backends, 'deno-worker.ts') }, folder)
   await bundle({ name: 'bun', file: join(backends, 'bun-worker.ts') }, folder)
@@ -149,6 +153,33 @@ it.each(runtimes)(
     const { code, log } = await exited
     expect(code).toBe(0)
     expect(JSON.parse(output)).toMatchObject({ id: '1', args: { result: 'slept' } })
+    expect(log).toContain('closing')
+  },
+)
+
+it.each(runtimes)(
+  'serve on %s ends though a call and onClose never do',
+  async (_name, program, args) => {
+    const { child, exited } = start(program, args, 'closing')
+    child.stdin.end('{"t":"q","js":1,"id":"x.1","op":"call","p":["never"]}\n')
+    const { code, log } = await exited
+    expect(code).toBe(0)
+    expect(log).toContain('closing')
+  },
+)
+
+it.each(runtimes)(
+  'serve on %s runs onClose when nobody reads its answers',
+  async (_name, program, args) => {
+    const { child, exited } = start(program, args, 'closing')
+    const call = '{"t":"q","js":1,"id":"x.1","op":"call","p":["add"],"a":[1,2]}\n'
+    child.stdin.write(call)
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    child.stdout.destroy()
+    child.stdin.write(call)
+    child.stdin.end(call)
+    const { code, log } = await exited
+    expect(code).toBe(0)
     expect(log).toContain('closing')
   },
 )

@@ -1,14 +1,16 @@
 //! Commands for the RPC connections of pages.
 
+use std::time::Instant;
+
 use tauri::{AppHandle, Runtime};
 
-use crate::connections::Connection;
+use crate::connections::{Claim, ClaimedRequest, Connection};
 use crate::error::Error;
 use crate::input::check_id;
 use crate::js::JsExt;
 use crate::scope::Scope;
 
-/// Claims a request of a process. Returns whether the caller answers it.
+/// Claims a request of a process for a connection of the page.
 #[tauri::command]
 pub(crate) async fn claim<R: Runtime>(
     app: AppHandle<R>,
@@ -16,14 +18,18 @@ pub(crate) async fn claim<R: Runtime>(
     name: String,
     generation: u64,
     request: String,
-) -> Result<bool, Error> {
+    connection: String,
+    offers: bool,
+) -> Result<Claim, Error> {
     let js = app.js();
     js.require(&scope, &name)?;
-    check_id("request", &request)?;
-    Ok(js.connections.claim(&name, generation, request, |name| js.status(name).is_ok()))
+    check_id("connection", &connection)?;
+    let request =
+        ClaimedRequest { name: &name, generation, id: &request, connection: &connection, offers };
+    Ok(js.connections.claim(&request, Instant::now(), |name| js.status(name).is_ok()))
 }
 
-/// Registers the line that ends a connection of the page.
+/// Registers a connection of the page, and the line that ends it.
 #[tauri::command]
 pub(crate) async fn open_rpc<R: Runtime>(
     app: AppHandle<R>,
@@ -32,11 +38,12 @@ pub(crate) async fn open_rpc<R: Runtime>(
     generation: u64,
     connection: String,
     last_line: String,
+    answers: bool,
 ) -> Result<(), Error> {
     let js = app.js();
     js.require(&scope, &name)?;
     check_id("connection", &connection)?;
-    let connection = Connection { id: connection, name, generation, last_line };
+    let connection = Connection { id: connection, name, generation, last_line, answers };
     js.connections.open(scope.label(), connection)
 }
 

@@ -32,6 +32,11 @@ export interface ServeOptions {
    */
   onClose?: () => unknown
   /**
+   * Milliseconds after the end of stdin for calls that have not returned, and then again for `onClose` and for output
+   * that nobody reads. **Default:** 10 000.
+   */
+  closeTimeout?: number
+  /**
    * Whether `console.log` and the other methods that print to stdout print to stderr instead. stdout
    * carries frames. **Default:** true.
    */
@@ -51,7 +56,7 @@ export interface Served<Page extends object> {
 
 /**
  * Answers calls to `api` on stdin and stdout. When stdin ends, the process exits as soon as the calls that run have
- * been answered. Pending calls to `remote` reject then, and streams end.
+ * been answered, or after `closeTimeout`. Pending calls to `remote` reject then, and streams end.
  *
  * @typeParam Page - What windows and Rust code offer to this backend.
  * @param api - The functions. They may be nested in objects, or be methods of a class instance. A function
@@ -88,19 +93,27 @@ export function serve<Page extends object = object>(
     .read(receive)
     .catch(console.error)
     .then(async () => {
-      await endpoint.finish(new Error('stdin has ended'))
-      try {
-        await options.onClose?.()
-      } catch (error) {
-        console.error(error)
-      }
-      await lines.flushed()
+      const { onClose, closeTimeout = CLOSE_TIMEOUT_MS } = options
+      await within(closeTimeout, endpoint.finish(new Error('stdin has ended')))
+      await within(closeTimeout, (async () => onClose?.())())
+      await within(closeTimeout, lines.flushed())
     })
   void closed.then(exit)
   return { remote: remote<Page>((request, call) => endpoint.call(request, call)), closed }
 }
 
 let isServing = false
+
+/** The default of {@link ServeOptions.closeTimeout}. */
+const CLOSE_TIMEOUT_MS = 10_000
+
+/** Waits for work that may never end. Reports its errors. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const expired = new Promise((resolve) => (timer = setTimeout(resolve, ms)))
+  await Promise.race([work.catch((error: unknown) => console.error(error)), expired])
+  clearTimeout(timer)
+}
 
 /** The methods of `console` that print to stdout. */
 const TO_STDOUT = [

@@ -7,7 +7,7 @@
 export interface Lines {
   /** Reads until the end of the input. `receive` gets complete lines without their ends. */
   read(receive: (lines: string[]) => void): Promise<void>
-  /** Writes complete lines, in order. */
+  /** Writes complete lines, in order. Lines are lost when stdout has no reader any more. */
   write(lines: string[]): void
   /** Resolves when everything that was written has left this program. */
   flushed(): Promise<void>
@@ -26,7 +26,10 @@ interface Globals {
   process?: {
     getBuiltinModule?(name: string): unknown
     stdin: AsyncIterable<Uint8Array> & { resume(): void }
-    stdout: { write(text: string, done?: (error?: Error | null) => void): boolean }
+    stdout: {
+      write(text: string, done?: (error?: Error | null) => void): boolean
+      on(event: 'error', listener: (error: Error) => void): void
+    }
   }
   Deno?: {
     stdin: { readable: Bytes }
@@ -61,12 +64,19 @@ function embeddedLines(frames: FrameApi): Lines {
 
 function denoLines({ stdin, stdout }: NonNullable<Globals['Deno']>): Lines {
   const encoder = new TextEncoder()
+  const write = (lines: string[]) => {
+    let bytes = encoder.encode(joined(lines))
+    // A write to a full pipe takes a part.
+    while (bytes.length > 0) bytes = bytes.subarray(stdout.writeSync(bytes))
+  }
   return {
     read: (receive) => readLines(stdin.readable, receive),
     write(lines) {
-      let bytes = encoder.encode(joined(lines))
-      // A write to a full pipe takes a part.
-      while (bytes.length > 0) bytes = bytes.subarray(stdout.writeSync(bytes))
+      try {
+        write(lines)
+      } catch (error) {
+        reportLost(error)
+      }
     },
     flushed: () => Promise.resolve(),
   }
@@ -78,8 +88,13 @@ function bunLines({ stdin, stdout }: NonNullable<Globals['Bun']>): Lines {
   return {
     read: (receive) => readLines(stdin.stream(), receive),
     write(lines) {
-      writer.write(joined(lines))
-      last = writer.flush()
+      try {
+        writer.write(joined(lines))
+        last = writer.flush()
+        if (typeof last !== 'number') last.catch(reportLost)
+      } catch (error) {
+        reportLost(error)
+      }
     },
     async flushed() {
       await last
@@ -89,6 +104,7 @@ function bunLines({ stdin, stdout }: NonNullable<Globals['Bun']>): Lines {
 
 function nodeLines({ stdin, stdout }: NonNullable<Globals['process']>): Lines {
   let flush: Promise<void> = Promise.resolve()
+  stdout.on('error', reportLost)
   return {
     read: (receive) => readLines(stdin, receive),
     write(lines) {
@@ -96,6 +112,14 @@ function nodeLines({ stdin, stdout }: NonNullable<Globals['process']>): Lines {
     },
     flushed: () => flush,
   }
+}
+
+let isLost = false
+
+/** Reports once that stdout has no reader: the end of stdin follows. */
+function reportLost(error: unknown): void {
+  if (!isLost) console.error('stdout is closed:', error)
+  isLost = true
 }
 
 function joined(lines: string[]): string {

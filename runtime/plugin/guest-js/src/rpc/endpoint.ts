@@ -6,28 +6,25 @@
  * the two the peer is; calls that a kkrpc peer understands do not wait for its answer.
  */
 import { JsRuntimeError, report as reportToPage } from '../error.ts'
-import { fromWireError, toWireError } from './errors.ts'
+import { fromKkrpcError, fromWireError } from './errors.ts'
+import { KkrpcPeers } from './kkrpc-peers.ts'
 import {
-  BINARY,
   callbackOf,
   hybridRequest,
   isRecord,
-  kkrpcCallback,
   kkrpcFailure,
   kkrpcRequest,
-  kkrpcResponse,
   readClassic,
-  revive,
   textOf,
   valueOf,
-  type Form,
   type Request,
 } from './kkrpc.ts'
-import { LocalApi, isThenable, type Answer } from './local-api.ts'
+import { LocalApi, isThenable, type Claim } from './local-api.ts'
+import { bodyOf, ownFailure, ownRequest, OwnAnswer } from './own-frames.ts'
 import { Peers, type Peer } from './peers.ts'
 import { PendingCalls, type CallOptions } from './pending-calls.ts'
-import { References } from './references.ts'
-import { fromSuperjson, restore, type Meta } from './values.ts'
+import { References, type Fields } from './references.ts'
+import { fromSuperjson } from './superjson.ts'
 
 /** The method of the first request. */
 export const HELLO = '$hello'
@@ -49,7 +46,9 @@ export interface EndpointOptions {
    * Whether this endpoint may answer a request that has no address, which other windows receive too.
    * **Default:** always.
    */
-  claim?: ((requestId: string) => Promise<boolean>) | undefined
+  claim?: Claim | undefined
+  /** Called once, when the other side is known to use kkrpc. */
+  onKkrpc?: () => void
 }
 
 type Frame = Record<string, unknown>
@@ -63,6 +62,7 @@ export class Endpoint {
   readonly #peers = new Peers()
   readonly #references: References
   readonly #local: LocalApi
+  readonly #kkrpc: KkrpcPeers
   #lastId = 0
   #hasGreeted = false
   #closed: Error | null = null
@@ -72,12 +72,23 @@ export class Endpoint {
   constructor(options: EndpointOptions) {
     this.#options = options
     this.#report = options.report ?? reportToPage
-    this.#local = new LocalApi(options.api, options.claim, this.#report, (line) => this.#send(line))
-    this.#pending = new PendingCalls(options.peerName ?? 'the other side')
-    this.#references = new References(this.id, (line) => this.#send(line))
+    const send = (line: string) => this.#send(line)
+    const { main } = this.#peers
+    const local = (this.#local = new LocalApi(options.api, options.claim, this.#report, send))
+    const pending = (this.#pending = new PendingCalls(options.peerName ?? 'the other side'))
+    this.#references = new References(this.id, send)
+    this.#kkrpc = new KkrpcPeers({
+      main,
+      local,
+      pending,
+      send,
+      newId: () => this.#newId(),
+      callback: (id, args) => this.#callback(id, args),
+    })
+    main.onSettled = () => main.form !== 'own' && options.onKkrpc?.()
   }
 
-  /** The names that this endpoint offers, as `$hello` sends them. */
+  /** The paths that this endpoint offers, as `$hello` sends them. */
   get offers(): string[] {
     return this.#local.offers
   }
@@ -110,23 +121,18 @@ export class Endpoint {
   }
 
   /** Calls, reads, sets or constructs on the other side. */
-  async call(request: Request, options: CallOptions = {}): Promise<unknown> {
-    this.#requireOpen()
-    options.signal?.throwIfAborted()
-    const peer = this.#peers.choose(request.path)
-    const id = this.#newId()
-    if (!peer.mustWait(request.args, request.value)) {
-      return this.#request(peer, id, request, options)
+  call(request: Request, options: CallOptions = {}): Promise<unknown> {
+    try {
+      this.#requireOpen()
+      options.signal?.throwIfAborted()
+      const peer = this.#peers.choose(request.path)
+      const id = this.#newId()
+      return peer.mustWait(request)
+        ? this.#callLater(peer, id, request, options)
+        : this.#request(peer, id, request, options)
+    } catch (error) {
+      return Promise.reject(error as Error)
     }
-    if (!this.#hasGreeted) this.greet()
-    // Encoded now: the caller may change its values later.
-    const frame = this.#ownFrame(peer, id, request)
-    const answered = this.#pending.add(id, peer, options)
-    peer.whenKnown(() => {
-      if (!this.#pending.has(id)) return
-      this.#sendRequest(id, () => (peer.form === 'own' ? frame : this.#frameOf(peer, id, request)))
-    })
-    return answered
   }
 
   /**
@@ -161,18 +167,13 @@ export class Endpoint {
     let frame = received
     let isSuperjson = false
     if (frame['t'] === undefined && isRecord(frame['json'])) {
-      frame = fromSuperjson(frame as never) as Frame
+      frame = fromSuperjson(frame as never, line.length) as Frame
       isSuperjson = true
     }
     const { t, type } = frame
-    if (typeof t === 'string') {
-      this.#compact(t, frame, isSuperjson, line.length)
-    } else if (typeof type === 'string') {
-      if (!isSuperjson && line.includes(BINARY)) frame = JSON.parse(line, revive) as Frame
-      this.#classic(type, frame, isSuperjson)
-    } else {
-      return false
-    }
+    if (typeof t === 'string') this.#compact(t, frame, isSuperjson, line.length)
+    else if (typeof type === 'string') this.#kkrpc.classic(type, frame, isSuperjson, line)
+    else return false
     return true
   }
 
@@ -182,10 +183,10 @@ export class Endpoint {
     const { t, type, id } = inner
     if (typeof id !== 'string') return
     if (t === 'r' || type === 'response') this.#pending.take(id)?.reject(error)
-    else if (t === 'q') this.#send(JSON.stringify({ t: 'r', id, e: toWireError(error) }))
-    else if (readClassic(inner)) {
-      const form: Form = { era: 'classic', isSuperjson: false }
-      this.#send(kkrpcFailure(form, id, error, false))
+    else if (t === 'q' && inner['js'] === 1) this.#send(ownFailure(id, error))
+    else if (t === 'q' || readClassic(inner)) {
+      const era = t === 'q' ? 'compact' : 'classic'
+      this.#send(kkrpcFailure({ era, isSuperjson: inner !== frame }, id, error, false))
     }
   }
 
@@ -201,6 +202,7 @@ export class Endpoint {
   close(error: Error): void {
     if (this.#closed) return
     this.#closed = error
+    this.#local.close()
     this.#references.close(error)
     this.#pending.failAll(error)
   }
@@ -218,40 +220,61 @@ export class Endpoint {
 
   #request(peer: Peer, id: string, request: Request, options: CallOptions): Promise<unknown> {
     const answered = this.#pending.add(id, peer, options)
-    this.#sendRequest(id, () => this.#frameOf(peer, id, request))
+    this.#sendRequest(peer, id, request, null)
     return answered
   }
 
-  #sendRequest(id: string, frame: () => string): void {
+  /** Makes a call when the form of the peer is known. */
+  #callLater(peer: Peer, id: string, request: Request, options: CallOptions): Promise<unknown> {
+    if (!this.#hasGreeted) this.greet()
+    // Encoded now: the caller may change its values later.
+    const body = bodyOf(this.#references, peer, request)
+    const answered = this.#pending.add(id, peer, options)
+    peer.whenKnown(() => {
+      const isPending = this.#pending.has(id)
+      if (!isPending || peer.form !== 'own') body.takeBack?.()
+      if (isPending) this.#sendRequest(peer, id, request, body)
+    })
+    return answered
+  }
+
+  /** @param body - The encoded arguments for an endpoint of this package, if they are encoded already. */
+  #sendRequest(peer: Peer, id: string, request: Request, body: Fields | null): void {
     try {
-      const sent = this.#options.send(frame())
-      sent?.catch((error: unknown) => this.#pending.take(id)?.reject(error))
+      const frame =
+        peer.form === 'own'
+          ? ownRequest(peer, id, request, body ?? bodyOf(this.#references, peer, request))
+          : this.#kkrpcFrame(peer, id, request)
+      this.#options.send(frame)?.catch((error: unknown) => this.#pending.take(id)?.reject(error))
     } catch (error) {
       this.#pending.take(id)?.reject(error)
     }
   }
 
-  #frameOf(peer: Peer, id: string, request: Request): string {
+  #kkrpcFrame(peer: Peer, id: string, request: Request): string {
     const { form } = peer
-    const add = (callback: (...args: never[]) => unknown) =>
-      this.#references.callback(peer, callback)
-    if (form === null) return hybridRequest(id, request, add)
-    return form === 'own' ? this.#ownFrame(peer, id, request) : kkrpcRequest(form, id, request, add)
-  }
-
-  #ownFrame(peer: Peer, id: string, { op, path, args, value }: Request): string {
-    const to = peer.id === null ? '' : `,"to":${JSON.stringify(peer.id)}`
-    const body = op === 'set' ? [value] : trimmed(args)
-    const encoded = this.#references.encode(peer, 'a', body)
-    return `{"t":"q","js":1,"id":"${id}","op":"${op}","p":${JSON.stringify(path)}${to}${encoded}}`
+    const added: string[] = []
+    const add = (callback: (...args: never[]) => unknown) => {
+      const callbackId = this.#references.callback(peer, callback)
+      added.push(callbackId)
+      return callbackId
+    }
+    try {
+      return form === null || form === 'own'
+        ? hybridRequest(id, request, add)
+        : kkrpcRequest(form, id, request, add)
+    } catch (error) {
+      for (const callbackId of added) this.#references.releaseCallback(callbackId, false)
+      throw error
+    }
   }
 
   #compact(t: string, frame: Frame, isSuperjson: boolean, chars: number): void {
     switch (t) {
       case 'q':
-        return this.#compactRequest(frame, { era: 'compact', isSuperjson })
+        return this.#compactRequest(frame, isSuperjson)
       case 'r':
-        return this.#compactResponse(frame, { era: 'compact', isSuperjson })
+        return this.#compactResponse(frame, isSuperjson)
       case 'cb':
         return this.#callback(textOf(frame['id'], 'id'), (peer) =>
           this.#list(frame, 'a', peer).map(valueOf),
@@ -263,48 +286,20 @@ export class Endpoint {
     }
   }
 
-  #classic(type: string, frame: Frame, isSuperjson: boolean): void {
-    const id = textOf(frame['id'], 'id')
-    const form: Form = { era: 'classic', isSuperjson }
-    if (type === 'response') {
-      const pending = this.#pending.take(id)
-      if (!pending) return
-      pending.peer.settle(form)
-      const { result, error } = (frame['args'] ?? {}) as { result?: unknown; error?: unknown }
-      if (error) pending.reject(fromWireError(error))
-      else pending.resolve(result)
-    } else if (type === 'callback') {
-      const { method, args } = frame
-      this.#callback(String(method), () => (Array.isArray(args) ? args : []))
-    } else {
-      const request = readClassic(frame)
-      if (request) this.#answerKkrpc(id, request, form, type !== 'request')
-    }
-  }
-
-  #compactRequest(frame: Frame, form: Form): void {
-    const { id, op, p, to } = frame
+  #compactRequest(frame: Frame, isSuperjson: boolean): void {
+    const { op, p, to } = frame
     if (to !== undefined && to !== this.id) return
-    const requestId = textOf(id, 'id')
+    const id = textOf(frame['id'], 'id')
     const path = Array.isArray(p) ? p.map((key) => textOf(key, 'p')) : []
-    if (frame['js'] !== 1) {
-      const args = Array.isArray(frame['a']) ? frame['a'] : []
-      const request = { op: (op ?? 'call') as Request['op'], path, args, value: frame['v'] }
-      return this.#answerKkrpc(requestId, request, form, true)
-    }
-    const peer = this.#peers.sender(requestId)
-    const args =
-      frame['method'] === undefined ? this.#list(frame, 'a', peer) : this.#hybridArgs(frame, peer)
-    if (path.length === 1 && path[0] === HELLO) return this.#hello(requestId, args[0])
-    const request: Request = { op: op as Request['op'], path, args, value: args[0] }
-    const answer: Answer = {
-      succeeded: (value) =>
-        peer.isGone
-          ? null
-          : `{"t":"r","js":1,"id":${JSON.stringify(requestId)}${this.#references.encode(peer, 'v', value)}}`,
-      failed: (error) => JSON.stringify({ t: 'r', js: 1, id: requestId, e: toWireError(error) }),
-    }
-    this.#local.answer(request, requestId, to !== undefined, answer)
+    if (frame['js'] !== 1 || isSuperjson) return this.#kkrpc.compact(id, path, frame, isSuperjson)
+    const peer = this.#peers.sender(id)
+    const isHybrid = frame['method'] !== undefined
+    const args = isHybrid ? this.#hybridArgs(frame, peer) : this.#list(frame, 'a', peer)
+    if (path.length === 1 && path[0] === HELLO) return this.#hello(id, args[0])
+    const value = isHybrid ? valueOf(frame['v']) : args[0]
+    const request: Request = { op: op as Request['op'], path, args, value }
+    const answer = new OwnAnswer(this.#references, peer, id)
+    this.#local.answer(request, id, to !== undefined, answer)
   }
 
   #hybridArgs(frame: Frame, peer: Peer): unknown[] {
@@ -318,42 +313,30 @@ export class Endpoint {
     if (!isRecord(greeting)) throw new TypeError('$hello takes { from, offers }')
     const { from, offers } = greeting
     const names = Array.isArray(offers) ? offers.filter((name) => typeof name === 'string') : []
-    this.#peers.add(textOf(from, 'from'), names)
+    const forgotten = this.#peers.add(textOf(from, 'from'), names)
+    if (forgotten !== null) this.forget(forgotten)
     this.#send(JSON.stringify({ t: 'r', js: 1, id }))
-  }
-
-  #answerKkrpc(id: string, request: Request, form: Form, knowsErrors: boolean): void {
-    this.#peers.main.settle(form)
-    const args = request.args.map((arg) => {
-      const callbackId = callbackOf(arg, form.era)
-      if (callbackId === null) return valueOf(arg)
-      return (...given: unknown[]) => {
-        this.#send(kkrpcCallback(form, this.#newId(), callbackId, given))
-      }
-    })
-    const value = form.era === 'compact' ? valueOf(request.value) : request.value
-    this.#local.answer({ ...request, args, value }, id, false, {
-      succeeded: (result) => kkrpcResponse(form, id, result),
-      failed: (error) => kkrpcFailure(form, id, error, knowsErrors),
-    })
   }
 
   #newId(): string {
     return `${this.id}.${(++this.#lastId).toString(36)}`
   }
 
-  #compactResponse(frame: Frame, form: Form): void {
+  #compactResponse(frame: Frame, isSuperjson: boolean): void {
     const id = textOf(frame['id'], 'id')
+    const isOwn = frame['js'] === 1 && !isSuperjson
     const pending = this.#pending.take(id)
     if (!pending) {
       // The call has timed out or was aborted.
-      if (frame['x'] === 1 && id.startsWith(`${this.id}.`)) this.#references.discard(frame['v'])
+      if (isOwn && frame['x'] === 1 && id.startsWith(`${this.id}.`)) {
+        this.#references.discard(frame['v'])
+      }
       return
     }
     const { peer } = pending
-    const isOwn = frame['js'] === 1
-    peer.settle(isOwn ? 'own' : form)
-    if (frame['e'] !== undefined) return pending.reject(fromWireError(frame['e']))
+    const { e } = frame
+    peer.settle(isOwn ? 'own' : { era: 'compact', isSuperjson })
+    if (e !== undefined) return pending.reject(isOwn ? fromWireError(e) : fromKkrpcError(e))
     try {
       pending.resolve(isOwn ? this.#value(frame, 'v', peer) : frame['v'])
     } catch (error) {
@@ -372,27 +355,18 @@ export class Endpoint {
     }
   }
 
-  #list(frame: Frame, key = 'a', peer = this.#peers.main): unknown[] {
+  #list(frame: Frame, key: string, peer: Peer): unknown[] {
     const list = this.#value(frame, key, peer)
     return Array.isArray(list) ? list : []
   }
 
-  /** A value of a frame, with what its marks announce: `m` for superjson, `x` for placeholders. */
+  /** A value of a frame. `x` announces placeholders. */
   #value(frame: Frame, key: string, peer: Peer): unknown {
-    let value = frame[key]
-    if (frame['m'] !== undefined) value = restore(value, frame['m'] as Meta)
-    return frame['x'] === 1 ? this.#references.decode(peer, value) : value
+    return frame['x'] === 1 ? this.#references.decode(peer, frame[key]) : frame[key]
   }
 }
 
 /** A short id that is unlikely to occur twice among the windows of an app. */
 function uniqueId(): string {
   return Math.random().toString(36).slice(2, 10).padEnd(8, '0')
-}
-
-/** Arguments without `undefined` at the end, which says the same as no argument. */
-function trimmed(args: unknown[]): unknown[] {
-  let length = args.length
-  while (length > 0 && args[length - 1] === undefined) length--
-  return length === args.length ? args : args.slice(0, length)
 }

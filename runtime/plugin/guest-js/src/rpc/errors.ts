@@ -1,78 +1,163 @@
-/** Errors across a connection: an answer carries name, message, stack, cause and own fields. */
+/**
+ * Errors across a connection: an answer carries name, message, stack, cause and own fields.
+ *
+ * Endpoints of this package also carry `AggregateError.errors`, own fields of any name, and thrown values that
+ * are no errors. kkrpc has fields beside name and message.
+ */
 
-/** An error as the compact wire has it. */
+/** An error between endpoints of this package. */
 export interface WireError {
+  /** Name, message, stack. */
   n: string
   m: string
   s?: string
-  c?: unknown
-  [field: string]: unknown
+  /** The cause. */
+  c?: WireError
+  /** The errors of an `AggregateError`. */
+  es?: WireError[]
+  /** Own enumerable fields, as JSON keeps them. */
+  f?: Record<string, unknown>
+  /** The thrown value, if it is no `Error`. */
+  v?: unknown
 }
 
-/** The deepest chain of causes that is sent. */
-const MAX_CAUSES = 8
+/** How deep causes and errors of an `AggregateError` are sent. */
+const MAX_DEPTH = 8
 
-const OWN = new Set(['name', 'message', 'stack', 'cause', 'n', 'm', 's', 'c'])
+/** The most errors of an `AggregateError`. */
+const MAX_ERRORS = 100
 
-/** The error for the wire. A thrown value that is no `Error` becomes its text. */
+/** Fields of every error. */
+const OF_ERRORS = new Set(['name', 'message', 'stack', 'cause', 'errors'])
+
+/** Fields of kkrpc's errors in either era. */
+const OF_KKRPC = new Set([...OF_ERRORS, 'n', 'm', 's', 'c'])
+
+/** Whether a value is an error: of any realm, or a `DOMException`. */
+export function isError(value: unknown): value is Error {
+  if (value instanceof Error) return true
+  const tag = Object.prototype.toString.call(value)
+  return tag === '[object Error]' || tag === '[object DOMException]'
+}
+
 export function toWireError(thrown: unknown, depth = 0): WireError {
-  if (!(thrown instanceof Error)) return { n: 'Error', m: textOf(thrown) }
+  if (!isError(thrown)) {
+    const error: WireError = { n: 'Error', m: textOf(thrown) }
+    const value = jsonOf(thrown)
+    if (value !== undefined) error.v = value
+    return error
+  }
   const error: WireError = { n: String(thrown.name), m: String(thrown.message) }
   if (typeof thrown.stack === 'string') error.s = thrown.stack
-  if (thrown.cause !== undefined && depth < MAX_CAUSES) {
-    error.c =
-      thrown.cause instanceof Error ? toWireError(thrown.cause, depth + 1) : plain(thrown.cause)
+  if (depth < MAX_DEPTH) {
+    if (thrown.cause !== undefined) error.c = toWireError(thrown.cause, depth + 1)
+    const { errors } = thrown as { errors?: unknown }
+    if (Array.isArray(errors)) {
+      error.es = errors.slice(0, MAX_ERRORS).map((inner) => toWireError(inner, depth + 1))
+    }
   }
   for (const [key, value] of Object.entries(thrown)) {
-    const copy = OWN.has(key) ? undefined : jsonOf(value)
-    if (copy !== undefined) error[key] = copy
+    const copy = OF_ERRORS.has(key) ? undefined : jsonOf(value)
+    if (copy !== undefined) define((error.f ??= {}), key, copy, true)
   }
   return error
 }
 
-/** The error of an answer: compact, classic from kkrpc 0.4 on, or the text of kkrpc 0.2. */
-export function fromWireError(wire: unknown, depth = 0): Error {
-  if (typeof wire !== 'object' || wire === null) return new Error(textOf(wire))
-  const record = wire as Record<string, unknown>
-  const isCompact = 'm' in record
-  const message = isCompact ? record['m'] : record['message']
-  const cause = isCompact ? record['c'] : record['cause']
-  const error = new Error(textOf(message ?? ''), {
-    ...(cause === undefined
+/** What was thrown: an `Error`, except where another value was thrown. */
+export function fromWireError(wire: unknown, depth = 0): unknown {
+  if (!isRecord(wire)) return new Error(textOf(wire))
+  if (Object.hasOwn(wire, 'v')) return wire['v']
+  const { n, m, s, c, es, f } = wire
+  const inner = (error: unknown) => (depth < MAX_DEPTH ? fromWireError(error, depth + 1) : error)
+  const options = c === undefined ? {} : { cause: inner(c) }
+  const error = Array.isArray(es)
+    ? new AggregateError(es.slice(0, MAX_ERRORS).map(inner), textOf(m ?? ''), options)
+    : new Error(textOf(m ?? ''), options)
+  describe(error, n, s)
+  if (isRecord(f)) copyFields(error, f, OF_ERRORS)
+  return error
+}
+
+/** An error as kkrpc from 1.0 on reads it: fields beside name and message. */
+export function toCompactError(thrown: unknown): Record<string, unknown> {
+  const { n, m, s, c, f } = toWireError(thrown)
+  const fields: Record<string, unknown> = { n, m }
+  if (s !== undefined) fields['s'] = s
+  if (c !== undefined) fields['c'] = compactCause(c)
+  copyFields(fields, f ?? {}, OF_KKRPC)
+  return fields
+}
+
+/** An error as kkrpc from 0.4 to 0.7 reads it. */
+export function toClassicError(thrown: unknown): Record<string, unknown> {
+  return classicOf(toWireError(thrown))
+}
+
+/** The error of kkrpc's answer: compact, classic from 0.4 on, or the text of 0.2. */
+export function fromKkrpcError(wire: unknown, depth = 0): Error {
+  if (!isRecord(wire)) return new Error(textOf(wire))
+  const isCompact = 'm' in wire
+  const message = isCompact ? wire['m'] : wire['message']
+  const cause = isCompact ? wire['c'] : wire['cause']
+  const options =
+    cause === undefined
       ? {}
-      : { cause: isError(cause) && depth < MAX_CAUSES ? fromWireError(cause, depth + 1) : cause }),
-  })
-  const name = isCompact ? record['n'] : record['name']
-  if (typeof name === 'string') define(error, 'name', name)
-  const stack = isCompact ? record['s'] : record['stack']
-  if (typeof stack === 'string') define(error, 'stack', stack)
-  for (const [key, value] of Object.entries(record)) {
-    if (!OWN.has(key)) define(error, key, value, true)
-  }
+      : {
+          cause:
+            isKkrpcError(cause) && depth < MAX_DEPTH ? fromKkrpcError(cause, depth + 1) : cause,
+        }
+  const error = new Error(textOf(message ?? ''), options)
+  if (isCompact) describe(error, wire['n'], wire['s'])
+  else describe(error, wire['name'], wire['stack'])
+  copyFields(error, wire, OF_KKRPC)
   return error
 }
 
-/** The classic form, from kkrpc 0.4 on; kkrpc 0.2 shows `message` alone. */
-export function toClassicError(wire: WireError): Record<string, unknown> {
-  const { n: name, m: message, s: stack, c: cause, ...own } = wire
+function compactCause(cause: WireError): unknown {
+  if ('v' in cause) return cause.v
+  const { n, m, s, c } = cause
   return {
-    name,
-    message,
-    ...(stack === undefined ? {} : { stack }),
-    ...(cause === undefined
-      ? {}
-      : { cause: isError(cause) ? toClassicError(cause as WireError) : cause }),
-    ...own,
+    n,
+    m,
+    ...(s === undefined ? {} : { s }),
+    ...(c === undefined ? {} : { c: compactCause(c) }),
   }
 }
 
-function isError(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return ('n' in value && 'm' in value) || ('name' in value && 'message' in value)
+function classicOf({ n: name, m: message, s: stack, c: cause, f }: WireError) {
+  const fields: Record<string, unknown> = { name, message }
+  if (stack !== undefined) fields['stack'] = stack
+  if (cause !== undefined) fields['cause'] = 'v' in cause ? cause.v : classicOf(cause)
+  copyFields(fields, f ?? {}, OF_ERRORS)
+  return fields
 }
 
-function define(error: Error, key: string, value: unknown, enumerable = false): void {
-  Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true })
+function isKkrpcError(value: unknown): boolean {
+  return isRecord(value) && (('n' in value && 'm' in value) || 'message' in value)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function describe(error: Error, name: unknown, stack: unknown): void {
+  if (typeof name === 'string') define(error, 'name', name)
+  if (typeof stack === 'string') define(error, 'stack', stack)
+}
+
+function copyFields(
+  target: object,
+  fields: Record<string, unknown>,
+  except: ReadonlySet<string>,
+): void {
+  for (const [key, value] of Object.entries(fields)) {
+    if (!except.has(key)) define(target, key, value, true)
+  }
+}
+
+/** Defines a property, so that `__proto__` is one too. */
+function define(target: object, key: string, value: unknown, enumerable = false): void {
+  Object.defineProperty(target, key, { value, enumerable, configurable: true, writable: true })
 }
 
 /** The value as JSON carries it; `undefined` if it does not. */
@@ -83,10 +168,6 @@ function jsonOf(value: unknown): unknown {
   } catch {
     return undefined
   }
-}
-
-function plain(value: unknown): unknown {
-  return jsonOf(value) ?? textOf(value)
 }
 
 function textOf(value: unknown): string {

@@ -4,8 +4,9 @@
  * - classic (0.x): `{ id, method, args, type, callbackIds?, version }`, bare or in superjson's wrapper
  * - compact (from 1.0): `{ t: 'q' | 'r' | 'cb' | …, id, … }`
  */
-import { toClassicError, toWireError } from './errors.ts'
-import { Encoding, toSuperjson } from './values.ts'
+import { Encoder } from './encode.ts'
+import { toClassicError, toCompactError, toWireError } from './errors.ts'
+import { toSuperjson } from './superjson.ts'
 
 /** How kkrpc's side writes frames. */
 export interface Form {
@@ -42,9 +43,16 @@ export function kkrpcRequest(form: Form, id: string, request: Request, add: AddC
 
 /** A request that kkrpc of both eras and our own endpoint read: for a peer that has not answered yet. */
 export function hybridRequest(id: string, request: Request, add: AddCallback): string {
-  const compact = compactRequest(id, request, add)
+  const ids: string[] = []
+  const compact = compactRequest(id, request, (callback) => {
+    const callbackId = add(callback)
+    ids.push(callbackId)
+    return callbackId
+  })
+  let next = 0
+  const classic = classicRequest(id, request, () => ids[next++]!)
   // `JsRuntimeIo` skips lines that begin with `t`.
-  return JSON.stringify({ ...classicRequest(id, request, add), version: 'json', ...compact, js: 1 })
+  return JSON.stringify({ ...classic, version: 'json', ...compact, js: 1 })
 }
 
 /** The answer to a request of kkrpc. */
@@ -56,9 +64,16 @@ export function kkrpcResponse(form: Form, id: string, value: unknown): string {
 
 /** The answer to a failed request of kkrpc. kkrpc 0.2 and 0.3 show texts alone. */
 export function kkrpcFailure(form: Form, id: string, error: unknown, knowsErrors: boolean): string {
-  const wire = toWireError(error)
-  if (form.era === 'compact') return write(form, { t: 'r', id, e: wire })
-  return write(form, classic(id, { error: knowsErrors ? toClassicError(wire) : wire.m }))
+  if (form.era === 'compact') return write(form, { t: 'r', id, e: toCompactError(error) })
+  return write(
+    form,
+    classic(id, { error: knowsErrors ? toClassicError(error) : toWireError(error).m }),
+  )
+}
+
+/** Tells kkrpc from 2.1 on that its callback is not used any more. Earlier versions skip the frame. */
+export function kkrpcRelease(form: Form, callbackId: string): string {
+  return write(form, { t: 'cbr', ids: [callbackId] })
 }
 
 /** The call of a callback that kkrpc has handed over. */
@@ -89,13 +104,19 @@ export function readClassic(frame: Record<string, unknown>): Request | null {
   }
 }
 
-/** The id of a callback in place of an argument; `null` if the argument is a value. */
-export function callbackOf(arg: unknown, era: Form['era']): string | null {
+/**
+ * The id of a callback in place of an argument; `null` if the argument is a value.
+ *
+ * @param callbackIds - The field of a classic frame: text that begins as a callback does may be a value.
+ */
+export function callbackOf(arg: unknown, era: Form['era'], callbackIds?: unknown): string | null {
   if (era === 'classic') {
-    return typeof arg === 'string' && arg.startsWith(CALLBACK) ? arg.slice(CALLBACK.length) : null
+    if (typeof arg !== 'string' || !arg.startsWith(CALLBACK)) return null
+    const id = arg.slice(CALLBACK.length)
+    return Array.isArray(callbackIds) && callbackIds.includes(id) ? id : null
   }
   if (!isRecord(arg) || arg[NEXT_ARG] !== 'callback') return null
-  return String(arg['id'])
+  return textOf(arg['id'], 'id')
 }
 
 /** The value of an argument: kkrpc from 1.0 on wraps it. */
@@ -147,16 +168,13 @@ function classic(id: string, args: object) {
 
 /** kkrpc recognizes superjson by the first characters, so a plain value may always go without it. */
 function write({ era, isSuperjson }: Form, frame: object): string {
-  const encoding = new Encoding(null)
-  const isPlain = isPlainFor(encoding, frame)
-  if (isSuperjson && (!isPlain || era === 'compact'))
-    return toSuperjson(version(era, frame, 'superjson'))
-  return JSON.stringify(version(era, frame, 'json'), era === 'classic' ? replace : undefined)
-}
-
-function isPlainFor(encoding: Encoding, frame: object): boolean {
-  encoding.encode(frame)
-  return !encoding.isRich && !encoding.hasPlaceholders
+  const encoder = new Encoder(null, null)
+  const encoded = encoder.encode(frame) as object
+  if (isSuperjson && (encoder.isRich || era === 'compact')) {
+    return toSuperjson(version(era, encoded, 'superjson'))
+  }
+  const isBinary = era === 'classic' && encoder.isRich
+  return JSON.stringify(version(era, encoded, 'json'), isBinary ? replace : undefined)
 }
 
 function version(era: Form['era'], frame: object, name: 'json' | 'superjson'): object {

@@ -1,8 +1,12 @@
 /** Access to the functions that an endpoint offers. */
+import { isNative } from './encode.ts'
 import type { Request } from './kkrpc.ts'
 
 /** How deep nested objects are listed. */
 const MAX_DEPTH = 4
+
+/** The most members that are listed. */
+const MAX_NAMES = 4096
 
 /**
  * Performs a request on an API object. Only members of the API itself and of its classes are reached, and
@@ -54,16 +58,17 @@ export function hasMember(api: object, path: readonly string[]): boolean {
   return true
 }
 
-/** The paths of all functions of an API, with dots. */
+/** The paths of all functions and properties of an API, with dots. */
 export function namesOf(api: object): string[] {
   const names: string[] = []
   const visit = (target: object, prefix: string, depth: number) => {
     for (const key of keysOf(target)) {
+      if (names.length === MAX_NAMES) return
       // Getters are not run.
       const member = valueOf(target, key)
       const name = prefix + key
-      if (typeof member === 'function') names.push(name)
-      else if (typeof member === 'object' && member !== null && depth < MAX_DEPTH) {
+      names.push(name)
+      if (typeof member === 'object' && member !== null && depth < MAX_DEPTH) {
         visit(member, `${name}.`, depth + 1)
       }
     }
@@ -89,7 +94,7 @@ function isMember(target: unknown, key: string): boolean {
 /** The prototypes of the language and of the runtime, such as those of `Array` and `Map`. */
 function isBuiltIn(prototype: object): boolean {
   const { constructor } = prototype as { constructor?: unknown }
-  return typeof constructor === 'function' && /\{\s*\[native code\]\s*\}\s*$/.test(`${constructor}`)
+  return typeof constructor === 'function' && isNative(constructor)
 }
 
 /** The value of a property without running a getter. */

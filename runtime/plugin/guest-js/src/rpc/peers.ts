@@ -1,25 +1,31 @@
 /** The other sides of a connection: a backend has one peer per window, a window has the backend. */
-import { Encoding } from './values.ts'
-import type { Form } from './kkrpc.ts'
+import { Encoder, type Owner } from './encode.ts'
+import type { Form, Request } from './kkrpc.ts'
 
 /** The most peers that have greeted: windows of an app. The one that greeted first is forgotten. */
 const MAX_PEERS = 256
+
+/** The most names of one peer that are remembered. */
+const MAX_OFFERS = 4096
 
 /** One peer. */
 export class Peer {
   /** The id of its endpoint; `null` for the peer that is reached without an address. */
   readonly id: string | null
-  /** The names that it offers; `null` if they are not known. */
-  offers: ReadonlySet<string> | null
   /** Nothing is sent to it any more. */
   isGone = false
+  /** Called when the form is known. */
+  onSettled: (() => void) | null = null
+  /** The dotted paths that it offers; `null` if they are not known. */
+  #offers: ReadonlySet<string> | null = null
+  /** Their first parts. */
+  #roots: ReadonlySet<string> | null = null
   #form: Form | 'own' | null
   /** Calls that wait for the form, in order. */
   #waiting: (() => void)[] = []
 
-  constructor(id: string | null, form: Form | 'own' | null, offers: ReadonlySet<string> | null) {
+  constructor(id: string | null, form: Form | 'own' | null) {
     this.id = id
-    this.offers = offers
     this.#form = form
   }
 
@@ -30,7 +36,9 @@ export class Peer {
 
   /** It writes in this form: calls that wait are sent. */
   settle(form: Form | 'own'): void {
-    this.#form ??= form
+    if (this.#form !== null) return
+    this.#form = form
+    this.onSettled?.()
     for (const send of this.#waiting.splice(0)) send()
   }
 
@@ -40,36 +48,56 @@ export class Peer {
   }
 
   /** Whether a call with these values waits for the form. Calls keep their order. */
-  mustWait(args: unknown[], value: unknown): boolean {
+  mustWait({ args, value }: Request): boolean {
     if (this.#form !== null) return false
     if (this.#waiting.length > 0) return true
-    const encoding = new Encoding({
-      fromFunction: placeholder,
-      fromStream: placeholder,
-      fromSignal: placeholder,
-    })
-    const others = args.filter((arg) => typeof arg !== 'function')
-    encoding.encode(others)
-    encoding.encode(value)
-    return encoding.hasPlaceholders || encoding.isRich
+    // Functions as arguments have the same form everywhere.
+    const encoder = new Encoder(nothing, null)
+    encoder.encode(args.filter((arg) => typeof arg !== 'function'))
+    encoder.encode(value)
+    return encoder.hasPlaceholders
+  }
+
+  setOffers(paths: string[]): void {
+    const offers = new Set(paths.slice(0, MAX_OFFERS))
+    this.#offers = offers
+    this.#roots = new Set([...offers].map(rootOf))
+  }
+
+  /** 2 if it offers this path, 1 if it offers the first part: members that come later are not listed. */
+  offers(path: string): number {
+    if (this.#offers?.has(path)) return 2
+    return this.#roots?.has(rootOf(path)) ? 1 : 0
   }
 }
 
-const placeholder = () => ({ $: 'function', id: '' }) as const
+/** An owner for values that are not sent. */
+const nothing: Owner<null> = {
+  fromFunction: () => ({ $: 'undefined' }),
+  fromStream: () => ({ $: 'undefined' }),
+  fromSignal: () => ({ $: 'undefined' }),
+  takeBack: () => {},
+}
+
+function rootOf(path: string): string {
+  const end = path.indexOf('.')
+  return end < 0 ? path : path.slice(0, end)
+}
 
 export class Peers {
   /** The peer without an address. */
-  readonly main = new Peer(null, null, null)
+  readonly main = new Peer(null, null)
   /** Peers that have greeted, the latest last. */
   readonly #greeted = new Map<string, Peer>()
 
-  add(id: string, offers: string[]): void {
-    const peer = this.#greeted.get(id) ?? new Peer(id, 'own', null)
-    peer.offers = new Set(offers)
+  /** Adds a peer, or replaces what it offers. Returns the peer that is forgotten for it. */
+  add(id: string, offers: string[]): string | null {
+    const peer = this.#greeted.get(id) ?? new Peer(id, 'own')
+    peer.setOffers(offers)
     // The latest is the last.
     this.#greeted.delete(id)
     this.#greeted.set(id, peer)
-    if (this.#greeted.size > MAX_PEERS) this.remove(this.#greeted.keys().next().value!)
+    return this.#greeted.size > MAX_PEERS ? this.#greeted.keys().next().value! : null
   }
 
   remove(id: string): Peer | undefined {
@@ -85,12 +113,15 @@ export class Peers {
     return this.#greeted.get(requestId.slice(0, requestId.lastIndexOf('.'))) ?? this.main
   }
 
-  /** The peer for a call: the one that greeted last among those that offer the function. */
+  /** The peer for a call: the one that greeted last among those that offer the member. */
   choose(path: readonly string[]): Peer {
     if (this.#greeted.size === 0) return this.main
     const name = path.join('.')
-    let chosen = this.main
-    for (const peer of this.#greeted.values()) if (peer.offers?.has(name)) chosen = peer
+    let [chosen, best] = [this.main, 1]
+    for (const peer of this.#greeted.values()) {
+      const match = peer.offers(name)
+      if (match >= best) [chosen, best] = [peer, match]
+    }
     return chosen
   }
 }

@@ -3,17 +3,37 @@
  * and what stands here for things of the other side.
  */
 import { JsRuntimeError } from '../error.ts'
+import { decode, type Referents } from './decode.ts'
+import { Encoder, isSimple, type Owner, type Placeholder } from './encode.ts'
 import { fromWireError, toWireError } from './errors.ts'
 import type { Peer } from './peers.ts'
 import { Consumer, Producer, type EncodedItem, type StreamEnd } from './streams.ts'
-import { Encoding, annotate, decode, type Placeholder, type Referents } from './values.ts'
 
 type Callback = (...args: never[]) => unknown
 type Frame = Record<string, unknown>
 
+/** The most streams in one direction, and the most signals of the other side, that are open at a time. */
+const MAX_OPEN = 65_536
+
+/** Fields of a frame. */
+export interface Fields {
+  /** Their JSON, with a comma before them. */
+  text: string
+  /** Takes back what they hand over, if the frame is not sent. */
+  takeBack?: (() => void) | undefined
+}
+
+const NO_FIELDS: Fields = { text: '' }
+
 interface Owned<Value> {
   peer: Peer
   value: Value
+}
+
+/** A function that this side has handed over. */
+interface SentCallback extends Owned<Callback> {
+  /** How often the peer has received it under this id, less how often it has released it. */
+  uses: number
 }
 
 /** A signal that this side has handed over. */
@@ -22,11 +42,11 @@ interface SentSignal {
   listener: () => void
 }
 
-export class References {
+export class References implements Owner<Peer> {
   readonly #prefix: string
   readonly #send: (line: string) => void
   #lastId = 0
-  readonly #callbacks = new Map<string, Owned<Callback>>()
+  readonly #callbacks = new Map<string, SentCallback>()
   readonly #callbackIds = new WeakMap<Callback, Map<Peer, string>>()
   readonly #producers = new Map<string, Owned<Producer>>()
   readonly #consumers = new Map<string, Owned<WeakRef<Consumer> | Consumer>>()
@@ -47,20 +67,21 @@ export class References {
     this.#send = send
   }
 
-  /** The fields of a frame that carry this value, with a comma before them. */
-  encode(peer: Peer, key: string, value: unknown): string {
-    if (value === undefined) return ''
-    const type = typeof value
-    if (type === 'string' || type === 'boolean') return `,"${key}":${JSON.stringify(value)}`
-    const encoding = this.#encoding(peer)
-    const encoded = encoding.encode(value)
-    const marks = encoding.hasPlaceholders ? ',"x":1' : ''
-    if (!encoding.isRich) return `,"${key}":${JSON.stringify(encoded)}${marks}`
-    const { json, meta } = annotate(encoded)
-    const annotations = meta === undefined ? '' : `,"m":${JSON.stringify(meta)}`
-    return `,"${key}":${JSON.stringify(json)}${annotations}${marks}`
+  /**
+   * The fields of a frame that carry this value.
+   *
+   * @throws `TypeError` for a value that cannot be sent. Nothing is handed over then.
+   */
+  encode(peer: Peer, key: string, value: unknown): Fields {
+    if (value === undefined) return NO_FIELDS
+    if (isSimple(value) || (Array.isArray(value) && value.every(isSimple))) {
+      return { text: `,"${key}":${JSON.stringify(value)}` }
+    }
+    const { json, hasPlaceholders, takeBack } = this.#encoded(peer, value)
+    return { text: `,"${key}":${json}${hasPlaceholders ? ',"x":1' : ''}`, takeBack }
   }
 
+  /** @throws For malformed placeholders, and if too many streams or signals are open. */
   decode(peer: Peer, value: unknown): unknown {
     const referents: Referents = {
       toFunction: (id) => this.remoteFunction(peer, id),
@@ -71,15 +92,19 @@ export class References {
   }
 
   /**
-   * Registers a function that the peer may call. A peer of this package releases it. kkrpc before 2.1 does
-   * not, so there the same function keeps its id.
+   * Registers a function that the peer may call, and returns its id. A peer of this package releases it as often
+   * as it has received it. For kkrpc, the same function keeps its id.
    */
   callback(peer: Peer, callback: Callback): string {
     if (peer.form === 'own') return this.#addCallback(peer, callback)
     const ids = this.#callbackIds.get(callback) ?? new Map<Peer, string>()
     this.#callbackIds.set(callback, ids)
     const known = ids.get(peer)
-    if (known !== undefined && this.#callbacks.has(known)) return known
+    const sent = known === undefined ? undefined : this.#callbacks.get(known)
+    if (known !== undefined && sent) {
+      sent.uses++
+      return known
+    }
     const id = this.#addCallback(peer, callback)
     ids.set(peer, id)
     return id
@@ -87,8 +112,14 @@ export class References {
 
   #addCallback(peer: Peer, callback: Callback): string {
     const id = this.#newId()
-    this.#callbacks.set(id, { peer, value: callback })
+    this.#callbacks.set(id, { peer, value: callback, uses: 1 })
     return id
+  }
+
+  /** The peer does not use a function any more, or has not received it. kkrpc releases it once. */
+  releaseCallback(id: string, isOnce: boolean): void {
+    const sent = this.#callbacks.get(id)
+    if (sent && (--sent.uses === 0 || isOnce)) this.#callbacks.delete(id)
   }
 
   freeCallbacks(): void {
@@ -96,8 +127,18 @@ export class References {
   }
 
   /** A function of this side, and the peer that has it. */
-  callbackOf(id: string): { peer: Peer; value: Callback } | undefined {
+  callbackOf(id: string): Owned<Callback> | undefined {
     return this.#callbacks.get(id)
+  }
+
+  fromFunction(peer: Peer, callback: Callback): Placeholder {
+    return { $: 'function', id: this.callback(peer, callback) }
+  }
+
+  /** Takes back a function or a stream that was not sent. A signal is released with its last use here. */
+  takeBack(placeholder: Placeholder): void {
+    if (placeholder.$ === 'function') this.releaseCallback(placeholder.id, false)
+    else if (placeholder.$ === 'stream') this.#producers.delete(placeholder.id)
   }
 
   /** Releases what a value refers to, which nobody receives. */
@@ -115,23 +156,15 @@ export class References {
     })
   }
 
-  /** A function that calls one of the peer. */
-  remoteFunction(peer: Peer, id: string): (...args: unknown[]) => void {
-    const call = (...args: unknown[]) => {
-      if (peer.isGone) return
-      this.#send(`{"t":"cb","id":${JSON.stringify(id)}${this.encode(peer, 'a', args)}}`)
-    }
-    this.#released.register(call, { id, isStream: false })
-    return call
-  }
-
   /** Takes a frame about streams, signals and released functions. `items` decodes the items of a stream. */
   receive(t: string, frame: Frame, chars: number, items: (peer: Peer) => unknown[]): void {
     const sid = String(frame['sid'])
     switch (t) {
       case 'cbr':
-        for (const id of Array.isArray(frame['ids']) ? frame['ids'] : [])
-          this.#callbacks.delete(String(id))
+        for (const released of Array.isArray(frame['ids']) ? frame['ids'] : []) {
+          const id = String(released)
+          this.releaseCallback(id, this.#callbacks.get(id)?.peer.form !== 'own')
+        }
         return
       case 'sq':
         return this.#pulled(sid, frame)
@@ -175,40 +208,49 @@ export class References {
     return `${this.#prefix}.${(++this.#lastId).toString(36)}`
   }
 
-  #stream(peer: Peer, source: AsyncIterable<unknown>): Placeholder {
+  #encoded(peer: Peer, value: unknown): EncodedItem {
+    const encoder = new Encoder(this, peer)
+    const encoded = encoder.encode(value)
+    const takeBack = () => encoder.takeBack()
+    try {
+      const { hasPlaceholders } = encoder
+      return { json: JSON.stringify(encoded), hasPlaceholders, takeBack }
+    } catch (error) {
+      takeBack()
+      throw error
+    }
+  }
+
+  #item(peer: Peer, item: unknown): EncodedItem {
+    if (item === undefined) return { json: '{"$":"undefined"}', hasPlaceholders: true }
+    if (isSimple(item)) return { json: JSON.stringify(item), hasPlaceholders: false }
+    return this.#encoded(peer, item)
+  }
+
+  /** A function that calls one of the peer. */
+  remoteFunction(peer: Peer, id: string): (...args: unknown[]) => void {
+    const call = (...args: unknown[]) => {
+      if (peer.isGone) return
+      this.#send(`{"t":"cb","id":${JSON.stringify(id)}${this.encode(peer, 'a', args).text}}`)
+    }
+    this.#released.register(call, { id, isStream: false })
+    return call
+  }
+
+  fromStream(peer: Peer, source: AsyncIterable<unknown>): Placeholder {
+    requireRoom(this.#producers, 'streams')
     const id = this.#newId()
     const send = (items: EncodedItem[], end: StreamEnd | null) => {
       if (end) this.#producers.delete(id)
       const list = items.map(({ json }) => json).join(',')
       const marks = items.some(({ hasPlaceholders }) => hasPlaceholders) ? ',"x":1' : ''
-      const annotations = items[0]?.meta == null ? '' : `,"m":${items[0].meta}`
       const over = end ? ',"d":1' : ''
       const failed = end && 'error' in end ? `,"e":${JSON.stringify(toWireError(end.error))}` : ''
-      this.#send(`{"t":"sr","sid":"${id}","b":[${list}]${annotations}${marks}${over}${failed}}`)
+      this.#send(`{"t":"sr","sid":"${id}","b":[${list}]${marks}${over}${failed}}`)
     }
     const producer = new Producer(source, { encode: (item) => this.#item(peer, item), send })
     this.#producers.set(id, { peer, value: producer })
     return { $: 'stream', id }
-  }
-
-  #item(peer: Peer, item: unknown): EncodedItem {
-    const encoding = this.#encoding(peer)
-    const encoded = encoding.encode([item])
-    const { hasPlaceholders } = encoding
-    const { json, meta } = encoding.isRich ? annotate(encoded) : { json: encoded, meta: undefined }
-    return {
-      json: JSON.stringify((json as unknown[])[0] ?? null),
-      hasPlaceholders,
-      meta: meta === undefined ? null : JSON.stringify(meta),
-    }
-  }
-
-  #encoding(peer: Peer): Encoding {
-    return new Encoding({
-      fromFunction: (callback) => ({ $: 'function', id: this.callback(peer, callback) }),
-      fromStream: (source) => this.#stream(peer, source),
-      fromSignal: (signal) => this.#signal(peer, signal),
-    })
   }
 
   #pulled(sid: string, { op, n }: Frame): void {
@@ -220,6 +262,7 @@ export class References {
   }
 
   #consumer(peer: Peer, id: string): AsyncIterable<unknown> {
+    requireRoom(this.#consumers, 'streams')
     const consumer = new Consumer({
       pull: (count) =>
         this.#send(`{"t":"sq","sid":${JSON.stringify(id)},"op":"pull","n":${count}}`),
@@ -260,7 +303,7 @@ export class References {
     if (this.#consumers.delete(id)) this.#send(JSON.stringify({ t: 'sq', sid: id, op: 'return' }))
   }
 
-  #signal(peer: Peer, signal: AbortSignal): Placeholder {
+  fromSignal(peer: Peer, signal: AbortSignal): Placeholder {
     const ids = this.#signalIds.get(signal) ?? new Map<Peer, string>()
     const known = ids.get(peer)
     if (known !== undefined && this.#sentSignals.has(known)) return { $: 'signal', id: known }
@@ -282,6 +325,7 @@ export class References {
     if (aborted !== undefined) return AbortSignal.abort(fromWireError(aborted))
     const known = this.#controllers.get(id)
     if (known) return known.value.signal
+    requireRoom(this.#controllers, 'signals')
     const controller = new AbortController()
     this.#controllers.set(id, { peer, value: controller })
     return controller.signal
@@ -290,4 +334,9 @@ export class References {
 
 function strong(value: WeakRef<Consumer> | Consumer): Consumer | undefined {
   return value instanceof Consumer ? value : value.deref()
+}
+
+function requireRoom({ size }: Map<string, unknown>, what: string): void {
+  if (size < MAX_OPEN) return
+  throw new JsRuntimeError('tooMany', `the connection has ${MAX_OPEN} open ${what}; end some first`)
 }

@@ -12,6 +12,9 @@ interface Target {
   options: CallOptions
 }
 
+/** The most members of one object whose proxies are kept. */
+const MAX_CHILDREN = 1000
+
 /** What a proxy stands for, by the proxy. */
 const targets = new WeakMap<object, Target>()
 
@@ -72,6 +75,8 @@ function proxyFor(target: Target): object {
       let child = children.get(key)
       if (!child) {
         child = proxyFor({ ...target, path: [...target.path, key] })
+        // An app may use ids as names of members.
+        if (children.size === MAX_CHILDREN) children.clear()
         children.set(key, child)
       }
       return child

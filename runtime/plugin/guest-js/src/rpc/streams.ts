@@ -6,6 +6,8 @@
  * producer's iterator.
  */
 
+import { JsRuntimeError } from '../error.ts'
+
 /** Items that the consumer asks for first, and the most that are on their way or wait. */
 const FIRST_WINDOW = 8
 const MAX_WINDOW = 512
@@ -16,6 +18,9 @@ const WINDOW_CHARS = 1024 * 1024
 /** The most items in one frame, and the characters after which it is sent. */
 const MAX_BATCH = 64
 const MAX_BATCH_CHARS = 256 * 1024
+
+/** The most items that a consumer may ask for in advance. */
+const MAX_CREDIT = 65_536
 
 /** Runs a function after pending microtasks: items that are ready by then share a frame. */
 const soon: (callback: () => void) => void = (() => {
@@ -36,8 +41,8 @@ const soon: (callback: () => void) => void = (() => {
 export interface EncodedItem {
   json: string
   hasPlaceholders: boolean
-  /** superjson's annotations of the array of this one item. */
-  meta: string | null
+  /** Takes back what the item hands over. */
+  takeBack?: (() => void) | undefined
 }
 
 /** The end of a stream: with an error, if it has failed. */
@@ -71,7 +76,7 @@ export class Producer {
 
   /** The consumer takes so many more items. */
   pull(count: number): void {
-    this.#credit += count
+    this.#credit = Math.min(this.#credit + count, MAX_CREDIT)
     if (!this.#isRunning && !this.#isOver) void this.#run()
   }
 
@@ -79,7 +84,7 @@ export class Producer {
   end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#batch = []
+    for (const { takeBack } of this.#batch.splice(0)) takeBack?.()
     this.#return()
   }
 
@@ -117,12 +122,9 @@ export class Producer {
       this.#return()
       return false
     }
-    // Annotations are for one item.
-    if (item.meta !== null && this.#batch.length > 0) this.#flush(null)
     this.#batch.push(item)
     this.#batchChars += item.json.length
-    const isFull = this.#batch.length >= MAX_BATCH || this.#batchChars >= MAX_BATCH_CHARS
-    if (isFull || item.meta !== null) this.#flush(null)
+    if (this.#batch.length >= MAX_BATCH || this.#batchChars >= MAX_BATCH_CHARS) this.#flush(null)
     else this.#schedule()
     return true
   }
@@ -189,9 +191,16 @@ export class Consumer implements AsyncIterableIterator<unknown, undefined> {
     return this
   }
 
-  /** Items have arrived in a frame of so many characters. */
+  /**
+   * Items have arrived in a frame of so many characters.
+   *
+   * @throws {@link JsRuntimeError} of the kind `overflow` for items that were not asked for.
+   */
   receive(items: unknown[], chars: number, end: StreamEnd | null): void {
     if (this.#end) return
+    if (items.length > this.#asked) {
+      throw new JsRuntimeError('overflow', 'the other side sent more items than it was asked for')
+    }
     this.#asked -= items.length
     if (items.length > 0) {
       const most = Math.floor((WINDOW_CHARS * items.length) / chars)

@@ -12,6 +12,15 @@ export interface Refusal {
   name?: string
 }
 
+/** An RPC connection of a page, as the plugin has it. */
+export interface OpenConnection {
+  id: string
+  name: string
+  generation: number
+  lastLine: string
+  answers: boolean
+}
+
 type Args = Record<string, unknown>
 
 export class FakeHost {
@@ -27,9 +36,10 @@ export class FakeHost {
   fault: (command: string) => 'lost' | 'answer lost' | number = () => 0
   readonly #attached = new Map<string, number>()
   readonly #writers = new Map<string, number>()
-  readonly #claims = new Set<string>()
-  /** The last lines of open RPC connections, by `window/connection`. */
-  readonly #lastLines = new Map<string, { name: string; generation: number; text: string }>()
+  /** Claimed requests, and the connections that have declined the others. */
+  readonly #claims = new Map<string, 'claimed' | Set<string>>()
+  /** Open RPC connections, by `window/connection`. */
+  readonly connections = new Map<string, OpenConnection>()
   /** The last generations of removed processes. Generations never repeat. */
   readonly #generations = new Map<string, number>()
 
@@ -98,7 +108,7 @@ export class FakeHost {
 
   /** Closes the bridges of a window whose page is gone. */
   pageGone(label: string): void {
-    for (const key of [...this.#lastLines.keys()]) {
+    for (const key of [...this.connections.keys()]) {
       if (key.startsWith(`${label}/`)) this.#endRpc(key)
     }
     for (const [key, bridge] of this.bridges) {
@@ -153,29 +163,40 @@ export class FakeHost {
     return null
   }
 
-  #openRpc(label: string, { connection, name, generation, lastLine }: Args): null {
-    const line = { name: String(name), generation: Number(generation), text: String(lastLine) }
-    this.#lastLines.set(`${label}/${String(connection)}`, line)
+  #openRpc(label: string, { connection, name, generation, lastLine, answers }: Args): null {
+    this.connections.set(`${label}/${String(connection)}`, {
+      id: String(connection),
+      name: String(name),
+      generation: Number(generation),
+      lastLine: String(lastLine),
+      answers: answers as boolean,
+    })
     return null
   }
 
   /** Writes the last line of a connection. */
   #endRpc(key: string): null {
-    const line = this.#lastLines.get(key)
-    this.#lastLines.delete(key)
-    const process = line && this.processes.get(line.name)
-    if (process?.running && process.generation === line?.generation) {
-      process.write(new TextEncoder().encode(line.text))
+    const connection = this.connections.get(key)
+    this.connections.delete(key)
+    const process = connection && this.processes.get(connection.name)
+    if (process?.running && process.generation === connection?.generation) {
+      process.write(new TextEncoder().encode(connection.lastLine))
     }
     return null
   }
 
-  /** The first window that claims a request answers it. */
-  #claim({ name, generation, request }: Args): boolean {
+  /** The first window that offers the member answers; else the last one that declines. */
+  #claim({ name, generation, request, connection, offers }: Args): 'granted' | 'taken' | 'wait' {
     const key = `${String(name)}/${String(generation)}/${String(request)}`
-    const isFirst = !this.#claims.has(key)
-    this.#claims.add(key)
-    return isFirst
+    const declined = this.#claims.get(key) ?? new Set()
+    if (declined === 'claimed') return 'taken'
+    this.#claims.set(key, declined.add(String(connection)))
+    const mayAnswer = (other: OpenConnection) =>
+      other.answers && other.name === name && other.generation === generation
+    const others = [...this.connections.values()].filter(mayAnswer)
+    if (!offers && others.some(({ id }) => !declined.has(id))) return 'wait'
+    this.#claims.set(key, 'claimed')
+    return 'granted'
   }
 
   #process(name: unknown): FakeProcess {
