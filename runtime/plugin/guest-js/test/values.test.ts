@@ -23,7 +23,8 @@ describe('values between two endpoints', () => {
   it.each([
     ['numbers', [NaN, Infinity, -Infinity, -0, 0]],
     ['nothing', [undefined, null, { a: undefined }]],
-    ['an array with holes', [[, 1, , 2]], [[undefined, 1, undefined, 2]]], // eslint-disable-line no-sparse-arrays
+    ['an array with holes', sparse(), [undefined, 1, undefined, 2]],
+    ['arrays with holes', [sparse()], [[undefined, 1, undefined, 2]]],
     ['dates', [new Date(5), new Date(NaN)]],
     ['maps', new Map<unknown, unknown>([[{ a: 1n }, new Map([[1, new Date(1)]])]])],
     ['sets', new Set([new Set([undefined])])],
@@ -201,6 +202,13 @@ class Holder {
   constructor(held: unknown) {
     this.held = held
   }
+}
+
+function sparse(): unknown[] {
+  const list: unknown[] = []
+  list[1] = 1
+  list[3] = 2
+  return list
 }
 
 function cycle(value: object): object {

@@ -14,6 +14,7 @@
  *
  * @module
  */
+import { usableTimeout } from '../pending-requests.ts'
 import { Endpoint } from '../rpc/endpoint.ts'
 import { remote } from '../rpc/remote.ts'
 import type { Remote } from '../rpc/types.ts'
@@ -33,7 +34,7 @@ export interface ServeOptions {
   onClose?: () => unknown
   /**
    * Milliseconds after the end of stdin for calls that have not returned, and then again for `onClose` and for output
-   * that nobody reads. **Default:** 10 000.
+   * that nobody reads; 0 for no limit. **Default:** 10 000.
    */
   closeTimeout?: number
   /**
@@ -47,7 +48,8 @@ export interface ServeOptions {
 export interface Served<Page extends object> {
   /**
    * The functions that windows and Rust code offer. A call goes to one of them: the one that connected
-   * last among those that offer the function.
+   * last among those that offer the function. A call that nobody answers stays pending: `withCallOptions` sets a
+   * time-out.
    */
   remote: Remote<Page>
   /** Resolves after `onClose`. */
@@ -109,9 +111,12 @@ const CLOSE_TIMEOUT_MS = 10_000
 
 /** Waits for work that may never end. Reports its errors. */
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const done = work.then(() => {}, console.error)
+  const limit = usableTimeout(ms)
+  if (limit === 0) return done
   let timer: ReturnType<typeof setTimeout> | undefined
-  const expired = new Promise((resolve) => (timer = setTimeout(resolve, ms)))
-  await Promise.race([work.catch((error: unknown) => console.error(error)), expired])
+  const expired = new Promise<void>((resolve) => (timer = setTimeout(resolve, limit)))
+  await Promise.race([done, expired])
   clearTimeout(timer)
 }
 

@@ -38,8 +38,15 @@ export const MAX_DEPTH = 500
 
 const UNDEFINED: Placeholder = { $: 'undefined' }
 
-/** Whether JSON keeps a value, for values that need no search. */
+/** Whether JSON keeps a value, for values and arrays that need no deep search. */
 export function isSimple(value: unknown): boolean {
+  if (!Array.isArray(value)) return isPrimitive(value)
+  // By index: `every` skips holes.
+  for (let index = 0; index < value.length; index++) if (!isPrimitive(value[index])) return false
+  return true
+}
+
+function isPrimitive(value: unknown): boolean {
   switch (typeof value) {
     case 'string':
     case 'boolean':

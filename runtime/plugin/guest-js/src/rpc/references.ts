@@ -74,9 +74,7 @@ export class References implements Owner<Peer> {
    */
   encode(peer: Peer, key: string, value: unknown): Fields {
     if (value === undefined) return NO_FIELDS
-    if (isSimple(value) || (Array.isArray(value) && value.every(isSimple))) {
-      return { text: `,"${key}":${JSON.stringify(value)}` }
-    }
+    if (isSimple(value)) return { text: `,"${key}":${JSON.stringify(value)}` }
     const { json, hasPlaceholders, takeBack } = this.#encoded(peer, value)
     return { text: `,"${key}":${json}${hasPlaceholders ? ',"x":1' : ''}`, takeBack }
   }
