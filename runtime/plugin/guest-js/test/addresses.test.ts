@@ -80,7 +80,7 @@ describe('a backend with several windows', () => {
     expect(await backend.call({ op: 'get', path: ['state', 'theme'], args: [] })).toBe('dark')
     await backend.call({ op: 'set', path: ['state', 'theme'], args: [], value: 'light' })
     expect(state.theme).toBe('light')
-    // Members that come later are not listed, but the object that has them is.
+    // Members that come later are not listed; the window that has them claims the request.
     state.later['n'] = new Map([[1, 2]])
     const later = await backend.call({ op: 'get', path: ['state', 'later', 'n'], args: [] })
     expect(later).toEqual(new Map([[1, 2]]))
@@ -135,4 +135,26 @@ describe('a backend with several windows', () => {
       e: { m: 'Method f is not a function' },
     })
   })
+
+  it.each(['before', 'after'])(
+    'sends rich values to peers that greet %s the call and list nothing',
+    async (when) => {
+      const sent: string[] = []
+      const backend = new Endpoint({ api: {}, send: (line) => void sent.push(line) })
+      const greet = () => {
+        const a = [{ from: 'rust', offers: [] }]
+        backend.receive(
+          JSON.stringify({ t: 'q', js: 1, id: 'rust.1', op: 'call', p: ['$hello'], a }),
+        )
+      }
+      if (when === 'before') greet()
+      const call = backend.call({ op: 'call', path: ['save'], args: [new Date(5)] })
+      if (when === 'after') greet()
+      const frame = JSON.parse(sent.find((line) => line.includes('save'))!) as { id: string }
+      expect(frame).toMatchObject({ js: 1, a: [{ $: 'date' }], x: 1 })
+      expect(frame).not.toHaveProperty('to')
+      backend.receive(JSON.stringify({ t: 'r', js: 1, id: frame.id, v: 'saved' }))
+      expect(await call).toBe('saved')
+    },
+  )
 })

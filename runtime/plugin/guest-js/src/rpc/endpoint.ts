@@ -127,9 +127,13 @@ export class Endpoint {
       options.signal?.throwIfAborted()
       const peer = this.#peers.choose(request.path)
       const id = this.#newId()
-      return peer.mustWait(request)
-        ? this.#callLater(peer, id, request, options)
-        : this.#request(peer, id, request, options)
+      const mustWait = peer.mustWait(request)
+      if (mustWait && !this.#peers.haveGreeted) {
+        return this.#callLater(peer, id, request, options)
+      }
+      // Values that kkrpc does not read are for the peers that have greeted.
+      if (mustWait) peer.settle('own')
+      return this.#request(peer, id, request, options)
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -315,6 +319,8 @@ export class Endpoint {
     const names = Array.isArray(offers) ? offers.filter((name) => typeof name === 'string') : []
     const forgotten = this.#peers.add(textOf(from, 'from'), names)
     if (forgotten !== null) this.forget(forgotten)
+    const { main } = this.#peers
+    if (main.isAwaited) main.settle('own')
     this.#send(JSON.stringify({ t: 'r', js: 1, id }))
   }
 

@@ -18,8 +18,6 @@ export class Peer {
   onSettled: (() => void) | null = null
   /** The dotted paths that it offers; `null` if they are not known. */
   #offers: ReadonlySet<string> | null = null
-  /** Their first parts. */
-  #roots: ReadonlySet<string> | null = null
   #form: Form | 'own' | null
   /** Calls that wait for the form, in order. */
   #waiting: (() => void)[] = []
@@ -42,6 +40,11 @@ export class Peer {
     for (const send of this.#waiting.splice(0)) send()
   }
 
+  /** Whether calls wait for the form. */
+  get isAwaited(): boolean {
+    return this.#waiting.length > 0
+  }
+
   /** Calls `send` when the form is known. */
   whenKnown(send: () => void): void {
     this.#waiting.push(send)
@@ -59,15 +62,11 @@ export class Peer {
   }
 
   setOffers(paths: string[]): void {
-    const offers = new Set(paths.slice(0, MAX_OFFERS))
-    this.#offers = offers
-    this.#roots = new Set([...offers].map(rootOf))
+    this.#offers = new Set(paths.slice(0, MAX_OFFERS))
   }
 
-  /** 2 if it offers this path, 1 if it offers the first part: members that come later are not listed. */
-  offers(path: string): number {
-    if (this.#offers?.has(path)) return 2
-    return this.#roots?.has(rootOf(path)) ? 1 : 0
+  offers(path: string): boolean {
+    return this.#offers?.has(path) ?? false
   }
 }
 
@@ -79,16 +78,16 @@ const nothing: Owner<null> = {
   takeBack: () => {},
 }
 
-function rootOf(path: string): string {
-  const end = path.indexOf('.')
-  return end < 0 ? path : path.slice(0, end)
-}
-
 export class Peers {
   /** The peer without an address. */
   readonly main = new Peer(null, null)
   /** Peers that have greeted, the latest last. */
   readonly #greeted = new Map<string, Peer>()
+
+  /** Whether an endpoint of this package has greeted. */
+  get haveGreeted(): boolean {
+    return this.#greeted.size > 0
+  }
 
   /** Adds a peer, or replaces what it offers. Returns the peer that is forgotten for it. */
   add(id: string, offers: string[]): string | null {
@@ -113,15 +112,15 @@ export class Peers {
     return this.#greeted.get(requestId.slice(0, requestId.lastIndexOf('.'))) ?? this.main
   }
 
-  /** The peer for a call: the one that greeted last among those that offer the member. */
+  /**
+   * The peer for a call: the one that greeted last among those that offer the member. Members that nobody has listed
+   * have no address; the peers claim the request.
+   */
   choose(path: readonly string[]): Peer {
     if (this.#greeted.size === 0) return this.main
     const name = path.join('.')
-    let [chosen, best] = [this.main, 1]
-    for (const peer of this.#greeted.values()) {
-      const match = peer.offers(name)
-      if (match >= best) [chosen, best] = [peer, match]
-    }
+    let chosen = this.main
+    for (const peer of this.#greeted.values()) if (peer.offers(name)) chosen = peer
     return chosen
   }
 }
