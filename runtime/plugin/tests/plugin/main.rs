@@ -6,6 +6,7 @@ mod forbidden;
 mod hostile;
 #[path = "../../../core/tests/common/patience.rs"]
 mod patience;
+mod rpc;
 mod streams;
 #[cfg(all(unix, feature = "embedded"))]
 mod symlinks;

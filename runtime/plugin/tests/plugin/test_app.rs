@@ -15,6 +15,7 @@ use tauri::utils::acl::resolved::Resolved;
 use tauri::utils::platform::Target;
 use tauri::webview::InvokeRequest;
 use tauri::{App, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+use tauri_plugin_js::rpc::Failure;
 use tauri_plugin_js::{Builder, Config};
 
 use crate::patience::eventually;
@@ -63,6 +64,14 @@ pub(crate) fn test_app(config: Value, capabilities: &Value, labels: &[&str]) -> 
                 .config(config)
                 .bundle("echo", include_str!("fixtures/echo.mjs"))
                 .bundle("sleeper", include_str!("fixtures/sleeper.mjs"))
+                .bundle("asker", include_str!("fixtures/asker.mjs"))
+                .expose(
+                    "greet",
+                    |name: String| async move { Ok::<_, Failure>(format!("Hello {name}")) },
+                )
+                .expose("refuse", |name: String| async move {
+                    Err::<(), _>(Failure::new(format!("not {name}")))
+                })
                 .build(),
         )
         .build(context)
