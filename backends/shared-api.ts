@@ -16,8 +16,16 @@ export interface BackendApi {
   getSystemInfo(): Promise<SystemInfo>
 }
 
+/** A count of primes: `found` of them are below `checked`. */
+export interface PrimeCount {
+  checked: number
+  found: number
+}
+
 /** The API of `worker.ts`. */
 export interface WorkerApi extends BackendApi, FaultApi {
+  /** Counts the primes below `limit`: yields intermediate counts, and the result as the last item. */
+  countPrimes(limit: number): AsyncIterable<PrimeCount>
   /** Calls `onTick` with 1 to `n`, then resolves with `n`. */
   count(n: number, onTick: (tick: number) => void): Promise<number>
   /** Calls `onItem` with 1 to `n` at an interval of `intervalMs` milliseconds, then resolves with `n`. */

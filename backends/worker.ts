@@ -4,6 +4,7 @@ import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { serve } from 'tauri-plugin-js-api/backend'
 import { faults } from './faults.ts'
+import { countPrimes } from './primes.ts'
 import type { WorkerApi } from './shared-api.ts'
 import { systemInfo } from './system-info.ts'
 
@@ -18,6 +19,7 @@ const api: WorkerApi = {
   async getSystemInfo() {
     return systemInfo()
   },
+  countPrimes,
   async count(n, onTick) {
     for (let tick = 1; tick <= n; tick++) onTick(tick)
     return n

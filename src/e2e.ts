@@ -26,11 +26,13 @@ interface Answer {
   error?: string
 }
 
+/** A connection to a backend for one test. */
+const worker = async (name: string) => (await api.connect<WorkerApi>(name)).api
+
 /** Calls a method of a backend. */
 async function call(name: string, method: keyof WorkerApi, args: unknown[]): Promise<unknown> {
-  const { api: remote } = await api.createChannel<object, WorkerApi>(name)
-  const methods = remote as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
-  return methods[method]?.(...args)
+  const remote = (await worker(name))[method] as (...args: unknown[]) => Promise<unknown>
+  return remote(...args)
 }
 
 /** Policy violations and unhandled errors of the page. */
@@ -64,7 +66,7 @@ if (recording !== null) void recordEvents(recording)
 const hook = {
   ...api,
   problems,
-  worker: async (name: string) => (await api.createChannel<object, WorkerApi>(name)).api,
+  worker,
   openWindow: () => invoke<string>('open_window'),
   /** Opens a window that may not see any backend. */
   openStranger: () => emit('e2e-open-stranger'),

@@ -5,8 +5,8 @@ export type FakeRuntime = 'embedded' | 'deno' | 'bun' | 'node'
 type Send = (message: string) => void
 
 export interface FakeProcessHooks {
-  /** Starts the worker of a new generation. */
-  serve(process: FakeProcess): void
+  /** Starts the worker of a new generation. Returns the reader of its stdin. */
+  serve(process: FakeProcess): (line: string) => void
   onChange(info: ProcessInfo): void
 }
 
@@ -18,8 +18,7 @@ export class FakeProcess {
   readonly #hooks: FakeProcessHooks
   #records: { gen: number; record: string }[] = []
   #listeners = new Map<string, Send>()
-  #input: string[] = []
-  #reader: ((text: string) => void) | null = null
+  #reader: ((line: string) => void) | null = null
 
   constructor(name: string, config: ProcessConfig, runtime: FakeRuntime, hooks: FakeProcessHooks) {
     this.config = config
@@ -45,12 +44,10 @@ export class FakeProcess {
   start(ago = 0): void {
     const startTimes = { embedded: 38, deno: 74, bun: 21, node: 52 }
     this.isBlocked = false
-    this.#input = []
-    this.#reader = null
     this.#set({ state: 'starting' }, { generation: this.info.generation + 1, pid: null })
     const startMs = startTimes[this.runtime] + Math.random() * 8
     this.#set({ state: 'running' }, { pid: this.pid, startMs, startedAt: Date.now() - ago })
-    this.#hooks.serve(this)
+    this.#reader = this.#hooks.serve(this)
   }
 
   /** Blocks the event loop. An embedded process is unresponsive after a delay. */
@@ -96,15 +93,7 @@ export class FakeProcess {
   }
 
   write(text: string): void {
-    if (this.#reader) this.#reader(text)
-    else this.#input.push(text)
-    this.#reader = null
-  }
-
-  nextInput(): Promise<string> {
-    const text = this.#input.shift()
-    if (text !== undefined) return Promise.resolve(text)
-    return new Promise((resolve) => (this.#reader = resolve))
+    for (const line of text.split('\n')) if (line !== '') this.#reader?.(line)
   }
 
   #set(state: State, change: Partial<ProcessInfo>): void {

@@ -1,6 +1,6 @@
 // A fake of the demo worker, with delays similar to those of the real runtimes.
-import { RPCChannel } from 'kkrpc/browser'
-import type { WorkerApi } from '../../backends/shared-api.ts'
+import type { PrimeCount, WorkerApi } from '../../backends/shared-api.ts'
+import { Endpoint } from '../../runtime/plugin/guest-js/src/rpc/endpoint.ts'
 import type { FakeProcess } from './fake-process'
 
 const UNRESPONSIVE_MS = 5000
@@ -35,6 +35,15 @@ async function delay(runtime: string): Promise<void> {
 const pendingForever = () => new Promise<never>(() => {})
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
+/** Counts with the approximation of the prime number theorem. */
+async function* fakeCounts(limit: number): AsyncGenerator<PrimeCount> {
+  for (let step = 1; step <= 50; step++) {
+    await sleep(20)
+    const checked = Math.floor((limit * step) / 50)
+    yield { checked, found: Math.round(checked / Math.log(checked)) }
+  }
+}
+
 function refuse(process: FakeProcess, kind: string, target: string): never | void {
   if (process.runtime !== 'embedded' && process.runtime !== 'deno') return
   const message = `Requires ${kind} access to "${target}", run again with the --allow-${kind} flag`
@@ -50,6 +59,7 @@ function fakeApi(process: FakeProcess): WorkerApi {
       stack: `Error: ${message}\n    at Timeout._onTimeout (file:///app/backends/faults.ts:19:13)`,
     })
   return {
+    countPrimes: fakeCounts,
     async add(a, b) {
       return a + b
     },
@@ -128,18 +138,15 @@ function fakeApi(process: FakeProcess): WorkerApi {
   }
 }
 
-/** Reads frames from the stdin of the process and writes frames to its stdout. */
-export function serveFake(process: FakeProcess): void {
+/** Answers frames on the stdin of the process with frames on its stdout. Returns the reader of stdin. */
+export function serveFake(process: FakeProcess): (line: string) => void {
   const { generation } = process.info
-  new RPCChannel(
-    {
-      name: 'fake',
-      read: () => process.nextInput(),
-      async write(frame: string) {
-        if (process.isBlocked || process.info.generation !== generation) return
-        process.send([`o${frame.trimEnd()}`])
-      },
+  const endpoint = new Endpoint({
+    api: fakeApi(process),
+    send(frame) {
+      if (process.isBlocked || process.info.generation !== generation) return
+      process.send([`o${frame}`])
     },
-    { expose: { ...fakeApi(process) } },
-  )
+  })
+  return (line) => void endpoint.receive(line)
 }

@@ -1,6 +1,6 @@
 // Faults that the page can cause in a backend, and their expected effects.
-import type { Runtime } from 'tauri-plugin-js-api'
-import type { WorkerApi } from '../../backends/shared-api.ts'
+import type { Remote, Runtime } from 'tauri-plugin-js-api'
+import type { FaultApi } from '../../backends/shared-api.ts'
 
 export interface Fault {
   id: string
@@ -11,7 +11,7 @@ export interface Fault {
   expect: string
   /** The expected effect on a child process, if it differs. */
   expectOfChild?: string
-  call(api: WorkerApi): Promise<unknown>
+  call(api: Remote<FaultApi>): Promise<unknown>
 }
 
 const FLOOD_LINES = 200_000

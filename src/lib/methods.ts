@@ -7,7 +7,7 @@ export interface Method {
   /** The default arguments, without the callback. */
   args: unknown[]
   /** Takes a callback as the last argument. */
-  streams?: true
+  callsBack?: true
   /** Converts the typed JSON to the arguments of the worker. */
   encode?: (args: unknown[]) => unknown[]
 }
@@ -20,8 +20,13 @@ export const METHODS: Record<Offered, Method> = {
   add: { about: 'Adds two numbers.', args: [2, 40] },
   getSystemInfo: { about: 'The runtime and the machine.', args: [] },
   memory: { about: 'Memory usage as the runtime reports it.', args: [] },
-  count: { about: 'Calls back as fast as possible.', args: [25], streams: true },
-  stream: { about: 'Calls back at an interval in milliseconds.', args: [12, 150], streams: true },
+  countPrimes: { about: 'Counts primes and streams the progress.', args: [1_000_000] },
+  count: { about: 'Calls back as fast as possible.', args: [25], callsBack: true },
+  stream: {
+    about: 'Calls back at an interval in milliseconds.',
+    args: [12, 150],
+    callsBack: true,
+  },
   bytes: {
     about: 'Returns bytes in reverse order. The argument is their number.',
     args: [65_536],

@@ -1,11 +1,10 @@
 // Manual calls: the call form, and the outcome of the last call of each process.
-import type { WorkerApi } from '../../backends/shared-api.ts'
 import { repeat, resolution } from '../lib/bench'
 import { explain, type Problem } from '../lib/hints'
 import { parseArgs, pretty } from '../lib/json'
 import { METHODS, METHOD_NAMES, type MethodName } from '../lib/methods'
 import { histogram, summarise, type Bin, type Summary } from '../lib/stats'
-import type { CallTarget } from './call-target'
+import type { CallTarget, RemoteWorker } from './call-target'
 import { load, save } from './storage'
 
 /** The contents of the call form. All processes share it, so that one call can be tried on each. */
@@ -43,14 +42,29 @@ export const draft = new CallDraft()
 /** The call in the form as a function of a backend. Throws if the arguments are not JSON. */
 export function draftedCall(onItem: (item: unknown) => void = () => {}) {
   const { method } = draft
-  const { encode, streams } = METHODS[method]
+  const { encode, callsBack } = METHODS[method]
   const typed = parseArgs(draft.args)
   const args = encode ? encode(typed) : typed
-  if (streams) args.push(onItem)
-  return (api: WorkerApi) => {
+  if (callsBack) args.push(onItem)
+  return async (api: RemoteWorker) => {
     const remote = api[method] as (...args: unknown[]) => Promise<unknown>
-    return remote(...args)
+    const result = await remote(...args)
+    return isAsyncIterable(result) ? readAll(result, onItem) : result
   }
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}
+
+/** Reads a stream and resolves with its last item. */
+async function readAll(items: AsyncIterable<unknown>, onItem: (item: unknown) => void) {
+  let last: unknown
+  for await (const item of items) {
+    last = item
+    onItem(item)
+  }
+  return last
 }
 
 export type Outcome =

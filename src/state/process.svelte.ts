@@ -1,7 +1,9 @@
-// One process on the page: its info, usage, configuration, console and RPC session.
+// One process on the page: its info, usage, configuration, console and RPC connection.
 import {
+  connect,
   getConfig,
   onEvent,
+  type Connected,
   type ProcessConfig,
   type ProcessEvent,
   type ProcessInfo,
@@ -12,11 +14,10 @@ import type { WorkerApi } from '../../backends/shared-api.ts'
 import { describe, isExited } from '../lib/describe'
 import { explain, type Problem } from '../lib/hints'
 import { summarise } from '../lib/stats'
-import type { CallTarget } from './call-target'
+import type { CallTarget, RemoteWorker } from './call-target'
 import { ConsoleLog, deniedLines } from './console'
 import { FaultRun } from './fault.svelte'
 import { Playground } from './playground.svelte'
-import { Session } from './session'
 
 const MAX_LATENCIES = 40
 /** The longest time a call waits for the event stream to reach the generation of the list. */
@@ -47,7 +48,7 @@ export class Process implements CallTarget {
   /** True if the name of the script is that of a demo worker. */
   readonly isDemoWorker = $derived(this.config !== null && hasEcho(this.config))
 
-  #session: Session | null = null
+  #connection: Promise<Connected<WorkerApi>> | null = null
   #unlisten: Promise<UnlistenFn>
   #redrawPending = false
   /** The generation of the latest event. */
@@ -73,21 +74,24 @@ export class Process implements CallTarget {
       this.latency = []
       void this.#loadConfig()
     }
-    if (restarted || isExited(info)) this.#closeSession('The process ended before it answered.')
   }
 
   dispose(): void {
-    this.#closeSession('The process was removed.')
+    this.#connection?.then((connection) => connection.close()).catch(() => {})
     this.#unlisten.then((unlisten) => unlisten()).catch(() => {})
   }
 
   /** Calls the current generation of the backend. Rejects when that generation ends. */
-  async call<T>(invoke: (api: WorkerApi) => Promise<T>): Promise<T> {
+  async call<T>(invoke: (api: RemoteWorker) => Promise<T>): Promise<T> {
     if (!this.info.running) throw new Error(`${this.name} is not running.`)
     await this.#streamCaughtUp()
-    if (this.#session?.isClosed) this.#closeSession('The connection is closed.')
-    this.#session ??= new Session(this.name)
-    return this.#session.call(invoke)
+    this.#connection ??= connect<WorkerApi>(this.name)
+    const { api } = await this.#connection.catch((error: unknown) => {
+      // The next call tries again.
+      this.#connection = null
+      throw error
+    })
+    return invoke(api)
   }
 
   /** Measures a round trip, unless a ping is pending. */
@@ -123,7 +127,7 @@ export class Process implements CallTarget {
 
   /**
    * Waits until the event stream reaches the generation of the list. The two use separate channels,
-   * and a connection made too early would belong to the previous generation.
+   * and an earlier call would go to the previous generation.
    */
   #streamCaughtUp(): Promise<void> {
     if (this.#streamGeneration >= this.info.generation || this.consoleProblem) {
@@ -147,11 +151,6 @@ export class Process implements CallTarget {
       this.#redrawPending = false
       this.logVersion++
     })
-  }
-
-  #closeSession(why: string): void {
-    this.#session?.close(why)
-    this.#session = null
   }
 
   async #loadConfig(): Promise<void> {
