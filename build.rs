@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::{env, fs};
 
 /// The app's own commands; each gets a permission, `allow-…`.
-const COMMANDS: &[&str] = &["open_window"];
+const COMMANDS: &[&str] = &["count_primes", "open_window"];
 
 fn main() -> ExitCode {
     match build() {

@@ -1,4 +1,4 @@
-// Types shared by the page and the backends.
+// Types shared by the page, the backends and, as serde types in src-tauri/src/rust_calls.rs, the app's Rust code.
 
 /** The runtime of a backend. On the embedded engine, `pid` is the process of the app. */
 export interface SystemInfo {
@@ -16,6 +16,20 @@ export interface BackendApi {
   getSystemInfo(): Promise<SystemInfo>
 }
 
+/** The app, as its Rust code knows it. */
+export interface AppInfo {
+  name: string
+  version: string
+  identifier: string
+  /** The version of Tauri. */
+  tauri: string
+}
+
+/** The functions that the app's Rust code offers to backends. */
+export interface HostApi {
+  appInfo(): Promise<AppInfo>
+}
+
 /** A count of primes: `found` of them are below `checked`. */
 export interface PrimeCount {
   checked: number
@@ -24,6 +38,8 @@ export interface PrimeCount {
 
 /** The API of `worker.ts`. */
 export interface WorkerApi extends BackendApi, FaultApi {
+  /** Calls the app's Rust code. Rejects if nothing offers `appInfo`. */
+  appInfo(): Promise<AppInfo>
   /** Counts the primes below `limit`: yields intermediate counts, and the result as the last item. */
   countPrimes(limit: number): AsyncIterable<PrimeCount>
   /** Calls `onTick` with 1 to `n`, then resolves with `n`. */

@@ -2,11 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { serve } from 'tauri-plugin-js-api/backend'
+import { serve, withCallOptions } from 'tauri-plugin-js-api/backend'
 import { faults } from './faults.ts'
 import { countPrimes } from './primes.ts'
-import type { WorkerApi } from './shared-api.ts'
+import type { HostApi, WorkerApi } from './shared-api.ts'
 import { systemInfo } from './system-info.ts'
+
+const HOST_TIMEOUT_MS = 5000
 
 const api: WorkerApi = {
   ...faults,
@@ -18,6 +20,9 @@ const api: WorkerApi = {
   },
   async getSystemInfo() {
     return systemInfo()
+  },
+  async appInfo() {
+    return host.appInfo()
   },
   countPrimes,
   async count(n, onTick) {
@@ -54,4 +59,6 @@ const api: WorkerApi = {
   },
 }
 
-serve(api)
+const { remote } = serve<HostApi>(api)
+/** The app's Rust code. In another program than the app, nothing answers its calls. */
+const host = withCallOptions(remote, { timeout: HOST_TIMEOUT_MS })

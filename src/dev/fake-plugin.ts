@@ -9,7 +9,7 @@ import type {
   WatchMessage,
 } from 'tauri-plugin-js-api'
 import { FakeProcess, type FakeRuntime } from './fake-process'
-import { serveFake } from './fake-worker'
+import { fakeCounts, serveFake } from './fake-worker'
 
 type Args = Record<string, unknown>
 type ChannelLike = { id: number }
@@ -130,9 +130,23 @@ export class FakePlugin {
         return 0
       case 'write_stdin':
         return this.#process(name).write((args as Args).data as string)
+      case 'count_primes':
+        return this.#countPrimes(name, args as Args)
       default:
         return null
     }
+  }
+
+  /** The app's own command of this name. */
+  async #countPrimes(name: string, { limit, onProgress }: Args) {
+    const { runtime } = this.#process(name)
+    const send = sender(onProgress)
+    let found = 0
+    for await (const progress of fakeCounts(limit as number)) {
+      found = progress.found
+      send(progress)
+    }
+    return { system: { runtime, version: '2.9.5' }, found }
   }
 
   /** The requested runtime; for `auto` the first available one. Throws if it is not available. */

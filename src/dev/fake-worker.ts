@@ -1,9 +1,16 @@
 // A fake of the demo worker, with delays similar to those of the real runtimes.
-import type { PrimeCount, WorkerApi } from '../../backends/shared-api.ts'
+import type { AppInfo, PrimeCount, WorkerApi } from '../../backends/shared-api.ts'
 import { Endpoint } from '../../runtime/plugin/guest-js/src/rpc/endpoint.ts'
 import type { FakeProcess } from './fake-process'
 
 const UNRESPONSIVE_MS = 5000
+
+const FAKE_APP: AppInfo = {
+  name: 'JS Backends',
+  version: '0.1.0',
+  identifier: 'dev.tauri-js-runtime.demo',
+  tauri: '2.12.5',
+}
 
 /** The least duration of a round trip, and its random part, in milliseconds. */
 const ROUND_TRIP_MS: Record<string, [number, number]> = {
@@ -36,7 +43,7 @@ const pendingForever = () => new Promise<never>(() => {})
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 /** Counts with the approximation of the prime number theorem. */
-async function* fakeCounts(limit: number): AsyncGenerator<PrimeCount> {
+export async function* fakeCounts(limit: number): AsyncGenerator<PrimeCount> {
   for (let step = 1; step <= 50; step++) {
     await sleep(20)
     const checked = Math.floor((limit * step) / 50)
@@ -59,6 +66,9 @@ function fakeApi(process: FakeProcess): WorkerApi {
       stack: `Error: ${message}\n    at Timeout._onTimeout (file:///app/backends/faults.ts:19:13)`,
     })
   return {
+    async appInfo() {
+      return FAKE_APP
+    },
     countPrimes: fakeCounts,
     async add(a, b) {
       return a + b

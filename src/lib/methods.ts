@@ -20,6 +20,7 @@ export const METHODS: Record<Offered, Method> = {
   add: { about: 'Adds two numbers.', args: [2, 40] },
   getSystemInfo: { about: 'The runtime and the machine.', args: [] },
   memory: { about: 'Memory usage as the runtime reports it.', args: [] },
+  appInfo: { about: 'Asks the Rust code of this app.', args: [] },
   countPrimes: { about: 'Counts primes and streams the progress.', args: [1_000_000] },
   count: { about: 'Calls back as fast as possible.', args: [25], callsBack: true },
   stream: {

@@ -18,6 +18,7 @@ import type { CallTarget, RemoteWorker } from './call-target'
 import { ConsoleLog, deniedLines } from './console'
 import { FaultRun } from './fault.svelte'
 import { Playground } from './playground.svelte'
+import { RustCalls } from './rust-calls.svelte'
 
 const MAX_LATENCIES = 40
 /** The longest time a call waits for the event stream to reach the generation of the list. */
@@ -30,6 +31,7 @@ export class Process implements CallTarget {
   readonly log = new ConsoleLog()
   readonly playground: Playground
   readonly fault: FaultRun
+  readonly rust: RustCalls
   info: ProcessInfo = $state.raw()!
   usage: Usage | null = $state.raw(null)
   config: ProcessConfig | null = $state.raw(null)
@@ -60,6 +62,7 @@ export class Process implements CallTarget {
     this.info = info
     this.playground = new Playground(this)
     this.fault = new FaultRun(this)
+    this.rust = new RustCalls(this)
     this.#unlisten = onEvent(info.name, (event) => this.#onEvent(event))
     this.#unlisten.catch((error: unknown) => {
       this.consoleProblem = explain(`No access to the output of ${this.name}`, error)
