@@ -1,5 +1,6 @@
 // Two endpoints of this package.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { Endpoint } from '../src/rpc/endpoint.ts'
 import { remote, get, set, withCallOptions } from '../src/rpc/remote.ts'
 import { Pipe, api, collected, endpointOn, pair, rich, turn } from './support/endpoints.ts'
 
@@ -246,6 +247,25 @@ describe('two endpoints', () => {
       '{"t":"zz"}',
     ]) {
       page.endpoint.receive(line)
+    }
+  })
+
+  it('greet again when the greeting was lost', async () => {
+    vi.useFakeTimers()
+    try {
+      const [up, down] = [new Pipe(), new Pipe()]
+      endpointOn(up, down, { api })
+      let sent = 0
+      const endpoint = new Endpoint({
+        send: (line) => (++sent === 1 ? Promise.reject(new Error('lost')) : up.send(line)),
+      })
+      down.receive = (line) => endpoint.receive(line)
+      endpoint.greet()
+      const call = endpoint.call({ op: 'call', path: ['echo'], args: [new Date(5)] })
+      await vi.advanceTimersByTimeAsync(1000)
+      expect(await call).toEqual(new Date(5))
+    } finally {
+      vi.useRealTimers()
     }
   })
 })

@@ -62,6 +62,7 @@ function fromPlaceholder(
     case 'bytes':
       return fromBase64(text(placeholder, 'type'), text(placeholder, 'data'))
     case 'object':
+      if (typeof value !== 'object' || value === null) break
       return decodeKeys(value as Record<string, unknown>, referents, depth)
     case 'undefined':
       return undefined
@@ -81,9 +82,8 @@ function fromPlaceholder(
       return new URL(text(placeholder, 'value'))
     case 'error':
       return fromWireError(value)
-    default:
-      throw new TypeError('the frame has a placeholder of an unknown kind')
   }
+  throw new TypeError(`the frame has a malformed placeholder of the kind ${String(kind)}`)
 }
 
 function text(placeholder: Record<string, unknown>, field: string): string {

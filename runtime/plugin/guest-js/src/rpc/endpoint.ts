@@ -307,7 +307,8 @@ export class Endpoint {
   }
 
   #hybridArgs(frame: Frame, peer: Peer): unknown[] {
-    return ((frame['a'] as unknown[] | undefined) ?? []).map((arg) => {
+    const args: unknown[] = Array.isArray(frame['a']) ? frame['a'] : []
+    return args.map((arg) => {
       const callback = callbackOf(arg, 'compact')
       return callback === null ? valueOf(arg) : this.#references.remoteFunction(peer, callback)
     })
