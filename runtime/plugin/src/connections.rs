@@ -17,7 +17,7 @@ use crate::error::Error;
 
 /// How long the claims of a request are remembered, and for how many requests of one process. Windows claim a request as
 /// soon as it arrives.
-const CLAIM_TIME: Duration = Duration::from_secs(60);
+const CLAIM_TIME: Duration = Duration::from_mins(1);
 const MAX_CLAIMS: usize = 65_536;
 
 /// Most connections that are remembered to have declined one request.
