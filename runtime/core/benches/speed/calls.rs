@@ -1,24 +1,16 @@
-//! Measures echoed lines: one at a time, many at a time, long ones.
+//! Measures many lines and calls at a time: rates per second.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use js_runtime::Supervisor;
-use serde_json::json;
-use tokio::sync::Semaphore;
+use js_runtime::{Runtime, Supervisor};
 
-use crate::session::{ECHO, Session, Subject};
-use crate::stats::{Figures, micros};
+use crate::contender::Contender;
+use crate::frames::{Backends, Wire};
+use crate::session::Subject;
+use crate::stats::{Figures, float, samples};
 
-/// Measured round trips of one line at a time.
-const ROUND_TRIPS: usize = 3_000;
-
-/// Measured rounds of many lines at a time.
-const ROUNDS: usize = 7;
-
-/// Round trips before the measurement, for the runtime's compiler.
-const WARM_UP: usize = 500;
+/// Measured rounds.
+const ROUNDS: usize = 9;
 
 /// A round of `count` lines of one length, at most `in_flight` at a time.
 struct Load {
@@ -28,112 +20,78 @@ struct Load {
     in_flight: usize,
 }
 
-const LOADS: [Load; 3] = [
+const LINES: [Load; 3] = [
     Load { figure: "lines of 64 B", bytes: 64, count: 20_000, in_flight: 256 },
     Load { figure: "lines of 64 KiB", bytes: 64 << 10, count: 1_000, in_flight: 16 },
     Load { figure: "lines of 1 MiB", bytes: 1 << 20, count: 100, in_flight: 4 },
 ];
 
-pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject], worker: Option<&str>) {
-    for subject in subjects {
-        let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
-        let mut session = Session::start(&supervisor, *subject, ECHO).await;
-        let times = round_trips(&mut session).await;
-        figures.add("round trip, 64 B", *subject, "µs", times);
-        session.end().await;
-        supervisor.shutdown().await;
-    }
-    for load in LOADS {
-        let line = |_| padded(load.bytes);
-        for (subject, rates) in subjects.iter().zip(rates(subjects, ECHO, &load, line).await) {
-            figures.add(load.figure, *subject, "1/s", rates);
-        }
-    }
-    if let Some(worker) = worker {
-        let load = Load { figure: "kkrpc calls", bytes: 0, count: 5_000, in_flight: 256 };
-        let ours: Vec<_> = subjects.iter().copied().filter(|subject| subject.is_ours()).collect();
-        for (subject, rates) in ours.iter().zip(rates(&ours, worker, &load, call).await) {
-            figures.add(load.figure, *subject, "1/s", rates);
-        }
-    }
-}
+/// Calls of a round.
+const CALLS: usize = 10_000;
 
-pub(crate) async fn round_trips(session: &mut Session) -> Vec<f64> {
-    let line = padded(64);
-    let mut times = Vec::with_capacity(ROUND_TRIPS);
-    for number in 0..WARM_UP + ROUND_TRIPS {
-        let time = session.round_trip(&line).await;
-        if number >= WARM_UP {
-            times.push(micros(time));
-        }
-    }
-    times
-}
+/// Calls at a time.
+const IN_FLIGHT: usize = 256;
 
-/// Answers per second, by subject and round; the rounds of the subjects alternate.
-async fn rates(
-    subjects: &[Subject],
-    script: &str,
-    load: &Load,
-    line: impl Fn(usize) -> Bytes,
-) -> Vec<Vec<f64>> {
+pub(crate) async fn measure_lines(figures: &mut Figures, subjects: &[Subject]) {
     let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
-    let mut sessions = Vec::new();
-    for subject in subjects {
-        sessions.push(Session::start(&supervisor, *subject, script).await);
+    for Load { figure, bytes, count, in_flight } in LINES {
+        let mut contenders = Vec::new();
+        for subject in subjects {
+            let contender = Contender::echo(figure, &supervisor, *subject, bytes, in_flight);
+            contenders.push(contender.await);
+        }
+        rates(figures, contenders, count, in_flight).await;
     }
-    // As many lines as are in flight, sent repeatedly: a real line is usually in the cache when it is written, and
-    // reading more lines from memory would take longer than most subjects need.
-    let lines: Vec<Bytes> = (0..load.in_flight).map(line).collect();
-    let mut rates = vec![Vec::new(); subjects.len()];
-    for round in 0..=ROUNDS {
-        for (session, rates) in sessions.iter_mut().zip(&mut rates) {
-            let time = pipelined(session, &lines, load).await;
+    supervisor.shutdown().await;
+}
+
+/// Measures calls by prepared frames to `serve` and to kkrpc, and calls from Rust to `serve`.
+pub(crate) async fn measure_calls(
+    figures: &mut Figures,
+    subjects: &[Subject],
+    backends: &Backends,
+) {
+    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    let mut contenders = Vec::new();
+    for subject in subjects {
+        let Subject::Ours(runtime) = *subject else { continue };
+        let frames = async |figure: &str, wire, script: String| {
+            Contender::frames(figure, &supervisor, *subject, wire, &script, IN_FLIGHT).await
+        };
+        contenders.push(frames("calls, serve", Wire::Serve, backends.serve()).await);
+        let serve = backends.serve();
+        contenders.push(Contender::rust("calls from Rust", &supervisor, *subject, &serve).await);
+        let is_embedded = runtime == Runtime::Embedded;
+        let kkrpc = backends.kkrpc(if is_embedded { Runtime::Node } else { runtime });
+        contenders.push(frames("calls, kkrpc", Wire::Kkrpc, kkrpc).await);
+        if is_embedded {
+            let kkrpc = backends.kkrpc(Runtime::Deno);
+            let contender = frames("calls, kkrpc", Wire::Kkrpc, kkrpc).await;
+            contenders.push(contender.named("embedded, DenoIo"));
+        }
+    }
+    rates(figures, contenders, CALLS, IN_FLIGHT).await;
+    supervisor.shutdown().await;
+}
+
+/// Answers per second. The rounds of the contenders alternate; the first round is not counted.
+async fn rates(
+    figures: &mut Figures,
+    mut contenders: Vec<Contender>,
+    count: usize,
+    in_flight: usize,
+) {
+    let mut rates = vec![Vec::new(); contenders.len()];
+    for round in 0..=samples(ROUNDS) {
+        for (contender, rates) in contenders.iter_mut().zip(&mut rates) {
+            let time = contender.many(count, in_flight).await;
             if round > 0 {
-                #[allow(clippy::cast_precision_loss, reason = "a small number")]
-                rates.push(load.count as f64 / time.as_secs_f64());
+                rates.push(float(count) / time.as_secs_f64());
             }
         }
     }
-    for session in sessions {
-        session.end().await;
+    for (contender, rates) in contenders.into_iter().zip(rates) {
+        figures.add(&contender.figure, &contender.subject, "1/s", rates);
+        contender.end().await;
     }
-    supervisor.shutdown().await;
-    rates
-}
-
-async fn pipelined(session: &mut Session, lines: &[Bytes], load: &Load) -> Duration {
-    let room = Semaphore::new(load.in_flight);
-    let Session { writer, reader } = session;
-    let started = Instant::now();
-    let sends = async {
-        for line in lines.iter().cycle().take(load.count) {
-            room.acquire().await.expect("never closed").forget();
-            writer.write(line).await;
-        }
-    };
-    let receives = async {
-        for _ in 0..load.count {
-            reader.line().await;
-            room.add_permits(1);
-        }
-    };
-    tokio::join!(sends, receives);
-    started.elapsed()
-}
-
-/// A line of `bytes` bytes, line feed included.
-fn padded(bytes: usize) -> Bytes {
-    let mut line = vec![b'x'; bytes];
-    line[bytes - 1] = b'\n';
-    line.into()
-}
-
-/// A kkrpc request.
-fn call(number: usize) -> Bytes {
-    let frame = json!({
-        "id": format!("1-2-3-{number}"), "method": "add", "args": [number, 1], "type": "request",
-        "callbackIds": [], "version": "json",
-    });
-    format!("{frame}\n").into()
 }

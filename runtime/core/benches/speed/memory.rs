@@ -1,87 +1,189 @@
-//! Measures memory of idle backends, and starts and round trips beside many others.
+//! Measures memory and wake-ups of idle backends, and starts and round trips beside many others.
 
-use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
-use js_runtime::{Runtime, Supervisor};
+use js_runtime::Supervisor;
 
-use crate::calls::round_trips;
+use crate::alone::{self, Measurement};
+use crate::contender::{Contender, pipelined};
+use crate::frames::{Backends, Wire};
+use crate::round_trips::median_time;
 use crate::session::{ECHO, Session, Subject};
-use crate::stats::{Figures, micros};
+use crate::start::start;
+use crate::stats::{Figures, float, is_quick, micros, samples};
+use crate::usage;
 
-/// The number of backends that are added to the first two.
-const FURTHER: usize = 8;
+/// Backends before the first one that is counted: pages of an executable count as private while it runs only once.
+const FIRST: usize = 2;
+
+/// Backends that are added for each sample.
+const FURTHER: usize = 4;
+
+/// Samples of memory.
+const GROWTHS: usize = 3;
+
+/// Calls to each backend before its memory is measured.
+const CALLS: usize = 2_000;
+
+/// Calls at a time.
+const IN_FLIGHT: usize = 16;
+
+/// The time in which all runtimes collect garbage after their last call and become idle.
+const IDLE_TIME: Duration = Duration::from_secs(8);
+
+/// Backends whose wake-ups are counted.
+const IDLE_BACKENDS: usize = 8;
+
+/// A sample of wake-ups.
+const IDLE_WINDOW: Duration = Duration::from_secs(10);
+
+/// Samples of wake-ups.
+const WINDOWS: usize = 3;
 
 /// Numbers of embedded backends that live at once.
 const LIVE_COUNTS: [usize; 3] = [1, 8, 64];
 
-/// The time in which all runtimes collect garbage after their start and become idle.
-const IDLE_TIME: Duration = Duration::from_secs(2);
+/// Samples of starts and round trips beside them.
+const LIVE_SAMPLES: usize = 7;
 
-pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject]) {
-    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
-    for subject in subjects {
-        // Two, because pages of an executable count as private while it runs only once.
-        let mut sessions = vec![start_ready(&supervisor, *subject).await];
-        sessions.push(start_ready(&supervisor, *subject).await);
-        tokio::time::sleep(IDLE_TIME).await;
-        let before = private_kb(&sessions);
-        for _ in 0..FURTHER {
-            sessions.push(start_ready(&supervisor, *subject).await);
-        }
-        tokio::time::sleep(IDLE_TIME).await;
-        #[allow(clippy::cast_precision_loss, reason = "a small number")]
-        let each = (private_kb(&sessions) - before) / FURTHER as f64;
-        figures.add("memory of a further one", *subject, "KiB", vec![each]);
-        for session in sessions {
-            session.end().await;
+/// Longer than the pool needs to bootstrap the next isolate.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Measures the memory of each further backend, after calls.
+pub(crate) async fn measure_further(
+    figures: &mut Figures,
+    subjects: &[Subject],
+    backends: &Backends,
+) {
+    for (figure, with_node_modules) in
+        [("memory of a further one, node: modules", true), ("memory of a further one", false)]
+    {
+        for subject in subjects.iter().filter(|subject| subject.is_ours()) {
+            let what = Measurement::Memory { with_node_modules };
+            let growths = alone::measure(what, *subject, backends).await.concat();
+            figures.add(figure, *subject, "KiB", growths);
         }
     }
-    measure_many(figures, &supervisor).await;
-    supervisor.shutdown().await;
 }
 
-/// Measures starts and round trips of one backend beside growing numbers of others.
-async fn measure_many(figures: &mut Figures, supervisor: &Arc<Supervisor>) {
-    let subject = Subject::Ours(Runtime::Embedded);
-    let (mut sessions, mut starts) = (Vec::new(), Vec::new());
-    for count in LIVE_COUNTS {
-        starts.clear();
-        while sessions.len() < count {
-            let began = Instant::now();
-            sessions.push(start_ready(supervisor, subject).await);
-            starts.push(micros(began.elapsed()));
-        }
-        tokio::time::sleep(IDLE_TIME).await;
-        let times = round_trips(&mut sessions[0]).await;
-        figures.add(&format!("start, {count} live"), subject, "µs", starts.clone());
-        figures.add(&format!("round trip, {count} live"), subject, "µs", times);
-        figures.add(&format!("memory, {count} live"), subject, "KiB", vec![private_kb(&sessions)]);
+/// Memory of each further backend, in KiB.
+pub(crate) async fn growths(subject: Subject, script: &str) -> Vec<f64> {
+    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    let mut sessions = Vec::new();
+    add_called(&supervisor, subject, script, FIRST, &mut sessions).await;
+    let mut before = anonymous_kb(&sessions).await;
+    let mut growths = Vec::new();
+    for _ in 0..samples(GROWTHS) {
+        add_called(&supervisor, subject, script, FURTHER, &mut sessions).await;
+        let after = anonymous_kb(&sessions).await;
+        growths.push((after - before) / float(FURTHER));
+        before = after;
     }
+    end_all(sessions).await;
+    supervisor.shutdown().await;
+    growths
+}
+
+/// Starts backends and calls each.
+async fn add_called(
+    supervisor: &Arc<Supervisor>,
+    subject: Subject,
+    script: &str,
+    count: usize,
+    sessions: &mut Vec<Session>,
+) {
+    let frames: Vec<_> = (0..IN_FLIGHT).map(|number| Wire::Serve.add(number)).collect();
+    for _ in 0..count {
+        let mut session = Session::start(supervisor, subject, script).await;
+        Wire::Serve.check(&mut session).await;
+        pipelined(&mut session, &frames, CALLS, IN_FLIGHT).await;
+        sessions.push(session);
+    }
+}
+
+fn idle_time() -> Duration {
+    if is_quick() { IDLE_TIME / 8 } else { IDLE_TIME }
+}
+
+/// Anonymous memory of this program and the children, when they have become idle.
+async fn anonymous_kb(sessions: &[Session]) -> f64 {
+    tokio::time::sleep(idle_time()).await;
+    usage::anonymous_kb(&usage::pids(sessions))
+}
+
+/// Counts wake-ups of the program and of its children while the backends are idle.
+pub(crate) async fn measure_wake_ups(
+    figures: &mut Figures,
+    subjects: &[Subject],
+    backends: &Backends,
+) {
+    for subject in subjects.iter().filter(|subject| subject.is_ours()) {
+        let rates = alone::measure(Measurement::WakeUps, *subject, backends).await.concat();
+        figures.add("wake-ups, 8 idle", *subject, "wake-ups/s", rates);
+    }
+}
+
+/// Wake-ups per second while backends are idle.
+pub(crate) async fn wake_ups(subject: Subject, script: &str) -> Vec<f64> {
+    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    let mut sessions = Vec::new();
+    for _ in 0..IDLE_BACKENDS {
+        let mut session = Session::start(&supervisor, subject, script).await;
+        Wire::Serve.check(&mut session).await;
+        sessions.push(session);
+    }
+    tokio::time::sleep(idle_time()).await;
+    let pids = usage::pids(&sessions);
+    let mut rates = Vec::new();
+    for _ in 0..samples(WINDOWS) {
+        let before = usage::sleeps(&pids);
+        tokio::time::sleep(IDLE_WINDOW).await;
+        // One is the wake-up of this program at the end of the window.
+        let wake_ups = usage::sleeps(&pids) - before - 1.0;
+        rates.push(wake_ups.max(0.0) / IDLE_WINDOW.as_secs_f64());
+    }
+    end_all(sessions).await;
+    supervisor.shutdown().await;
+    rates
+}
+
+/// Measures starts and round trips of an embedded backend beside growing numbers of others.
+pub(crate) async fn measure_beside(figures: &mut Figures, backends: &Backends) {
+    for count in LIVE_COUNTS {
+        let subject = Subject::EMBEDDED;
+        let measured = alone::measure(Measurement::Beside(count), subject, backends).await;
+        let names = [("start", "µs"), ("round trip", "µs"), ("memory", "KiB")];
+        for ((name, unit), samples) in names.into_iter().zip(measured) {
+            figures.add(&format!("{name}, {count} live"), subject, unit, samples);
+        }
+    }
+}
+
+/// Starts and round trips beside `count` backends in microseconds, and the memory of the program with them in KiB.
+pub(crate) async fn beside(subject: Subject, count: usize) -> Vec<Vec<f64>> {
+    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    let mut contender = Contender::echo("round trip", &supervisor, subject, 64, 1).await;
+    let mut sessions = Vec::new();
+    while sessions.len() + 1 < count {
+        sessions.push(Session::start(&supervisor, subject, ECHO).await);
+    }
+    median_time(&mut contender).await;
+    let memory = anonymous_kb(&sessions).await;
+    let (mut starts, mut trips) = (Vec::new(), Vec::new());
+    for _ in 0..samples(LIVE_SAMPLES) {
+        tokio::time::sleep(PAUSE).await;
+        starts.push(micros(start(&supervisor, subject, 1).await));
+        trips.push(median_time(&mut contender).await);
+    }
+    contender.end().await;
+    end_all(sessions).await;
+    supervisor.shutdown().await;
+    vec![starts, trips, vec![memory]]
+}
+
+async fn end_all(sessions: Vec<Session>) {
     for session in sessions {
         session.end().await;
     }
-}
-
-/// Starts a backend and waits for its first answer.
-async fn start_ready(supervisor: &Arc<Supervisor>, subject: Subject) -> Session {
-    let mut session = Session::start(supervisor, subject, ECHO).await;
-    session.round_trip(&Bytes::from_static(b"ready\n")).await;
-    session
-}
-
-/// Private memory of this program and its children among `sessions`, in KiB.
-fn private_kb(sessions: &[Session]) -> f64 {
-    let children =
-        sessions.iter().filter_map(Session::pid).filter(|pid| *pid != std::process::id());
-    let all = children.map(|pid| pid.to_string()).chain(["self".to_owned()]);
-    all.map(|pid| {
-        let sums = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-        let private = sums.lines().filter(|line| line.starts_with("Private_"));
-        let sizes = private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
-        sizes.sum::<f64>()
-    })
-    .sum()
 }

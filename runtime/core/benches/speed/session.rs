@@ -14,9 +14,6 @@ use js_runtime::{
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Prints one line and stays idle.
-const READY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/ready.mjs");
-
 /// Sends every line back.
 pub(crate) const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/echo.mjs");
 
@@ -33,6 +30,8 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
+    pub(crate) const EMBEDDED: Self = Self::Ours(Runtime::Embedded);
+
     pub(crate) fn all() -> Vec<Self> {
         const CHILDREN: [Runtime; 3] = [Runtime::Bun, Runtime::Deno, Runtime::Node];
         let ours = [Runtime::Embedded].into_iter().chain(CHILDREN).map(Self::Ours);
@@ -41,10 +40,6 @@ impl Subject {
 
     pub(crate) fn is_ours(self) -> bool {
         matches!(self, Self::Ours(_))
-    }
-
-    pub(crate) fn is_embedded(self) -> bool {
-        self == Self::Ours(Runtime::Embedded)
     }
 }
 
@@ -68,8 +63,8 @@ pub(crate) enum Writer {
 }
 
 pub(crate) enum Reader {
-    Ours(Subscription),
-    Pipes { lines: BufReader<ChildStdout>, child: Box<Child> },
+    Ours { events: Subscription, line: Bytes },
+    Pipes { lines: BufReader<ChildStdout>, line: Vec<u8>, child: Box<Child> },
 }
 
 impl Session {
@@ -78,57 +73,45 @@ impl Session {
         subject: Subject,
         script: &str,
     ) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
         match subject {
             Subject::Ours(runtime) => {
-                let name = format!("bench {}", NEXT.fetch_add(1, Ordering::Relaxed));
-                let config = SpawnConfig {
-                    permissions: Some(Permissions { all: true, ..Permissions::default() }),
-                    ..SpawnConfig::script(runtime, script)
-                };
+                let (name, config) = (new_name(), config(runtime, script));
                 let spawned = supervisor.spawn_subscribed(&name, config, Backpressure::Wait).await;
                 let (_, events) = spawned.unwrap_or_else(|error| panic!("{subject}: {error}"));
                 Self {
                     writer: Writer::Ours { supervisor: supervisor.clone(), name },
-                    reader: Reader::Ours(events),
+                    reader: Reader::Ours { events, line: Bytes::new() },
                 }
             }
             Subject::Pipes(runtime) => pipes(runtime, script),
         }
     }
 
-    /// The time from the call of `spawn` to the first line.
-    pub(crate) async fn start_time(supervisor: &Arc<Supervisor>, subject: Subject) -> Duration {
-        let started = Instant::now();
-        let mut session = Self::start(supervisor, subject, READY).await;
-        session.reader.line().await;
-        let time = started.elapsed();
-        session.end().await;
-        time
-    }
-
-    /// The time from the write of a line to its echo.
+    /// The time from the write of a line to the answer, which [`Session::answer`] returns.
     pub(crate) async fn round_trip(&mut self, line: &Bytes) -> Duration {
         let started = Instant::now();
         self.writer.write(line).await;
-        assert_eq!(self.reader.line().await, line.len() - 1);
+        self.reader.line().await;
         started.elapsed()
+    }
+
+    /// The line that was read last.
+    pub(crate) fn answer(&self) -> &[u8] {
+        match &self.reader {
+            Reader::Ours { line, .. } => line,
+            Reader::Pipes { line, .. } => line,
+        }
     }
 
     pub(crate) async fn end(self) {
         match (self.writer, self.reader) {
-            (Writer::Ours { supervisor, name }, _) => {
-                supervisor.kill(&name).await.expect("it runs");
-                supervisor.remove(&name).expect("it has ended");
-            }
-            (_, Reader::Pipes { mut child, .. }) => {
-                child.kill().await.expect("it runs");
-            }
+            (Writer::Ours { supervisor, name }, _) => end(&supervisor, &name).await,
+            (_, Reader::Pipes { mut child, .. }) => child.kill().await.expect("it runs"),
             _ => {}
         }
     }
 
-    /// The process id of a child.
+    /// The process id of a child; this program's for an embedded backend.
     pub(crate) fn pid(&self) -> Option<u32> {
         match (&self.writer, &self.reader) {
             (Writer::Ours { supervisor, name }, _) => supervisor.status(name).ok()?.pid,
@@ -136,6 +119,26 @@ impl Session {
             _ => None,
         }
     }
+}
+
+/// A name for a backend.
+pub(crate) fn new_name() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("bench {}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The configuration of a backend that may do everything, like a child.
+pub(crate) fn config(runtime: Runtime, script: &str) -> SpawnConfig {
+    SpawnConfig {
+        permissions: Some(Permissions { all: true, ..Permissions::default() }),
+        ..SpawnConfig::script(runtime, script)
+    }
+}
+
+/// Ends a backend of the supervisor.
+pub(crate) async fn end(supervisor: &Supervisor, name: &str) {
+    supervisor.kill(name).await.expect("it runs");
+    supervisor.remove(name).expect("it has ended");
 }
 
 impl Writer {
@@ -151,21 +154,20 @@ impl Writer {
 }
 
 impl Reader {
-    /// The length of the next non-empty line: on Deno kkrpc sends an empty line after each frame.
-    pub(crate) async fn line(&mut self) -> usize {
-        loop {
-            match self.any_line().await {
-                0 => {}
-                length => return length,
-            }
-        }
+    /// Reads the next non-empty line: on Deno kkrpc sends an empty line after each frame.
+    pub(crate) async fn line(&mut self) {
+        while self.any_line().await == 0 {}
     }
 
+    /// Reads the next line. Returns its length.
     async fn any_line(&mut self) -> usize {
         match self {
-            Self::Ours(events) => loop {
+            Self::Ours { events, line } => loop {
                 match events.recv().await.expect("it runs").event {
-                    Event::Stdout(line) => return line.len(),
+                    Event::Stdout(bytes) => {
+                        *line = bytes;
+                        return line.len();
+                    }
                     Event::Stderr(line) => {
                         panic!("stderr: {}", String::from_utf8_lossy(&line))
                     }
@@ -173,11 +175,11 @@ impl Reader {
                     _ => {}
                 }
             },
-            Self::Pipes { lines, .. } => {
-                let mut line = Vec::new();
-                lines.read_until(b'\n', &mut line).await.expect("it writes");
-                assert!(!line.is_empty(), "the backend has ended");
-                line.len() - 1
+            Self::Pipes { lines, line, .. } => {
+                line.clear();
+                lines.read_until(b'\n', line).await.expect("it writes");
+                assert!(line.pop().is_some(), "the backend has ended");
+                line.len()
             }
         }
     }
@@ -204,7 +206,7 @@ fn pipes(runtime: Runtime, script: &str) -> Session {
     let lines = BufReader::with_capacity(PIPE_BUFFER, stdout);
     Session {
         writer: Writer::Pipes(stdin),
-        reader: Reader::Pipes { lines, child: Box::new(child) },
+        reader: Reader::Pipes { lines, line: Vec::new(), child: Box::new(child) },
     }
 }
 

@@ -1,10 +1,27 @@
 //! The results as rows of a table.
 
+use std::fmt::Display;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::session::Subject;
+/// Whether this run takes few samples, to try the program.
+static IS_QUICK: OnceLock<bool> = OnceLock::new();
+
+/// Makes this run quick.
+pub(crate) fn be_quick(is_quick: bool) {
+    IS_QUICK.get_or_init(|| is_quick);
+}
+
+pub(crate) fn is_quick() -> bool {
+    *IS_QUICK.get_or_init(|| false)
+}
+
+/// The number of samples to take.
+pub(crate) fn samples(full: usize) -> usize {
+    if is_quick() { full.min(2) } else { full }
+}
 
 #[derive(Default)]
 pub(crate) struct Figures(Vec<Value>);
@@ -14,16 +31,17 @@ impl Figures {
     pub(crate) fn add(
         &mut self,
         figure: &str,
-        subject: Subject,
+        subject: impl Display,
         unit: &str,
         mut samples: Vec<f64>,
     ) {
         samples.sort_by(f64::total_cmp);
-        let (p50, p99) = (at(&samples, 50), at(&samples, 99));
-        eprintln!("{figure:<28} {:<14} {p50:>12.1} {p99:>12.1} {unit}", subject.to_string());
+        let [min, q1, p50, q3, max] = [0, 25, 50, 75, 100].map(|percent| at(&samples, percent));
+        let subject = subject.to_string();
+        eprintln!("{figure:<40} {subject:<18} {min:>12.1} {p50:>12.1} {max:>12.1} {unit}");
         self.0.push(json!({
-            "figure": figure, "subject": subject.to_string(), "unit": unit,
-            "p50": p50, "p99": p99, "samples": samples.len(),
+            "figure": figure, "subject": subject, "unit": unit,
+            "min": min, "q1": q1, "p50": p50, "q3": q3, "max": max, "samples": samples.len(),
         }));
     }
 
@@ -32,7 +50,13 @@ impl Figures {
     }
 }
 
-/// The percentile of sorted samples.
+/// The middle one of the samples.
+pub(crate) fn median(samples: &mut [f64]) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    at(samples, 50)
+}
+
+/// The percentile of sorted samples, by nearest rank.
 fn at(sorted: &[f64], percent: usize) -> f64 {
     let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(index).copied().unwrap_or(f64::NAN)
@@ -40,4 +64,10 @@ fn at(sorted: &[f64], percent: usize) -> f64 {
 
 pub(crate) fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
+}
+
+/// A count as a number to calculate with.
+#[allow(clippy::cast_precision_loss, reason = "counts of a measurement are small")]
+pub(crate) fn float(count: usize) -> f64 {
+    count as f64
 }
