@@ -1,14 +1,16 @@
 /**
  * `npm run bench`: compares an optimised build with Deno, Bun and Node as children, and a page with the same page on
- * tauri-plugin-js. Prints a table and writes `docs/bench.json` and `docs/bench.svg`.
+ * tauri-plugin-js. Prints tables and writes `docs/bench.json` and `docs/bench.svg`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { join } from 'node:path'
-import { measurePage } from './bench/page.mjs'
+import { bundleBenchBackends } from './bench/backends.mjs'
+import { evaluate } from './bench/comparisons.mjs'
+import { buildPageApps, measurePage } from './bench/page.mjs'
 import { picture } from './bench/picture.mjs'
-import { compare, table } from './bench/report.mjs'
-import { backendsIn, bundle } from './bundle-backends.mjs'
+import { compare, comparisonTable, table } from './bench/report.mjs'
+import { measureSizes } from './bench/sizes.mjs'
 import { UserError, runMain, say } from './lib/log.mjs'
 import { buildEnv, root } from './lib/paths.mjs'
 import { capture } from './lib/run.mjs'
@@ -19,26 +21,35 @@ await runMain(async (args) => {
     throw new UserError(`npm run bench takes no arguments, got: ${args.join(' ')}`)
   const env = buildEnv()
   await setUp({ env, purposes: ['engine', 'window', 'test'] })
-  say('bench', 'the first optimised builds take about 40 minutes, measuring takes 6')
-  const figures = [...(await measure(env)), ...(await measurePage(env))]
-  const rows = compare(figures)
-  console.log(`\n${table(rows)}`)
-  const document = { machine: machine(), versions: versions(env), figures }
+  say(
+    'bench',
+    'the first optimised builds take an hour or more, measuring takes about half an hour',
+  )
+  const figures = await measure(env)
+  const comparisons = evaluate(figures)
+  console.log(`\n${table(compare(figures))}\n\n${comparisonTable(comparisons)}`)
+  const document = { machine: machine(), versions: versions(env), figures, comparisons }
   writeFileSync(join(root, 'docs/bench.json'), JSON.stringify(document, null, 2) + '\n')
-  writeFileSync(join(root, 'docs/bench.svg'), picture(rows))
+  writeFileSync(join(root, 'docs/bench.svg'), picture(comparisons))
 })
 
+/** All rows. The apps are built before the first measurement. */
 async function measure(env) {
-  const folder = mkdtempSync(join(os.tmpdir(), 'js-runtime-bench-'))
+  const backends = mkdtempSync(join(os.tmpdir(), 'js-runtime-bench-'))
   try {
-    const worker = backendsIn().find(({ name }) => name === 'worker')
-    await bundle(worker, folder)
-    const args = ['bench', '-p', 'js-runtime', '--bench', 'speed', '--', join(folder, 'worker.mjs')]
-    const stdio = ['ignore', 'pipe', 'inherit']
-    return JSON.parse(capture('cargo', args, { cwd: root, env, stdio })).figures
+    await bundleBenchBackends(backends)
+    const sizes = await measureSizes(env)
+    const apps = await buildPageApps(env)
+    return [...measureCore(env, backends), ...(await measurePage(apps, backends)), ...sizes]
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(backends, { recursive: true, force: true })
   }
+}
+
+function measureCore(env, backends) {
+  const args = ['bench', '-p', 'js-runtime', '--bench', 'speed', '--', backends]
+  const stdio = ['ignore', 'pipe', 'inherit']
+  return JSON.parse(capture('cargo', args, { cwd: root, env, stdio })).figures
 }
 
 /** The hardware and system, on which the figures depend. */

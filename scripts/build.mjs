@@ -2,9 +2,9 @@
  * `npm run build`: builds one optimised executable that contains the page, the backends and the engine, and a deb and
  * an rpm package of it. Arguments after `npm run build --` are passed to `tauri build`.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { bundleApp, executable, targetFolder } from './lib/app.mjs'
+import { bundleApp, executable, packagesOf, targetFolder } from './lib/app.mjs'
 import { mebibytes, runMain, say } from './lib/log.mjs'
 import { buildEnv } from './lib/paths.mjs'
 import { setUp } from './setup.mjs'
@@ -14,20 +14,9 @@ await runMain(async (args) => {
   await setUp({ env })
   const start = Date.now()
   await bundleApp(args, env)
-  for (const file of results(join(targetFolder(env), 'release'), start)) {
+  const folder = join(targetFolder(env), 'release')
+  const files = [join(folder, executable), ...packagesOf(folder, start)]
+  for (const file of files.filter(existsSync)) {
     say('built', `${mebibytes(statSync(file).size).padStart(10)}  ${file}`)
   }
 })
-
-/** The executable, and the packages that were written after `since`. */
-function* results(folder, since) {
-  const app = join(folder, executable)
-  if (existsSync(app)) yield app
-  const packages = join(folder, 'bundle')
-  if (!existsSync(packages)) return
-  for (const entry of readdirSync(packages, { withFileTypes: true, recursive: true })) {
-    const file = join(entry.parentPath ?? entry.path, entry.name)
-    const isPackage = entry.isFile() && /\.(?:deb|rpm|dmg|msi|exe)$/.test(entry.name)
-    if (isPackage && statSync(file).mtimeMs >= since) yield file
-  }
-}

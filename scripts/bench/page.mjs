@@ -1,6 +1,6 @@
 /**
- * Measures one page on this plugin with an embedded backend, and on tauri-plugin-js with each of its runtimes, in the
- * two apps of `bench/page`.
+ * Measures one page on this plugin with embedded backends, and on tauri-plugin-js with each of its runtimes, in the
+ * two apps of `bench/page`. The starts and the runs of the subjects alternate.
  */
 import { spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync, statSync } from 'node:fs'
@@ -10,20 +10,21 @@ import { targetFolder } from '../lib/app.mjs'
 import { UserError, say } from '../lib/log.mjs'
 import { root } from '../lib/paths.mjs'
 import { run } from '../lib/run.mjs'
+import { bundleBenchBackend } from './backends.mjs'
 import { pageRows } from './report.mjs'
 
 const folder = join(root, 'bench/page')
 const runtimes = ['bun', 'deno', 'node']
 
-/** Measured starts of each app. */
+/** Measured starts of each app, and runs of all other measurements. */
 const starts = 7
+const runs = 3
 
 /** Timeout of a run in milliseconds. */
 const timeoutMs = 300_000
 
-/** Builds and measures both apps. Returns the rows. */
-export async function measurePage(env) {
-  const apps = await build(env)
+/** Measures both apps. `backends` is the folder of the bundled backends. Returns the rows. */
+export async function measurePage(apps, backends) {
   const screen = await openScreen()
   try {
     const subjects = [
@@ -31,34 +32,41 @@ export async function measurePage(env) {
       ...runtimes.map((runtime) => ({
         subject: runtime,
         app: apps.peer,
-        variables: peer(runtime),
+        variables: peer(runtime, backends),
       })),
     ]
-    const answers = subjects.map(() => [])
-    for (let count = 0; count < starts; count++) {
-      for (const [index, { app, variables }] of subjects.entries()) {
-        const env = { ...screen.env, ...variables, PAGE_BENCH_ONLY_START: '1' }
-        answers[index].push(await answerTime(app, env))
+    const measured = subjects.map(({ app }) => ({
+      starts: [],
+      runs: [],
+      bytes: statSync(app).size,
+    }))
+    const alternate = async (count, measure) => {
+      for (let done = 0; done < count; done++) {
+        for (const [index, { app, variables }] of subjects.entries()) {
+          await measure(measured[index], app, { ...screen.env, ...variables })
+        }
       }
     }
-    const rows = []
-    for (const [index, { subject, app, variables }] of subjects.entries()) {
-      const measured = await runApp(app, { ...screen.env, ...variables })
-      const bytes = statSync(app).size
-      rows.push(...pageRows(subject, { ...measured, answers: answers[index], bytes }))
-    }
-    return rows
+    await alternate(starts, async (result, app, env) => result.starts.push(await start(app, env)))
+    await alternate(runs, async (result, app, env) => result.runs.push(await runApp(app, env)))
+    return subjects.flatMap(({ subject }, index) => pageRows(subject, measured[index]))
   } finally {
     await screen.close()
   }
 }
 
-function peer(runtime) {
-  return { PAGE_BENCH_RUNTIME: runtime, PAGE_BENCH_SCRIPT: join(folder, 'backend.mjs') }
+function peer(runtime, backends) {
+  return {
+    PAGE_BENCH_RUNTIME: runtime,
+    PAGE_BENCH_LINES: join(folder, 'lines.mjs'),
+    PAGE_BENCH_RPC: join(backends, `kkrpc-${runtime}.mjs`),
+  }
 }
 
-async function build(env) {
+/** Builds both apps. Returns the paths of their executables. */
+export async function buildPageApps(env) {
   await bundlePage()
+  await bundleBenchBackend('serve', join(folder, 'dist'))
   const target = targetFolder(env)
   say('bench', 'the two apps of bench/page')
   const app = async (name) => {
@@ -80,19 +88,22 @@ async function bundlePage() {
     cwd: root,
     tsconfig: false,
     platform: 'browser',
-    // The page makes no calls over kkrpc.
-    external: /^kkrpc/,
+    // kkrpc's entry file imports one of its adapters for its side effects only.
+    treeshake: { moduleSideEffects: (id) => !id.includes('node_modules') },
     resolve: { alias },
   })
   await bundle.write({ dir: into, format: 'es', entryFileNames: 'main.js', codeSplitting: false })
   await bundle.close()
 }
 
-/** Microseconds from the start of the app to the first answer of a backend that its page starts. */
-async function answerTime(app, env) {
-  const start = Date.now()
-  const { answered } = await runApp(app, env)
-  return (answered - start) * 1000
+/**
+ * Starts an app, whose page starts a backend. Returns the microseconds to the first answer and the memory of both in
+ * KiB.
+ */
+async function start(app, env) {
+  const started = Date.now()
+  const { answered, memory } = await runApp(app, { ...env, PAGE_BENCH_ONLY_START: '1' })
+  return { answerMicros: (answered - started) * 1000, memory }
 }
 
 /** Runs an app until it exits. Returns the report of its page. */

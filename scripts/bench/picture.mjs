@@ -1,48 +1,36 @@
 /**
- * Draws the factors by which the embedded engine is better than the best child, on a logarithmic scale. Figures of a
- * page compare with the best child of tauri-plugin-js.
+ * Draws the factors by which an embedded backend is better than the best child, on a logarithmic scale, with their
+ * spread. Figures of a page compare with the best child of tauri-plugin-js.
  */
+import { isEqual } from './rows.mjs'
 
 const width = 720
 const rowHeight = 30
-const labelWidth = 200
-const barWidth = 400
+const labelWidth = 210
+const barWidth = 370
 const top = 60
 
-/** Figures with their labels, in drawing order. Other figures are not drawn. */
-const labels = [
-  ['start, warm', 'start to first line'],
-  ['start', 'the same, nothing prepared'],
-  ['round trip, 64 B', 'round trip'],
-  ['lines of 64 B', 'short lines a second'],
-  ['kkrpc calls', 'kkrpc calls a second'],
-  ['lines of 64 KiB', '64 KiB frames a second'],
-  ['lines of 1 MiB', '1 MiB frames a second'],
-  ['memory of a further one', 'memory of a further one'],
-  ['page: round trip', 'page: round trip'],
-  ['page: flood of 50 000 lines', 'page: flood of lines'],
-  ['page: echo of 1 MiB', 'page: 1 MiB frames a second'],
-]
-
-export function picture(rows) {
-  const drawn = labels.flatMap(([figure, label]) => {
-    const row = rows.find((row) => row.figure === figure)
-    return row?.times ? [{ label, ...row }] : []
-  })
-  const all = drawn.map(({ times }) => times)
+export function picture(comparisons) {
+  const drawn = comparisons.flatMap(({ label, better, theirs }) =>
+    label && Number.isFinite(better?.times) ? [{ label, theirs, ...better }] : [],
+  )
+  const all = drawn.flatMap(({ low, high }) => [low, high]).filter(Number.isFinite)
   const [min, max] = [Math.min(0.5, ...all), Math.max(2, ...all)]
   /** The position of a factor. */
   const x = (times) => labelWidth + (Math.log(times / min) / Math.log(max / min)) * barWidth
   const height = top + drawn.length * rowHeight + 16
-  const bars = drawn.map(({ label, times, best }, index) => {
+  const bars = drawn.map(({ label, times, low, high, theirs }, index) => {
     const y = top + index * rowHeight
     const [from, to] = [Math.min(x(1), x(times)), Math.max(x(1), x(times))]
     const length = Math.max(2, to - from)
-    const note = `${times.toFixed(1)}x (${best.subject})`
+    const factor = isEqual({ low, high }) ? 'equal' : `${times.toFixed(1)}x`
+    const note = `${factor} (${theirs.subject})`
+    const end = Math.max(from + length, x(high))
     return [
       `  <text x="${labelWidth - 10}" y="${y + 18}" text-anchor="end">${label}</text>`,
       `  <rect class="${times < 1 ? 'worse' : 'better'}" x="${from.toFixed(1)}" y="${y + 4}" width="${length.toFixed(1)}" height="20"/>`,
-      `  <text x="${(from + length + 8).toFixed(1)}" y="${y + 18}">${note}</text>`,
+      `  <path class="spread" d="M${x(low).toFixed(1)} ${y + 14}H${x(high).toFixed(1)}"/>`,
+      `  <text x="${(end + 8).toFixed(1)}" y="${y + 18}">${note}</text>`,
     ].join('\n')
   })
   const lines = [0.5, 1, 2, 5, 10, 20, 50].filter((times) => times >= min && times <= max)
@@ -59,6 +47,7 @@ export function picture(rows) {
     text { font: 13px system-ui, sans-serif; fill: #57606a; }
     .better { fill: #2f81f7; }
     .worse { fill: #d29922; }
+    .spread { stroke: #24292f; stroke-width: 2; }
     line { stroke: #8b949e; stroke-dasharray: 3 3; }
   </style>
   <text x="${labelWidth}" y="22">times better than the best of Bun, Deno and Node as a child</text>

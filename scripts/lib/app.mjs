@@ -1,5 +1,5 @@
 /** Builds and runs the sample app, the demonstration and `jsproc`. */
-import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { buildExecutable, crateProgress, firstError, progressEnv } from './cargo.mjs'
 import { UserError } from './log.mjs'
@@ -63,6 +63,16 @@ export function bundleApp(args, env) {
     remedy: 'Fix the errors above, then run the same command again: it continues there',
   }
   return runStep(step, [program, command, { cwd: root, env: { ...env, ...progressEnv } }])
+}
+
+/** The packages in a build folder that were written after `since`. */
+export function packagesOf(folder, since) {
+  const packages = join(folder, 'bundle')
+  if (!existsSync(packages)) return []
+  return readdirSync(packages, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.(?:deb|rpm|dmg|msi|exe)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((file) => statSync(file).mtimeMs >= since)
 }
 
 /** Cargo's target folder. */

@@ -1,51 +1,60 @@
 /** Measures a backend from the page, with either plugin. */
 import { invoke } from '@tauri-apps/api/core'
-import { listen } from '@tauri-apps/api/event'
-import { onStdout, spawn, writeStdin } from 'tauri-plugin-js-api'
-import { echoes, flood, median, roundTrip, series, time } from './measure.js'
+import {
+  alternate,
+  binaryEchoes,
+  call,
+  echoes,
+  flood,
+  manyItems,
+  roundTrip,
+  time,
+} from './measure.js'
+import { plugins } from './plugins.js'
 
-const name = 'bench'
+/** Samples of short measurements, and of those that take seconds on a slow plugin. */
+const samples = { short: 14, long: 2 }
 
-/** A common interface for both plugins. */
-const plugins = {
-  ours: () => ({ spawn: () => spawn(name), write: (data) => writeStdin(name, data), onLine }),
-  peer: ({ runtime, script }) => ({
-    spawn: () => invoke('plugin:js|spawn', { name, config: { runtime, script } }),
-    write: (data) => invoke('plugin:js|write_stdin', { name, data }),
-    onLine: (callback) =>
-      listen('js-process-stdout', ({ payload }) => {
-        if (payload.name === name) callback(payload.data)
-      }),
-  }),
-}
-
-function onLine(callback) {
-  return onStdout(name, callback)
-}
+/** Milliseconds until the app and its backend are idle after the first call. */
+const idleMs = 2_000
 
 async function measure() {
   const task = await invoke('task')
-  const { spawn, write, onLine } = plugins[task.app](task)
-  await spawn()
-  const lines = { onLine: () => {} }
-  await onLine((line) => lines.onLine(line))
-  await roundTrip(lines, write)
-  const answered = Date.now()
-  if (task.only_start) return { answered }
+  const plugin = plugins[task.app](task)
 
-  const timedTrip = () => time(() => roundTrip(lines, write))
-  // Warms up.
-  await timedTrip()
-  const result = {
-    answered,
-    'round trip': await series(40, timedTrip),
-    flood: await series(5, () => flood(lines, write)),
-    'echo of 1 MiB': await series(5, () => echoes(lines, write)),
-    'bare command': await series(40, () => time(() => invoke('nothing'))),
+  await plugin.start('rpc')
+  const api = await plugin.connect('rpc')
+  await call(api)
+  const answered = Date.now()
+  if (task.only_start) {
+    await new Promise((resolve) => setTimeout(resolve, idleMs))
+    return { answered, memory: await invoke('memory') }
   }
-  document.querySelector('#state').textContent = `${median(result['round trip'])} µs`
-  return result
+
+  await plugin.start('lines')
+  const lines = { onLine: () => {} }
+  await plugin.onLine('lines', (line) => lines.onLine(line))
+  const write = (data) => plugin.write('lines', data)
+
+  const short = {
+    call: () => time(() => call(api)),
+    'round trip': () => time(() => roundTrip(lines, write)),
+    'bare command': () => time(() => invoke('nothing')),
+  }
+  const reply = window.webkit?.messageHandlers?.reply
+  if (reply) short['message with reply'] = () => time(() => reply.postMessage('x'.repeat(64)))
+  const long = {
+    'echo of 1 MiB': () => echoes(lines, write),
+    'echo of 1 MiB, binary': () => binaryEchoes(api),
+    flood: () => flood(lines, write),
+  }
+  if (plugin.stream) long.stream = () => plugin.stream(api, manyItems)
+  return {
+    ...(await alternate(samples.short, short)),
+    ...(await alternate(samples.long, long)),
+  }
 }
 
 const result = await measure().catch((error) => ({ error: String(error?.stack ?? error) }))
+document.querySelector('#state').textContent = 'measured'
 await invoke('report', { result })

@@ -1,25 +1,17 @@
 /** The measurements. `lines.onLine` is the current listener for lines of the backend. */
 
-const floodLines = 50_000
+/** Lines of a flood, and items of a stream. */
+export const manyItems = 100_000
 
 /** A flood is over after a silence of this length. */
 const silenceMs = 2_000
 
 const timeoutMs = 30_000
 
-/** Lines of 1 MiB per sample. */
-const echoCount = 10
+/** Messages of 1 MiB per sample. */
+const echoCount = 5
 
-export function median(samples) {
-  return samples.toSorted((one, other) => one - other)[Math.floor(samples.length / 2)]
-}
-
-/** Collects `count` results of `measure`, sequentially. */
-export async function series(count, measure) {
-  const samples = []
-  while (samples.length < count) samples.push(await measure())
-  return samples
-}
+const mebibyte = 2 ** 20
 
 /** Steps per sample: the clock of a page has a resolution of 1 ms. */
 const stepsPerSample = 25
@@ -31,6 +23,25 @@ export async function time(step) {
   return ((performance.now() - start) * 1000) / stepsPerSample
 }
 
+/** Samples of each measurement, by name. The measurements alternate; each runs once before the first sample. */
+export async function alternate(count, measurements) {
+  const samples = {}
+  for (const [name, measure] of Object.entries(measurements)) {
+    await measure()
+    samples[name] = []
+  }
+  for (let taken = 0; taken < count; taken++) {
+    for (const [name, measure] of Object.entries(measurements)) samples[name].push(await measure())
+  }
+  return samples
+}
+
+/** Calls with 64 bytes and waits for the answer. */
+export async function call(api) {
+  const text = 'x'.repeat(64)
+  if ((await api.echo(text)) !== text) throw new Error('the answer to a call is wrong')
+}
+
 /** Sends a line of 64 bytes and waits for its echo. */
 export async function roundTrip(lines, write) {
   const answer = next(lines)
@@ -39,15 +50,33 @@ export async function roundTrip(lines, write) {
 
 /** Sends lines of 1 MiB and waits for their echoes. Returns lines per second. */
 export async function echoes(lines, write) {
-  const text = 'x'.repeat(2 ** 20 - 1)
+  const text = 'x'.repeat(mebibyte - 1)
   const start = performance.now()
   for (let sent = 0; sent < echoCount; sent++) {
     const answer = next(lines)
     await write(`${text}\n`)
-    const { length } = await answer
-    if (length !== text.length) throw new Error(`${length} of ${text.length} bytes came back`)
+    requireLength((await answer).length, text.length)
   }
   return (echoCount / (performance.now() - start)) * 1000
+}
+
+/** Calls with 1 MiB of bytes, which come back. Returns calls per second. */
+export async function binaryEchoes(api) {
+  const bytes = new Uint8Array(mebibyte)
+  for (let index = 0; index < bytes.length; index++) bytes[index] = index * 31
+  const start = performance.now()
+  for (let sent = 0; sent < echoCount; sent++) {
+    const answer = await api.echo(bytes)
+    const { length } = answer
+    requireLength(length, bytes.length)
+    if (answer[length - 1] !== bytes[length - 1])
+      throw new Error('the last byte that came back is wrong')
+  }
+  return (echoCount / (performance.now() - start)) * 1000
+}
+
+function requireLength(length, expected) {
+  if (length !== expected) throw new Error(`${length} of ${expected} bytes came back`)
 }
 
 /** Requests many lines. Returns the lines per second and the number of lost lines. */
@@ -58,12 +87,12 @@ export async function flood(lines, write) {
   const all = new Promise((resolve) => {
     lines.onLine = () => {
       last = performance.now()
-      if (++received === floodLines) resolve()
+      if (++received === manyItems) resolve()
     }
   })
-  await write(`flood ${floodLines}\n`)
+  await write(`flood ${manyItems}\n`)
   await Promise.race([all, silence(() => last)])
-  return { rate: (received / (last - start)) * 1000, lost: floodLines - received }
+  return { rate: (received / (last - start)) * 1000, lost: manyItems - received }
 }
 
 function next(lines) {

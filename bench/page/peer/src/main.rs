@@ -1,4 +1,4 @@
-//! The page bench with tauri-plugin-js 0.2.0 and a child process.
+//! The page bench with tauri-plugin-js 0.2.0 and child processes.
 
 #[path = "../../app.rs"]
 mod app;
