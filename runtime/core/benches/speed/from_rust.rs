@@ -1,6 +1,6 @@
 //! Calls from Rust by `Supervisor::connect`.
 
-use std::future::{IntoFuture, ready};
+use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,10 @@
-//! Memory, processor time and wake-ups of this program and of children, from `/proc`.
+//! Memory, processor time and wake-ups of this program and of children, on Linux.
 
 use std::fs;
+use std::time::Duration;
 
 use crate::session::Session;
+use crate::stats::micros;
 
 /// The processes of these sessions: this program, and the children among them.
 pub(crate) fn pids<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> Vec<u32> {
@@ -23,23 +25,30 @@ pub(crate) fn anonymous_kb(pids: &[u32]) -> f64 {
     pids.iter().map(of).sum()
 }
 
-/// Processor time of all live threads, in microseconds.
+/// Processor time of these processes in microseconds, of threads that have ended too.
 pub(crate) fn cpu_micros(pids: &[u32]) -> f64 {
-    let nanos = |text: String| text.split_whitespace().next()?.parse::<f64>().ok();
-    of_threads(pids, "schedstat", |text| nanos(text).unwrap_or_default()) / 1e3
+    pids.iter().filter_map(|pid| cpu_time(*pid)).map(micros).sum()
+}
+
+#[cfg(target_os = "linux")]
+fn cpu_time(pid: u32) -> Option<Duration> {
+    use nix::time::{ClockId, clock_gettime};
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).ok()?);
+    Some(clock_gettime(ClockId::pid_cpu_clock_id(pid).ok()?).ok()?.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cpu_time(_pid: u32) -> Option<Duration> {
+    None
 }
 
 /// How often the live threads have slept, which equals how often they were woken.
 pub(crate) fn sleeps(pids: &[u32]) -> f64 {
-    of_threads(pids, "status", |text| field(&text, "voluntary_ctxt_switches:"))
-}
-
-/// The sum of a value over all threads.
-fn of_threads(pids: &[u32], file: &str, value: impl Fn(String) -> f64) -> f64 {
     let tasks = pids.iter().filter_map(|pid| fs::read_dir(format!("/proc/{pid}/task")).ok());
-    let texts = tasks.flatten().flatten().map(|task| fs::read_to_string(task.path().join(file)));
+    let states =
+        tasks.flatten().flatten().map(|task| fs::read_to_string(task.path().join("status")));
     // A thread may end between the two reads.
-    texts.flatten().map(value).sum()
+    states.flatten().map(|state| field(&state, "voluntary_ctxt_switches:")).sum()
 }
 
 /// The number after the name of a field at the beginning of a line.
