@@ -38,9 +38,9 @@ impl Contender {
         in_flight: usize,
     ) -> Self {
         let mut session = Session::start(supervisor, subject, ECHO).await;
-        session.round_trip(&padded(bytes)).await;
+        let lines: Vec<_> = (0..in_flight).map(|_| padded(bytes)).collect();
+        pipelined(&mut session, &lines, 1, 1).await;
         assert_eq!(session.answer().len(), bytes - 1, "{subject}: an echo");
-        let lines = (0..in_flight).map(|_| padded(bytes)).collect();
         Self::of(figure, subject, Caller::Lines { session, lines })
     }
 

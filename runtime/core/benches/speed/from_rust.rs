@@ -1,6 +1,5 @@
 //! Calls from Rust by `Supervisor::connect`.
 
-use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +27,7 @@ impl RustCaller {
         let name = new_name();
         let spawned = supervisor.spawn(&name, config(runtime, script)).await;
         spawned.unwrap_or_else(|error| panic!("{subject}: {error}"));
-        let remote = supervisor.connect(&name).await.expect("it runs");
+        let remote = supervisor.connect(&name).expect("it runs");
         Self { supervisor: supervisor.clone(), name, remote }
     }
 
@@ -46,9 +45,8 @@ impl RustCaller {
         let started = Instant::now();
         let calls = (0..count).map(|number| self.remote.call("add", (number, 1)).into_future());
         let sums = stream::iter(calls).buffer_unordered(in_flight);
-        let total = sums
-            .fold(0, async |total: usize, sum: Result<usize, _>| total + sum.expect("it answers"));
-        let total = total.await;
+        let add = async |total: usize, sum: Result<usize, _>| total + sum.expect("it answers");
+        let total = sums.fold(0, add).await;
         let time = started.elapsed();
         assert_eq!(total, count * (count + 1) / 2);
         time

@@ -38,7 +38,7 @@ pub(crate) const BURN: &str = "--burn";
 
 pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject], backends: &Backends) {
     let spinning = Arc::new(Supervisor::new().expect("there is room for a thread"));
-    let sleeping = Supervisor::builder().spin(false).build();
+    let sleeping = Supervisor::builder().build();
     let sleeping = Arc::new(sleeping.expect("there is room for a thread"));
     let mut contenders = Vec::new();
     for subject in subjects {
