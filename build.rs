@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
 
+#[path = "runtime/core/build/relocations.rs"]
+mod relocations;
+
 /// The app's own commands; each gets a permission, `allow-…`.
 const COMMANDS: &[&str] = &["count_primes", "open_window"];
 
 fn main() -> ExitCode {
+    relocations::pack("bins");
     match build() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
