@@ -2,6 +2,7 @@
 //!
 //! An isolate never leaves its thread; only messages do. JavaScript cannot end or block the application from here.
 
+mod engine_files;
 mod lifecycle;
 pub(crate) mod limits;
 mod modules;

@@ -10,6 +10,7 @@
 mod access;
 mod builtin_code_cache;
 mod bundle;
+mod bundle_code_cache;
 mod commonjs;
 mod errors;
 mod hooks;
@@ -20,6 +21,8 @@ mod require;
 mod resolve;
 mod source;
 mod specifier;
+#[cfg(test)]
+mod test_run;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -309,7 +312,7 @@ impl Loader {
                     ModuleType::JavaScript,
                     code,
                     url,
-                    None,
+                    Some(bundle_code_cache::get(source)),
                 )))
             }
             Some(_) if url.scheme() != "data" => {

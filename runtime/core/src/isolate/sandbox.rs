@@ -3,6 +3,7 @@
 pub(crate) mod children;
 pub(crate) mod env;
 pub(crate) mod files;
+#[cfg(test)]
 pub(crate) mod module_patches;
 pub(crate) mod native;
 pub(crate) mod network;

@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use deno_runtime::BootstrapOptions;
 use deno_runtime::deno_core::{
-    Extension, ExtensionFileSource, JsRuntime, ModuleSpecifier, ascii_str_include, scope, serde_v8,
-    v8,
+    Extension, ExtensionFileSource, JsRuntime, ModuleSpecifier, V8TaskSpawner, ascii_str_include,
+    scope, serde_v8, v8,
 };
 use deno_runtime::deno_web::StartTime;
 use deno_runtime::worker::{MainWorker, WorkerOptions};
 
+use super::idle_collection::{self, IdleCollection};
 use super::{options, web_worker};
 use crate::crash;
+use crate::isolate::engine_files;
 use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext, ProcessSlot};
 use crate::isolate::lifecycle::shared_state::{NodeServices, SharedState, ThreadGuards};
 use crate::isolate::limits::heap_limit;
@@ -25,17 +27,17 @@ use crate::isolate::sandbox::env::Env;
 use crate::isolate::sandbox::files::cwd::WorkingDirectory;
 use crate::isolate::sandbox::files::sandbox_fs;
 use crate::isolate::sandbox::ops::overrides;
-use crate::isolate::sandbox::{module_patches, permissions};
+use crate::isolate::sandbox::permissions;
 use crate::isolate::stdio::null_device;
 use crate::wire::{Links, Permissions};
 
-/// Defines two functions: one loads Node's modules, the other sets the arguments and the clock.
+/// Defines three functions: one loads Node's modules, one compiles functions, one sets the arguments and the clock.
 const LATE_BOOTSTRAP: ExtensionFileSource = ExtensionFileSource::new(
     "ext:js_runtime_overrides/late_bootstrap.js",
     ascii_str_include!("late_bootstrap.js"),
 );
 
-/// Evaluates to the two functions and removes them from the global object.
+/// Evaluates to the functions and removes them from the global object.
 const TAKE_LATE_BOOTSTRAP: &str = "((functions) => { delete globalThis.jsRuntimeLateBootstrap; return functions })\
      (jsRuntimeLateBootstrap)";
 
@@ -46,10 +48,13 @@ const NO_SCRIPT: &str = "js-runtime:no-script";
 
 /// The fields are dropped in this order: the functions before their isolate, the guards after it.
 pub(crate) struct Bootstrapped {
-    preload_function: Function,
+    load_function: Function,
+    compile_function: Function,
     start_function: Function,
     pub(super) worker: MainWorker,
     modules: LoaderSlot,
+    /// The size of the heap after [`Self::preload`] has collected its garbage, in bytes; 0 before.
+    collected: usize,
     cwd: WorkingDirectory,
     process: ProcessSlot,
     _guards: ThreadGuards,
@@ -73,13 +78,15 @@ impl Bootstrapped {
         let functions = functions.map_err(|error| error.to_string())?;
         shared.install(runtime, &guards)?;
         shared.end_at_heap_limit(runtime);
-        let (preload_function, start_function) =
-            pair(runtime, &functions).ok_or("the late bootstrap is missing")?;
+        let [load_function, compile_function, start_function] =
+            elements(runtime, &functions).ok_or("the late bootstrap is missing")?;
         Ok(Self {
-            preload_function,
+            load_function,
+            compile_function,
             start_function,
             worker,
             modules,
+            collected: 0,
             cwd,
             process,
             _guards: guards,
@@ -91,18 +98,26 @@ impl Bootstrapped {
         self.worker.js_runtime.op_names()
     }
 
-    /// Preloads Node's `process` and the hundred modules that it imports, which nearly every script uses.
-    pub(crate) fn preload(mut self) -> Result<Self, String> {
-        let runtime = &mut self.worker.js_runtime;
+    /// Preloads Node's `process` and the hundred modules that it imports, which nearly every script uses, and returns
+    /// the memory that this needed for a short time. Skips the second step once a start waits.
+    pub(crate) fn preload(mut self, start_waits: impl FnOnce() -> bool) -> Result<Self, String> {
         // A start whose configuration sets a variable that is read here does not use this isolate.
-        runtime.op_state().borrow_mut().put(Env::new(&BTreeMap::new()));
-        {
-            scope!(scope, runtime);
-            let this = v8::undefined(scope).into();
-            let loaded = v8::Local::new(scope, &self.preload_function).call(scope, this, &[]);
-            loaded.ok_or("Node's modules could not be loaded")?;
+        let state = self.worker.js_runtime.op_state();
+        state.borrow_mut().put(Env::new(&BTreeMap::new()));
+        self.call(&self.load_function.clone(), "Node's modules could not be loaded")?;
+        if !start_waits() {
+            self.collected = idle_collection::collect(self.worker.js_runtime.v8_isolate());
         }
+        // Afterwards, because the collection drops compiled functions.
+        self.call(&self.compile_function.clone(), "functions could not be compiled")?;
         Ok(self)
+    }
+
+    fn call(&mut self, function: &Function, failure: &'static str) -> Result<(), &'static str> {
+        scope!(scope, &mut self.worker.js_runtime);
+        let this = v8::undefined(scope).into();
+        let result = v8::Local::new(scope, function).call(scope, this, &[]);
+        result.map(drop).ok_or(failure)
     }
 
     /// Makes this the isolate of `process`. Returns the script and its streams.
@@ -145,6 +160,13 @@ impl Bootstrapped {
         Ok((main, streams))
     }
 
+    /// Returns memory to the system while the event loop is idle.
+    pub(super) fn idle_collection(&self) -> IdleCollection {
+        let state = self.worker.js_runtime.op_state();
+        let tasks = state.borrow().borrow::<V8TaskSpawner>().clone();
+        IdleCollection::new(tasks, self.modules.clone(), self.collected)
+    }
+
     fn set_args(&mut self, path: &str, args: &[String], executable: &str) -> Result<(), String> {
         scope!(scope, &mut self.worker.js_runtime);
         let failed = |error: serde_v8::Error| error.to_string();
@@ -158,15 +180,19 @@ impl Bootstrapped {
     }
 }
 
-/// The two functions in an array.
-fn pair(runtime: &mut JsRuntime, array: &v8::Global<v8::Value>) -> Option<(Function, Function)> {
+/// The functions in an array.
+fn elements<const COUNT: usize>(
+    runtime: &mut JsRuntime,
+    array: &v8::Global<v8::Value>,
+) -> Option<[Function; COUNT]> {
     scope!(scope, runtime);
     let array = v8::Local::<v8::Array>::try_from(v8::Local::new(scope, array)).ok()?;
-    let get = |index| {
+    let mut functions = Vec::with_capacity(COUNT);
+    for index in 0..array.length() {
         let function = v8::Local::<v8::Function>::try_from(array.get_index(scope, index)?).ok()?;
-        Some(v8::Global::new(scope, function))
-    };
-    Some((get(0)?, get(1)?))
+        functions.push(v8::Global::new(scope, function));
+    }
+    functions.try_into().ok()
 }
 
 fn worker_options(
@@ -183,9 +209,9 @@ fn worker_options(
     Ok(WorkerOptions {
         bootstrap: options::bootstrap(Vec::new()),
         extensions: vec![Extension { js_files, ..extension }],
-        startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
-        residual_lazy_js_sources: module_patches::scripts()?,
-        residual_lazy_esm_sources: module_patches::modules()?,
+        startup_snapshot: Some(engine_files::SNAPSHOT),
+        residual_lazy_js_sources: engine_files::SCRIPTS,
+        residual_lazy_esm_sources: engine_files::MODULES,
         skip_op_registration: true,
         create_params: Some(shared.create_params(heap_limit::with_slack(shared.memory.heap))),
         create_web_worker_cb: web_worker::creator(process.clone(), cwd),

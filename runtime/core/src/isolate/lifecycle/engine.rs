@@ -13,6 +13,7 @@ use deno_runtime::deno_core::{JsRuntime, v8_set_flags};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::v8_flags::V8_FLAGS;
 use crate::crash;
 use crate::isolate::limits::buffer_pages;
 use crate::isolate::sandbox::sqlite;
@@ -21,21 +22,6 @@ use crate::system_memory;
 /// V8 limits the stack of JavaScript to much less. The rest is for native recursion (deep JSON, deeply nested source).
 /// Only used pages take memory.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
-
-/// V8 skips the first word, the name of a program.
-///
-/// Unrolling: when V8 150 unrolls a short inner loop without an interrupt check, it removes the check of the outer loop
-/// (`for (;;) new Array(1000)`). Such a script could neither be killed nor stopped at its heap limit.
-///
-/// Pool: by default, V8 retains the pages of ended isolates for later ones.
-///
-/// WebAssembly: a module can fill its memory in one call, which cannot be interrupted, so a memory is limited to 1 GiB.
-const V8_FLAGS: [&str; 4] = [
-    "js-runtime",
-    "--no-turboshaft-loop-unrolling",
-    "--no-memory-pool-share-memory-on-teardown",
-    "--wasm-max-mem-pages=16384",
-];
 
 /// Delay from the end of an isolate until memory is returned to the system, once for many ends.
 const RELEASE_DELAY: Duration = Duration::from_secs(2);

@@ -19,6 +19,7 @@ use crate::crash;
 use crate::generation::Exit;
 use crate::isolate::lifecycle::bootstrapped::Bootstrapped;
 use crate::isolate::lifecycle::event_loop_waker::EventLoopWaker;
+use crate::isolate::lifecycle::idle_collection::IdleCollection;
 use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext};
 use crate::isolate::lifecycle::shared_state::SharedState;
 use crate::isolate::limits::control::Control;
@@ -133,7 +134,8 @@ async fn bootstrap_and_run(
         Ok(message) => (bootstrapped, Ok(message)),
         // There is time: no process waits for this isolate.
         Err(TryRecvError::Empty) => {
-            let preloaded = bootstrapped.and_then(Bootstrapped::preload);
+            let start_waits = || !start.is_empty();
+            let preloaded = bootstrapped.and_then(|isolate| isolate.preload(start_waits));
             is_ready.send_replace(true);
             let message = start.await;
             // A failed bootstrap is tried again, like the executor.
@@ -163,7 +165,7 @@ async fn bootstrap_and_run(
         // The start was cancelled.
         return exit::killed();
     }
-    run_to_end(&process, &mut isolate.worker, &main, &streams).await
+    run_to_end(&process, &mut isolate, &main, &streams).await
 }
 
 /// Runs tasks of other threads in the event loop.
@@ -173,11 +175,13 @@ fn event_loop(worker: &MainWorker) -> V8CrossThreadTaskSpawner {
 
 async fn run_to_end(
     process: &ProcessContext,
-    worker: &mut MainWorker,
+    isolate: &mut Bootstrapped,
     main: &ModuleSpecifier,
     streams: &IsolateStreams,
 ) -> Exit {
     let control = &process.control;
+    let idle = isolate.idle_collection();
+    let worker = &mut isolate.worker;
     let result = control.watchdog.observe(async {
         tokio::select! {
             biased;
@@ -185,7 +189,7 @@ async fn run_to_end(
             result = run_script(worker, main) => Some(result),
         }
     });
-    let result = drive(result).await;
+    let result = drive(result, idle).await;
     let exit = exit::of(result, worker, process, &streams.stdio.stderr);
     control.isolates.kill_children();
     streams.finish();
@@ -193,7 +197,7 @@ async fn run_to_end(
 }
 
 /// Runs an event loop with a waker of its own, see [`EventLoopWaker`].
-async fn drive<F: Future>(event_loop: F) -> F::Output {
+async fn drive<F: Future>(event_loop: F, mut idle: IdleCollection) -> F::Output {
     let mut event_loop = pin!(event_loop);
     let mut loop_waker = EventLoopWaker::default();
     let waker = loop_waker.waker();
@@ -201,7 +205,11 @@ async fn drive<F: Future>(event_loop: F) -> F::Output {
         loop {
             loop_waker.start_iteration(context.waker());
             let polled = event_loop.as_mut().poll(&mut Context::from_waker(&waker));
-            if polled.is_ready() || !loop_waker.poll_again() {
+            if polled.is_ready() {
+                return polled;
+            }
+            if !loop_waker.poll_again() {
+                idle.becomes_idle(context);
                 return polled;
             }
         }

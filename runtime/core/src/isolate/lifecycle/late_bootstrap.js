@@ -1,5 +1,6 @@
-// Runs before Deno's bootstrap, which hides the functions that this needs. Defines `preload`, which loads modules that
-// most scripts use, and `start`, which sets the values that are known only when a process starts.
+// Runs before Deno's bootstrap, which hides the functions that this needs. Defines `load`, which loads modules that most
+// scripts use, `compile`, which compiles functions that most scripts call, and `start`, which sets the values that are
+// known only when a process starts.
 ;(() => {
   const { createLazyLoader, loadExtScript } = __bootstrap.core
   const { setTimeOrigin } = loadExtScript('ext:deno_web/15_performance.js')
@@ -16,8 +17,10 @@
       process.argv.push(...args)
     }
   }
-  const preload = () => {
+  const load = () => {
     process = loadProcess().default
+  }
+  const compile = () => {
     // The first call of a function compiles it. This output is discarded.
     start('', [], '')
     console.log('%s', {})
@@ -25,6 +28,6 @@
   }
   Object.defineProperty(globalThis, 'jsRuntimeLateBootstrap', {
     configurable: true,
-    value: [preload, start],
+    value: [load, compile, start],
   })
 })()

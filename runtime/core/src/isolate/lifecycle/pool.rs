@@ -60,6 +60,10 @@ impl WarmIsolate {
         Ok(Self { shared, start, thread, ready, gone })
     }
 
+    fn has(&self, memory: MemoryLimits) -> bool {
+        self.shared.memory == memory
+    }
+
     /// Whether it waits for its start message and has not failed.
     fn is_usable(&self) -> bool {
         let control = &self.shared.control;
@@ -113,7 +117,8 @@ impl Pool {
         }))
     }
 
-    /// Takes an isolate with these limits, if there is one. The pool is refilled with the same limits.
+    /// Takes an isolate with these limits, if there is one, preferably a ready one. The pool is refilled with the same
+    /// limits.
     pub(crate) fn take(&self, memory: MemoryLimits) -> Option<WarmIsolate> {
         if memory.heap < MIN_HEAP {
             return None;
@@ -121,7 +126,8 @@ impl Pool {
         let mut state = self.lock();
         state.memory = Some(memory);
         state.waiting.retain(WarmIsolate::is_usable);
-        let found = state.waiting.iter().position(|warm| warm.shared.memory == memory);
+        let ready = state.waiting.iter().position(|warm| warm.has(memory) && *warm.ready.borrow());
+        let found = ready.or_else(|| state.waiting.iter().position(|warm| warm.has(memory)));
         let found = found.map(|at| state.waiting.remove(at));
         drop(state);
         self.0.changed.notify_one();
@@ -185,7 +191,7 @@ impl Pool {
         let Some(memory) = state.memory.filter(|_| self.0.size > 0 && !state.closed) else {
             return true;
         };
-        let wanted = state.waiting.iter().filter(|warm| warm.shared.memory == memory);
+        let wanted = state.waiting.iter().filter(|warm| warm.has(memory));
         wanted.count() >= self.0.size
     }
 
@@ -213,7 +219,7 @@ impl Pool {
     /// Ends the isolates with other limits than the next ones. Returns the limits of the next ones.
     async fn end_unwanted(&self) -> Option<MemoryLimits> {
         let memory = self.lock().memory?;
-        let is_unwanted = |warm: &mut WarmIsolate| warm.shared.memory != memory;
+        let is_unwanted = |warm: &mut WarmIsolate| !warm.has(memory);
         let unwanted: Vec<_> = self.lock().waiting.extract_if(.., is_unwanted).collect();
         join_all(unwanted.into_iter().map(WarmIsolate::end)).await;
         Some(memory)

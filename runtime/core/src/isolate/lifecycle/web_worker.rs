@@ -21,13 +21,13 @@ use deno_runtime::worker::WorkerServiceOptions;
 
 use super::{exit, options};
 use crate::crash;
+use crate::isolate::engine_files;
 use crate::isolate::lifecycle::process_context::{IsolateStreams, ProcessContext, ProcessSlot};
 use crate::isolate::lifecycle::shared_state::{Services, ThreadGuards, at_heap_limit};
 use crate::isolate::limits::heap_limit;
 use crate::isolate::modules::{Modules, WorkerEntry};
 use crate::isolate::sandbox::files::cwd::WorkingDirectory;
 use crate::isolate::sandbox::files::sandbox_fs;
-use crate::isolate::sandbox::module_patches;
 use crate::isolate::stdio::null_device;
 
 /// Most workers of one process at a time: each may fill a heap of its own.
@@ -202,7 +202,6 @@ fn worker_options(
     args: CreateWebWorkerArgs,
     heap: &Heap,
 ) -> WebWorkerOptions {
-    let fail = |error: String| panic!("a worker could not be made: {error}");
     let (resolved, params) = resolve(&args, heap, process.shared.create_params(heap.bytes()));
     let limits = Extension {
         name: "js_runtime_limits",
@@ -216,10 +215,9 @@ fn worker_options(
         bootstrap,
         main_module: args.main_module,
         extensions: vec![process.overrides(cwd), limits],
-        startup_snapshot: deno_snapshots::CLI_SNAPSHOT,
-        // Cannot fail: the script's own isolate uses the same sources.
-        residual_lazy_js_sources: module_patches::scripts().unwrap_or_else(fail),
-        residual_lazy_esm_sources: module_patches::modules().unwrap_or_else(fail),
+        startup_snapshot: Some(engine_files::SNAPSHOT),
+        residual_lazy_js_sources: engine_files::SCRIPTS,
+        residual_lazy_esm_sources: engine_files::MODULES,
         unsafely_ignore_certificate_errors: None,
         create_params: Some(params),
         seed: None,

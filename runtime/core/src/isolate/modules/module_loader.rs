@@ -1,7 +1,7 @@
 //! Implements `deno_core`'s module loader. `deno_core` needs it before the script of an isolate is known.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -18,19 +18,30 @@ use deno_runtime::deno_core::{
 use deno_runtime::deno_node::create_host_defined_options;
 
 use super::errors::guard;
-use super::{LoadError, Loader, Modules, builtin_code_cache, hooks, source};
+use super::{LoadError, Loader, Modules, builtin_code_cache, bundle_code_cache, hooks, source};
 use crate::isolate::limits::interrupt;
 
 /// Holds the modules of an isolate once it has a script. Until then it loads only the engine's own modules, which need no
 /// loader.
 #[derive(Clone, Default)]
-pub(crate) struct LoaderSlot(Rc<OnceCell<Rc<Loader>>>);
+pub(crate) struct LoaderSlot(Rc<Slot>);
+
+#[derive(Default)]
+struct Slot {
+    loader: OnceCell<Rc<Loader>>,
+    has_node: Cell<bool>,
+}
 
 impl LoaderSlot {
     /// Call once.
     pub(crate) fn set(&self, modules: &Modules) {
         // An isolate runs one script, so the cell is empty.
-        let _ = self.0.set(modules.loader.clone());
+        let _ = self.0.loader.set(modules.loader.clone());
+    }
+
+    /// Whether the isolate has loaded modules of Node that the snapshot does not contain.
+    pub(crate) fn has_node(&self) -> bool {
+        self.0.has_node.get()
     }
 
     pub(crate) fn loader(&self) -> Rc<dyn ModuleLoader> {
@@ -44,7 +55,7 @@ struct SharedLoader(LoaderSlot);
 impl SharedLoader {
     fn get(&self) -> Option<&Rc<Loader>> {
         let SharedLoader(LoaderSlot(slot)) = self;
-        slot.get()
+        slot.loader.get()
     }
 
     fn expect(&self) -> Result<&Rc<Loader>, JsErrorBox> {
@@ -123,16 +134,26 @@ impl ModuleLoader for SharedLoader {
     }
 
     fn get_code_cache(&self, module: &Url, _source: &str) -> Option<SourceCodeCacheInfo> {
+        if builtin_code_cache::is_node(module) {
+            let SharedLoader(LoaderSlot(slot)) = self;
+            slot.has_node.set(true);
+        }
         builtin_code_cache::get(module)
     }
 
     fn code_cache_ready(
         &self,
         module: Url,
-        _hash: u64,
+        hash: u64,
         data: &[u8],
     ) -> Pin<Box<dyn Future<Output = ()>>> {
-        builtin_code_cache::store(&module, data);
+        if builtin_code_cache::is_builtin(&module) {
+            builtin_code_cache::store(&module, data);
+        } else if let Some((_, source)) = self.get().and_then(|loader| loader.bundle.as_ref())
+            && hash == bundle_code_cache::HASH
+        {
+            bundle_code_cache::store(source, data);
+        }
         Box::pin(std::future::ready(()))
     }
 

@@ -3,11 +3,14 @@
 //! Op middleware covers neither native classes nor state that Deno shares between isolates. The modules that expose
 //! them get additional code at their start or end, or replacements of exact strings. Patches apply before any script
 //! runs, so no script reaches the original objects.
+//!
+//! The build script applies them: the executable contains the patched modules. The paths of the two modules are
+//! explicit because the build script includes this file.
 
+#[path = "module_patches/node_module.rs"]
 mod node_module;
+#[path = "module_patches/replacements.rs"]
 mod replacements;
-
-use std::sync::LazyLock;
 
 use self::replacements::{MODULE_PATCHES, Patch, Replacement, SCRIPT_PATCHES};
 
@@ -91,21 +94,8 @@ const BITMAPS_TAIL: &str = include_str!("module_patches/image_bitmaps.js");
 /// `require()` and `module.registerHooks()`.
 const MODULE: &str = "node:module";
 
-/// The patched script modules that Deno loads on demand. Fails if a module of Deno is not as expected.
-pub(crate) fn scripts() -> Result<Sources, String> {
-    static SCRIPTS: LazyLock<Result<Sources, String>> =
-        LazyLock::new(|| patch_scripts(deno_snapshots::RESIDUAL_LAZY_JS));
-    SCRIPTS.clone()
-}
-
-/// The patched ES modules that Deno loads on demand. Fails if a module of Deno is not as expected.
-pub(crate) fn modules() -> Result<Sources, String> {
-    static MODULES: LazyLock<Result<Sources, String>> =
-        LazyLock::new(|| patch_modules(deno_snapshots::RESIDUAL_LAZY_ESM));
-    MODULES.clone()
-}
-
-fn patch_scripts(sources: Sources) -> Result<Sources, String> {
+/// Patches the script modules that Deno loads on demand. Fails if a module of Deno is not as expected.
+pub(crate) fn patch_scripts(sources: Sources) -> Result<Sources, String> {
     let mut patched = sources.to_vec();
     for Prelude { text, modules } in PRELUDES {
         for module in modules {
@@ -120,7 +110,8 @@ fn patch_scripts(sources: Sources) -> Result<Sources, String> {
     Ok(leak(patched))
 }
 
-fn patch_modules(sources: Sources) -> Result<Sources, String> {
+/// Patches the ES modules that Deno loads on demand. Fails if a module of Deno is not as expected.
+pub(crate) fn patch_modules(sources: Sources) -> Result<Sources, String> {
     let mut patched = sources.to_vec();
     patch(&mut patched, LOCKS, |source| {
         with_replacements(source, &LOCKS_REPLACEMENTS).map(|source| source + LOCKS_TAIL)
@@ -173,12 +164,13 @@ fn with_prelude(source: &str, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isolate::engine_files::{ORIGINAL_MODULES, ORIGINAL_SCRIPTS};
 
     #[test]
     fn every_patch_applies_to_this_version_of_deno() {
-        let scripts = scripts().unwrap();
+        let scripts = patch_scripts(ORIGINAL_SCRIPTS).unwrap();
         assert!(scripts.is_sorted_by_key(|(address, _)| *address));
-        assert_eq!(scripts.len(), deno_snapshots::RESIDUAL_LAZY_JS.len() + 1);
+        assert_eq!(scripts.len(), ORIGINAL_SCRIPTS.len() + 1);
         for Prelude { text, modules } in PRELUDES {
             let patched = scripts.iter().filter(|(_, source)| source.contains(text));
             assert!(patched.map(|(address, _)| address).eq(modules));
@@ -191,7 +183,8 @@ mod tests {
                     .all(|(_, replacement)| source.contains(replacement) && replacement.is_ascii())
             );
         }
-        let changed = modules().unwrap().iter().zip(deno_snapshots::RESIDUAL_LAZY_ESM);
+        let modules = patch_modules(ORIGINAL_MODULES).unwrap();
+        let changed = modules.iter().zip(ORIGINAL_MODULES);
         let changed = changed.filter(|(patched, original)| patched != original);
         let mut expected = vec![LOCKS, MODULE, BITMAPS];
         expected.extend(MODULE_PATCHES.map(|patch| patch.module));
@@ -236,7 +229,7 @@ mod tests {
                 let mut used = imports.flat_map(|(_, list)| list.split([',', ' ', '\n']));
                 used.any(|name| names.contains(&name))
             };
-            let users = deno_snapshots::RESIDUAL_LAZY_JS.iter().filter(|(_, text)| uses_one(text));
+            let users = ORIGINAL_SCRIPTS.iter().filter(|(_, text)| uses_one(text));
             assert!(users.map(|(address, _)| address).eq(prelude.modules), "{names:?}");
         }
     }

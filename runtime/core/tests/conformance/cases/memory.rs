@@ -1,11 +1,14 @@
-//! The memory limit: it ends the process that exceeds it, and no other.
+//! The memory limit: it ends the process that exceeds it, and no other. Memory of idle processes.
 
 use js_runtime::{ExitReason, Limits, SpawnConfig};
 
 use crate::support::{Bench, Case, Outcome, cases};
 
-pub(crate) const CASES: &[Case] =
-    cases![only_the_process_over_its_memory_limit_ends, released_memory_can_be_allocated_again,];
+pub(crate) const CASES: &[Case] = cases![
+    only_the_process_over_its_memory_limit_ends,
+    released_memory_can_be_allocated_again,
+    garbage_of_an_idle_script_with_modules_of_node_is_collected,
+];
 
 /// Cases for systems that attribute memory to threads.
 #[cfg(target_os = "linux")]
@@ -35,6 +38,13 @@ async fn only_the_process_over_its_memory_limit_ends(bench: &Bench) -> Outcome {
     assert_eq!(idle.text().await?, "x");
     busy.kill().await?;
     assert_eq!(busy.rest().await?.reason, Some(ExitReason::Killed { signal: None }));
+    idle.kill().await
+}
+
+/// Without a collection on idle, V8 never collects the garbage of this script.
+async fn garbage_of_an_idle_script_with_modules_of_node_is_collected(bench: &Bench) -> Outcome {
+    let mut idle = bench.start(bench.fixture("idle-collection.mjs", &[])).await?;
+    assert_eq!(idle.text().await?, "collected");
     idle.kill().await
 }
 
