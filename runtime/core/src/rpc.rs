@@ -40,6 +40,7 @@ mod frames;
 mod hub;
 mod inbox;
 mod incoming;
+mod outgoing;
 mod remote;
 mod request;
 mod stream;

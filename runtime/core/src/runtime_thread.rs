@@ -4,9 +4,11 @@
 //! wait for its tasks. No task may block the thread: all processes would wait.
 
 use std::future::Future;
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -16,6 +18,8 @@ pub(crate) struct RuntimeThread {
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has ended.
+    ended: Mutex<mpsc::Receiver<()>>,
 }
 
 impl RuntimeThread {
@@ -29,25 +33,25 @@ impl RuntimeThread {
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
+        let (runs, ended) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
                 // An error means that the sender was dropped, which ends the thread too.
                 let _ = runtime.block_on(stopped);
                 runtime.shutdown_background();
+                drop(runs);
             })
             .map_err(failed)?;
-        Ok(Self { handle, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { handle, stop: Some(stop), thread: Some(thread), ended: Mutex::new(ended) })
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.handle.spawn(task);
-    }
-
-    /// A timer of the thread for a caller on any executor.
-    pub(crate) fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let _thread = self.handle.enter();
-        tokio::time::sleep(time)
     }
 
     /// Runs `task` on the thread and returns its result.
@@ -74,5 +78,19 @@ impl RuntimeThread {
         });
         // The panic hook has already reported a panic of the thread.
         let _ = thread.join();
+    }
+
+    /// Ends the thread and waits for it, at most for `timeout`. Does not wait on the thread itself.
+    pub(crate) fn end(self, timeout: Duration) {
+        drop(self.stop);
+        let Some(thread) = self.thread else { return };
+        if thread.thread().id() == std::thread::current().id() {
+            return;
+        }
+        let ended = self.ended.lock().recv_timeout(timeout);
+        if ended == Err(mpsc::RecvTimeoutError::Disconnected) {
+            // The panic hook has already reported a panic of the thread.
+            let _ = thread.join();
+        }
     }
 }

@@ -194,7 +194,7 @@ impl History {
         if events.is_empty() {
             return Ok(true);
         }
-        if state.generation == generation && self.frame_sink().is_some_and(|sink| sink.is_full()) {
+        if state.accepts(generation, events) && self.frame_sink().is_some_and(|s| s.is_full()) {
             return Ok(false);
         }
         let before = state.next_seq;
@@ -316,9 +316,7 @@ impl State {
 
     /// Returns `false` if a subscriber must be waited for first. Drops the events of a generation that was cut off.
     fn push(&mut self, generation: u64, events: &mut VecDeque<Event>) -> Result<bool, CutOff> {
-        let stream = events.front().and_then(Event::stream);
-        let is_closed = stream.is_some_and(|stream| self.closed_streams.contains(&stream));
-        if is_closed || self.generation != generation {
+        if !self.accepts(generation, events) {
             events.clear();
             return Err(CutOff);
         }
@@ -331,6 +329,12 @@ impl State {
             }
         }
         Ok(true)
+    }
+
+    fn accepts(&self, generation: u64, events: &VecDeque<Event>) -> bool {
+        let stream = events.front().and_then(Event::stream);
+        let is_closed = stream.is_some_and(|stream| self.closed_streams.contains(&stream));
+        !is_closed && self.generation == generation
     }
 
     /// Whether a subscriber that must not miss events still needs the oldest record.

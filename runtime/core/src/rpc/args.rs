@@ -93,11 +93,16 @@ pub(super) struct Encoding {
 }
 
 impl Encoding {
-    /// Adds a reference, and returns its id.
-    pub(super) fn refer(&mut self, reference: impl FnOnce(String) -> Reference) -> String {
-        let id = self.ids.next();
-        self.references.push(reference(id.clone()));
-        id
+    pub(super) fn endpoint(&self) -> &str {
+        &self.ids.endpoint
+    }
+
+    pub(super) fn new_id(&self) -> String {
+        self.ids.next()
+    }
+
+    pub(super) fn add(&mut self, reference: Reference) {
+        self.references.push(reference);
     }
 }
 
@@ -190,7 +195,7 @@ pub(super) fn placeholder<S: Serializer>(
     });
     let Some((fields, mark)) = made else {
         return Err(S::Error::custom(format!(
-            "a {kind} can only be an argument of a call or a result of an exposed function"
+            "a {kind} value can only be sent by a call or an exposed function"
         )));
     };
     let mut map = serializer.serialize_map(Some(fields.len() + 2))?;
@@ -284,6 +289,6 @@ mod tests {
     #[test]
     fn a_placeholder_outside_a_call_is_an_error() {
         let error = serde_json::to_string(&Bytes(Vec::new())).expect_err("there is no call");
-        assert!(error.to_string().contains("a bytes can only be an argument"), "{error}");
+        assert!(error.to_string().contains("a bytes value can only be sent"), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! Functions and signals that cross a connection.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
@@ -20,7 +21,7 @@ pub(super) type CallbackFn = dyn Fn(Value, bool, &Arc<Connection>) + Send + Sync
 ///
 /// Calls have no result. They run one after another on one thread for all connections of the supervisor, before the
 /// answer of a call that the backend has sent after them. A closure that blocks delays them, and then slows the
-/// backends down. Panics are caught. A backend on `serve` releases the closure when its garbage collector has
+/// backends down. It must not wait for a call to its own backend, whose answer comes after it. Panics are caught. A backend on `serve` releases the closure when its garbage collector has
 /// found it unused; one on kkrpc keeps it until it ends.
 pub struct Callback<T> {
     run: Arc<CallbackFn>,
@@ -60,7 +61,7 @@ impl<T: DeserializeOwned + 'static> Callback<T> {
 }
 
 /// Prints that a backend has called a callback with other arguments: neither side has a caller that waits.
-fn report_arguments(process: &str, error: &serde_json::Error) {
+pub(super) fn report_arguments(process: &str, error: &serde_json::Error) {
     #[expect(clippy::print_stderr, reason = "this crate has no log of its own")]
     {
         eprintln!("process '{process}' called a callback with arguments of another type: {error}");
@@ -71,7 +72,9 @@ impl<T> Serialize for Callback<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let run = self.run.clone();
         args::placeholder(serializer, "function", |encoding| {
-            vec![("id", encoding.refer(|id| Reference::Callback(id, run)))]
+            let id = encoding.new_id();
+            encoding.add(Reference::Callback(id.clone(), run));
+            vec![("id", id)]
         })
     }
 }
@@ -81,11 +84,16 @@ impl<T> Serialize for Callback<T> {
 ///
 /// Only for backends on `serve`.
 #[derive(Clone, Default)]
-pub struct AbortSignal(Arc<Mutex<SignalState>>);
+pub struct AbortSignal(Arc<Signal>);
+
+#[derive(Default)]
+struct Signal(Mutex<SignalState>);
 
 #[derive(Default)]
 struct SignalState {
     is_aborted: bool,
+    /// The id of the signal, by endpoint.
+    ids: HashMap<String, String>,
     /// The connections that have the signal, with its id there.
     sent: Vec<(String, Weak<Connection>)>,
 }
@@ -100,36 +108,56 @@ impl AbortSignal {
     /// Aborts the signal in every backend that has it. Later calls do nothing.
     pub fn abort(&self) {
         let sent = {
-            let mut state = self.0.lock();
+            let mut state = self.0.0.lock();
             state.is_aborted = true;
             std::mem::take(&mut state.sent)
         };
         for (id, connection) in sent {
             if let Some(connection) = connection.upgrade() {
-                connection.post(format!(r#"{{"t":"ab","sid":"{id}","e":{}}}"#, abort_error()));
+                connection.post(abort_frame(&id));
             }
         }
     }
 
     /// The connection has sent the signal under this id.
     pub(super) fn sent(&self, id: &str, connection: &Arc<Connection>) {
-        let mut state = self.0.lock();
+        let mut state = self.0.0.lock();
         if state.is_aborted {
             drop(state);
-            connection.post(format!(r#"{{"t":"ab","sid":"{id}","e":{}}}"#, abort_error()));
-            return;
+            return connection.post(abort_frame(id));
         }
-        state.sent.retain(|(_, connection)| connection.strong_count() > 0);
-        state.sent.push((id.to_owned(), Arc::downgrade(connection)));
+        let sender = Arc::downgrade(connection);
+        state.sent.retain(|(_, known)| known.strong_count() > 0 && !known.ptr_eq(&sender));
+        state.sent.push((id.to_owned(), sender));
     }
 }
 
 impl Serialize for AbortSignal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         args::placeholder(serializer, "signal", |encoding| {
-            vec![("id", encoding.refer(|id| Reference::Signal(id, self.clone())))]
+            let mut state = self.0.0.lock();
+            let known = state.ids.get(encoding.endpoint());
+            let id = known.cloned().unwrap_or_else(|| encoding.new_id());
+            state.ids.insert(encoding.endpoint().to_owned(), id.clone());
+            encoding.add(Reference::Signal(id.clone(), self.clone()));
+            vec![("id", id)]
         })
     }
+}
+
+impl Drop for Signal {
+    /// The signal cannot be aborted any more.
+    fn drop(&mut self) {
+        for (id, connection) in std::mem::take(&mut self.0.get_mut().sent) {
+            if let Some(connection) = connection.upgrade() {
+                connection.post(format!(r#"{{"t":"ab","sid":"{id}","drop":1}}"#));
+            }
+        }
+    }
+}
+
+fn abort_frame(id: &str) -> String {
+    format!(r#"{{"t":"ab","sid":"{id}","e":{}}}"#, abort_error())
 }
 
 fn abort_error() -> String {

@@ -1,20 +1,19 @@
 //! The connection of Rust to one generation of a process.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::{SetOnce, oneshot};
+use tokio::sync::SetOnce;
 
-use super::args::{self, Encoded, Ids, Reference};
+use super::args::{self, Ids, Reference};
 use super::callback::{AbortSignal, CallbackFn};
 use super::error::Error;
-use super::frames::{self, Op};
+use super::frames;
 use super::hub::Hub;
 use super::request::{Answer, Delivered, PendingCalls};
 use super::stream::Buffer;
@@ -22,33 +21,41 @@ use crate::io::history::WeakHistory;
 use crate::io::spin::Spin;
 use crate::io::stdin::Stdin;
 
+/// Most bytes of posted frames that wait for room in stdin.
+const MAX_UNWRITTEN: usize = 64 << 20;
+
+/// Signals with their ids.
+pub(super) type SentSignals = Vec<(String, AbortSignal)>;
+
 /// How the backend writes frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
     /// It runs `serve`.
     Own,
     /// kkrpc from 1.0 on.
-    Compact,
+    Compact { is_superjson: bool },
     /// Earlier kkrpc.
     Classic,
 }
 
 pub(super) struct Connection {
-    process: String,
+    pub(super) process: String,
     stdin: Stdin,
-    history: WeakHistory,
+    pub(super) history: WeakHistory,
     ids: Arc<Ids>,
     hub: Arc<Hub>,
-    peer: SetOnce<Peer>,
-    calls: PendingCalls,
+    pub(super) peer: SetOnce<Peer>,
+    pub(super) calls: PendingCalls,
     /// The closures that the backend can call, by id.
     callbacks: Mutex<HashMap<String, Arc<CallbackFn>>>,
     /// The streams of the backend that are being read, by id.
     streams: Mutex<HashMap<String, Arc<Buffer>>>,
     /// The backing-off of calls that spin for their answer.
-    spin: Mutex<Spin>,
+    pub(super) spin: Mutex<Spin>,
+    /// Bytes of posted frames that wait for room in stdin.
+    unwritten: AtomicUsize,
     /// Why the connection has ended.
-    over: OnceLock<Error>,
+    pub(super) over: OnceLock<Error>,
 }
 
 impl Connection {
@@ -70,6 +77,7 @@ impl Connection {
             callbacks: Mutex::default(),
             streams: Mutex::default(),
             spin: Mutex::default(),
+            unwritten: AtomicUsize::new(0),
             over: OnceLock::new(),
         })
     }
@@ -91,7 +99,7 @@ impl Connection {
     }
 
     /// Asks the backend which frames it writes.
-    pub(super) fn greet(&self) {
+    pub(super) fn greet(self: &Arc<Self>) {
         let (number, answer) = self.calls.add();
         // The answer sets the peer; its content does not matter.
         drop(answer);
@@ -104,96 +112,8 @@ impl Connection {
         let _ = self.peer.set(peer);
     }
 
-    /// Sends a request and waits for its answer. Dropping the future abandons the call.
-    pub(super) async fn request(
-        self: &Arc<Self>,
-        op: Op,
-        path: &[&str],
-        args: Encoded,
-    ) -> Result<Answer, Error> {
-        let (number, mut receiver) = self.calls.add();
-        let signals = self.register(args.references);
-        let args = Args { json: args.json, placeholders: args.placeholders };
-        let mut call = Call { connection: self, number: Some(number), signals };
-        // Ended connections fail the calls that they know.
-        if let Some(error) = self.over.get() {
-            return Err(error.clone());
-        }
-        let frame = if let Some(frame) = self.frame(number, op, path, &args) {
-            frame
-        } else {
-            let peer = tokio::select! {
-                peer = self.peer.wait() => *peer,
-                answer = &mut receiver => return self.finished(answer),
-            };
-            if peer != Peer::Own {
-                let feature = "streams, signals, binary data and callbacks inside values";
-                return Err(Error::Unsupported { process: self.process.clone(), feature });
-            }
-            frames::own_request(&self.id(number), op, path, &args.own())
-        };
-        self.write(frame).await?;
-        for (id, signal) in &call.signals {
-            signal.sent(id, self);
-        }
-        let answer = self.answered(receiver).await;
-        call.number = None;
-        answer
-    }
-
-    /// The frame of a request; `None` if it must wait until the peer is known.
-    fn frame(&self, number: u64, op: Op, path: &[&str], args: &Args) -> Option<String> {
-        let id = self.id(number);
-        if self.peer() == Some(Peer::Own) {
-            return Some(frames::own_request(&id, op, path, &args.own()));
-        }
-        let list = match &args.placeholders {
-            None => serde_json::from_str(&args.json).unwrap_or_default(),
-            Some(Value::Array(list)) => list.clone(),
-            Some(_) => return None,
-        };
-        let is_simple = |arg: &Value| frames::callback_id(arg).is_some() || !has_placeholder(arg);
-        if args.placeholders.is_some() && !list.iter().all(is_simple) {
-            return None;
-        }
-        Some(frames::hybrid_request(&id, op, path, &list))
-    }
-
-    async fn answered(&self, mut receiver: oneshot::Receiver<Answer>) -> Result<Answer, Error> {
-        // Calls that are made together are sent before the first of them waits.
-        let mut has_yielded = false;
-        poll_fn(|context| {
-            if has_yielded || !receiver.is_empty() {
-                return Poll::Ready(());
-            }
-            has_yielded = true;
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
-        if receiver.is_empty()
-            && self.calls.len() == 1
-            && let Some(mut spin) = self.spin.try_lock()
-            && let Some(history) = self.history.upgrade()
-        {
-            history.spin_until(&mut spin, true, || !receiver.is_empty());
-        }
-        let answer = (&mut receiver).await;
-        self.finished(answer)
-    }
-
-    fn finished(&self, answer: Result<Answer, oneshot::error::RecvError>) -> Result<Answer, Error> {
-        match answer {
-            Ok(Answer::Failed(error)) => Err(error),
-            Ok(answer) => Ok(answer),
-            Err(_) => Err(self.over.get().cloned().unwrap_or_else(|| {
-                Error::not_running(&self.process, &crate::Error::NotRunning(self.process.clone()))
-            })),
-        }
-    }
-
     /// An answer of the backend has arrived.
-    pub(super) fn deliver(&self, number: u64, answer: Answer) {
+    pub(super) fn deliver(self: &Arc<Self>, number: u64, answer: Answer) {
         let settled = match &answer {
             Answer::Own(_) => Some(Peer::Own),
             _ => None,
@@ -207,14 +127,14 @@ impl Connection {
     }
 
     /// Releases what a late answer refers to.
-    fn discard(&self, rest: &[u8]) {
+    pub(super) fn discard(self: &Arc<Self>, rest: &[u8]) {
         let Ok(frame) = serde_json::from_slice::<Value>(&with_brace(rest)) else { return };
         if frame["x"] == 1 {
             self.release_all(&frame["v"]);
         }
     }
 
-    fn release_all(&self, value: &Value) {
+    pub(super) fn release_all(self: &Arc<Self>, value: &Value) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| self.release_all(item)),
             Value::Object(fields) => match (fields.get(args::KEY), fields.get("id")) {
@@ -228,18 +148,19 @@ impl Connection {
         }
     }
 
-    /// Registers the callbacks of a value, and returns its signals.
-    pub(super) fn register(&self, references: Vec<Reference>) -> Vec<(String, AbortSignal)> {
-        let mut signals = Vec::new();
+    /// Registers the callbacks of a value. Returns their ids, and its signals.
+    pub(super) fn register(&self, references: Vec<Reference>) -> (Vec<String>, SentSignals) {
+        let (mut callbacks, mut signals) = (Vec::new(), Vec::new());
         for reference in references {
             match reference {
                 Reference::Callback(id, run) => {
-                    self.callbacks.lock().insert(id, run);
+                    self.callbacks.lock().insert(id.clone(), run);
+                    callbacks.push(id);
                 }
                 Reference::Signal(id, signal) => signals.push((id, signal)),
             }
         }
-        signals
+        (callbacks, signals)
     }
 
     pub(super) fn callback(&self, id: &str) -> Option<Arc<CallbackFn>> {
@@ -247,7 +168,9 @@ impl Connection {
     }
 
     pub(super) fn free_callback(&self, id: &str) {
-        self.callbacks.lock().remove(id);
+        let removed = self.callbacks.lock().remove(id);
+        // Dropped without the lock: the closure may own anything, even the supervisor.
+        drop(removed);
     }
 
     pub(super) fn add_stream(&self, id: &str, buffer: &Arc<Buffer>) {
@@ -271,14 +194,39 @@ impl Connection {
     }
 
     /// Ends a stream in the backend.
-    pub(super) fn end_stream(&self, id: &str) {
+    pub(super) fn end_stream(self: &Arc<Self>, id: &str) {
         self.remove_stream(id);
         self.post(json!({ "t": "sq", "sid": id, "op": "return" }).to_string());
     }
 
-    pub(super) fn release_function(&self, id: &str) {
-        if self.peer() != Some(Peer::Classic) {
-            self.post(json!({ "t": "cbr", "ids": [id] }).to_string());
+    /// Items of a stream have arrived in a frame of so many bytes.
+    pub(super) fn items_arrived(self: &Arc<Self>, mut frame: Value, bytes: usize) {
+        let Some(id) = frame["sid"].as_str().map(str::to_owned) else { return };
+        let Some(buffer) = self.stream(&id) else { return };
+        let items = match frame["b"].take() {
+            Value::Array(items) => items,
+            _ => Vec::new(),
+        };
+        let has_placeholders = frame["x"] == 1;
+        if !buffer.receive(items, has_placeholders, bytes) {
+            buffer.end(Some(Error::Overflow { process: self.process.clone() }));
+            return self.end_stream(&id);
+        }
+        if frame["d"] == 1 {
+            self.remove_stream(&id);
+            buffer.end(frame.get_mut("e").map(|error| Error::from_wire(error.take())));
+        }
+    }
+
+    pub(super) fn release_function(self: &Arc<Self>, id: &str) {
+        let frame = json!({ "t": "cbr", "ids": [id] });
+        match self.peer() {
+            // It has no such frame.
+            Some(Peer::Classic) => {}
+            Some(Peer::Compact { is_superjson: true }) => {
+                self.post(json!({ "json": frame }).to_string());
+            }
+            _ => self.post(frame.to_string()),
         }
     }
 
@@ -290,18 +238,23 @@ impl Connection {
     ) -> Result<(), Error> {
         let encoded = args::encode_args(&self.ids, id, args)?;
         let frame = match self.peer() {
-            Some(peer @ (Peer::Compact | Peer::Classic)) => {
+            Some(peer @ (Peer::Compact { .. } | Peer::Classic)) => {
                 if encoded.placeholders.is_some() {
                     let feature = "callbacks, signals and binary data as arguments of callbacks";
                     return Err(Error::Unsupported { process: self.process.clone(), feature });
                 }
-                let args: Vec<Value> = serde_json::from_str(&encoded.json).unwrap_or_default();
-                let is_compact = peer == Peer::Compact;
-                frames::kkrpc_callback(is_compact, &self.ids.next(), id, args)
+                let args: Vec<Value> = serde_json::from_str(&encoded.json)
+                    .map_err(|error| Error::arguments("a callback", &error))?;
+                match peer {
+                    Peer::Compact { is_superjson } => {
+                        frames::compact_callback(id, args, is_superjson)
+                    }
+                    _ => frames::classic_callback(&self.ids.next(), id, &args),
+                }
             }
             _ => format!(r#"{{"t":"cb","id":{}{}}}"#, json!(id), encoded.field("a")),
         };
-        let signals = self.register(encoded.references);
+        let (_, signals) = self.register(encoded.references);
         self.write(frame).await?;
         for (id, signal) in &signals {
             signal.sent(id, self);
@@ -313,14 +266,15 @@ impl Connection {
     pub(super) fn close(&self, error: Error) {
         let error = self.over.get_or_init(|| error);
         self.calls.fail_all(error);
-        self.callbacks.lock().clear();
+        let callbacks = std::mem::take(&mut *self.callbacks.lock());
+        drop(callbacks);
         let streams = std::mem::take(&mut *self.streams.lock());
         for buffer in streams.into_values() {
             buffer.end(Some(error.clone()));
         }
     }
 
-    async fn write(&self, frame: String) -> Result<(), Error> {
+    pub(super) async fn write(&self, frame: String) -> Result<(), Error> {
         let not_running = |error: crate::Error| {
             self.over.get().cloned().unwrap_or_else(|| Error::not_running(&self.process, &error))
         };
@@ -334,46 +288,30 @@ impl Connection {
         }
     }
 
-    /// Writes a frame whose failure nobody waits for: the end of the generation.
-    pub(super) fn post(&self, frame: String) {
+    /// Writes a frame whose failure nobody waits for: the end of the generation. Closes the connection if the backend
+    /// does not read.
+    pub(super) fn post(self: &Arc<Self>, frame: String) {
         let line = Bytes::from(frame + "\n");
-        if let Err(crate::Error::StdinFull { .. }) = self.stdin.try_write(line.clone()) {
-            let stdin = self.stdin.clone();
-            self.hub.spawn(async move {
+        let Err(crate::Error::StdinFull { .. }) = self.stdin.try_write(line.clone()) else {
+            return;
+        };
+        let cost = line.len();
+        if self.unwritten.fetch_add(cost, Ordering::AcqRel) > MAX_UNWRITTEN {
+            let message = format!("process '{}' does not read its stdin", self.process);
+            self.close(Error::NotRunning { process: self.process.clone(), message });
+        }
+        let connection = self.clone();
+        self.hub.spawn(async move {
+            if connection.over.get().is_none() {
                 // Fails if the generation ends before its stdin has room.
-                let _ = stdin.write(line).await;
-            });
-        }
+                let _ = connection.stdin.write(line).await;
+            }
+            connection.unwritten.fetch_sub(cost, Ordering::AcqRel);
+        });
     }
 
-    fn id(&self, number: u64) -> String {
+    pub(super) fn id(&self, number: u64) -> String {
         format!("{}.{number}", self.ids.endpoint)
-    }
-}
-
-struct Args {
-    json: String,
-    placeholders: Option<Value>,
-}
-
-impl Args {
-    fn own(&self) -> String {
-        if self.json == "[]" {
-            return String::new();
-        }
-        let mark = if self.placeholders.is_some() { ",\"x\":1" } else { "" };
-        format!(",\"a\":{}{mark}", self.json)
-    }
-}
-
-/// Whether a value with placeholders has one inside. Wrapped data is one too.
-fn has_placeholder(value: &Value) -> bool {
-    match value {
-        Value::Array(items) => items.iter().any(has_placeholder),
-        Value::Object(fields) => {
-            fields.contains_key(args::KEY) || fields.values().any(has_placeholder)
-        }
-        _ => false,
     }
 }
 
@@ -381,21 +319,4 @@ fn has_placeholder(value: &Value) -> bool {
 pub(super) fn with_brace(rest: &[u8]) -> Vec<u8> {
     let fields = rest.strip_prefix(b",").unwrap_or(rest);
     [b"{", fields].concat()
-}
-
-/// A call under way. Dropping it abandons the call, and aborts its signals.
-struct Call<'a> {
-    connection: &'a Connection,
-    /// `None` when the call has its answer.
-    number: Option<u64>,
-    signals: Vec<(String, AbortSignal)>,
-}
-
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.connection.calls.abandon(number);
-            self.signals.iter().for_each(|(_, signal)| signal.abort());
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::{Error, Map, Value};
@@ -65,6 +65,14 @@ impl Visitor<'_> for IdVisitor {
     }
 }
 
+macro_rules! number_keys {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            bigint(self.0, visitor)
+        }
+    )*};
+}
+
 struct Decoder(Value);
 
 impl Decoder {
@@ -80,6 +88,18 @@ impl IntoDeserializer<'_, Error> for Decoder {
     fn into_deserializer(self) -> Self {
         self
     }
+}
+
+/// Reads the number -0 as 0: JavaScript computes it from integers.
+macro_rules! integers {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            if self.kind() == Some("number") && self.0.get("value").is_some_and(|value| value == "-0") {
+                return visitor.visit_i64(0);
+            }
+            self.deserialize_any(visitor)
+        }
+    )*};
 }
 
 impl<'de> Deserializer<'de> for Decoder {
@@ -123,7 +143,17 @@ impl<'de> Deserializer<'de> for Decoder {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.0.deserialize_enum(name, variants, visitor)
+        match self.0 {
+            Value::Object(fields) if !fields.contains_key(KEY) => {
+                visitor.visit_enum(MapAccessDeserializer::new(entries(fields)))
+            }
+            plain => plain.deserialize_enum(name, variants, visitor),
+        }
+    }
+
+    /// Fields that the type does not have may hold anything.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -131,12 +161,15 @@ impl<'de> Deserializer<'de> for Decoder {
             return self.deserialize_any(visitor);
         }
         let bytes = args::decode_bytes(self.0.get("data"))?;
-        SeqDeserializer::new(bytes.into_iter()).deserialize_seq(visitor)
+        let array = self.0.get("type").and_then(Value::as_str).unwrap_or_default();
+        elements(array, bytes, visitor)
     }
 
+    integers!(deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128);
+    integers!(deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128);
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct tuple
-        tuple_struct map struct identifier ignored_any
+        bool f32 f64 char str string bytes byte_buf unit unit_struct tuple tuple_struct map struct identifier
     }
 }
 
@@ -145,8 +178,88 @@ fn sequence<'de, V: Visitor<'de>>(items: Vec<Value>, visitor: V) -> Result<V::Va
 }
 
 fn object<'de, V: Visitor<'de>>(fields: Map<String, Value>, visitor: V) -> Result<V::Value, Error> {
-    let fields = fields.into_iter().map(|(key, value)| (key, Decoder(value)));
-    MapDeserializer::new(fields).deserialize_any(visitor)
+    entries(fields).deserialize_any(visitor)
+}
+
+fn entries<'de>(
+    fields: Map<String, Value>,
+) -> MapDeserializer<'de, impl Iterator<Item = (Key, Decoder)>, Error> {
+    MapDeserializer::new(fields.into_iter().map(|(key, value)| (Key(key), Decoder(value))))
+}
+
+/// The elements of a typed array.
+fn elements<'de, V: Visitor<'de>>(
+    array: &str,
+    bytes: Vec<u8>,
+    visitor: V,
+) -> Result<V::Value, Error> {
+    macro_rules! of {
+        ($element:ty) => {{
+            let (elements, _) = bytes.as_chunks::<{ size_of::<$element>() }>();
+            let elements = elements.iter().map(|bytes| <$element>::from_le_bytes(*bytes));
+            SeqDeserializer::new(elements).deserialize_seq(visitor)
+        }};
+    }
+    match array {
+        "Int8Array" => of!(i8),
+        "Int16Array" => of!(i16),
+        "Uint16Array" => of!(u16),
+        "Int32Array" => of!(i32),
+        "Uint32Array" => of!(u32),
+        "Float32Array" => of!(f32),
+        "Float64Array" => of!(f64),
+        "BigInt64Array" => of!(i64),
+        "BigUint64Array" => of!(u64),
+        _ => SeqDeserializer::new(bytes.into_iter()).deserialize_seq(visitor),
+    }
+}
+
+/// The key of an object, which may stand for a number.
+struct Key(String);
+
+impl IntoDeserializer<'_, Error> for Key {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Key {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_string(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        Value::String(self.0).deserialize_enum(name, variants, visitor)
+    }
+
+    number_keys!(deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64);
+    number_keys!(deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64);
+
+    forward_to_deserialize_any! {
+        bool i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
+        identifier ignored_any
+    }
 }
 
 fn placeholder<'de, V: Visitor<'de>>(
@@ -233,6 +346,14 @@ mod tests {
             decoded::<String>(json!({ "$": "regexp", "source": "a", "flags": "g" })),
             "/a/g"
         );
+        let floats =
+            json!({ "$": "bytes", "type": "Float64Array", "data": "AAAAAAAA+D8AAAAAAAAAQA==" });
+        assert_eq!(decoded::<Vec<f64>>(floats), [1.5, 2.0]);
+        assert_eq!(decoded::<i32>(json!({ "$": "number", "value": "-0" })), 0);
+        let result = json!({ "Ok": { "$": "bytes", "type": "Uint8Array", "data": "AQ==" } });
+        assert_eq!(decoded::<Result<Bytes, String>>(result), Ok(Bytes(vec![1])));
+        let keys = json!({ "7": { "$": "set", "value": [] } });
+        assert_eq!(decoded::<BTreeMap<u32, Vec<u8>>>(keys), BTreeMap::from([(7, Vec::new())]));
         let map = json!({ "$": "map", "value": [["a", { "$": "set", "value": [1] }]] });
         assert_eq!(
             decoded::<BTreeMap<String, Vec<u8>>>(map),

@@ -1,21 +1,23 @@
 //! The endpoint of Rust for one process, over all its generations.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use memchr::memmem;
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::{self, Ids};
+use super::callback::report_arguments;
 use super::connection::{Connection, Peer};
 use super::error::Error;
 use super::expose::{Failure, Incoming};
 use super::frames::{self, Form};
 use super::hub::Hub;
 use super::inbox::{self, Inbox, Item};
-use super::incoming::{IncomingRequest, RequestHead};
+use super::incoming::{FrameHead, IncomingRequest, RequestAnswer};
 use super::request::Answer;
 use crate::io::frame_sink::FrameSink;
 use crate::io::history::WeakHistory;
@@ -46,7 +48,7 @@ struct State {
     /// The latest generation that has ended, and why.
     ended: Option<(u64, Error)>,
     /// The latest exit, whose item may still wait.
-    exit: Option<Error>,
+    exit: Option<(u64, Error)>,
 }
 
 impl Endpoint {
@@ -94,10 +96,10 @@ impl Endpoint {
         if let Some(known) = find(&state, generation) {
             return Ok(known);
         }
-        if let Some((ended, error)) = &state.ended
-            && generation <= *ended
-        {
-            return Err(error.clone());
+        for (ended, error) in [&state.ended, &state.exit].into_iter().flatten() {
+            if generation <= *ended {
+                return Err(error.clone());
+            }
         }
         let (ids, hub) = (self.ids.clone(), self.hub.clone());
         let connection = Connection::new(&self.process, stdin, self.history.clone(), ids, hub);
@@ -135,10 +137,12 @@ impl Endpoint {
         if !may_be(r#""t":"q""#) && !may_be(r#""request""#) {
             return false;
         }
-        let Ok(head) = serde_json::from_slice::<RequestHead<'_>>(line) else { return false };
+        let Ok(head) = serde_json::from_slice::<FrameHead<'_>>(line) else { return false };
         let Some((id, function)) = head.call() else { return false };
-        self.hub.function(&self.process, &function).is_some()
-            && self.hub.may_answer(&self.process, generation, id)
+        // Its answer is a greeting of Rust.
+        function == frames::HELLO
+            || self.hub.function(&self.process, &function).is_some()
+                && self.hub.may_answer(&self.process, generation, id)
     }
 
     fn handle(self: &Arc<Self>, item: Item) {
@@ -150,6 +154,7 @@ impl Endpoint {
                 }
             }
             Item::Request(generation, line) => {
+                // A new connection greets the backend.
                 if let Some(connection) = self.connection_of(generation) {
                     self.handle_request(&connection, &line);
                 }
@@ -174,13 +179,17 @@ impl Endpoint {
         if let Some((number, rest)) = self.own_answer(line) {
             return connection.deliver(number, Answer::Own(rest));
         }
-        let Ok(frame) = serde_json::from_slice::<Value>(line) else { return };
-        let (mut frame, _) = frames::unwrapped(frame);
+        let frame = match serde_json::from_slice::<Value>(line) {
+            Ok(frame) => frame,
+            Err(error) => return self.refuse(connection, line, &error),
+        };
+        let (mut frame, is_superjson) = frames::unwrapped(frame);
         let text = |key: &str| frame[key].as_str().map(str::to_owned);
         let id = text("id").unwrap_or_default();
         match (text("t").as_deref(), text("type").as_deref()) {
             (Some("r"), _) => {
-                connection.settle(Peer::Compact);
+                let is_own = frame["js"] == 1;
+                connection.settle(if is_own { Peer::Own } else { Peer::Compact { is_superjson } });
                 let answer = match frame.get_mut("e") {
                     Some(error) => Err(error.take()),
                     None => Ok(frame["v"].take()),
@@ -189,9 +198,11 @@ impl Endpoint {
             }
             (None, Some("response")) => {
                 connection.settle(Peer::Classic);
-                let answer = match frame["args"].get_mut("error").map(Value::take) {
-                    Some(error) if !error.is_null() => Err(error),
-                    _ => Ok(frame["args"]["result"].take()),
+                let mut field =
+                    |key| frame["args"].get_mut(key).map(Value::take).unwrap_or_default();
+                let answer = match field("error") {
+                    Value::Null => Ok(field("result")),
+                    error => Err(error),
                 };
                 self.deliver(connection, &id, answer);
             }
@@ -211,15 +222,42 @@ impl Endpoint {
                 let ids = frame["ids"].as_array().into_iter().flatten();
                 ids.filter_map(Value::as_str).for_each(|id| connection.free_callback(id));
             }
-            (Some("sr"), _) => items_arrived(connection, frame, line.len()),
+            (Some("sr"), _) => connection.items_arrived(frame, line.len()),
             _ => {}
         }
     }
 
-    fn deliver(&self, connection: &Connection, id: &str, answer: Result<Value, Value>) {
-        let number = id.strip_prefix(&self.id_start[1..]).and_then(|number| number.parse().ok());
-        if let Some(number) = number {
+    fn deliver(&self, connection: &Arc<Connection>, id: &str, answer: Result<Value, Value>) {
+        if let Some(number) = self.number(id) {
             connection.deliver(number, Answer::Kkrpc(answer));
+        }
+    }
+
+    /// The number of the call that has this id.
+    fn number(&self, id: &str) -> Option<u64> {
+        id.strip_prefix(&self.id_start[1..])?.parse().ok()
+    }
+
+    /// Fails what waits for a frame that cannot be decoded: it is nested too deeply, or has half of a UTF-16 pair.
+    fn refuse(&self, connection: &Arc<Connection>, line: &[u8], error: &serde_json::Error) {
+        let Ok(head) = serde_json::from_slice::<FrameHead<'_>>(line) else { return };
+        let head = head.inner();
+        let text = |field: &Option<Cow<'_, str>>| field.as_deref().unwrap_or_default().to_owned();
+        match (head.t.as_deref(), head.r#type.as_deref()) {
+            (Some("r"), _) | (None, Some("response")) => {
+                if let Some(number) = self.number(&text(&head.id)) {
+                    connection.deliver(number, Answer::Failed(Error::answer("the call", error)));
+                }
+            }
+            (Some("sr"), _) => {
+                let id = text(&head.sid);
+                if let Some(buffer) = connection.stream(&id) {
+                    buffer.end(Some(Error::answer("an async iterable", error)));
+                    connection.end_stream(&id);
+                }
+            }
+            (Some("cb"), _) | (None, Some("callback")) => report_arguments(&self.process, error),
+            _ => {}
         }
     }
 
@@ -232,17 +270,20 @@ impl Endpoint {
     }
 
     fn handle_request(self: &Arc<Self>, connection: &Arc<Connection>, line: &[u8]) {
-        let Some(request) = IncomingRequest::parse(line) else { return };
+        let request = match IncomingRequest::parse(line) {
+            Ok(request) => request,
+            Err(frame) => return frame.into_iter().for_each(|frame| connection.post(frame)),
+        };
         let IncomingRequest { id, function, form, args, has_placeholders } = request;
         let Some(run) = self.hub.function(&self.process, &function).cloned() else { return };
         connection.settle(match form {
             Form::Own => Peer::Own,
-            Form::Compact { .. } => Peer::Compact,
+            Form::Compact { is_superjson } => Peer::Compact { is_superjson },
             Form::Classic { .. } => Peer::Classic,
         });
-        self.inbox.starts();
-        let answer = RequestAnswer {
-            endpoint: self.clone(),
+        let has_room = self.inbox.starts();
+        let mut answer = RequestAnswer {
+            inbox: self.inbox.clone(),
             connection: connection.clone(),
             form,
             id,
@@ -250,6 +291,12 @@ impl Endpoint {
                 "the exposed function '{function}' has panicked or was dropped"
             ))),
         };
+        if !has_room {
+            let message =
+                format!("more than {} exposed functions run for this backend", inbox::MAX_RUNNING);
+            answer.result = Err(Failure::new(message).field("kind", "tooMany"));
+            return;
+        }
         let call = Incoming { connection: connection.clone(), has_placeholders };
         self.hub.spawn_function(async move {
             let mut answer = answer;
@@ -298,7 +345,7 @@ impl FrameSink for Endpoint {
     fn exited(&self, generation: u64, reason: &ExitReason, code: Option<i32>) {
         let (process, reason) = (self.process.clone(), reason.clone());
         let error = Error::Exited { process, generation, reason, code };
-        self.state.lock().exit = Some(error.clone());
+        self.state.lock().exit = Some((generation, error.clone()));
         self.inbox.push(Item::Exited(generation, error));
     }
 
@@ -308,9 +355,12 @@ impl FrameSink for Endpoint {
             let mut state = self.state.lock();
             (std::mem::take(&mut state.connections), state.exit.clone())
         };
-        let error = exit.unwrap_or_else(|| {
-            Error::not_running(&self.process, &crate::Error::NotFound(self.process.clone()))
-        });
+        let error = match exit {
+            Some((_, error)) => error,
+            None => {
+                Error::not_running(&self.process, &crate::Error::NotFound(self.process.clone()))
+            }
+        };
         for connection in connections {
             connection.close(error.clone());
         }
@@ -346,57 +396,5 @@ fn find(state: &State, generation: u64) -> Option<Arc<Connection>> {
 fn run_callback(connection: &Arc<Connection>, id: &str, args: Value, has_placeholders: bool) {
     if let Some(run) = connection.callback(id) {
         run(args, has_placeholders, connection);
-    }
-}
-
-fn items_arrived(connection: &Connection, mut frame: Value, bytes: usize) {
-    let Some(id) = frame["sid"].as_str().map(str::to_owned) else { return };
-    let Some(buffer) = connection.stream(&id) else { return };
-    let items = match frame["b"].take() {
-        Value::Array(items) => items,
-        _ => Vec::new(),
-    };
-    let has_placeholders = frame["x"] == 1;
-    if !buffer.receive(items, has_placeholders, bytes) {
-        let message = json!("the backend has sent more items than were asked for");
-        buffer.end(Some(Error::from_wire(message)));
-        return connection.end_stream(&id);
-    }
-    if frame["d"] == 1 {
-        connection.remove_stream(&id);
-        buffer.end(frame.get_mut("e").map(|error| Error::from_wire(error.take())));
-    }
-}
-
-/// Answers a request when it is dropped, after a panic too.
-struct RequestAnswer {
-    endpoint: Arc<Endpoint>,
-    connection: Arc<Connection>,
-    form: Form,
-    id: Value,
-    result: Result<args::Encoded, Failure>,
-}
-
-impl Drop for RequestAnswer {
-    fn drop(&mut self) {
-        let result = std::mem::replace(&mut self.result, Err(Failure::new("")));
-        let frame = match result {
-            Ok(encoded) if encoded.placeholders.is_some() && self.form != Form::Own => {
-                let failure = Failure::new(
-                    "the result has callbacks or binary data, which kkrpc does not have",
-                );
-                frames::failure(self.form, &self.id, &failure.to_wire())
-            }
-            Ok(encoded) => {
-                let value = if encoded.json == "null" { String::new() } else { encoded.field("v") };
-                self.connection.register(encoded.references);
-                frames::answer(self.form, &self.id, &value)
-            }
-            Err(failure) => frames::failure(self.form, &self.id, &failure.to_wire()),
-        };
-        self.connection.post(frame);
-        if self.endpoint.inbox.answered() {
-            self.endpoint.has_room();
-        }
     }
 }

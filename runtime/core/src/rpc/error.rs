@@ -64,6 +64,12 @@ pub enum Error {
         /// The cause.
         message: String,
     },
+    /// The backend has sent more items of a stream than were asked for.
+    #[error("process '{process}' sends more items than were asked for")]
+    Overflow {
+        /// The process.
+        process: String,
+    },
     /// The backend uses kkrpc, which does not have this.
     #[error(
         "process '{process}' uses kkrpc, which has no {feature}; use `serve` of tauri-plugin-js-api/backend"
@@ -100,7 +106,7 @@ pub struct Thrown {
 
 impl Error {
     /// A short stable identifier for programs, as in the npm package: `error`, `timeout`, `exited`, `notRunning`,
-    /// `invalidConfig` or `unknown`.
+    /// `invalidConfig`, `overflow` or `unknown`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -110,6 +116,7 @@ impl Error {
             Self::NotRunning { .. } => "notRunning",
             Self::Arguments { .. } | Self::Unsupported { .. } => "invalidConfig",
             Self::Answer { .. } => "unknown",
+            Self::Overflow { .. } => "overflow",
         }
     }
 
@@ -120,7 +127,8 @@ impl Error {
             Self::Timeout { process, .. }
             | Self::Exited { process, .. }
             | Self::NotRunning { process, .. }
-            | Self::Unsupported { process, .. } => Some(process),
+            | Self::Unsupported { process, .. }
+            | Self::Overflow { process } => Some(process),
             _ => None,
         }
     }

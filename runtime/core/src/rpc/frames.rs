@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::error::WireError;
 
 /// The method of the greeting.
-const HELLO: &str = "$hello";
+pub(super) const HELLO: &str = "$hello";
 
 /// What a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +38,18 @@ pub(super) fn own_request(id: &str, op: Op, path: &[&str], args: &str) -> String
     format!(r#"{{"t":"q","js":1,"id":"{id}","op":"{}","p":{path}{args}}}"#, op.name())
 }
 
-/// A request that `serve` and kkrpc of both eras read. `args` may have callbacks at its top level.
-pub(super) fn hybrid_request(id: &str, op: Op, path: &[&str], args: &[Value]) -> String {
+/// A request that `serve` and kkrpc of both eras read. With `callbacks`, placeholders in `args` are callbacks.
+pub(super) fn hybrid_request(
+    id: &str,
+    op: Op,
+    path: &[&str],
+    args: &[Value],
+    callbacks: bool,
+) -> String {
     let mut callback_ids = Vec::new();
     let (mut classic, mut compact) = (Vec::new(), Vec::new());
     for arg in args {
-        if let Some(callback) = callback_id(arg) {
+        if let Some(callback) = callback_id(arg).filter(|_| callbacks) {
             classic.push(json!(format!("__callback__{callback}")));
             compact.push(json!({ "__kkrpc_next_arg__": "callback", "id": callback }));
             callback_ids.push(callback);
@@ -77,7 +83,7 @@ pub(super) fn hybrid_request(id: &str, op: Op, path: &[&str], args: &[Value]) ->
 /// The first request of a connection. Rust offers nothing: windows that offer a function come first.
 pub(super) fn greeting(id: &str, endpoint: &str) -> String {
     let args = [json!({ "from": endpoint, "offers": [] })];
-    hybrid_request(id, Op::Call, &[HELLO], &args)
+    hybrid_request(id, Op::Call, &[HELLO], &args, false)
 }
 
 /// The id of a callback in the place of an argument.
@@ -152,22 +158,17 @@ pub(super) fn unwrapped(mut frame: Value) -> (Value, bool) {
     }
 }
 
-/// The call of a function that a backend on kkrpc has handed over.
-pub(super) fn kkrpc_callback(
-    is_compact: bool,
-    id: &str,
-    function: &str,
-    args: Vec<Value>,
-) -> String {
-    if !is_compact {
-        let frame = json!({
-            "id": id, "method": function, "args": args, "type": "callback", "version": "json",
-        });
-        return frame.to_string();
-    }
+/// The call of a function of a backend on kkrpc from 1.0 on.
+pub(super) fn compact_callback(function: &str, args: Vec<Value>, is_superjson: bool) -> String {
     let args: Vec<_> =
         args.into_iter().map(|arg| json!({ "__kkrpc_next_arg__": "value", "v": arg })).collect();
-    json!({ "t": "cb", "id": function, "a": args }).to_string()
+    wrapped(is_superjson, json!({ "t": "cb", "id": function, "a": args }).to_string())
+}
+
+/// The call of a function of a backend on earlier kkrpc.
+pub(super) fn classic_callback(id: &str, function: &str, args: &[Value]) -> String {
+    let frame = json!({ "id": id, "method": function, "args": args, "type": "callback", "version": "json" });
+    frame.to_string()
 }
 
 /// The value of an argument: kkrpc from 1.0 on wraps it.
@@ -186,7 +187,7 @@ mod tests {
     fn a_hybrid_request_is_complete_in_each_form() {
         let args = [json!(1), json!({ "$": "function", "id": "r.0" })];
         let frame: Value =
-            serde_json::from_str(&hybrid_request("r.1", Op::Call, &["a", "b"], &args))
+            serde_json::from_str(&hybrid_request("r.1", Op::Call, &["a", "b"], &args, true))
                 .expect("JSON");
         let expected = json!({
             "id": "r.1", "method": "a.b", "args": [1, "__callback__r.0"], "type": "request",
@@ -198,7 +199,7 @@ mod tests {
         });
         assert_eq!(frame, expected);
         let frame: Value =
-            serde_json::from_str(&hybrid_request("r.2", Op::Set, &["v"], &[json!(2)]))
+            serde_json::from_str(&hybrid_request("r.2", Op::Set, &["v"], &[json!(2)], false))
                 .expect("JSON");
         assert_eq!(
             (&frame["v"], &frame["value"], &frame["type"], frame.get("a")),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 use super::expose::Exposed;
 use crate::error::Error;
@@ -18,16 +19,17 @@ pub(crate) type Claim = Arc<dyn Fn(&str, u64, &str) -> bool + Send + Sync>;
 /// Runs the tasks of exposed functions.
 pub(crate) type Spawner = Arc<dyn Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>;
 
-/// How long the end of the thread waits for asynchronous code.
+/// How long the end of the thread waits for a callback that blocks it. Then the thread is abandoned to its callback.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
-#[derive(Default)]
 pub(crate) struct Hub {
     exposed: HashMap<String, Exposed>,
     /// The processes that may call exposed functions; `None` for all.
     callers: Option<HashSet<String>>,
     claim: Option<Claim>,
     spawner: Option<Spawner>,
+    /// For time-outs. Callbacks do not block it.
+    timer: Handle,
     thread: Mutex<Thread>,
 }
 
@@ -45,8 +47,9 @@ impl Hub {
         callers: Option<HashSet<String>>,
         claim: Option<Claim>,
         spawner: Option<Spawner>,
+        timer: Handle,
     ) -> Arc<Self> {
-        Arc::new(Self { exposed, callers, claim, spawner, thread: Mutex::default() })
+        Arc::new(Self { exposed, callers, claim, spawner, timer, thread: Mutex::default() })
     }
 
     /// Whether a process may call any function.
@@ -94,26 +97,17 @@ impl Hub {
         }
     }
 
-    /// Waits on the timer of the thread: the caller may use any executor.
+    /// Waits on the timer of the supervisor: the caller may use any executor.
     pub(super) fn sleep(&self, time: Duration) -> impl Future<Output = ()> + use<> {
-        let sleep = match &*self.thread.lock() {
-            Thread::Running(thread) => Some(thread.sleep(time)),
-            Thread::NotStarted | Thread::Ended => None,
-        };
-        async move {
-            // Without the thread no process runs, and the call fails by itself.
-            match sleep {
-                Some(sleep) => sleep.await,
-                None => std::future::pending().await,
-            }
-        }
+        let _timer = self.timer.enter();
+        tokio::time::sleep(time)
     }
 
     /// Ends the thread, and with it callbacks and exposed functions that wait.
     pub(crate) fn end(&self) {
         let thread = std::mem::replace(&mut *self.thread.lock(), Thread::Ended);
-        if let Thread::Running(mut thread) = thread {
-            thread.finish(async {}, END_TIMEOUT);
+        if let Thread::Running(thread) = thread {
+            thread.end(END_TIMEOUT);
         }
     }
 }

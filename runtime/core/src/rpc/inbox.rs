@@ -13,8 +13,9 @@ use super::error::Error;
 const CAPACITY: usize = 4 << 20;
 const FLAT: usize = 128;
 
-/// Requests at which writers wait until some are answered.
-const MAX_RUNNING: usize = 1024;
+/// The most exposed functions that run for one process. They may wait for calls to the same backend, so the backend
+/// must not wait for them: further requests fail.
+pub(super) const MAX_RUNNING: usize = 4096;
 
 pub(super) enum Item {
     /// A frame of a generation.
@@ -67,10 +68,9 @@ impl Inbox {
 
     /// An item was handled. Returns whether the inbox has room again.
     pub(super) fn handled(&self, cost: usize) -> bool {
-        let was_full = self.is_full();
-        self.cost.fetch_sub(cost, Ordering::AcqRel);
+        let before = self.cost.fetch_sub(cost, Ordering::AcqRel);
         self.unhandled.fetch_sub(1, Ordering::AcqRel);
-        was_full && !self.is_full()
+        before >= CAPACITY && before - cost < CAPACITY
     }
 
     /// Whether everything that has arrived was handled.
@@ -80,19 +80,16 @@ impl Inbox {
 
     pub(super) fn is_full(&self) -> bool {
         self.cost.load(Ordering::Acquire) >= CAPACITY
-            || self.running.load(Ordering::Acquire) >= MAX_RUNNING
     }
 
-    /// A request starts to run.
-    pub(super) fn starts(&self) {
-        self.running.fetch_add(1, Ordering::AcqRel);
+    /// A request starts to run. Returns `false` if too many run.
+    pub(super) fn starts(&self) -> bool {
+        self.running.fetch_add(1, Ordering::AcqRel) < MAX_RUNNING
     }
 
-    /// A request was answered. Returns whether the inbox has room again.
-    pub(super) fn answered(&self) -> bool {
-        let was_full = self.is_full();
+    /// A request was answered.
+    pub(super) fn answered(&self) {
         self.running.fetch_sub(1, Ordering::AcqRel);
-        was_full && !self.is_full()
     }
 }
 

@@ -1,12 +1,16 @@
 //! Requests of backends for exposed functions.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::args;
+use super::args::{self, Encoded};
+use super::connection::Connection;
+use super::expose::Failure;
 use super::frames::{self, Form};
+use super::inbox::Inbox;
 
 /// A parsed request.
 pub(super) struct IncomingRequest {
@@ -18,23 +22,48 @@ pub(super) struct IncomingRequest {
 }
 
 impl IncomingRequest {
-    /// Parses a frame that [`RequestHead`] has recognized.
-    pub(super) fn parse(line: &[u8]) -> Option<Self> {
-        let (mut frame, is_superjson) = frames::unwrapped(serde_json::from_slice(line).ok()?);
+    /// Parses a frame that [`FrameHead`] has recognized.
+    ///
+    /// # Errors
+    /// The answer to a request whose arguments cannot be decoded: they are nested too deeply, or have half of a UTF-16
+    /// pair.
+    pub(super) fn parse(line: &[u8]) -> Result<Self, Option<String>> {
+        let frame = match serde_json::from_slice(line) {
+            Ok(frame) => frame,
+            Err(error) => return Err(refusal(line, &error)),
+        };
+        let (mut frame, is_superjson) = frames::unwrapped(frame);
         let function = function_name(&frame);
         let form = request_form(&frame, is_superjson);
         let (args, has_placeholders) = request_args(&mut frame, form);
-        Some(Self { id: frame["id"].take(), function, form, args, has_placeholders })
+        Ok(Self { id: frame["id"].take(), function, form, args, has_placeholders })
     }
 }
 
-/// The fields of a request that say whether Rust answers it. Its arguments are skipped.
+fn refusal(line: &[u8], error: &serde_json::Error) -> Option<String> {
+    let outer: FrameHead<'_> = serde_json::from_slice(line).ok()?;
+    let is_superjson = outer.json.is_some();
+    let head = outer.inner();
+    let form = match (head.t.is_some(), head.js) {
+        (false, _) => Form::Classic { knows_errors: false },
+        (true, Some(1)) => Form::Own,
+        (true, _) => Form::Compact { is_superjson },
+    };
+    let failure = Failure::named("TypeError", format!("the arguments cannot be decoded: {error}"));
+    Some(frames::failure(form, &json!(head.id.as_deref()?), &failure.to_wire()))
+}
+
+/// The fields of a frame that say what it is for. Values are skipped, and may be ones that cannot be decoded.
 #[derive(Deserialize)]
-pub(super) struct RequestHead<'a> {
+pub(super) struct FrameHead<'a> {
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
+    pub(super) id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    t: Option<Cow<'a, str>>,
+    pub(super) sid: Option<Cow<'a, str>>,
+    #[serde(default)]
+    js: Option<u8>,
+    #[serde(borrow, default)]
+    pub(super) t: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     op: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -44,25 +73,26 @@ pub(super) struct RequestHead<'a> {
     #[serde(borrow, default)]
     method: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    r#type: Option<Cow<'a, str>>,
+    pub(super) r#type: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    json: Option<Box<RequestHead<'a>>>,
+    json: Option<Box<FrameHead<'a>>>,
 }
 
-impl RequestHead<'_> {
+impl FrameHead<'_> {
     /// The id and the function of an unaddressed call.
     pub(super) fn call(&self) -> Option<(&str, String)> {
-        if let Some(inner) = self.json.as_ref().filter(|_| self.t.is_none()) {
-            return inner.call();
-        }
-        let id = self.id.as_deref()?;
-        match (self.t.as_deref(), self.op.as_deref(), self.r#type.as_deref()) {
-            (Some("q"), Some("call"), _) if self.to.is_none() => {
-                Some((id, self.p.as_ref()?.join(".")))
-            }
-            (None, _, Some("request")) => Some((id, self.method.as_deref()?.to_owned())),
+        let Self { id, t, op, to, p, method, r#type, .. } = self.inner();
+        let id = id.as_deref()?;
+        match (t.as_deref(), op.as_deref(), r#type.as_deref()) {
+            (Some("q"), Some("call"), _) if to.is_none() => Some((id, p.as_ref()?.join("."))),
+            (None, _, Some("request")) => Some((id, method.as_deref()?.to_owned())),
             _ => None,
         }
+    }
+
+    /// The frame without superjson's wrapper.
+    pub(super) fn inner(&self) -> &Self {
+        self.json.as_deref().filter(|_| self.t.is_none()).unwrap_or(self)
     }
 }
 
@@ -123,13 +153,52 @@ fn request_args(frame: &mut Value, form: Form) -> (Vec<Value>, bool) {
     (args.into_iter().map(|arg| arg.unwrap_or_else(|function| function)).collect(), has_functions)
 }
 
+/// Answers a request when it is dropped, after a panic too.
+pub(super) struct RequestAnswer {
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) form: Form,
+    pub(super) id: Value,
+    pub(super) result: Result<Encoded, Failure>,
+}
+
+impl Drop for RequestAnswer {
+    fn drop(&mut self) {
+        let result = std::mem::replace(&mut self.result, Err(Failure::new("")));
+        let frame = match result {
+            Ok(encoded) if encoded.placeholders.is_some() && self.form != Form::Own => {
+                let failure = Failure::new(
+                    "the result has callbacks or binary data, which kkrpc does not have",
+                );
+                frames::failure(self.form, &self.id, &failure.to_wire())
+            }
+            Ok(encoded) => {
+                let value = if encoded.json == "null" { String::new() } else { encoded.field("v") };
+                let (callbacks, signals) = self.connection.register(encoded.references);
+                if signals.is_empty() {
+                    frames::answer(self.form, &self.id, &value)
+                } else {
+                    for id in &callbacks {
+                        self.connection.free_callback(id);
+                    }
+                    let failure = Failure::new("a result cannot have an AbortSignal");
+                    frames::failure(self.form, &self.id, &failure.to_wire())
+                }
+            }
+            Err(failure) => frames::failure(self.form, &self.id, &failure.to_wire()),
+        };
+        self.connection.post(frame);
+        self.inbox.answered();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn call(frame: &Value) -> Option<(String, String)> {
         let line = frame.to_string();
-        let head: RequestHead<'_> = serde_json::from_str(&line).expect("it is a frame");
+        let head: FrameHead<'_> = serde_json::from_str(&line).expect("it is a frame");
         head.call().map(|(id, function)| (id.to_owned(), function))
     }
 
@@ -175,7 +244,8 @@ mod tests {
             json!({ "$": "object", "value": data }),
         ];
         for frame in [classic, compact] {
-            let request = IncomingRequest::parse(frame.to_string().as_bytes()).expect("it is one");
+            let request =
+                IncomingRequest::parse(frame.to_string().as_bytes()).ok().expect("it is a request");
             assert_eq!((&*request.function, request.has_placeholders), ("f", true));
             assert_eq!(request.args, expected, "{frame}");
         }

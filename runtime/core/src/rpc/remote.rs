@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::args::{Encoded, encode_args};
@@ -22,8 +22,9 @@ use super::stream::RemoteStream;
 /// The functions of a backend that runs `serve` of `tauri-plugin-js-api/backend`, or any version of kkrpc. Clones
 /// share the connection.
 ///
-/// It survives restarts. When the backend ends, calls under way fail with [`Error::Exited`], and so do calls until it
-/// runs again; later calls go to the new generation. After the process was removed, all calls fail.
+/// It survives restarts. When the backend ends, calls under way fail with [`Error::Exited`], and calls until it runs
+/// again with that or [`Error::NotRunning`]; later calls go to the new generation. After the process was removed, all
+/// calls fail.
 #[derive(Clone)]
 pub struct Remote {
     endpoint: Arc<Endpoint>,
@@ -83,10 +84,9 @@ impl Remote {
     /// Sets a property.
     ///
     /// # Errors
-    /// Those of [`Error`].
-    pub async fn set(&self, property: &str, value: impl Serialize) -> Result<(), Error> {
-        let set = self.request::<IgnoredAny>(Op::Set, property, (value,));
-        set.await.map(|_| ())
+    /// Those of [`Error`], when the call is awaited.
+    pub fn set(&self, property: &str, value: impl Serialize) -> Call<()> {
+        self.request(Op::Set, property, (value,))
     }
 
     fn request<T: DeserializeOwned>(&self, op: Op, method: &str, args: impl Serialize) -> Call<T> {
@@ -138,6 +138,14 @@ impl<T: DeserializeOwned> Call<T> {
                 }),
             },
         };
+        // The answer to `set` has no meaning.
+        let answer = match answer {
+            Answer::Kkrpc(Ok(_)) if op == Op::Set => Answer::Kkrpc(Ok(Value::Null)),
+            Answer::Own(rest) if op == Op::Set && rest.starts_with(b",\"v\"") => {
+                Answer::Kkrpc(Ok(Value::Null))
+            }
+            answer => answer,
+        };
         decoded(answer, &method, &connection)
     }
 }
@@ -173,8 +181,15 @@ fn decoded<T: DeserializeOwned>(
                 return Err(Error::from_wire(error.take()));
             }
             let has_placeholders = frame["x"] == 1;
-            decode::decode(frame["v"].take(), has_placeholders, Some(connection))
-                .map_err(unexpected)
+            let value = frame["v"].take();
+            let copy = has_placeholders.then(|| value.clone());
+            decode::decode(value, has_placeholders, Some(connection)).map_err(|error| {
+                // Nothing refers to its functions and streams.
+                if let Some(value) = &copy {
+                    connection.release_all(value);
+                }
+                unexpected(error)
+            })
         }
     }
 }

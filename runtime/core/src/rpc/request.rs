@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::args;
 use super::error::Error;
 
 /// The most abandoned calls whose late answers are awaited. References in further late answers stay in the backend
@@ -34,7 +35,8 @@ pub(super) struct PendingCalls(Mutex<Calls>);
 
 #[derive(Default)]
 struct Calls {
-    last: u64,
+    /// By a random number, which pages that write to the backend cannot guess: otherwise they could make it answer in
+    /// place of the called function.
     by_id: HashMap<u64, Call>,
     abandoned: usize,
 }
@@ -51,10 +53,8 @@ impl PendingCalls {
     /// Adds a call, and returns the number of its id.
     pub(super) fn add(&self) -> (u64, oneshot::Receiver<Answer>) {
         let (sender, receiver) = oneshot::channel();
-        let mut calls = self.0.lock();
-        calls.last += 1;
-        let id = calls.last;
-        calls.by_id.insert(id, Call::Waiting(sender));
+        let id = args::random();
+        self.0.lock().by_id.insert(id, Call::Waiting(sender));
         (id, receiver)
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::Stream;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::{Value, json};
 
@@ -139,8 +139,11 @@ impl Buffer {
             End::Ended => return Next::End(None),
             End::Open => state.end = End::Open,
         }
-        state.reader = Some(reader.clone());
-        Next::Wait(state.ask())
+        let earlier = state.reader.replace(reader.clone());
+        let next = Next::Wait(state.ask());
+        drop(state);
+        drop(earlier);
+        next
     }
 
     /// Items have arrived in a frame of so many bytes. Returns `false` if there are more than were asked for.
@@ -155,7 +158,7 @@ impl Buffer {
             state.window = (state.window * 2).min(most).clamp(1, MAX_WINDOW);
         }
         state.items.extend(items.into_iter().map(|item| (item, has_placeholders)));
-        wake(state.reader.take());
+        wake(state);
         true
     }
 
@@ -165,7 +168,7 @@ impl Buffer {
         if matches!(state.end, End::Open) {
             state.end = error.map_or(End::Ended, End::Failed);
         }
-        wake(state.reader.take());
+        wake(state);
     }
 
     fn has_ended(&self) -> bool {
@@ -185,7 +188,10 @@ impl State {
     }
 }
 
-fn wake(reader: Option<Waker>) {
+/// Wakes the reader without the lock: waking may drop the stream.
+fn wake(mut state: MutexGuard<'_, State>) {
+    let reader = state.reader.take();
+    drop(state);
     if let Some(reader) = reader {
         reader.wake();
     }

@@ -109,7 +109,7 @@ impl Builder {
 
     /// Asks before Rust answers a request that others may answer too, with the name and the generation of the process
     /// and the id of the request. **Default:** Rust answers every request for an exposed function. For hosts that give
-    /// the output of processes to several clients.
+    /// the output of processes to several clients. It runs on the thread that reads the output and must not block.
     pub fn claim_requests(
         mut self,
         may_answer: impl Fn(&str, u64, &str) -> bool + Send + Sync + 'static,
@@ -143,7 +143,10 @@ impl Builder {
         };
         let runtime_thread = RuntimeThread::start("js-supervisor")?;
         let has_exposed = !self.exposed.is_empty();
-        let rpc = Hub::new(self.exposed, self.exposed_to, self.claim, self.spawner);
+        let rpc = {
+            let timer = runtime_thread.handle().clone();
+            Hub::new(self.exposed, self.exposed_to, self.claim, self.spawner, timer)
+        };
         if has_exposed {
             rpc.start()?;
         }

@@ -152,3 +152,42 @@ fn a_closed_stream_refuses_lines_and_partial_lines() {
         }
     }
 }
+
+/// A frame sink that is full until it is told otherwise.
+struct FullSink(std::sync::atomic::AtomicBool);
+
+impl FrameSink for FullSink {
+    fn frame(&self, _: u64, _: &Bytes) {}
+
+    fn is_full(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn exited(&self, _: u64, _: &crate::wire::ExitReason, _: Option<i32>) {}
+
+    fn removed(&self) {}
+}
+
+#[test]
+fn a_writer_waits_for_a_full_sink_but_not_once_it_is_cut_off() {
+    let history = history();
+    let sink = Arc::new(FullSink(true.into()));
+    let weak: Weak<FullSink> = Arc::downgrade(&sink);
+    history.set_frame_sink(weak);
+    assert_eq!(history.try_push(1, &mut [line(0).0].into()), Ok(false));
+    let blocked = |history: History| {
+        std::thread::spawn(move || history.push_blocking(1, &mut [line(1).0].into()))
+    };
+    let writer = blocked(history.clone());
+    sink.0.store(false, Ordering::SeqCst);
+    history.sink_has_room();
+    assert_eq!(writer.join().expect("no panic"), Ok(()));
+
+    sink.0.store(true, Ordering::SeqCst);
+    let writer = blocked(history.clone());
+    history.cut_off(1);
+    assert_eq!(writer.join().expect("no panic"), Err(CutOff));
+    history.start_generation(2, LINES * line(0).1);
+    history.close_stream(Stream::Stdout);
+    assert_eq!(history.try_push(2, &mut [line(2).0].into()), Err(CutOff));
+}

@@ -63,6 +63,8 @@ async fn a_backend_calls_exposed_functions(bench: &Bench) -> Outcome {
     let (name, message, _) = failed(json!(["greet", 1])).await?;
     assert_eq!(name, "TypeError");
     assert!(message.contains("argument 1") && message.contains("expected a string"), "{message}");
+    let half = backend.call::<String>("askHalf", ()).await.expect_err("it is half a character");
+    assert!(half.to_string().contains("arguments cannot be decoded"), "{half}");
     let (_, message, _) = failed(json!(["panics"])).await?;
     assert!(message.contains("'panics' has panicked"), "{message}");
     assert_eq!(backend.call::<String>("ask", ("greet", "you")).await?, "Hello you");
@@ -76,6 +78,10 @@ async fn only_named_processes_call_exposed_functions(bench: &Bench) -> Outcome {
     supervisor.spawn("another", bench.rpc_backend()).await?;
     let another = supervisor.connect("another")?;
     assert_eq!(another.call::<String>("ask", ("greet", "you")).await?, "Hello you");
+    // Rust would have answered the request before these.
+    for _ in 0..2 {
+        backend.call::<()>("nothing", ()).await?;
+    }
     assert!(poll_once(&mut refused).is_pending(), "nobody answers the request");
     Ok(())
 }
