@@ -45,6 +45,10 @@ const states = {
         () => document.querySelectorAll('[data-testid^="lane-"][data-state="done"]').length,
       )
     await until(async () => (await lanes()) === 4, 'the comparison')
+    await app.click('count-primes')
+    await until(async () => (await app.text('primes')).includes('78,498'), 'the primes')
+    await app.click('ask-app')
+    await until(async () => (await app.text('app-info')).includes('Tauri'), 'the app')
   },
   permissions: async (app) => {
     await app.click('tab-permissions')
