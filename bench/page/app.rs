@@ -48,7 +48,7 @@ fn anonymous_kb(pid: u32) -> u64 {
         return 0;
     }
     let sums = read("smaps_rollup");
-    let field = |name| sums.lines().find_map(|line| line.strip_prefix(name));
+    let field = |name: &'static str| sums.lines().find_map(|line| line.strip_prefix(name));
     let kb = |rest: &str| rest.split_whitespace().next()?.parse::<u64>().ok();
     let own = ["Anonymous:", "Swap:"].into_iter().filter_map(field).filter_map(kb).sum::<u64>();
     own + children(pid).into_iter().map(anonymous_kb).sum::<u64>()

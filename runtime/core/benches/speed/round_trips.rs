@@ -31,7 +31,7 @@ const PAUSED_BLOCK: usize = 50;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Longer than the measurement on a busy machine.
-const LONGEST_BURN: Duration = Duration::from_secs(300);
+const LONGEST_BURN: Duration = Duration::from_mins(5);
 
 /// The argument that makes this program keep a core busy until it is killed.
 pub(crate) const BURN: &str = "--burn";
