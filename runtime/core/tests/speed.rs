@@ -9,7 +9,7 @@
 mod session;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use js_runtime::{Runtime, Supervisor};
 
@@ -17,6 +17,9 @@ use session::{Session, Subject};
 
 /// Node is the only child runtime on every test machine.
 const SUBJECTS: [Subject; 2] = [Subject::Ours(Runtime::Embedded), Subject::Ours(Runtime::Node)];
+
+/// Prints one line and stays idle.
+const READY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/scripts/ready.mjs");
 
 const STARTS: usize = 9;
 
@@ -68,9 +71,19 @@ async fn starts(warm: usize) -> [Duration; 2] {
     for _ in 0..STARTS {
         for (subject, times) in SUBJECTS.into_iter().zip(&mut times) {
             supervisor.warmed_up().await;
-            times.push(Session::start_time(&supervisor, subject).await);
+            times.push(start_time(&supervisor, subject).await);
         }
     }
     supervisor.shutdown().await;
     times.map(median)
+}
+
+/// The time from the call of `spawn` to the first line.
+async fn start_time(supervisor: &Arc<Supervisor>, subject: Subject) -> Duration {
+    let started = Instant::now();
+    let mut session = Session::start(supervisor, subject, READY).await;
+    session.reader.line().await;
+    let time = started.elapsed();
+    session.end().await;
+    time
 }

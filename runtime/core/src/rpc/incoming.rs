@@ -244,8 +244,8 @@ mod tests {
             json!({ "$": "object", "value": data }),
         ];
         for frame in [classic, compact] {
-            let request =
-                IncomingRequest::parse(frame.to_string().as_bytes()).ok().expect("it is a request");
+            let parsed = IncomingRequest::parse(frame.to_string().as_bytes());
+            let Ok(request) = parsed else { panic!("{frame}") };
             assert_eq!((&*request.function, request.has_placeholders), ("f", true));
             assert_eq!(request.args, expected, "{frame}");
         }
