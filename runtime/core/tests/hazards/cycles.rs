@@ -169,6 +169,7 @@ fn is_brief(hazard: &Hazard) -> bool {
     let ends_soon = !matches!(
         hazard.ends,
         Ends::Stuck
+            | Ends::StuckInEngine
             | Ends::BusyForever
             | Ends::Crashed(_)
             | Ends::HeapLimit

@@ -44,6 +44,9 @@ const AMPLE_MB: u32 = 4096;
 /// includes half a second of grace. A hanging thread is abandoned after five seconds.
 const KILL_LIMIT: Duration = Duration::from_secs(2);
 
+/// The same for a script that loads no module: less than the time that a kill waits for one.
+const KILL_LIMIT_IN_ENGINE: Duration = Duration::from_millis(1400);
+
 /// The permitted duration of the embedded neighbour's answer. A slower one is permitted if it takes at most
 /// `SLOW_MACHINE` times as long as the child's, because then the machine is slow.
 const LATE: Duration = Duration::from_millis(100);
@@ -245,7 +248,7 @@ impl Host {
             match record.event {
                 Event::Stdout(line) => outcome.last_line = String::from_utf8_lossy(&line).into(),
                 Event::State(js_runtime::State::Unresponsive)
-                    if matches!(hazard.ends, Ends::Stuck) =>
+                    if matches!(hazard.ends, Ends::Stuck | Ends::StuckInEngine) =>
                 {
                     kill_at = Some(Instant::now());
                 }
@@ -326,7 +329,10 @@ impl Ends {
             (Self::Error(part) | Self::Refused(part), ExitReason::Error { message, .. })
             | (Self::Crashed(part), ExitReason::Crashed { message }) => message.contains(part),
             (Self::Signal(signal), ExitReason::Killed { signal: Some(sent) }) => signal == *sent,
-            (Self::Stuck | Self::Busy | Self::BusyForever, ExitReason::Killed { signal: None })
+            (
+                Self::Stuck | Self::StuckInEngine | Self::Busy | Self::BusyForever,
+                ExitReason::Killed { signal: None },
+            )
             | (
                 Self::HeapLimit
                 | Self::HeapLimitInOneCall
@@ -348,8 +354,12 @@ impl Ends {
         if *grew_mb > max_growth_mb {
             return Err(format!("memory grew by {grew_mb} MiB, expected at most {max_growth_mb}"));
         }
+        let kill_limit = match self {
+            Self::StuckInEngine => KILL_LIMIT_IN_ENGINE,
+            _ => KILL_LIMIT,
+        };
         match killed {
-            Some(Kill { elapsed, yardstick }) if *yardstick > KILL_LIMIT => Err(format!(
+            Some(Kill { elapsed, yardstick }) if *yardstick > kill_limit => Err(format!(
                 "the kill took {elapsed:.1?}, in which a spinning thread got {yardstick:.1?}"
             )),
             _ => Ok(()),

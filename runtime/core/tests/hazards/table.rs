@@ -56,6 +56,9 @@ pub(crate) enum Ends {
     Refused(&'static str),
     /// Its event loop is reported as unresponsive. Then it can be killed, within a second on an idle machine.
     Stuck,
+    /// The same, with most of its time in functions of the engine, which are not modules that load: a kill waits less
+    /// for them.
+    StuckInEngine,
     /// It runs until it is killed, within a second on an idle machine.
     Busy,
     /// The same, but the system call that it is in never returns, and its files stay open.

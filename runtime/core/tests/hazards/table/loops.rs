@@ -1,6 +1,6 @@
 //! Ways to block a thread forever.
 
-use super::Ends::{Busy, BusyForever, Error, Fine, Stuck};
+use super::Ends::{Busy, BusyForever, Error, Fine, Stuck, StuckInEngine};
 use super::{Hazard, hazards};
 
 pub(super) const HAZARDS: &[Hazard] = hazards! {
@@ -50,8 +50,8 @@ pub(super) const HAZARDS: &[Hazard] = hazards! {
     Nothing hundred_thousand_timers => Busy, "for (let i = 0; i < 1e5; i++) setInterval(() => {}, 1000)";
     Nothing ten_thousand_promises => Fine, "await Promise.all(Array.from({ length: 1e4 }, () => new Promise((r) => setTimeout(r)))); console.log('fine')";
     Nothing stdout_flood => Busy, "for (;;) await Deno.stdout.write(new Uint8Array(65536).fill(10))";
-    Nothing stdout_flood_sync => Stuck, "for (;;) console.log('x'.repeat(100))";
-    Nothing stderr_flood => Stuck, "for (;;) console.error('x'.repeat(100))";
+    Nothing stdout_flood_sync => StuckInEngine, "for (;;) console.log('x'.repeat(100))";
+    Nothing stderr_flood => StuckInEngine, "for (;;) console.error('x'.repeat(100))";
     Nothing endless_line => Stuck, "const data = new Uint8Array(65536).fill(120); for (;;) Deno.stdout.writeSync(data)";
     Nothing deep_recursion => Error("Maximum call stack"), "(function f() { f() })()";
     Nothing deep_async_recursion => Error("Maximum call stack"), "await (async function f() { await f() })()";
