@@ -62,8 +62,8 @@ const MIN_WORK_DIVISOR: u32 = 20;
 /// The prefixes of names of the engine's own modules and scripts.
 const ENGINE_PREFIXES: [&str; 2] = ["ext:", "node:"];
 
-/// The names of the engine's functions that load a module or a script. The top-level code of a module has no name.
-const LOADERS: [&str; 3] = ["lazyLoad", "loadExtScript", ""];
+/// The names of the engine's functions that load a module or a script.
+const LOADERS: [&str; 2] = ["lazyLoad", "loadExtScript"];
 
 /// Part of the snapshot, so it never loads. Its unnamed functions call the script.
 const CORE: &str = "ext:core/01_core.js";
@@ -78,6 +78,9 @@ thread_local! {
 /// The isolate of this thread.
 struct CurrentIsolate {
     context: v8::Global<v8::Context>,
+    /// V8 numbers scripts in the order of their compilation. Those with a lower number were compiled before the script
+    /// started. Most of them have loaded too.
+    first_script: usize,
     inspections: Arc<Inspections>,
     is_ending: Cell<bool>,
     /// The position of the latest `import()`.
@@ -152,8 +155,10 @@ impl Interrupt {
     /// Call on the isolate's thread.
     pub(crate) fn of(runtime: &mut JsRuntime) -> Self {
         let inspections = Arc::<Inspections>::default();
+        let context = runtime.main_context();
         CURRENT.set(Some(CurrentIsolate {
-            context: runtime.main_context(),
+            first_script: next_script_id(runtime.v8_isolate(), &context),
+            context,
             inspections: inspections.clone(),
             is_ending: Cell::default(),
             import: Cell::default(),
@@ -195,6 +200,23 @@ impl Interrupt {
     pub(crate) fn request_from_within(&self) {
         self.isolate.request_interrupt(end_between_loads, ptr::null_mut());
     }
+}
+
+/// The number that V8 gives to the next script. 0 if the heap is full.
+fn next_script_id(isolate: &mut v8::Isolate, context: &v8::Global<v8::Context>) -> usize {
+    v8::scope!(let scope, isolate);
+    let context = v8::Local::new(scope, context);
+    let scope = &v8::ContextScope::new(scope, context);
+    let mut source = v8::script_compiler::Source::new(v8::String::empty(scope), None);
+    let compiled = v8::script_compiler::compile_function(
+        scope,
+        &mut source,
+        &[],
+        &[],
+        v8::script_compiler::CompileOptions::NoCompileOptions,
+        v8::script_compiler::NoCacheReason::NoReason,
+    );
+    compiled.and_then(|function| usize::try_from(function.script_id()).ok()).unwrap_or_default()
 }
 
 /// Call when an `import()` starts. Returns `false` if the script is being terminated and must not load modules.
@@ -258,20 +280,32 @@ impl CurrentIsolate {
         };
         // Read the name of a script once: in deep recursion all frames belong to the same script.
         let (mut script, mut source) = (None, String::new());
+        // The frame before has no name and was compiled before the script started.
+        let mut is_old_unnamed = false;
         for at in 0..stack.get_frame_count() {
             let Some(frame) = stack.get_frame(scope, at) else { continue };
-            found.is_loading |= at == 0 && self.import.get() == Some(SourcePosition::of(&frame));
+            let is_import = self.import.get() == Some(SourcePosition::of(&frame));
+            found.is_loading |= at == 0 && is_import;
             if script.replace(frame.get_script_id()) != Some(frame.get_script_id()) {
                 source = text(frame.get_script_name_or_source_url(scope));
             }
-            if !ENGINE_PREFIXES.iter().any(|prefix| source.starts_with(prefix)) {
+            let is_of_engine = ENGINE_PREFIXES.iter().any(|prefix| source.starts_with(prefix));
+            // The engine's functions call callbacks. They load a module only by an import or a function with a name.
+            found.is_loading |= is_old_unnamed && (is_import || !is_of_engine);
+            is_old_unnamed = false;
+            if !is_of_engine {
                 continue;
             }
             found.is_in_engine |= at == 0;
             let function = text(frame.get_function_name(scope));
-            let calls_the_script = function.is_empty() && source == CORE;
-            found.is_loading |= LOADERS.contains(&function.as_str()) && !calls_the_script;
+            // Neither the top-level code of a module nor a callback has a name.
+            let is_unnamed = function.is_empty() && source != CORE;
+            is_old_unnamed = is_unnamed && frame.get_script_id() < self.first_script;
+            found.is_loading |= is_unnamed && !is_old_unnamed;
+            found.is_loading |= LOADERS.contains(&function.as_str());
         }
+        // Top-level code that no JavaScript calls.
+        found.is_loading |= is_old_unnamed;
         self.inspections.found_load.fetch_or(found.is_loading, Ordering::Relaxed);
         self.inspections.count.fetch_add(1, Ordering::Relaxed);
         found

@@ -91,10 +91,11 @@ async fn killed(bench: &Bench, run: Run<'_>) -> Outcome {
     run.kill().await?;
     let (pid, name) = (run.info.pid, run.name.clone());
     let info = bench.supervisor.status(&name)?;
-    assert!(matches!(
-        info.state,
-        State::Exited { reason: ExitReason::Killed { signal: None }, .. }
-    ));
+    assert!(
+        matches!(info.state, State::Exited { reason: ExitReason::Killed { signal: None }, .. }),
+        "{:?}",
+        info.state
+    );
     assert_eq!((info.running, info.pid), (false, None));
     assert_eq!(run.end().await?.reason, Some(ExitReason::Killed { signal: None }));
     gone(pid, &name);
