@@ -1,6 +1,8 @@
 //! Tests of the supervisor and its actors with real processes and private methods.
 
 mod concurrent_calls;
+#[cfg(all(feature = "embedded", target_os = "linux"))]
+mod idle;
 
 use super::*;
 use crate::io::event::{Event, Record};
@@ -37,6 +39,23 @@ fn failing_process(backoff_ms: u32) -> SpawnConfig {
     let restart = RestartPolicy { when, max_retries: 9, backoff_ms, reset_after_ms: 60_000 };
     let args = ["-c", "exit 3"].map(str::to_owned).into();
     SpawnConfig { restart: Some(restart), args, ..SpawnConfig::command("sh") }
+}
+
+#[test]
+fn spinning_is_a_setting_of_the_supervisor() {
+    for (builder, expected) in [
+        (Supervisor::builder(), true),
+        (Supervisor::builder().spin(true), true),
+        (Supervisor::builder().spin(false), false),
+    ] {
+        let supervisor = builder.build().expect("a supervisor");
+        block_on(async {
+            let cat = SpawnConfig::command("cat");
+            let spawned = supervisor.spawn_subscribed("p", cat, Backpressure::Drop).await;
+            let (_, subscription) = spawned.expect("every Unix has it");
+            assert_eq!(subscription.spins(), expected);
+        });
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(crate) struct Watchdog {
     /// A task waits for the end of this tick.
     awaits_end: AtomicBool,
     ended: Notify,
-    /// A task waits for the start of a tick.
+    /// Tasks wait for the start of a tick.
     awaits_start: AtomicBool,
     started: Notify,
 }
@@ -52,13 +52,16 @@ impl Watchdog {
         }
     }
 
-    /// Resolves when one tick has lasted for `limit`.
+    /// Resolves when one tick has lasted for `limit`. While the loop is idle, no timer runs.
     pub(crate) async fn stuck(&self, limit: Duration) {
         loop {
             let left = match self.tick() {
                 Some(tick) if tick >= limit => return,
                 Some(tick) => limit.saturating_sub(tick),
-                None => limit,
+                None => {
+                    self.tick_started().await;
+                    limit.saturating_sub(self.tick().unwrap_or_default())
+                }
             };
             tokio::time::sleep(left).await;
         }
@@ -74,9 +77,11 @@ impl Watchdog {
 
     /// Resolves when a tick is in progress, or has started since this was first polled.
     pub(crate) async fn tick_started(&self) {
+        // Created before the check: it resolves with the next start, even before it is polled.
+        let started = self.started.notified();
         self.awaits_start.store(true, Ordering::SeqCst);
-        while self.since.load(Ordering::SeqCst) == 0 && self.awaits_start.load(Ordering::SeqCst) {
-            self.started.notified().await;
+        if self.since.load(Ordering::SeqCst) == 0 {
+            started.await;
         }
     }
 
@@ -86,7 +91,7 @@ impl Watchdog {
         if self.awaits_start.load(Ordering::SeqCst)
             && self.awaits_start.swap(false, Ordering::SeqCst)
         {
-            self.started.notify_one();
+            self.started.notify_waiters();
         }
     }
 
@@ -126,7 +131,9 @@ fn millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::{Arc, mpsc};
+    use std::task::{Context, Wake, Waker};
 
     use super::*;
     use crate::patience::finishes;
@@ -215,6 +222,34 @@ mod tests {
             }
         });
         assert!(measured >= between.saturating_sub(ROUNDING) * PAUSES, "{measured:?}");
+    }
+
+    /// Counts wake-ups of a task.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn an_idle_loop_wakes_its_watchdog_only_for_the_next_tick() {
+        let (watchdog, wakes) = (Watchdog::default(), Arc::<Wakes>::default());
+        let waker = Waker::from(wakes.clone());
+        run(async {
+            let mut stuck = pin!(watchdog.stuck(LIMIT));
+            let mut poll = || stuck.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(poll().is_pending(), "no tick is in progress");
+            tokio::time::sleep(LIMIT * 3).await;
+            assert_eq!(wakes.0.load(Ordering::SeqCst), 0, "a timer ran");
+            watchdog.observe(async {}).await;
+            assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "the start of the tick");
+            assert!(poll().is_pending());
+            watchdog.observe(async {}).await;
+            assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "one timer observes short ticks");
+        });
     }
 
     #[test]
