@@ -54,7 +54,8 @@ impl Bridges {
         let generation = supervisor.status(name)?.generation;
         let key = (label.to_owned(), name.to_owned());
         // Holds the backlog before an earlier attachment releases it.
-        let subscription = supervisor.subscribe_held(name, attach.after)?;
+        // A page's next answer comes later than a spin ends.
+        let subscription = supervisor.subscribe_held(name, attach.after)?.without_spin();
         // A stream ends only under this lock, and only with an empty mailbox.
         let mut streams = self.lock();
         let start = |key: &Key| self.start(supervisor.clone(), key);

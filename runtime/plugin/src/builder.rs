@@ -138,6 +138,9 @@ fn setup<R: Runtime>(
     if let Some(count) = config.warm_isolates {
         builder = builder.warm_isolates(count);
     }
+    if let Some(spins) = config.spin {
+        builder = builder.spin(spins);
+    }
     let connections = Arc::new(Connections::default());
     let claims = connections.clone();
     builder = builder

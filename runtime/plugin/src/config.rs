@@ -33,6 +33,9 @@ pub struct Config {
     /// [`warm_isolates`](js_runtime::Builder::warm_isolates). The first is created at the start of the app if
     /// an embedded backend is declared. Ignored in a build without the engine. **Default:** 1.
     pub warm_isolates: Option<usize>,
+    /// Whether threads that wait for a message poll for up to 100 µs before they sleep; see
+    /// [`spin`](js_runtime::Builder::spin). `false` saves energy and makes short calls slower. **Default:** true.
+    pub spin: Option<bool>,
     /// Whether to send the `js-process-*` events of `tauri-plugin-js`. The guest API does not use them.
     /// **Default:** true.
     pub events: Option<bool>,
@@ -246,7 +249,8 @@ mod tests {
                 "permissions": { "net": ["example.com"] }, "limits": { "heapMb": 64 },
                 "restart": { "when": "always" }, "autostart": true } },
                 "defaults": { "limits": { "heapMb": 128, "lineMb": 1, "killUnresponsive": true } }, "scriptRoot": "$RESOURCE",
-                "maxProcesses": 4, "maxProcessesPerWindow": 3, "warmIsolates": 2, "events": false }"#,
+                "maxProcesses": 4, "maxProcessesPerWindow": 3, "warmIsolates": 2, "spin": false,
+                "events": false }"#,
         )
         .expect("a valid configuration");
         let backend = &config.backends["math"];
@@ -260,6 +264,7 @@ mod tests {
         assert_eq!((limits.heap_mb, limits.line_mb), (Some(64), Some(1)));
         assert_eq!(limits.kill_unresponsive, Some(true));
         assert!(backend.autostart && spawn.restart.is_some());
+        assert_eq!((config.warm_isolates, config.spin), (Some(2), Some(false)));
     }
 
     #[test]

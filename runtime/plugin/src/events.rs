@@ -39,7 +39,7 @@ pub(crate) async fn run<R: Runtime>(app: AppHandle<R>) {
             // Fails if the process was removed after it was listed.
             if let Ok(subscription) = app.js().subscribe_with(&name, Backpressure::Drop, true) {
                 subscribed.insert(name.clone());
-                forwarders.spawn(forward(app.clone(), name, subscription));
+                forwarders.spawn(forward(app.clone(), name, subscription.without_spin()));
             }
         }
         tokio::select! {

@@ -8,7 +8,7 @@
 mod subscription;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -48,6 +48,8 @@ struct Shared {
     version: AtomicU64,
     /// The number of other threads that must run before the next event.
     answering_threads: AtomicUsize,
+    /// Whether the threads that wait for each other spin before they sleep.
+    spins: AtomicBool,
     /// Reads the pipe of a child on the thread of a subscriber.
     pull: Mutex<Option<PullFn>>,
     /// Receives frames before they are stored.
@@ -124,6 +126,7 @@ impl History {
             }),
             version: AtomicU64::new(0),
             answering_threads: AtomicUsize::new(1),
+            spins: AtomicBool::new(true),
             pull: Mutex::new(None),
             frame_sink: OnceLock::new(),
             room: Condvar::new(),
@@ -139,11 +142,6 @@ impl History {
         state.capacity = capacity;
         drop(state);
         self.wake_writers();
-    }
-
-    /// Sets the number of threads that must run one after another before an event arrives.
-    pub(crate) fn set_answering_threads(&self, threads: usize) {
-        self.0.answering_threads.store(threads, Ordering::Relaxed);
     }
 
     /// Refuses further events of `generation`; its waiting writers fail.
@@ -271,7 +269,7 @@ impl History {
             Subscriber { id, cursor, unacked, backpressure, missed, wake: wake.clone() };
         state.subscribers.push(subscriber);
         drop(state);
-        let (ready, spin) = (VecDeque::new(), Spin::default());
+        let (ready, spin) = (VecDeque::new(), Spin::new(self.spins()));
         Subscription { history: self.clone(), id, wake, ready, spin, is_ping_pong: false }
     }
 

@@ -107,20 +107,24 @@ impl LineSplitter {
         }
     }
 
-    /// Appends a frame as lines, without a copy if there is no unfinished line.
+    /// Appends a frame as lines, without a copy if there is no unfinished line. Its lines share an allocation.
     pub(crate) fn push_frame(&mut self, frame: Frame, mut emit: impl FnMut(Chunk)) {
-        let Frame { text: mut line, has_line_feed } = frame;
-        let is_one_line = self.framing == Framing::Lines
-            && self.unfinished.is_empty()
-            && self.skipped == 0
-            && line.len() <= self.limit
-            && !has_line_feed;
-        if is_one_line && line.last() != Some(&b'\r') {
+        let Frame { mut text, has_line_feed } = frame;
+        let starts_line =
+            self.framing == Framing::Lines && self.unfinished.is_empty() && self.skipped == 0;
+        let is_whole = !has_line_feed && text.len() <= self.limit && text.last() != Some(&b'\r');
+        if starts_line && is_whole {
             self.is_continued = false;
-            return emit(Chunk::Data(Bytes::from(line)));
+            return emit(Chunk::Data(Bytes::from(text)));
         }
-        line.push(b'\n');
-        self.push(&line, emit);
+        text.push(b'\n');
+        if !starts_line {
+            return self.push(&text, emit);
+        }
+        let mut rest = Bytes::from(text);
+        while let Some(end) = memchr::memchr(b'\n', &rest) {
+            self.end_line(rest.split_to(end + 1), end, &mut emit);
+        }
     }
 
     /// The buffer for the next read. Call [`cut`](Self::cut) after the read.
@@ -143,7 +147,7 @@ impl LineSplitter {
         while let Some(end) = memchr::memchr(b'\n', &self.unfinished[self.searched..]) {
             let end = self.searched + end;
             self.searched = 0;
-            let line = self.unfinished.split_to(end + 1);
+            let line = self.unfinished.split_to(end + 1).freeze();
             self.end_line(line, end, &mut emit);
         }
         self.searched = self.unfinished.len();
@@ -215,7 +219,7 @@ impl LineSplitter {
     }
 
     /// Emits a line that has `text` bytes before its line feed.
-    fn end_line(&mut self, mut line: BytesMut, text: usize, emit: &mut impl FnMut(Chunk)) {
+    fn end_line(&mut self, mut line: Bytes, text: usize, emit: &mut impl FnMut(Chunk)) {
         (self.is_continued, self.unfinished_before) = (false, 0);
         if self.skipped == 0 && text > self.limit {
             emit(Chunk::TooLong);
@@ -226,7 +230,7 @@ impl LineSplitter {
         // Only here a carriage return is part of the terminator.
         let is_carriage_return = line[..text].last() == Some(&b'\r');
         line.truncate(text - usize::from(is_carriage_return));
-        emit(Chunk::Data(line.freeze()));
+        emit(Chunk::Data(line));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Spinning before a thread sleeps.
 //!
 //! Putting a thread to sleep and waking it takes longer (about 25 µs) than a script takes to answer a line. Failed
-//! spins back off exponentially. A thread never spins if the answering threads need its processor.
+//! spins back off exponentially. A thread never spins if the answering threads need its processor, or if the
+//! supervisor's settings forbid it.
 
 use std::hint::spin_loop;
 use std::num::NonZero;
@@ -21,15 +22,26 @@ const MAX_BACKOFF: u32 = 256;
 /// The spinning of one waiting task, with its back-off.
 #[derive(Default)]
 pub(crate) struct Spin {
+    is_off: bool,
     waits_to_skip: u32,
     backoff: u32,
 }
 
 impl Spin {
+    /// Spins only if `is_on`.
+    pub(crate) fn new(is_on: bool) -> Self {
+        Self { is_off: !is_on, ..Self::default() }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_on(&self) -> bool {
+        !self.is_off
+    }
+
     /// Polls `is_ready` on this thread for up to [`MAX_SPIN`]; returns its last result. Returns `false` at once during
     /// a back-off, and if this thread and `other_threads` other threads do not have a processor each.
     pub(crate) fn poll(&mut self, other_threads: usize, is_ready: impl Fn() -> bool) -> bool {
-        if self.waits_to_skip > 0 || !have_processors(other_threads) {
+        if self.is_off || self.waits_to_skip > 0 || !have_processors(other_threads) {
             self.waits_to_skip = self.waits_to_skip.saturating_sub(1);
             return false;
         }
@@ -63,6 +75,12 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+
+    #[test]
+    fn a_spin_that_is_off_does_not_poll() {
+        assert!(!Spin::new(false).poll(0, || panic!("it polls")));
+        assert!(Spin::new(true).poll(0, || true));
+    }
 
     #[test]
     fn failed_spins_back_off_until_one_succeeds() {

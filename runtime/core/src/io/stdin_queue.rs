@@ -97,10 +97,11 @@ impl StdinQueue {
             tokio::pin!(room);
             room.as_mut().enable();
             {
-                let state = self.lock();
+                let mut state = self.lock();
                 if state.is_writable() {
                     return if state.is_closed() { Err(Closed) } else { Ok(()) };
                 }
+                state.waiters.writers = true;
             }
             room.await;
         }
@@ -192,14 +193,13 @@ impl StdinQueue {
             let changed = self.0.readable_async.notified();
             {
                 let mut queue = self.lock();
-                match read(&mut queue) {
-                    Some(found) => {
-                        self.wake(queue);
-                        return found;
-                    }
-                    // A read without a result may have made room: it drops a line that is too long.
-                    None => self.wake_writers(&queue),
+                if let Some(found) = read(&mut queue) {
+                    self.wake(queue);
+                    return found;
                 }
+                queue.waiters.readers = true;
+                // A read without a result may have made room: it drops a line that is too long.
+                self.wake_writers(&mut queue);
             }
             changed.await;
         }
@@ -217,18 +217,22 @@ impl StdinQueue {
 
     /// Wakes all readers and writers that can continue. Called after every change and every read: a read may leave
     /// bytes for other readers.
-    fn wake(&self, queue: MutexGuard<'_, Queue>) {
-        self.wake_writers(&queue);
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
+        self.wake_writers(&mut queue);
         let is_readable = queue.is_readable();
+        // Notifying takes as long as the rest of a write: most writes find nobody waiting.
+        let wakes_tasks = is_readable && std::mem::take(&mut queue.waiters.readers);
         drop(queue);
         if is_readable {
             self.0.readable.notify_all();
+        }
+        if wakes_tasks {
             self.0.readable_async.notify_waiters();
         }
     }
 
-    fn wake_writers(&self, queue: &Queue) {
-        if queue.is_writable() {
+    fn wake_writers(&self, queue: &mut Queue) {
+        if queue.is_writable() && std::mem::take(&mut queue.waiters.writers) {
             self.0.writable.notify_waiters();
         }
     }

@@ -31,6 +31,7 @@ pub struct Builder {
     exposed_to: Option<HashSet<String>>,
     claim: Option<Claim>,
     spawner: Option<Spawner>,
+    spin: Option<bool>,
 }
 
 impl Builder {
@@ -118,6 +119,16 @@ impl Builder {
         self
     }
 
+    /// Whether a thread that waits for the next message polls for up to 100 µs before it sleeps: an embedded process
+    /// that waits for its stdin, and a [`Subscription`](crate::Subscription) that waits for output. Answers that take
+    /// microseconds then arrive without the wake-up of a sleeping thread, at the cost of processor time and, on
+    /// battery, of energy. Spins that fail become rare, and there are none on a machine with one processor.
+    /// **Default:** `true`.
+    pub fn spin(mut self, spins: bool) -> Self {
+        self.spin = Some(spins);
+        self
+    }
+
     /// Starts the supervisor.
     ///
     /// # Errors
@@ -153,7 +164,8 @@ impl Builder {
         #[cfg(feature = "embedded")]
         runtime_thread.spawn(host.pool.clone().refill_loop());
         let changes = ChangeNotifier::new();
-        let names = Names::new(self.max_processes.unwrap_or(usize::MAX), changes.clone());
+        let max_live = self.max_processes.unwrap_or(usize::MAX);
+        let names = Names::new(max_live, changes.clone(), self.spin.unwrap_or(true));
         Ok(Supervisor {
             host: Arc::new(host),
             names: Mutex::new(Some(names)),

@@ -76,6 +76,7 @@ impl ProcessHandle {
         name: &str,
         last: u64,
         changes: ChangeNotifier,
+        spins: bool,
     ) -> (Self, mpsc::UnboundedReceiver<ActorMessage>) {
         let (messages, mailbox) = mpsc::unbounded_channel();
         let info = ProcessInfo {
@@ -90,9 +91,11 @@ impl ProcessHandle {
             start_ms: None,
             started_at: None,
         };
+        let history = History::new(0);
+        history.set_spins(spins);
         let shared = Shared {
             messages,
-            history: History::new(0),
+            history,
             is_reserved: AtomicBool::new(false),
             last_release: AtomicU64::new(0),
             changes,
@@ -214,6 +217,12 @@ impl ProcessHandle {
         let sink: Arc<dyn FrameSink> = endpoint.clone();
         self.0.history.set_frame_sink(Arc::downgrade(&sink));
         endpoint.clone()
+    }
+
+    /// The stdin queue of the current generation.
+    pub(crate) fn input(&self) -> Result<StdinQueue, Error> {
+        let input = self.published().input.clone();
+        input.ok_or_else(|| Error::NotRunning(self.name()))
     }
 
     /// Bytes in the stdin queue.

@@ -24,11 +24,13 @@ pub(super) struct Names {
     /// The most live processes, and the most exited ones that stay listed.
     max_live: usize,
     changes: ChangeNotifier,
+    /// Whether processes and their subscribers spin before they sleep.
+    spins: bool,
 }
 
 impl Names {
-    pub(super) fn new(max_live: usize, changes: ChangeNotifier) -> Self {
-        Self { processes: HashMap::new(), removed: Removed::default(), max_live, changes }
+    pub(super) fn new(max_live: usize, changes: ChangeNotifier, spins: bool) -> Self {
+        Self { processes: HashMap::new(), removed: Removed::default(), max_live, changes, spins }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &ProcessHandle> {
@@ -112,7 +114,7 @@ impl Names {
 
     /// Lists a new process whose first generation is `last + 1`.
     fn insert(&mut self, name: &str, last: u64) -> Reserved {
-        let (process, mailbox) = ProcessHandle::new(name, last, self.changes.clone());
+        let (process, mailbox) = ProcessHandle::new(name, last, self.changes.clone(), self.spins);
         // Cannot fail: the process is new.
         process.reserve();
         self.processes.insert(name.to_owned(), process.clone());

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::io::event::Stream;
 use crate::io::history::{Backpressure, Subscription};
 use crate::io::stdin::Stdin;
+use crate::io::stdin_queue::StdinQueue;
 use crate::rpc::Remote;
 
 impl Supervisor {
@@ -36,7 +37,13 @@ impl Supervisor {
     /// [`Error::NotFound`] for an unknown name, [`Error::NotRunning`] if the process has exited, its
     /// stdin was closed, or it ends while the write waits.
     pub async fn write_stdin(&self, name: &str, data: impl Into<Bytes>) -> Result<(), Error> {
-        self.stdin(name, None)?.write(data).await
+        let written = self.input(name)?.write(data.into()).await;
+        written.map_err(|_| Error::NotRunning(name.to_owned()))
+    }
+
+    /// Called for each message: copies no name.
+    fn input(&self, name: &str) -> Result<StdinQueue, Error> {
+        self.names().as_ref().ok_or(Error::ShutDown)?.get(name)?.input()
     }
 
     /// [`Stdin::try_write`] to the current generation.

@@ -1,8 +1,10 @@
 //! A subscription to the events of a process, and the pull function that it calls while it spins.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use tokio::sync::Notify;
 use tokio::task::coop::consume_budget;
@@ -31,6 +33,20 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// Lets the subscriber sleep at once when it waits, instead of spinning for an answer first. For a subscriber
+    /// whose caller does not need the answer within microseconds. [`Builder::spin`](crate::Builder::spin) switches
+    /// spinning off for all.
+    #[must_use]
+    pub fn without_spin(mut self) -> Self {
+        self.spin = Spin::new(false);
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn spins(&self) -> bool {
+        self.spin.is_on()
+    }
+
     /// Waits for the next event; `None` after the last event of a process that was removed.
     ///
     /// Cancel-safe.
@@ -56,6 +72,7 @@ impl Subscription {
     async fn recv_at_most(&mut self, most: usize, most_cost: usize, spins: bool) -> Vec<Record> {
         // Records may always be available: a caller that reads in a loop must yield to its executor.
         consume_budget().await;
+        let mut has_yielded = self.is_ping_pong;
         loop {
             let seen = self.history.0.version.load(Ordering::Acquire);
             let (batch, closed) = self.take(most, most_cost);
@@ -64,7 +81,13 @@ impl Subscription {
                 self.is_ping_pong = matches!(&batch[..], [answer] if is_answer(answer));
                 return batch;
             }
-            if !spins || !self.spin_until_changed(seen) {
+            if !spins {
+                self.wake.notified().await;
+            } else if !has_yielded {
+                // The caller's task may have more to send, for example in a `join!`.
+                has_yielded = true;
+                yield_once().await;
+            } else if !self.spin_until_changed(seen) {
                 self.wake.notified().await;
             }
         }
@@ -128,6 +151,19 @@ impl Drop for Subscription {
     }
 }
 
+/// Lets the rest of this task and other tasks run. Unlike [`tokio::task::yield_now`] it polls no sockets and timers.
+async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Moves available output into the history, without waiting.
 pub(crate) type PullFn = Arc<dyn Fn() + Send + Sync>;
 
@@ -149,7 +185,22 @@ impl History {
         PullSource { history: self.clone(), pull }
     }
 
-    /// Spins until `is_ready` returns `true`. With `pulls` it also reads the pipe of a child. Returns `false` if the
+    /// Sets the number of threads that must run one after another before an event arrives.
+    pub(crate) fn set_answering_threads(&self, threads: usize) {
+        self.0.answering_threads.store(threads, Ordering::Relaxed);
+    }
+
+    /// Whether the isolate and the subscribers spin before they sleep; see [`crate::Builder::spin`].
+    pub(crate) fn spins(&self) -> bool {
+        self.0.spins.load(Ordering::Relaxed)
+    }
+
+    /// Lets later subscribers and starts spin, or not.
+    pub(crate) fn set_spins(&self, spins: bool) {
+        self.0.spins.store(spins, Ordering::Relaxed);
+    }
+
+    /// Spins until `is_ready` returns `true`, if the supervisor's settings allow it. With `pulls` it also reads the pipe of a child. Returns `false` if the
     /// caller should sleep.
     pub(crate) fn spin_until(
         &self,
@@ -157,6 +208,9 @@ impl History {
         pulls: bool,
         is_ready: impl Fn() -> bool,
     ) -> bool {
+        if !self.spins() {
+            return false;
+        }
         match pulls.then(|| self.pull_fn()).flatten() {
             Some(pull) => spin.poll(1, || {
                 pull();

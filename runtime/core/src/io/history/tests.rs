@@ -1,6 +1,7 @@
 //! Tests of the history, mostly with subscriptions that acknowledge records.
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 
 use super::*;
 
@@ -134,6 +135,26 @@ fn a_dropped_pull_source_does_not_remove_that_of_the_next_generation() {
     assert!(can_pull());
     drop(second);
     assert!(!can_pull());
+}
+
+#[test]
+fn a_subscriber_that_does_not_spin_pulls_nothing() {
+    let has_processors = std::thread::available_parallelism().is_ok_and(|count| count.get() > 1);
+    for (spins, is_without, pulls) in
+        [(true, false, has_processors), (true, true, false), (false, false, false)]
+    {
+        let history = history();
+        history.set_spins(spins);
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = calls.clone();
+        let _source = history.pull_with(move || _ = count.fetch_add(1, Ordering::Relaxed));
+        let subscription = history.subscribe(Backpressure::Drop, true);
+        let mut subscription = if is_without { subscription.without_spin() } else { subscription };
+        assert_eq!(fill(&history, 1), 1);
+        assert!(subscription.recv().now_or_never().flatten().is_some(), "the answer");
+        assert!(subscription.recv().now_or_never().is_none(), "no further answer");
+        assert_eq!(calls.load(Ordering::Relaxed) > 0, pulls, "{spins} {is_without}");
+    }
 }
 
 #[test]

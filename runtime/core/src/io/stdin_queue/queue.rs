@@ -59,6 +59,15 @@ enum Reader {
     Waiting,
 }
 
+/// Who must be notified of a change. A flag stays set if the waiting future is dropped.
+#[derive(Default)]
+pub(super) struct Waiters {
+    /// Tasks wait for bytes.
+    pub(super) readers: bool,
+    /// Callers wait for room.
+    pub(super) writers: bool,
+}
+
 pub(super) struct Queue {
     queued: VecDeque<QueuedBytes>,
     queued_len: usize,
@@ -72,6 +81,7 @@ pub(super) struct Queue {
     waiting: VecDeque<(QueuedBytes, oneshot::Sender<()>)>,
     direct_write: Option<DirectWrite>,
     reader: Reader,
+    pub(super) waiters: Waiters,
     eof: bool,
     broken: bool,
 }
@@ -89,6 +99,7 @@ impl Queue {
             waiting: VecDeque::new(),
             direct_write: None,
             reader: Reader::NeverRead,
+            waiters: Waiters::default(),
             eof: false,
             broken: false,
         }

@@ -45,6 +45,11 @@ struct WakeState {
 }
 
 impl EventLoopWaker {
+    /// The loop spins before it is pending only if `spins`.
+    pub(crate) fn new(spins: bool) -> Self {
+        Self { state: Arc::default(), spin: Spin::new(spins), iterations: 0, since: None }
+    }
+
     pub(crate) fn waker(&self) -> Waker {
         Waker::from(self.state.clone())
     }

@@ -189,7 +189,7 @@ async fn run_to_end(
             result = run_script(worker, main) => Some(result),
         }
     });
-    let result = drive(result, idle).await;
+    let result = drive(result, idle, process.writers.history.spins()).await;
     let exit = exit::of(result, worker, process, &streams.stdio.stderr);
     control.isolates.kill_children();
     streams.finish();
@@ -197,9 +197,9 @@ async fn run_to_end(
 }
 
 /// Runs an event loop with a waker of its own, see [`EventLoopWaker`].
-async fn drive<F: Future>(event_loop: F, mut idle: IdleCollection) -> F::Output {
+async fn drive<F: Future>(event_loop: F, mut idle: IdleCollection, spins: bool) -> F::Output {
     let mut event_loop = pin!(event_loop);
-    let mut loop_waker = EventLoopWaker::default();
+    let mut loop_waker = EventLoopWaker::new(spins);
     let waker = loop_waker.waker();
     poll_fn(|context| {
         loop {

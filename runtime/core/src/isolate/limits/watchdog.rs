@@ -236,19 +236,19 @@ mod tests {
 
     #[test]
     fn an_idle_loop_wakes_its_watchdog_only_for_the_next_tick() {
-        let (watchdog, wakes) = (Watchdog::default(), Arc::<Wakes>::default());
-        let waker = Waker::from(wakes.clone());
+        let (watchdog, count) = (Watchdog::default(), Arc::<Wakes>::default());
+        let waker = Waker::from(count.clone());
         run(async {
             let mut stuck = pin!(watchdog.stuck(LIMIT));
             let mut poll = || stuck.as_mut().poll(&mut Context::from_waker(&waker));
             assert!(poll().is_pending(), "no tick is in progress");
             tokio::time::sleep(LIMIT * 3).await;
-            assert_eq!(wakes.0.load(Ordering::SeqCst), 0, "a timer ran");
+            assert_eq!(count.0.load(Ordering::SeqCst), 0, "a timer ran");
             watchdog.observe(async {}).await;
-            assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "the start of the tick");
+            assert_eq!(count.0.load(Ordering::SeqCst), 1, "the start of the tick");
             assert!(poll().is_pending());
             watchdog.observe(async {}).await;
-            assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "one timer observes short ticks");
+            assert_eq!(count.0.load(Ordering::SeqCst), 1, "one timer observes short ticks");
         });
     }
 

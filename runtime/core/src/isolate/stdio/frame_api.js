@@ -1,4 +1,4 @@
-// Reads and writes whole frames, without their terminators. Used by backends/serve.ts.
+// Reads and writes whole frames, without their terminators. Used by `serve` of tauri-plugin-js-api/backend.
 ;(() => {
   const internals = Deno[Deno.internal]
   const { core } = internals

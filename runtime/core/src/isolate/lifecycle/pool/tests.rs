@@ -50,7 +50,7 @@ fn a_kill_ends_a_start_that_does_not_become_ready() {
     let (detector, bundled) = (Detector::new(), Bundled::new([].into(), None));
     let (spawner, guardian) = (Arc::default(), crate::child::guardian::GuardianHandle::new());
     let host = Arc::new(Host { detector, bundled, spawner, _guardian: guardian, pool });
-    let (process, mailbox) = ProcessHandle::new("p", 0, ChangeNotifier::new());
+    let (process, mailbox) = ProcessHandle::new("p", 0, ChangeNotifier::new(), true);
     process.reserve();
     let actor = Actor::new(process.clone(), host, mailbox);
     let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build();
