@@ -37,17 +37,25 @@ const LONGEST_BURN: Duration = Duration::from_mins(5);
 pub(crate) const BURN: &str = "--burn";
 
 pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject], backends: &Backends) {
-    let supervisor = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    let spinning = Arc::new(Supervisor::new().expect("there is room for a thread"));
+    let sleeping = Supervisor::builder().spin(false).build();
+    let sleeping = Arc::new(sleeping.expect("there is room for a thread"));
     let mut contenders = Vec::new();
     for subject in subjects {
-        let echo = Contender::echo("round trip, 64 B", &supervisor, *subject, 64, 1);
+        let echo = Contender::echo("round trip, 64 B", &spinning, *subject, 64, 1);
         contenders.push(echo.await);
         if !subject.is_ours() {
             continue;
         }
         let serve = backends.serve();
-        let call = Contender::rust("call from Rust", &supervisor, *subject, &serve);
+        let call = Contender::rust("call from Rust", &spinning, *subject, &serve);
         contenders.push(call.await);
+        if *subject == Subject::EMBEDDED {
+            let echo = Contender::echo("round trip, 64 B", &sleeping, *subject, 64, 1).await;
+            contenders.push(echo.named("embedded, no spin"));
+            let call = Contender::rust("call from Rust", &sleeping, *subject, &serve).await;
+            contenders.push(call.named("embedded, no spin"));
+        }
     }
     for contender in &mut contenders {
         block(contender, WARM_UP, Duration::ZERO).await;
@@ -62,7 +70,8 @@ pub(crate) async fn measure(figures: &mut Figures, subjects: &[Subject], backend
     for contender in contenders {
         contender.end().await;
     }
-    supervisor.shutdown().await;
+    spinning.shutdown().await;
+    sleeping.shutdown().await;
 }
 
 /// Measures alternating blocks.
