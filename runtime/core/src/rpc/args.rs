@@ -183,7 +183,7 @@ pub(super) fn wrap_data(value: &mut Value) {
 pub(super) fn placeholder<S: Serializer>(
     serializer: S,
     kind: &'static str,
-    fields: impl FnOnce(&mut Encoding) -> Vec<(&'static str, String)>,
+    fields: impl FnOnce(&mut Encoding) -> Vec<(&'static str, Value)>,
 ) -> Result<S::Ok, S::Error> {
     let made = CURRENT.with_borrow_mut(|current| {
         let encoding = current.as_mut()?;
@@ -214,7 +214,7 @@ pub struct Bytes(pub Vec<u8>);
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         placeholder(serializer, "bytes", |_| {
-            vec![("type", "Uint8Array".to_owned()), ("data", BASE64_STANDARD.encode(&self.0))]
+            vec![("type", "Uint8Array".into()), ("data", BASE64_STANDARD.encode(&self.0).into())]
         })
     }
 }

@@ -7,12 +7,12 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde::ser::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::args::{self, Reference};
 use super::connection::Connection;
 use super::decode::{self, FUNCTION};
-use super::error::{Error, WireError};
+use super::error::Error;
 
 /// A closure that runs with the arguments of a callback frame, and whether they have placeholders.
 pub(super) type CallbackFn = dyn Fn(Value, bool, &Arc<Connection>) + Send + Sync;
@@ -74,7 +74,7 @@ impl<T> Serialize for Callback<T> {
         args::placeholder(serializer, "function", |encoding| {
             let id = encoding.new_id();
             encoding.add(Reference::Callback(id.clone(), run));
-            vec![("id", id)]
+            vec![("id", id.into())]
         })
     }
 }
@@ -140,7 +140,11 @@ impl Serialize for AbortSignal {
             let id = known.cloned().unwrap_or_else(|| encoding.new_id());
             state.ids.insert(encoding.endpoint().to_owned(), id.clone());
             encoding.add(Reference::Signal(id.clone(), self.clone()));
-            vec![("id", id)]
+            let mut fields = vec![("id", id.into())];
+            if state.is_aborted {
+                fields.push(("aborted", abort_error()));
+            }
+            fields
         })
     }
 }
@@ -160,14 +164,8 @@ fn abort_frame(id: &str) -> String {
     format!(r#"{{"t":"ab","sid":"{id}","e":{}}}"#, abort_error())
 }
 
-fn abort_error() -> String {
-    let error = WireError {
-        name: "AbortError",
-        message: "the call was aborted",
-        fields: serde_json::Map::new(),
-    };
-    // A struct of strings can be serialized.
-    serde_json::to_string(&error).unwrap_or_default()
+fn abort_error() -> Value {
+    json!({ "n": "AbortError", "m": "the call was aborted" })
 }
 
 /// A function of a backend: an argument of an exposed function, or inside an answer. Dropping the last clone releases

@@ -25,6 +25,7 @@ mod permissions;
 mod projects;
 mod readers;
 mod rpc;
+mod rpc_callbacks;
 mod rpc_exposed;
 mod rpc_rust;
 mod scripts;
@@ -52,6 +53,7 @@ pub(crate) const ALL: &[&[Case]] = &[
     #[cfg(target_os = "linux")]
     readers::LINUX,
     rpc::CASES,
+    rpc_callbacks::CASES,
     rpc_exposed::CASES,
     rpc_rust::CASES,
     scripts::CASES,

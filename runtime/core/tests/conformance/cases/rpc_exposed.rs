@@ -26,8 +26,8 @@ async fn exposing(bench: &Bench, to: Option<&str>) -> Result<(Supervisor, Remote
         .expose("parse", |text: String| async move { text.parse::<u32>() })
         .expose("panics", || async {
             tokio::task::yield_now().await;
-            let none: Option<()> = None;
-            Ok::<_, Failure>(none.expect("an exposed function panics on purpose"))
+            let text: Result<u32, _> = "an exposed function panics on purpose".parse();
+            Ok::<_, Failure>(text.expect("it is no number"))
         })
         .expose("progress", |n: u32, on_progress: Function| async move {
             for done in 1..=n {

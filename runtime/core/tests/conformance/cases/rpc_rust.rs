@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use js_runtime::Supervisor;
 use js_runtime::rpc::{AbortSignal, Bytes, Callback, Error, Function, Remote, Thrown};
 use libtest_mimic::Failed;
 use parking_lot::Mutex;
@@ -21,9 +19,6 @@ pub(crate) const CASES: &[Case] = cases![
     an_error_of_a_backend_keeps_its_fields_and_cause,
     arguments_that_cannot_be_sent_fail_the_call_alone,
     callbacks_of_rust_run_before_the_answer,
-    a_blocked_callback_stops_its_backend_until_it_returns,
-    a_blocked_callback_does_not_delay_a_kill,
-    a_callback_may_own_the_supervisor,
     values_that_rust_cannot_decode_fail_what_waits_for_them,
     rust_reads_streams_of_a_backend,
     dropping_a_stream_ends_it_in_the_backend,
@@ -36,7 +31,7 @@ pub(crate) const CASES: &[Case] = cases![
     calls_under_way_fail_when_the_supervisor_shuts_down,
 ];
 
-async fn connect(bench: &Bench) -> Result<(String, Remote), Failed> {
+pub(super) async fn connect(bench: &Bench) -> Result<(String, Remote), Failed> {
     let name = Bench::name();
     bench.supervisor.spawn(&name, bench.rpc_backend()).await?;
     let remote = bench.supervisor.connect(&name)?;
@@ -116,92 +111,6 @@ async fn callbacks_of_rust_run_before_the_answer(bench: &Bench) -> Outcome {
 /// An argument with a callback inside.
 fn json_with<T>(callback: &Callback<T>) -> BTreeMap<&'static str, Vec<&Callback<T>>> {
     BTreeMap::from([("handlers", vec![callback])])
-}
-
-/// A callback whose first call blocks until the test sends on the returned channel, with the number of its calls.
-struct BlockedCallback {
-    callback: Callback<String>,
-    has_entered: oneshot::Receiver<()>,
-    unblock: std::sync::mpsc::Sender<()>,
-    calls: Arc<AtomicUsize>,
-}
-
-impl BlockedCallback {
-    fn new() -> Self {
-        let (entered, has_entered) = oneshot::channel();
-        let (unblock, blocked) = std::sync::mpsc::channel();
-        let (entered, blocked) = (Mutex::new(Some(entered)), Mutex::new(blocked));
-        let calls = Arc::new(AtomicUsize::new(0));
-        let counter = calls.clone();
-        let callback = Callback::new(move |_: String| {
-            counter.fetch_add(1, Ordering::Relaxed);
-            if let Some(entered) = entered.lock().take() {
-                entered.send(()).expect("the test waits");
-                // Fails if the test is over.
-                let _ = blocked.lock().recv();
-            }
-        });
-        Self { callback, has_entered, unblock, calls }
-    }
-}
-
-async fn a_blocked_callback_stops_its_backend_until_it_returns(bench: &Bench) -> Outcome {
-    // More than the queue takes.
-    const TEXTS: usize = 10_000;
-    let (_, backend) = connect(bench).await?;
-    let (_, other) = connect(bench).await?;
-    let BlockedCallback { callback, has_entered, unblock, calls } = BlockedCallback::new();
-    let flood = backend.call::<usize>("flood", (TEXTS, callback)).into_future();
-    let meanwhile = async {
-        has_entered.await?;
-        // Answers of others pass beside the blocked thread.
-        assert_eq!(other.call::<u32>("add", (1, 1)).await?, 2);
-        assert_eq!(calls.load(Ordering::Relaxed), 1);
-        unblock.send(())?;
-        Ok::<_, Failed>(())
-    };
-    let (answer, done) = futures_util::future::join(flood, meanwhile).await;
-    done?;
-    assert_eq!(answer?, TEXTS);
-    assert_eq!(calls.load(Ordering::Relaxed), TEXTS);
-    Ok(())
-}
-
-async fn a_blocked_callback_does_not_delay_a_kill(bench: &Bench) -> Outcome {
-    let (name, backend) = connect(bench).await?;
-    let BlockedCallback { callback, has_entered, unblock, calls } = BlockedCallback::new();
-    let flood = backend.call::<usize>("flood", (u32::MAX, callback)).into_future();
-    let meanwhile = async {
-        has_entered.await?;
-        bench.supervisor.kill(&name).await?;
-        assert_eq!(calls.load(Ordering::Relaxed), 1);
-        drop(unblock);
-        Ok::<_, Failed>(())
-    };
-    let (answer, done) = futures_util::future::join(flood, meanwhile).await;
-    done?;
-    let error = answer.expect_err("the backend was killed");
-    assert!(matches!(error, Error::Exited { .. }), "{error:?}");
-    Ok(())
-}
-
-async fn a_callback_may_own_the_supervisor(bench: &Bench) -> Outcome {
-    let supervisor = Arc::new(Supervisor::builder().warm_isolates(0).build()?);
-    supervisor.spawn("fixture", bench.rpc_backend()).await?;
-    let backend = supervisor.connect("fixture")?;
-    let (sender, dropped) = oneshot::channel();
-    let owned = Mutex::new(Some((supervisor, sender)));
-    let drops = Callback::new(move |_: u32| {
-        if let Some((supervisor, sender)) = owned.lock().take() {
-            drop(supervisor);
-            sender.send(()).expect("the test waits");
-        }
-    });
-    // The process ends during the call, which may have been answered before.
-    let _ = backend.call::<u32>("count", (1, drops)).await;
-    dropped.await?;
-    assert!(backend.call::<()>("nothing", ()).await.is_err());
-    Ok(())
 }
 
 async fn values_that_rust_cannot_decode_fail_what_waits_for_them(bench: &Bench) -> Outcome {
