@@ -66,6 +66,7 @@ impl Connection {
         ids: Arc<Ids>,
         hub: Arc<Hub>,
     ) -> Arc<Self> {
+        let spins = history.upgrade().is_some_and(|history| history.spins());
         Arc::new(Self {
             process: process.to_owned(),
             stdin,
@@ -76,7 +77,7 @@ impl Connection {
             calls: PendingCalls::default(),
             callbacks: Mutex::default(),
             streams: Mutex::default(),
-            spin: Mutex::default(),
+            spin: Mutex::new(Spin::new(spins)),
             unwritten: AtomicUsize::new(0),
             over: OnceLock::new(),
         })
