@@ -220,7 +220,7 @@ impl StdinQueue {
     fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
         self.wake_writers(&mut queue);
         let is_readable = queue.is_readable();
-        // Notifying takes as long as the rest of a write: most writes find nobody waiting.
+        // Notifying takes as long as the rest of a write: most writes find no waiting reader.
         let wakes_tasks = is_readable && std::mem::take(&mut queue.waiters.readers);
         drop(queue);
         if is_readable {

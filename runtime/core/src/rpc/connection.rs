@@ -289,7 +289,7 @@ impl Connection {
         }
     }
 
-    /// Writes a frame whose failure nobody waits for: the end of the generation. Closes the connection if the backend
+    /// Writes a frame in the background; it fails if the generation ends. Closes the connection if the backend
     /// does not read.
     pub(super) fn post(self: &Arc<Self>, frame: String) {
         let line = Bytes::from(frame + "\n");

@@ -26,7 +26,7 @@ pub(super) enum Answer {
 
 enum Call {
     Waiting(oneshot::Sender<Answer>),
-    /// Nobody waits any more. The references of a late answer are released.
+    /// The caller has given up. The references of a late answer are released.
     Abandoned,
 }
 
@@ -43,7 +43,7 @@ struct Calls {
 
 /// What became of an answer.
 pub(super) enum Delivered {
-    /// A caller has it, or nobody has called.
+    /// A caller has it, or the id is unknown.
     Yes,
     /// The caller has given up.
     TooLate(Answer),

@@ -65,7 +65,7 @@ describe('a backend with several windows', () => {
     expect(answered).toEqual(['window 0'])
   })
 
-  it('hears once that no window offers a function', async () => {
+  it('rejects once if no window offers a function', async () => {
     const { backend, answered } = connected({ title: () => 1 }, { title: () => 2 })
     await expect(ask(backend, 'none')).rejects.toThrow('none is not a function')
     await turn()

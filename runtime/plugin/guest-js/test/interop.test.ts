@@ -169,7 +169,7 @@ it.each(runtimes)(
 )
 
 it.each(runtimes)(
-  'serve on %s runs onClose when nobody reads its answers',
+  'serve on %s runs onClose when its answers are not read',
   async (_name, program, args) => {
     const { child, exited } = start(program, args, 'closing')
     const call = '{"t":"q","js":1,"id":"x.1","op":"call","p":["add"],"a":[1,2]}\n'

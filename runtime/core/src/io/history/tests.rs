@@ -174,7 +174,7 @@ fn a_closed_stream_refuses_lines_and_partial_lines() {
     }
 }
 
-/// A frame sink that is full until it is told otherwise.
+/// A frame sink with a settable fullness.
 struct FullSink(std::sync::atomic::AtomicBool);
 
 impl FrameSink for FullSink {

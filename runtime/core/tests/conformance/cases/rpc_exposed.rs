@@ -82,7 +82,7 @@ async fn only_named_processes_call_exposed_functions(bench: &Bench) -> Outcome {
     for _ in 0..2 {
         backend.call::<()>("nothing", ()).await?;
     }
-    assert!(poll_once(&mut refused).is_pending(), "nobody answers the request");
+    assert!(poll_once(&mut refused).is_pending(), "the request has no answer");
     Ok(())
 }
 

@@ -34,7 +34,7 @@ export interface ServeOptions {
   onClose?: () => unknown
   /**
    * Milliseconds after the end of stdin for calls that have not returned, and then again for `onClose` and for output
-   * that nobody reads; 0 for no limit. **Default:** 10 000.
+   * that is not read; 0 for no limit. **Default:** 10 000.
    */
   closeTimeout?: number
   /**
@@ -48,7 +48,7 @@ export interface ServeOptions {
 export interface Served<Page extends object> {
   /**
    * The functions that windows and Rust code offer. A call goes to one of them: the one that connected
-   * last among those that offer the function. A call that nobody answers stays pending: `withCallOptions` sets a
+   * last among those that offer the function. A call without an answer stays pending: `withCallOptions` sets a
    * time-out.
    */
   remote: Remote<Page>

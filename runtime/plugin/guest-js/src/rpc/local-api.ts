@@ -18,7 +18,7 @@ export type Claim = (requestId: string, offers: boolean) => Promise<ClaimAnswer>
 /** The frames that answer one request. */
 export interface Answer {
   /**
-   * `null` if nobody waits for the answer.
+   * `null` if no caller waits for the answer.
    *
    * @throws `TypeError` for a value that cannot be sent.
    */

@@ -113,7 +113,7 @@ export class Peers {
   }
 
   /**
-   * The peer for a call: the one that greeted last among those that offer the member. Members that nobody has listed
+   * The peer for a call: the one that greeted last among those that offer the member. Members that no peer has listed
    * have no address; the peers claim the request.
    */
   choose(path: readonly string[]): Peer {

@@ -139,7 +139,7 @@ export class References implements Owner<Peer> {
     else if (placeholder.$ === 'stream') this.#producers.delete(placeholder.id)
   }
 
-  /** Releases what a value refers to, which nobody receives. */
+  /** Releases the references of a value that has no receiver. */
   discard(value: unknown): void {
     decode(value, {
       toFunction: (id) => {
