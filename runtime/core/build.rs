@@ -18,6 +18,10 @@ mod relocations;
 #[path = "src/isolate/lifecycle/v8_flags.rs"]
 mod v8_flags;
 
+#[cfg_attr(
+    not(feature = "embedded"),
+    expect(clippy::unnecessary_wraps, reason = "only the files of the engine can fail")
+)]
 fn main() -> Result<(), String> {
     let inputs = ["build.rs", "build", "src/isolate/lifecycle/v8_flags.rs"];
     let patches = ["src/isolate/sandbox/module_patches.rs", "src/isolate/sandbox/module_patches"];
