@@ -10,7 +10,7 @@ use crate::stats::is_quick;
 /// The argument that makes this program measure one of them.
 pub(crate) const FLAG: &str = "--alone";
 
-/// What is measured.
+/// A measurement that has a program of its own.
 #[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Measurement {
     /// This many starts at once.

@@ -14,7 +14,7 @@ use crate::start::start;
 use crate::stats::{Figures, float, is_quick, micros, samples};
 use crate::usage;
 
-/// Backends before the first one that is counted: pages of an executable count as private while it runs only once.
+/// Backends before the first counted one: pages of an executable count as private while only one program runs it.
 const FIRST: usize = 2;
 
 /// Backends that are added for each sample.

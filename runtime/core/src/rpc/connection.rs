@@ -115,12 +115,8 @@ impl Connection {
 
     /// An answer of the backend has arrived.
     pub(super) fn deliver(self: &Arc<Self>, number: u64, answer: Answer) {
-        let settled = match &answer {
-            Answer::Own(_) => Some(Peer::Own),
-            _ => None,
-        };
-        if let Some(peer) = settled.filter(|_| !self.peer.initialized()) {
-            self.settle(peer);
+        if matches!(answer, Answer::Own(_)) && !self.peer.initialized() {
+            self.settle(Peer::Own);
         }
         if let Delivered::TooLate(Answer::Own(rest)) = self.calls.deliver(number, answer) {
             self.discard(&rest);

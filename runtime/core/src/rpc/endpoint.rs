@@ -45,9 +45,7 @@ pub(crate) struct Endpoint {
 struct State {
     /// Connections whose generation has not ended.
     connections: Vec<Arc<Connection>>,
-    /// The latest generation that has ended, and why.
-    ended: Option<(u64, Error)>,
-    /// The latest exit, whose item may still wait.
+    /// The latest generation that has ended, and why. Its item may still wait.
     exit: Option<(u64, Error)>,
 }
 
@@ -96,10 +94,10 @@ impl Endpoint {
         if let Some(known) = find(&state, generation) {
             return Ok(known);
         }
-        for (ended, error) in [&state.ended, &state.exit].into_iter().flatten() {
-            if generation <= *ended {
-                return Err(error.clone());
-            }
+        if let Some((ended, error)) = &state.exit
+            && generation <= *ended
+        {
+            return Err(error.clone());
         }
         let (ids, hub) = (self.ids.clone(), self.hub.clone());
         let connection = Connection::new(&self.process, stdin, self.history.clone(), ids, hub);
@@ -160,13 +158,9 @@ impl Endpoint {
                 }
             }
             Item::Exited(generation, error) => {
-                let over = {
-                    let mut state = self.state.lock();
-                    state.ended = Some((generation, error.clone()));
-                    let is_over =
-                        |connection: &mut Arc<Connection>| connection.generation() <= generation;
-                    state.connections.extract_if(.., is_over).collect::<Vec<_>>()
-                };
+                let is_over =
+                    |connection: &mut Arc<Connection>| connection.generation() <= generation;
+                let over: Vec<_> = self.state.lock().connections.extract_if(.., is_over).collect();
                 for connection in over {
                     connection.close(error.clone());
                 }
@@ -378,7 +372,7 @@ async fn handle_items(inbox: Arc<Inbox>, endpoint: Weak<Endpoint>) {
     loop {
         let item = inbox.next().await;
         let Some(endpoint) = endpoint.upgrade() else { return };
-        let cost = inbox::cost(&item);
+        let cost = item.cost();
         // The panic hook has reported a panic of a callback.
         let _ = catch_unwind(AssertUnwindSafe(|| endpoint.handle(item)));
         if inbox.handled(cost) {

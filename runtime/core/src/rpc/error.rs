@@ -77,7 +77,7 @@ pub enum Error {
     Unsupported {
         /// The process.
         process: String,
-        /// What was requested.
+        /// The missing feature.
         feature: &'static str,
     },
 }

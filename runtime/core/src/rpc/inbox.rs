@@ -29,7 +29,8 @@ pub(super) enum Item {
 }
 
 impl Item {
-    fn cost(&self) -> usize {
+    /// What the item counts of the capacity, in bytes.
+    pub(super) fn cost(&self) -> usize {
         match self {
             Self::Frame(_, line) | Self::Request(_, line) => FLAT + line.len(),
             Self::Exited(..) | Self::Closed => FLAT,
@@ -91,8 +92,4 @@ impl Inbox {
     pub(super) fn answered(&self) {
         self.running.fetch_sub(1, Ordering::AcqRel);
     }
-}
-
-pub(super) fn cost(item: &Item) -> usize {
-    item.cost()
 }

@@ -34,7 +34,7 @@ impl IncomingRequest {
         };
         let (mut frame, is_superjson) = frames::unwrapped(frame);
         let function = function_name(&frame);
-        let form = request_form(&frame, is_superjson);
+        let form = request_form(frame["t"] == "q", frame["js"] == 1, is_superjson);
         let (args, has_placeholders) = request_args(&mut frame, form);
         Ok(Self { id: frame["id"].take(), function, form, args, has_placeholders })
     }
@@ -44,11 +44,7 @@ fn refusal(line: &[u8], error: &serde_json::Error) -> Option<String> {
     let outer: FrameHead<'_> = serde_json::from_slice(line).ok()?;
     let is_superjson = outer.json.is_some();
     let head = outer.inner();
-    let form = match (head.t.is_some(), head.js) {
-        (false, _) => Form::Classic { knows_errors: false },
-        (true, Some(1)) => Form::Own,
-        (true, _) => Form::Compact { is_superjson },
-    };
+    let form = request_form(head.t.is_some(), head.js == Some(1), is_superjson);
     let failure = Failure::named("TypeError", format!("the arguments cannot be decoded: {error}"));
     Some(frames::failure(form, &json!(head.id.as_deref()?), &failure.to_wire()))
 }
@@ -103,13 +99,11 @@ fn function_name(frame: &Value) -> String {
     }
 }
 
-fn request_form(frame: &Value, is_superjson: bool) -> Form {
-    if frame["t"] != "q" {
-        Form::Classic { knows_errors: false }
-    } else if frame["js"] == 1 {
-        Form::Own
-    } else {
-        Form::Compact { is_superjson }
+fn request_form(is_compact: bool, is_own: bool, is_superjson: bool) -> Form {
+    match (is_compact, is_own) {
+        (false, _) => Form::Classic { knows_errors: false },
+        (true, true) => Form::Own,
+        (true, false) => Form::Compact { is_superjson },
     }
 }
 

@@ -19,13 +19,11 @@ impl Connection {
         self: &Arc<Self>,
         op: Op,
         path: &[&str],
-        args: Encoded,
+        mut args: Encoded,
     ) -> Result<Answer, Error> {
         let (number, receiver) = self.calls.add();
-        let Encoded { json, placeholders, references } = args;
-        let (callbacks, signals) = self.register(references);
+        let (callbacks, signals) = self.register(std::mem::take(&mut args.references));
         let mut call = Call { connection: self, number, receiver, unsent: callbacks, signals };
-        let args = Args { json, placeholders };
         // Ended connections fail the calls that they know.
         if let Some(error) = self.over.get() {
             return Err(error.clone());
@@ -41,7 +39,7 @@ impl Connection {
                 let feature = "streams, signals, binary data and callbacks inside values";
                 return Err(Error::Unsupported { process: self.process.clone(), feature });
             }
-            frames::own_request(&self.id(number), op, path, &args.own())
+            frames::own_request(&self.id(number), op, path, &own_args(&args))
         };
         self.write(frame).await?;
         call.unsent.clear();
@@ -57,11 +55,11 @@ impl Connection {
         number: u64,
         op: Op,
         path: &[&str],
-        args: &Args,
+        args: &Encoded,
     ) -> Result<Option<String>, Error> {
         let id = self.id(number);
         if self.peer() == Some(Peer::Own) {
-            return Ok(Some(frames::own_request(&id, op, path, &args.own())));
+            return Ok(Some(frames::own_request(&id, op, path, &own_args(args))));
         }
         let callbacks = args.placeholders.is_some();
         let list: Vec<Value> = match &args.placeholders {
@@ -111,19 +109,9 @@ impl Connection {
     }
 }
 
-struct Args {
-    json: String,
-    placeholders: Option<Value>,
-}
-
-impl Args {
-    fn own(&self) -> String {
-        if self.json == "[]" {
-            return String::new();
-        }
-        let mark = if self.placeholders.is_some() { ",\"x\":1" } else { "" };
-        format!(",\"a\":{}{mark}", self.json)
-    }
+/// The field of the arguments in a request of this package; empty for none.
+fn own_args(args: &Encoded) -> String {
+    if args.json == "[]" { String::new() } else { args.field("a") }
 }
 
 /// Whether a value with placeholders has one inside. Wrapped data is one too.

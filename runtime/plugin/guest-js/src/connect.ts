@@ -32,12 +32,13 @@ export interface Connected<RemoteApi extends object> {
  *
  * The connection survives restarts of the backend. When the backend ends, pending calls reject with its exit
  * reason (kind `exited`), and so do calls until it runs again. Later calls go to the new generation. No call
- * reaches another generation than the one that it was made for.
+ * of one generation reaches another.
  *
  * @typeParam RemoteApi - The functions that the backend offers.
  * @param name - The name of a process that has been started.
- * @param localApi - Functions of the page that the backend may call. If several windows and Rust code offer the
- * same function, one of them answers: with `serve` the one that connected last, with kkrpc the first.
+ * @param localApi - Functions of the page that the backend may call. If several windows offer the same function,
+ * one window answers: to `serve` the latest to connect, to kkrpc the first to claim the request. Rust code
+ * answers `serve` if no window offers the function, and kkrpc before any window.
  * @throws `notFound`, `notAllowed`.
  *
  * @example

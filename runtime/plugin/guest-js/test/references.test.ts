@@ -34,14 +34,19 @@ test('a call that waits for a peer of kkrpc hands nothing over', async () => {
   expect(heard).toEqual([])
 })
 
-test('a function that was sent twice stays until both are released', async () => {
+/** Two calls with the same function before the peer is known: both use one id. */
+function callsWithOneFunction() {
   const sent: string[] = []
   const endpoint = new Endpoint({ send: (line) => void sent.push(line) })
   const heard: unknown[] = []
   const hear = (value: unknown) => heard.push(value)
-  // Sent before the peer is known: both calls use one id.
   const calls = [1, 2].map(() => endpoint.call({ op: 'call', path: ['on'], args: [hear] }))
   const frames = sent.map((line) => JSON.parse(line) as { id: string; a: { id: string }[] })
+  return { endpoint, heard, calls, frames }
+}
+
+test('a function that was sent twice stays until both are released', async () => {
+  const { endpoint, heard, calls, frames } = callsWithOneFunction()
   const [first, second] = frames.map(({ a }) => a[0]!.id)
   expect(second).toBe(first)
   for (const { id } of frames) endpoint.receive(JSON.stringify({ t: 'r', js: 1, id }))
@@ -54,12 +59,7 @@ test('a function that was sent twice stays until both are released', async () =>
 })
 
 test('kkrpc releases a function at once', async () => {
-  const sent: string[] = []
-  const endpoint = new Endpoint({ send: (line) => void sent.push(line) })
-  const heard: unknown[] = []
-  const hear = (value: unknown) => heard.push(value)
-  const calls = [1, 2].map(() => endpoint.call({ op: 'call', path: ['on'], args: [hear] }))
-  const frames = sent.map((line) => JSON.parse(line) as { id: string; a: { id: string }[] })
+  const { endpoint, heard, calls, frames } = callsWithOneFunction()
   for (const { id } of frames) endpoint.receive(JSON.stringify({ t: 'r', id }))
   await Promise.all(calls)
   const callback = frames[0]!.a[0]!.id

@@ -47,8 +47,8 @@ export interface ServeOptions {
 /** What {@link serve} returns. */
 export interface Served<Page extends object> {
   /**
-   * The functions that windows and Rust code offer. A call goes to one of them: the one that connected
-   * last among those that offer the function. A call without an answer stays pending: `withCallOptions` sets a
+   * The functions that windows and Rust code offer. A call goes to the window that connected last among those
+   * that offer the function; if no window offers it, to Rust. A call without an answer stays pending: `withCallOptions` sets a
    * time-out.
    */
   remote: Remote<Page>

@@ -84,7 +84,7 @@ export class Encoder<Peer> {
     }
   }
 
-  /** Takes back what was handed over. */
+  /** Releases the references of a value that was not sent. */
   takeBack(): void {
     for (const placeholder of this.#handedOver.splice(0)) this.#owner?.takeBack(placeholder)
   }

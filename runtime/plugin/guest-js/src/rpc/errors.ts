@@ -63,7 +63,7 @@ export function toWireError(thrown: unknown, depth = 0): WireError {
   return error
 }
 
-/** What was thrown: an `Error`, except where another value was thrown. */
+/** The thrown `Error`, or the thrown value if it was no `Error`. */
 export function fromWireError(wire: unknown, depth = 0): unknown {
   if (!isRecord(wire)) return new Error(textOf(wire))
   if (Object.hasOwn(wire, 'v')) return wire['v']

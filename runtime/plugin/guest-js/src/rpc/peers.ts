@@ -2,7 +2,7 @@
 import { Encoder, type Owner } from './encode.ts'
 import type { Form, Request } from './kkrpc.ts'
 
-/** The most peers that have greeted: windows of an app. The one that greeted first is forgotten. */
+/** The most peers that have greeted. A further one evicts the peer that greeted first. */
 const MAX_PEERS = 256
 
 /** The most names of one peer that are remembered. */
@@ -113,8 +113,8 @@ export class Peers {
   }
 
   /**
-   * The peer for a call: the one that greeted last among those that offer the member. Members that no peer has listed
-   * have no address; the peers claim the request.
+   * The peer for a call: among the peers that offer the member, the last to greet. If no peer has listed the member,
+   * the request has no address and the peers claim it.
    */
   choose(path: readonly string[]): Peer {
     if (this.#greeted.size === 0) return this.main
